@@ -1,0 +1,250 @@
+"""What crosses the control socket: versioned JSON over HTTP on a Unix socket.
+
+Every answer is one of the dataclasses below as a JSON object; `GET /v1/stream` sends one Overview a line, latest wins.
+Both sides import this module and nothing heavier. A reader ignores keys it does not know, so that a newer daemon can say
+more; a missing key takes its default. Times are milliseconds since 1970 UTC by the daemon's clock (`Overview.now_ms`).
+"""
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+VERSION = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierRow:
+    name: str
+    pid: int
+    delivered: int = 0  # since it started
+    connections: int = 0
+    memory_kib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One row of the queue by site."""
+
+    site: str
+    domains: int = 0
+    queued: int = 0
+    in_flight: int = 0
+    in_doubt: int = 0
+    held: int = 0
+    oldest_ms: int | None = None  # when the oldest waiting delivery was accepted
+    retry_ms: int | None = None  # the site's back-off ends; None where it has none
+    last_reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    glyph: str  # one of ! ? i
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened, for the running log: what, about whom, with which result."""
+
+    at_ms: int
+    kind: str  # event, enrolment, delivered, deferred, bounced, suppressed, confirmed, in doubt ...
+    text: str
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    name: str
+    title: str
+    state: str  # active, paused, archived
+    stream: str
+    waiting: int = 0
+    completed: int = 0
+    goals: int = 0
+    mails: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first screen, and one line of the stream."""
+
+    host: str
+    version: str
+    now_ms: int
+    lab: bool = False
+    lab_offset_s: int = 0
+    queued: int = 0
+    in_flight: int = 0
+    in_doubt: int = 0
+    held: int = 0
+    accepted_today: int = 0
+    delivered_today: int = 0
+    deferred_today: int = 0
+    bounced_today: int = 0
+    contacts: int = 0
+    confirmed: int = 0  # subscriptions
+    unconfirmed: int = 0
+    suppressed: int = 0
+    events_today: int = 0
+    delivered_minutes: tuple[int, ...] = ()  # the last 60 minutes, oldest first
+    carriers: tuple[CarrierRow, ...] = ()
+    sites: tuple[SiteRow, ...] = ()  # those in trouble first, at most 50
+    flows: tuple[FlowRow, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    journal: tuple[Line, ...] = ()  # newest first, at most 50
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    now_ms: int
+    sites: tuple[SiteRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One delivery in a list."""
+
+    delivery_id: int
+    message_id: int
+    forward_path: str
+    subject: str
+    stream: str
+    state: str
+    size: int
+    attempts: int
+    created_ms: int
+    due_ms: int
+    last_reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    now_ms: int
+    rows: tuple[MessageRow, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment in a message's life, in order."""
+
+    at_ms: int
+    what: str  # accepted, event read, flow step, consent, queued, attempt, suppressed, delivered ...
+    text: str
+    glyph: str = "·"
+    delivery_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLife:
+    now_ms: int
+    message_id: int
+    subject: str
+    header_from: str
+    reverse_path: str
+    recipients: tuple[str, ...]
+    stream: str
+    origin: str
+    size: int
+    deliveries: tuple[MessageRow, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    content: str = ""  # the head of the message as text, cut
+
+
+@dataclass(frozen=True, slots=True)
+class FlowBranch:
+    label: str  # then, else
+    nodes: tuple["FlowNode", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowNode:
+    """One step of a flow, as drawn: its counts are of all enrolments of the active version."""
+
+    id: str
+    kind: str  # trigger, wait, if, send, exit, end
+    label: str  # "cart.updated", "1 h", "contact.orders.count == 0", "cart-reminder"
+    waiting: int = 0
+    passed: int = 0
+    branches: tuple[FlowBranch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPicture:
+    now_ms: int
+    name: str
+    title: str
+    about: str
+    state: str
+    stream: str
+    version: str
+    goal: str = ""
+    nodes: tuple[FlowNode, ...] = ()
+    ended: dict[str, int] = field(default_factory=dict)  # completed, goal, exit, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    now_ms: int
+    rows: tuple[FlowRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer to a command: what was done, in words, and the facts."""
+
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to a command that changed nothing (any HTTP status from 400 on)."""
+
+    error: str
+    remedy: str = ""
+
+
+def encode(value: Any) -> bytes:
+    """One JSON object, UTF-8, no line break inside."""
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(kind: type[T], octets: bytes | str) -> T:
+    """A `kind` from JSON. ValueError when it is no such object."""
+    value = json.loads(octets)
+    if not isinstance(value, dict):
+        raise ValueError(f"the daemon answered {type(value).__name__} where a {kind.__name__} was due")
+    try:
+        return _build(kind, value)
+    except (TypeError, KeyError) as err:
+        raise ValueError(f"the daemon's answer is no {kind.__name__}: {err}") from None
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _build(kind: type[T], value: dict[str, Any]) -> T:
+    hints = get_type_hints(kind)
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{key: _shape(hints[key], item) for key, item in value.items() if key in names})
+
+
+def _shape(hint: Any, item: Any) -> Any:
+    origin = get_origin(hint)
+    if origin is tuple:
+        return tuple(_shape(get_args(hint)[0], each) for each in item)
+    if origin in (Union, UnionType):
+        return item
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _build(hint, item)
+    return item

@@ -1,0 +1,236 @@
+"""The engine's tables: contacts, lists, consent, suppression, events, flows and enrolments.
+
+Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in mta.queue.tables; both live in one database
+and commit together.
+"""
+
+from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField
+
+
+class Meta(Model):
+    """Facts about the installation: the lab's clock offset, generations that tell processes to read again."""
+
+    key = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "meta"
+
+
+class Contact(Model):
+    key = TextField(unique=True)  # Address.key: what two spellings of one mailbox share
+    address = TextField()
+    name = TextField(default="")
+    locale = TextField(default="")  # BCP 47; "" takes the installation's
+    zone = TextField(default="")  # IANA; "" takes the installation's
+    fields = TextField(default="{}")
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "contact"
+
+
+class Tag(Model):
+    contact_id = IntegerField()
+    tag = TextField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "tag"
+        primary_key = CompositeKey("contact_id", "tag")
+
+
+class MailingList(Model):
+    name = TextField(unique=True)
+    title = TextField()
+    confirmation = TextField(default="double")  # double or single opt-in
+    purpose = TextField(default="")  # the words a person agrees to, shown at the door and kept as evidence
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "list"
+
+
+class Subscription(Model):
+    contact_id = IntegerField()
+    list_id = IntegerField(index=True)
+    state = TextField()  # unconfirmed, confirmed, unsubscribed
+    source = TextField(default="")
+    asked_ms = BigIntegerField()
+    confirmed_ms = BigIntegerField(null=True)
+    ended_ms = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "subscription"
+        primary_key = CompositeKey("contact_id", "list_id")
+
+
+class Consent(Model):
+    """Append-only: what was shown to whom, when, and how they answered."""
+
+    contact_id = IntegerField(index=True)
+    list_id = IntegerField()
+    act = TextField()  # asked, confirmed, withdrawn
+    wording = TextField()  # exactly what was shown
+    locale = TextField()
+    source = TextField()  # command, form, import, web, reply, one-click
+    ip = TextField(default="")
+    agent = TextField(default="")
+    message_id = IntegerField(null=True)  # the confirmation mail
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "consent"
+
+
+class Suppression(Model):
+    key = TextField()  # Address.key
+    reason = TextField()  # hard bounce, complaint, unsubscribe, manual
+    scope = TextField()  # all, or marketing
+    evidence = TextField(default="")  # the reply, the report, the operator's words
+    delivery_id = IntegerField(null=True)
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "suppression"
+        primary_key = CompositeKey("key", "reason")
+
+
+class Refusal(Model):
+    """A submission's recipient that was refused because it is suppressed: recorded and visible."""
+
+    forward_path = TextField()
+    reason = TextField()
+    credential = TextField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "refusal"
+
+
+class EventRow(Model):
+    name = TextField()
+    contact_id = IntegerField(null=True)
+    key = TextField(default="")
+    data = TextField(default="{}")
+    source = TextField()  # header, json-ld, command, http, relay, engine
+    idempotency_key = TextField(null=True, unique=True)
+    message_id = IntegerField(null=True)  # the mail it was read out of
+    at_ms = BigIntegerField()
+    matched = IntegerField(default=0)  # 1 once every flow has looked at it
+
+    class Meta:
+        table_name = "event"
+        indexes = ((("contact_id", "name", "at_ms"), False),)
+
+
+class Flow(Model):
+    name = TextField(unique=True)
+    state = TextField(default="active")  # active, paused, archived
+    version_id = IntegerField(null=True)
+
+    class Meta:
+        table_name = "flow"
+
+
+class FlowVersion(Model):
+    flow_id = IntegerField()
+    hash = TextField()  # of the file's text: its version
+    source = TextField()
+    applied_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "flow_version"
+        indexes = ((("flow_id", "hash"), True),)
+
+
+class Enrolment(Model):
+    """One contact's passage through one flow version."""
+
+    flow_id = IntegerField(index=True)
+    version_id = IntegerField()
+    contact_id = IntegerField(index=True)
+    run_key = TextField(default="")
+    step = TextField()  # the step it stands before
+    state = TextField(default="waiting")  # waiting, ended
+    data = TextField(default="{}")  # the trigger event's data, replaced by a newer event with the same key
+    occurrence = IntegerField(default=1)
+    entered_ms = BigIntegerField()
+    due_ms = BigIntegerField(null=True)
+    revision = IntegerField(default=0)  # every change adds one: what was decided on an older one is void
+    ended_ms = BigIntegerField(null=True)
+    ended_how = TextField(null=True)  # completed, goal, exit, failed
+
+    class Meta:
+        table_name = "enrolment"
+
+
+class Passage(Model):
+    """What happened at a step: written in the commit that did it, once for each (enrolment, step, occurrence)."""
+
+    enrolment_id = IntegerField()
+    step = TextField()
+    occurrence = IntegerField()
+    at_ms = BigIntegerField()
+    kind = TextField()  # trigger, wait, if, send, goal, exit
+    result = TextField(default="")  # then, else, delivery asked, refused: the reason ...
+    detail = TextField(default="{}")  # each condition's value
+
+    class Meta:
+        table_name = "passage"
+        indexes = ((("enrolment_id", "step", "occurrence"), True),)
+
+
+class Sending(Model):
+    """Which step, of whose passage, a message came from."""
+
+    message_id = IntegerField(primary_key=True)
+    contact_id = IntegerField(index=True)
+    enrolment_id = IntegerField(null=True)
+    flow = TextField(default="")
+    step = TextField(default="")
+    occurrence = IntegerField(default=1)
+    template = TextField(default="")
+
+    class Meta:
+        table_name = "sending"
+        indexes = ((("enrolment_id", "step", "occurrence"), True),)
+
+
+class Inbound(Model):
+    """A mail from outside, kept with what was concluded from it."""
+
+    reverse_path = TextField()
+    forward_path = TextField()
+    content = BlobField()
+    verdict = TextField(default="")
+    delivery_id = IntegerField(null=True)
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "inbound"
+
+
+class DkimKey(Model):
+    domain = TextField()
+    selector = TextField()
+    algorithm = TextField()  # rsa-sha256, ed25519-sha256
+    file = TextField()  # below the keys' folder
+    state = TextField(default="active")
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "dkim_key"
+        primary_key = CompositeKey("domain", "selector")
+
+
+TABLES = (
+    Meta, Contact, Tag, MailingList, Subscription, Consent, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
+    Passage, Sending, Inbound, DkimKey,
+)  # fmt: skip
+
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
+    "CREATE INDEX IF NOT EXISTS enrolment_due ON enrolment (due_ms) WHERE state = 'waiting'",
+    "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
+)

@@ -1,0 +1,78 @@
+"""The ports as this machine gives them: the only module that reads the clock, draws chance or opens a connection.
+
+In a lab the civil clock carries an offset that `posthouse lab advance` moves; the monotonic and the boot-time clock never do.
+"""
+
+import asyncio
+import os
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+class SystemClock:
+    """The machine's clock, moved by `offset` (zero outside a lab)."""
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self.offset = offset
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def boottime_ms(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class SystemChance:
+    """The machine's dice. The unguessable ones come from the kernel."""
+
+    def __init__(self) -> None:
+        self._dice = random.SystemRandom()
+
+    def uniform(self, low: float, high: float) -> float:
+        return self._dice.uniform(low, high)
+
+    def octets(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        return self._dice.sample(items, len(items))
+
+
+class SystemNet:
+    """The machine's network, seen from the running event loop."""
+
+    async def connect(
+        self, protocol: Callable[[], P], address: str, port: int, *, source: str | None = None
+    ) -> tuple[asyncio.Transport, P]:
+        local = (source, 0) if source else None
+        transport, made = await asyncio.get_running_loop().create_connection(protocol, address, port, local_addr=local)
+        opened = transport.get_extra_info("socket")
+        if opened is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return transport, made
+
+    async def start_tls(
+        self, transport: asyncio.Transport, protocol: asyncio.BaseProtocol, context: ssl.SSLContext, server_name: str
+    ) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
+        made = await loop.start_tls(transport, protocol, context, server_hostname=server_name)
+        if made is None:
+            raise ConnectionError("the connection closed during the TLS handshake")
+        return made
+
+
+def boot_id() -> str:
+    """What tells this boot from every other one: a lease of another boot has lapsed."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,0 +1,114 @@
+"""The ports: the four doors through which anything undetermined enters.
+
+Clock, chance, net and store. Nothing else in Posthouse reads the time, draws a random number, opens a socket or a table,
+so one process can run the whole daemon against a virtual clock and a pretended network, and repeat what it saw.
+`engine.system` gives the machine's own clock, chance and net; `engine.store.database` gives the store.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC: how every table keeps a time. `moment` must be aware."""
+    return (moment - _EPOCH) // _MS
+
+
+def from_ms(ms: int) -> datetime:
+    """The aware UTC time of a table's milliseconds."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+class Clock(Protocol):
+    """What time it is. In a lab the civil time carries an offset; the monotonic one never does."""
+
+    def now(self) -> datetime:
+        """Civil time, aware, UTC. It may jump; never measure a duration with it."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward: for durations and socket patience."""
+
+    def boottime_ms(self) -> int:
+        """Milliseconds since boot, counting suspend: for leases on one host."""
+
+
+class Chance(Protocol):
+    """Where dice come from."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number in [low, high]."""
+
+    def octets(self, count: int) -> bytes:
+        """Unguessable octets (for keys, tokens, Message-IDs)."""
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        """The items in a random order."""
+
+
+class Net(Protocol):
+    """Outgoing connections."""
+
+    async def connect(
+        self, protocol: Callable[[], P], address: str, port: int, *, source: str | None = None
+    ) -> tuple[asyncio.Transport, P]:
+        """A TCP connection from `source` (an IP address, or the system's choice). OSError when it can't be had."""
+
+    async def start_tls(
+        self, transport: asyncio.Transport, protocol: asyncio.BaseProtocol, context: ssl.SSLContext, server_name: str
+    ) -> asyncio.Transport:
+        """Turn a connection to TLS in place. ssl.SSLError or OSError when the handshake fails."""
+
+
+class StoreTrouble(Exception):
+    """The store could not commit. Nothing of the work was kept; the same work may be asked again (a 4xx, never a 5xx)."""
+
+
+class StoreFull(StoreTrouble):
+    """No room: the disk, or the reserve kept free on it (RFC 5321 section 4.2.2: 452)."""
+
+
+class StoreBusy(StoreTrouble):
+    """Another process held the database for longer than we may wait."""
+
+
+class Tx(Protocol):
+    """One transaction, as the work inside it sees it. `?` stands for a parameter."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run one statement; the number of rows it changed."""
+
+    def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run one INSERT; the new row's integer id."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row of parameters."""
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT, or of a statement with RETURNING."""
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+
+
+class Store(Protocol):
+    """The database, shared by all processes of one Posthouse."""
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in the next group commit. When this returns, what it wrote is durable.
+
+        `work` runs on the writer's thread and may run twice (singly, when a neighbour in its group failed), so it must
+        touch nothing but the transaction. What it raises reaches the caller, and then nothing of it was kept.
+        StoreTrouble when the commit itself failed.
+        """
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on a short snapshot (keep it under 100 ms)."""

@@ -1,0 +1,142 @@
+"""The relay's tables. Private to mta.queue and the store: everybody else asks mta.queue.queue.
+
+Times are milliseconds since 1970 UTC. Partial indexes hold only what is alive, so that history costs the hot path nothing.
+"""
+
+from peewee import SQL, BigIntegerField, BlobField, IntegerField, Model, TextField
+
+
+class Message(Model):
+    """One accepted mail: envelope and what screens show of it. Its octets are in Body."""
+
+    reverse_path = TextField()  # "" is the null reverse-path (RFC 5321 section 4.5.5)
+    stream = IntegerField()
+    origin = TextField()  # submission, flow, confirmation, dsn ...
+    subject = TextField(default="")
+    header_from = TextField(default="")
+    message_id = TextField(default="")
+    size = IntegerField()
+    needs_utf8 = IntegerField(default=0)  # SMTPUTF8 (RFC 6531)
+    has_8bit = IntegerField(default=0)  # BODY=8BITMIME (RFC 6152)
+    envid = TextField(null=True)  # RFC 3461
+    ret = TextField(null=True)
+    credential = TextField(default="")  # who handed it over
+    recipients = IntegerField()  # how many deliveries it became: the audit counts them
+    received_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "message"
+
+
+class Body(Model):
+    """The message's octets as they go on the wire, before dot-stuffing and signing; CRLF line ends only."""
+
+    message_id = IntegerField(primary_key=True)
+    content = BlobField()
+
+    class Meta:
+        table_name = "body"
+
+
+class Delivery(Model):
+    """One message to one recipient."""
+
+    message_id = IntegerField(index=True)
+    forward_path = TextField()
+    domain = TextField()
+    stream = IntegerField()
+    state = IntegerField()
+    due_ms = BigIntegerField()
+    expires_ms = BigIntegerField()
+    attempts = IntegerField(default=0)
+    doubts = IntegerField(default=0)
+    owner = IntegerField(null=True)  # Carrier.id while claimed: the fence
+    notify = TextField(default="")  # RFC 3461 NOTIFY, comma-separated; "" is the default
+    orcpt = TextField(null=True)
+    last_reply = TextField(default="")
+    created_ms = BigIntegerField()
+    ended_ms = BigIntegerField(null=True)
+    ended_by = TextField(null=True)  # an operator, "suppression ..." ; NULL when the mail's own fate ended it
+
+    class Meta:
+        table_name = "delivery"
+
+
+class Attempt(Model):
+    """One try at a delivery, and what was answered."""
+
+    delivery_id = IntegerField(index=True)
+    at_ms = BigIntegerField()
+    took_ms = IntegerField()
+    host = TextField()
+    address = TextField()
+    stage = TextField()  # route, connect, greeting, ehlo, starttls, mail, rcpt, data, dot
+    outcome = TextField()  # delivered, deferred, failed, in doubt
+    reply = TextField()
+    tls = TextField(default="")
+
+    class Meta:
+        table_name = "attempt"
+
+
+class Doubt(Model):
+    """A delivery whose dot may have been answered without our knowing: recorded once for each time."""
+
+    delivery_id = IntegerField(index=True)
+    at_ms = BigIntegerField()
+    why = TextField()  # answer lost, or orphaned
+    settled = TextField(null=True)  # resent, held, assumed delivered
+    settled_ms = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "doubt"
+
+
+class Carrier(Model):
+    """A process that may own deliveries. Its id is the fence: never used again, not even after a crash."""
+
+    name = TextField()
+    boot_id = TextField()
+    pid = IntegerField()
+    started_ms = BigIntegerField()
+    lease_until_ms = BigIntegerField()  # on the boot-time clock of boot_id
+
+    class Meta:
+        table_name = "carrier"
+        constraints = [SQL("CHECK (lease_until_ms >= 0)")]
+
+
+class Destination(Model):
+    """A recipient domain with mail waiting: when to look at it next, and which site it was last folded into."""
+
+    domain = TextField(primary_key=True)
+    site = TextField(default="")
+    next_ms = BigIntegerField(null=True, index=True)  # a hint that is never later than the truth
+
+    class Meta:
+        table_name = "destination"
+
+
+class Site(Model):
+    """A folded MX set. Its back-off is kept here once, not in a million deliveries."""
+
+    name = TextField(primary_key=True)
+    retry_ms = BigIntegerField(default=0)
+    failures = IntegerField(default=0)
+    last_reply = TextField(default="")
+    changed_ms = BigIntegerField(default=0)
+
+    class Meta:
+        table_name = "site"
+
+
+TABLES = (Message, Body, Delivery, Attempt, Doubt, Carrier, Destination, Site)
+
+# What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS delivery_due ON delivery (domain, stream, due_ms) WHERE state = 0",
+    "CREATE INDEX IF NOT EXISTS delivery_owned ON delivery (owner) WHERE owner IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, domain) WHERE state < 10",
+    "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
+    "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
+)
