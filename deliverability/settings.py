@@ -1,0 +1,166 @@
+"""Settings of the rules, and the types that every package's settings are made of.
+
+A setting is a field of a frozen pydantic model: its type says the unit, its description what obeys it, its default
+works. Durations are written "5 days" or "1h30m", sizes "32 MiB"; what is misspelt is refused with a right one.
+"""
+
+import difflib
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+_UNITS: Final = {
+    "ms": timedelta(milliseconds=1),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), timedelta(seconds=1)),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
+}
+_SIZES: Final = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+_LONGEST: Final = timedelta(days=36_525)
+_PART: Final = re.compile(r"\s*(\d{1,7}(?:\.\d{1,3})?)\s*([a-z]+)[\s,]*", re.IGNORECASE | re.ASCII)
+_SIZE: Final = re.compile(r"\s*(\d{1,15})\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read "5 days", "90s", "1h30m" or "10 min". ValueError in words that say what to write instead."""
+    if isinstance(value, timedelta):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    total, end = timedelta(), 0
+    while end < len(text):
+        part = _PART.match(text, end)
+        unit = _UNITS.get(part[2].lower()) if part else None
+        if part is None or unit is None:
+            break
+        total += float(part[1]) * unit
+        end = part.end()
+        if total > _LONGEST:
+            raise ValueError(f'"{text[:40]}" is longer than a hundred years')
+    if end == 0 or end < len(text):
+        raise ValueError(f'"{text[:40]}" is not a duration (try "{_nearest_duration(text)}")')
+    return total
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest exact text that `parse_duration` reads back: "1h 30m", "5d", "250ms"."""
+    left = duration // timedelta(milliseconds=1)
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
+def parse_size(value: object) -> int:
+    """Octets, from a whole number or "32 MiB". ValueError in words that say what to write instead."""
+    match = _SIZE.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    factor = _SIZES.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise ValueError(f'"{str(value)[:40]}" is not a size (try "32 MiB")')
+    return int(match[1]) * factor
+
+
+def _nearest_duration(text: str) -> str:
+    part = re.match(r"\s*(\d{1,7})\s*([a-z]*)", text, re.IGNORECASE | re.ASCII)
+    if part is None:
+        return "5 days"
+    near = difflib.get_close_matches(part[2].lower(), ("seconds", "minutes", "hours", "days", "weeks"), n=1, cutoff=0.4)
+    return f"{part[1]} {near[0] if near else 'minutes'}"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["5 days", "1h30m", "90s"]}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["32 MiB", 1048576]}),
+]
+
+
+class Settings(BaseModel):
+    """The base of every section: never changed after it was read, and no unknown name passes unseen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+SIGNED_HEADERS: Final = (
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "List-Id",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+)
+
+
+class DkimSettings(Settings):
+    """[dkim]: signing."""
+
+    keys_dir: str = Field(default="keys", description="Folder of the private keys, below the state folder.")
+    headers: tuple[str, ...] = Field(
+        default=SIGNED_HEADERS, description="Header fields to sign, where the message has them."
+    )
+
+
+class BounceSettings(Settings):
+    """[bounces]: where mail that comes back goes."""
+
+    domain: str = Field(default="", description="Domain of the reverse-paths we make; empty: bounces are not read.")
+    token_days: Duration = Field(
+        default=timedelta(days=30), description="How long after sending a bounce address is still believed."
+    )
+
+
+class BackOff(Settings):
+    """How waits grow: first, first * factor, ... up to the ceiling, each spread by chance."""
+
+    first: Duration = Field(default=timedelta(minutes=7, seconds=30), description="The wait after the first failure.")
+    factor: float = Field(default=2.0, ge=1, le=10, description="Each wait is this many times the one before.")
+    ceiling: Duration = Field(default=timedelta(hours=4), description="No wait is longer than this, its spread apart.")
+    spread: float = Field(
+        default=1 / 3, ge=0, lt=1, description="Each wait is lengthened or shortened by up to this share."
+    )
+
+
+class RetrySettings(Settings):
+    """[retry]: when a deferred delivery is tried again, and when it is given up."""
+
+    delivery: BackOff = Field(
+        default=BackOff(), description="For a reply about one recipient (the first wait is thus 5 to 10 minutes)."
+    )
+    site: BackOff = Field(
+        default=BackOff(first=timedelta(minutes=1), ceiling=timedelta(hours=1)),
+        description="For a site that cannot be reached, or that slows us down.",
+    )
+    expire_transactional: Duration = Field(
+        default=timedelta(days=5), description="Give up a transactional delivery and bounce it after this long."
+    )
+    expire_marketing: Duration = Field(default=timedelta(days=3), description="The same for marketing deliveries.")
