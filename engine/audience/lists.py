@@ -1,0 +1,247 @@
+"""Lists and subscriptions: asked, confirmed, ended.
+
+A double opt-in list asks by mail and believes only the answer. The subscription, the consent row with the exact
+wording, and the confirmation mail are written in the caller's one transaction: a crash leaves all three or none.
+
+    (none) -> unconfirmed -> confirmed -> unsubscribed -> unconfirmed ...
+
+Nothing here brings a suppressed address back: it is refused with the reason, and only an operator lifts that. An
+address is asked at most twice in 24 hours, whoever types it into whichever form, so that no form can flood it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from deliverability.address import Address
+from engine.audience import consent
+from engine.audience.consent import ALL_LISTS, Act, Answer
+from engine.audience.contacts import contact_facts, ensure_contact, note_event
+from engine.audience.suppression import Reason, is_suppressed, suppress
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
+
+ASKS_A_DAY: Final = 2
+ASKED_ENOUGH: Final = "asked twice today"
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class ListError(ValueError):
+    """A list that can't be made or is not there; the words can be shown to an operator."""
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands. The words are in the table."""
+
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    id: int
+    name: str
+    title: str
+    confirmation: str  # double, single
+    purpose: str  # the words a person agrees to
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody is to be asked by mail whether they want this list."""
+
+    contact: dict[str, Any]  # contact_facts
+    mailing_list: MailingList
+    asked_ms: int  # binds the link to this asking
+
+
+Asker = Callable[[Tx, Asking], int]
+"""Writes the confirmation mail into the queue, in the same transaction; the message's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking. Exactly one is true: already, refused, a mail was written, confirmed at once (single)."""
+
+    contact_id: int
+    list_id: int
+    already: bool = False
+    refused: str = ""  # a suppression's reason, or ASKED_ENOUGH
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    contact_id: int
+    list_id: int
+    state: SubscriptionState
+    asked_ms: int
+
+
+def create(
+    tx: Tx, name: str, *, title: str, purpose: str = "", confirmation: str = "double", now: datetime
+) -> MailingList:
+    """A new list. ListError when the name is taken or is no name."""
+    if not _NAME.fullmatch(name):
+        raise ListError(f'"{name[:70]}" is no list name: use small letters, digits and hyphens')
+    if confirmation not in ("double", "single"):
+        raise ListError(f'confirmation is "double" or "single", not "{confirmation[:20]}"')
+    if get(tx, name) is not None:
+        raise ListError(f"there is already a list {name}")
+    list_id = tx.insert(
+        "INSERT INTO list (name, title, confirmation, purpose, created_ms) VALUES (?,?,?,?,?)",
+        (name, title or name, confirmation, purpose, to_ms(now)),
+    )
+    return MailingList(list_id, name, title or name, confirmation, purpose)
+
+
+def get(tx: Tx, name: str) -> MailingList | None:
+    """The list of this name."""
+    row = tx.one("SELECT id, name, title, confirmation, purpose FROM list WHERE name = ?", (name,))
+    return None if row is None else MailingList(*row)
+
+
+def by_id(tx: Tx, list_id: int) -> MailingList | None:
+    """The list with this id."""
+    row = tx.one("SELECT id, name, title, confirmation, purpose FROM list WHERE id = ?", (list_id,))
+    return None if row is None else MailingList(*row)
+
+
+def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
+    """A contact's subscription to a list, whatever its state."""
+    row = tx.one(
+        "SELECT contact_id, list_id, state, asked_ms FROM subscription WHERE contact_id = ? AND list_id = ?",
+        (contact_id, list_id),
+    )
+    return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
+
+
+def has_confirmed(tx: Tx, contact_id: int) -> bool:
+    """Whether a contact has said yes to any list and not taken it back."""
+    return (
+        tx.one("SELECT 1 FROM subscription WHERE contact_id = ? AND state = 'confirmed' LIMIT 1", (contact_id,))
+        is not None
+    )
+
+
+def subscribe(
+    tx: Tx, list_name: str, address: Address, *, answer: Answer, ask: Asker, name: str = "", zone: str = "",
+    now: datetime,
+) -> Asked:  # fmt: skip
+    """Somebody asks for a list. ListError when there is no such list.
+
+    `answer.wording` is what was shown where they asked; where it is empty, the list's purpose stands for it.
+    """
+    mailing_list = get(tx, list_name)
+    if mailing_list is None:
+        raise ListError(f"there is no list {list_name[:70]}")
+    contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
+    answer = Answer(answer.wording or mailing_list.purpose, answer.locale, answer.source, answer.ip, answer.agent)
+    refused = is_suppressed(tx, [address.key], Stream.MARKETING).get(address.key, "")
+    if refused:
+        return Asked(contact_id, mailing_list.id, refused=refused)
+    there = subscription(tx, contact_id, mailing_list.id)
+    if there is not None and there.state is SubscriptionState.CONFIRMED:
+        return Asked(contact_id, mailing_list.id, already=True)
+    if mailing_list.confirmation == "single":
+        _begin(tx, contact_id, mailing_list, there, answer, now)
+        consent.record(tx, contact_id, mailing_list.id, Act.ASKED, answer, now=now)
+        _confirm(tx, contact_id, mailing_list, answer, now)
+        return Asked(contact_id, mailing_list.id)
+    return _ask(tx, contact_id, mailing_list, there, answer, ask, now)
+
+
+def confirm(
+    tx: Tx, contact_id: int, list_id: int, asked_ms: int, *, answer: Answer, now: datetime
+) -> MailingList | None:
+    """The person pressed the button. The list when the subscription is confirmed now (or was), else None.
+
+    None when there is no such asking any more: the contact left meanwhile and asked anew, the list is gone, or the
+    address was suppressed. Pressing twice changes nothing and adds no second consent.
+    """
+    mailing_list, there = by_id(tx, list_id), subscription(tx, contact_id, list_id)
+    if mailing_list is None or there is None or there.asked_ms != asked_ms:
+        return None
+    if there.state is SubscriptionState.CONFIRMED:
+        return mailing_list
+    key = _key_of(tx, contact_id)
+    if there.state is not SubscriptionState.UNCONFIRMED or is_suppressed(tx, [key], Stream.MARKETING):
+        return None
+    _confirm(tx, contact_id, mailing_list, answer, now)
+    return mailing_list
+
+
+def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: datetime) -> bool:
+    """Leave a list, or with ALL_LISTS all marketing mail, which also suppresses. False when nothing changed."""
+    which = "" if list_id == ALL_LISTS else " AND list_id = ?"
+    params = (contact_id,) if list_id == ALL_LISTS else (contact_id, list_id)
+    ended = tx.query(
+        f"SELECT list_id, name FROM subscription JOIN list ON list.id = list_id"
+        f" WHERE contact_id = ? AND state <> 'unsubscribed'{which}",
+        params,
+    )
+    for ended_id, name in ended:
+        tx.execute(
+            "UPDATE subscription SET state = 'unsubscribed', ended_ms = ? WHERE contact_id = ? AND list_id = ?",
+            (to_ms(now), contact_id, ended_id),
+        )
+        note_event(tx, "list.left", contact_id, {"list": name}, now)
+    stopped = list_id == ALL_LISTS and _stop_marketing(tx, contact_id, answer, now)
+    if ended or stopped:
+        consent.record(tx, contact_id, list_id, Act.WITHDRAWN, answer, now=now)
+    return bool(ended) or stopped
+
+
+def _ask(
+    tx: Tx, contact_id: int, mailing_list: MailingList, there: Subscription | None, answer: Answer, ask: Asker,
+    now: datetime,
+) -> Asked:  # fmt: skip
+    if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ASKS_A_DAY:
+        return Asked(contact_id, mailing_list.id, refused=ASKED_ENOUGH)
+    asked_ms = _begin(tx, contact_id, mailing_list, there, answer, now)
+    message_id = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms))
+    consent.record(tx, contact_id, mailing_list.id, Act.ASKED, answer, now=now, message_id=message_id)
+    return Asked(contact_id, mailing_list.id, message_id=message_id)
+
+
+def _begin(
+    tx: Tx, contact_id: int, mailing_list: MailingList, there: Subscription | None, answer: Answer, now: datetime
+) -> int:
+    """Stand at unconfirmed; when this asking began. One that still waits keeps its time: its first link must work."""
+    if there is not None and there.state is SubscriptionState.UNCONFIRMED:
+        return there.asked_ms
+    tx.execute(
+        "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms) VALUES (?,?,'unconfirmed',?,?)"
+        " ON CONFLICT (contact_id, list_id) DO UPDATE SET state = 'unconfirmed', source = excluded.source,"
+        " asked_ms = excluded.asked_ms, confirmed_ms = NULL, ended_ms = NULL",
+        (contact_id, mailing_list.id, answer.source, to_ms(now)),
+    )
+    note_event(tx, "list.joined", contact_id, {"list": mailing_list.name}, now)
+    return to_ms(now)
+
+
+def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer, now: datetime) -> None:
+    tx.execute(
+        "UPDATE subscription SET state = 'confirmed', confirmed_ms = ? WHERE contact_id = ? AND list_id = ?",
+        (to_ms(now), contact_id, mailing_list.id),
+    )
+    consent.record(tx, contact_id, mailing_list.id, Act.CONFIRMED, answer, now=now)
+    note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
+
+
+def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> bool:
+    key = _key_of(tx, contact_id)
+    if not key or not suppress(tx, key, Reason.UNSUBSCRIBE, evidence=f"{answer.source} {answer.ip}".strip(), now=now):
+        return False
+    note_event(tx, "mail.unsubscribed", contact_id, {}, now)
+    return True
+
+
+def _key_of(tx: Tx, contact_id: int) -> str:
+    row = tx.one("SELECT key FROM contact WHERE id = ?", (contact_id,))
+    return "" if row is None else str(row[0])

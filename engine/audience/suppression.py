@@ -1,0 +1,124 @@
+"""Suppression: who must not be written to, and which mail that stops.
+
+The reason decides what it stops. An unsubscribe and a complaint stop marketing only: the order that somebody paid for
+is still confirmed to them. A hard bounce stops everything, because the mailbox is not there: marketing silently, a
+transactional submission with a recorded refusal (RFC 5321 leaves a relay free to say 550 for a known dead mailbox).
+A row is keyed by `Address.key` and outlives its contact.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from deliverability.address import Address, AddressError
+from deliverability.text import clean
+from engine.audience.contacts import note_event
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
+from mta.queue.queue import Claimed
+
+
+class Reason(StrEnum):
+    """Why an address is suppressed, the strongest first. The words are in the table and on every screen."""
+
+    HARD_BOUNCE = "hard bounce"  # the mailbox or its domain does not exist
+    COMPLAINT = "complaint"  # its reader called our mail spam
+    UNSUBSCRIBE = "unsubscribe"  # its reader wants no marketing mail
+    MANUAL = "manual"  # an operator says so
+
+
+class Scope(StrEnum):
+    """Which streams a suppression stops."""
+
+    ALL = "all"
+    MARKETING = "marketing"
+
+
+SCOPES: Final[Mapping[Reason, Scope]] = {
+    Reason.HARD_BOUNCE: Scope.ALL,
+    Reason.COMPLAINT: Scope.MARKETING,
+    Reason.UNSUBSCRIBE: Scope.MARKETING,
+    Reason.MANUAL: Scope.ALL,
+}
+
+_STRENGTH: Final = {str(reason): rank for rank, reason in enumerate(Reason)}
+_CHUNK: Final = 500  # keys in one question; SQLite allows 32,766 parameters, older ones 999
+
+
+def suppress(
+    tx: Tx, key: str, reason: Reason, *, scope: Scope | None = None, evidence: str = "",
+    delivery_id: int | None = None, now: datetime,
+) -> bool:  # fmt: skip
+    """Stop mail to `key` (an `Address.key`); False when it was already stopped for this reason.
+
+    The scope is the reason's own unless given (an operator may suppress marketing only). The first evidence stays; a
+    wider scope widens the row.
+    """
+    wanted = scope or SCOPES[reason]
+    row = tx.one("SELECT scope FROM suppression WHERE key = ? AND reason = ?", (key, str(reason)))
+    if row is not None:
+        if wanted is Scope.ALL and row[0] != Scope.ALL:
+            tx.execute("UPDATE suppression SET scope = 'all' WHERE key = ? AND reason = ?", (key, str(reason)))
+        return False
+    tx.execute(
+        "INSERT INTO suppression (key, reason, scope, evidence, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
+        (key, str(reason), str(wanted), clean(evidence)[:1000], delivery_id, to_ms(now)),
+    )
+    return True
+
+
+def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream) -> dict[str, str]:
+    """Those of `keys` that may not get mail of this stream, each with its strongest reason's words."""
+    found: dict[str, str] = {}
+    for chunk in _chunks(list(keys)):
+        marks = ",".join("?" * len(chunk))
+        for key, reason, scope in tx.query(f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks})", chunk):
+            stops = scope == Scope.ALL or stream is Stream.MARKETING
+            if stops and (key not in found or _rank(reason) < _rank(found[key])):
+                found[key] = reason
+    return found
+
+
+def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
+    """The queue's last question before mail leaves: {delivery id: reason} of those suppressed while they waited."""
+    held: dict[int, str] = {}
+    for stream in Stream:
+        keys = {each.delivery_id: _key(each.forward_path) for each in claimed if each.stream is stream}
+        reasons = is_suppressed(tx, set(keys.values()), stream) if keys else {}
+        held.update({delivery_id: reasons[key] for delivery_id, key in keys.items() if key in reasons})
+    return held
+
+
+def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
+    """Let mail go to `key` again, whatever stopped it; the reasons lifted. Who did it and why stays as an event."""
+    rows = tx.query("SELECT reason FROM suppression WHERE key = ? ORDER BY reason", (key,))
+    reasons = [str(reason) for (reason,) in rows]
+    if reasons:
+        tx.execute("DELETE FROM suppression WHERE key = ?", (key,))
+        note_event(tx, "suppression.lifted", None, {"key": key, "reasons": reasons, "by": by, "why": why}, now)
+    return reasons
+
+
+def record_refusal(tx: Tx, forward_path: str, reason: str, credential: str, now: datetime) -> int:
+    """Keep that a submission's recipient was answered 550 because it is suppressed: silence would look like loss."""
+    return tx.insert(
+        "INSERT INTO refusal (forward_path, reason, credential, at_ms) VALUES (?,?,?,?)",
+        (forward_path, reason, credential, to_ms(now)),
+    )
+
+
+def _rank(reason: str) -> int:
+    return _STRENGTH.get(reason, len(_STRENGTH))
+
+
+def _key(forward_path: str) -> str:
+    try:
+        return Address.parse(forward_path).key
+    except AddressError:
+        return forward_path.lower()
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
