@@ -101,23 +101,33 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-SIGNED_HEADERS: Final = (
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Subject",
-    "Date",
-    "Message-ID",
-    "In-Reply-To",
-    "References",
-    "MIME-Version",
-    "Content-Type",
-    "Content-Transfer-Encoding",
-    "List-Id",
-    "List-Unsubscribe",
-    "List-Unsubscribe-Post",
+OVERSIGNED: Final = (
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "reply-to",
+    "message-id",
+    "content-type",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+)
+SIGNED: Final = (
+    *OVERSIGNED,
+    "in-reply-to",
+    "references",
+    "mime-version",
+    "content-transfer-encoding",
+    "list-id",
+    "list-help",
+    "list-subscribe",
+    "list-post",
+    "list-owner",
+    "list-archive",
+    "feedback-id",
+    "cfbl-address",
+    "cfbl-feedback-id",
 )
 
 
@@ -125,8 +135,10 @@ class DkimSettings(Settings):
     """[dkim]: signing."""
 
     keys_dir: str = Field(default="keys", description="Folder of the private keys, below the state folder.")
-    headers: tuple[str, ...] = Field(
-        default=SIGNED_HEADERS, description="Header fields to sign, where the message has them."
+    headers: tuple[str, ...] = Field(default=SIGNED, description="Header fields to sign, where a message has them.")
+    oversigned: tuple[str, ...] = Field(
+        default=OVERSIGNED,
+        description="Fields signed once more than they are there, so that nobody can add one unseen.",
     )
 
 
