@@ -1,0 +1,63 @@
+"""Conditions: Jinja2's expression grammar over plain data, read once and answered by an interpreter of our own.
+
+A condition that parsed can't fail: docs/conditions.md fixes an answer for every value. Where the text is wrong,
+ConditionError says what and at which column.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from engine.flow import expression as tree
+from engine.flow import grammar
+from engine.flow.grammar import ConditionError, Names
+from engine.flow.values import Value, shown, truth
+
+__all__ = ["CONTACT", "NAMES", "Condition", "ConditionError", "Names"]
+
+MAX_LENGTH: Final = 1000  # characters
+
+CONTACT: Final = frozenset({"address", "name", "locale", "zone", "tags", "lists", "fields", "orders", "created"})
+NAMES: Final[Names] = {"contact": CONTACT, "event": None, "today": (), "now": ()}
+"""What a condition may speak of: each name, and what may stand behind its dot (None: anything)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A checked condition. `text` is what was written."""
+
+    text: str
+    root: tree.Node
+
+    @classmethod
+    def parse(cls, text: str, names: Names = NAMES) -> "Condition":
+        """Read a condition. ConditionError where it is none, or speaks of what is not in `names`."""
+        if len(text) > MAX_LENGTH:
+            raise ConditionError(f"the condition is longer than {MAX_LENGTH} characters")
+        if not text.strip():
+            raise ConditionError("the condition is empty")
+        return cls(text, grammar.parse(text, names))
+
+    def value(self, scope: tree.Scope) -> Value:
+        """What the expression is worth, for keys; `evaluate` says whether it is true."""
+        return self.root.evaluate(scope)
+
+    def evaluate(self, scope: tree.Scope) -> bool:
+        """Whether the condition holds. Never raises."""
+        return truth(self.root.evaluate(scope))
+
+    def explain(self, scope: tree.Scope) -> dict[str, str | int | float | bool | None]:
+        """What each part was worth, by its canonical text: the evidence that `why` shows. None is missing."""
+        whole = {str(self.root): shown(self.root.evaluate(scope))}
+        lookups = (each for each in tree.walk(self.root) if not isinstance(each, tree.Literal | tree.Items))
+        return whole | {str(each): shown(each.evaluate(scope)) for each in _outermost(lookups)}
+
+
+def _outermost(found: Iterable[tree.Node]) -> Iterator[tree.Node]:
+    """Without `contact` and `contact.orders` where `contact.orders.count` is shown."""
+    inner: set[int] = set()
+    for each in found:
+        if isinstance(each, tree.Lookup):
+            inner.add(id(each.base))
+        if id(each) not in inner:
+            yield each
