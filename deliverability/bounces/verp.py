@@ -1,8 +1,8 @@
 """Reverse-paths that name their delivery and cannot be made by others (VERP with an HMAC).
 
-A bounce is believed only when it comes to an address that we made: `b+<token>@bounce.example`. The token holds the key's
-version, the last day it counts, the delivery's number and 128 bits of HMAC-SHA-256 over these and over the purpose, so
-a token made for one thing is worth nothing for another. Its alphabet survives servers that fold the case of addresses.
+A bounce is believed only when it comes to an address that we made: `b+<token>@bounce.example`. The token holds the
+key's version, the last day it counts, the delivery's number and 128 bits of HMAC-SHA-256 over these and over the
+purpose, so a token made for one thing is worth nothing for another. Its alphabet survives servers that fold case.
 
     octets   0        1..2              3..8          9..24
              version  day since 1970    delivery id   HMAC          (25 octets: 40 letters of base32, no padding)

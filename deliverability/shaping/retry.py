@@ -1,6 +1,6 @@
-"""When to try again: waits that grow by a factor, spread by chance so that what failed together does not return together.
+"""When to try again: waits that grow by a factor, spread by chance so that what fails at once does not return at once.
 
-A delivery's own time is for what concerns its recipient; a site that is down or slow has one time for all its deliveries.
+A delivery's own time is for what concerns its recipient; a site that is down or slow has one time for all of them.
 `jitter` is in [-1, 1] and comes from the chance port.
 """
 
