@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _PART: Final = re.compile(r"(\d{1,6})\s*(weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)\s*")
 _DAYS: Final = {"w": 7, "d": 1}
@@ -32,11 +32,11 @@ class Span:
             exact += int(part[1]) * timedelta(seconds=_SECONDS.get(unit, 0))
             end = part.end()
         if end == 0 or end < len(text):
-            raise ValueError('a duration, such as 1h, 30m, 3d (civil days) or "1d 12h"')
+            raise ValueError('a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"')
         if days + exact.days > LONGEST_DAYS:
-            raise ValueError("a duration of at most ten years")
+            raise ValueError("a duration of at most ten years is expected")
         if not days and not exact:
-            raise ValueError("a duration of more than nothing")
+            raise ValueError("a duration of more than nothing is expected")
         return cls(days, exact)
 
     def after(self, moment: datetime, zone: ZoneInfo) -> datetime:
@@ -66,7 +66,7 @@ def resolve(local: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _end_of_gap(local: datetime, zone: ZoneInfo) -> datetime:
-    """The change of clocks that skipped `local`: by PEP 495, fold 0 reckons with the offset before it, fold 1 after it."""
+    """The change of clocks that skipped `local`: fold 0 reckons with the offset before it, fold 1 after (PEP 495)."""
     late = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
     early = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     new = late.astimezone(zone).utcoffset()
@@ -83,7 +83,5 @@ def zone_of(name: str, fallback: ZoneInfo) -> ZoneInfo:
     """The zone called `name`; the fall-back where it is "" or no zone of this machine's tzdata."""
     try:
         return ZoneInfo(name) if name else fallback
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below; a path outside tzdata is a ValueError
-        return fallback
-    except KeyError:
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # unknown; outside tzdata; a folder of it
         return fallback

@@ -1,0 +1,287 @@
+"""Events: their vocabulary, and one event as a value.
+
+An event says that something happened in a contact's affairs. The names below are documented and typed; any other
+well-formed name is a custom event with whatever data it brings. Data is plain JSON within limits, so that whoever wrote
+it (a shop, a mail, a stranger) can't make anything behind it slow or fail.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from deliverability.address import Address
+from engine.flow.values import LARGEST
+
+MAX_DATA: Final = 65_536  # octets of an event's data as JSON
+MAX_DEPTH: Final = 10
+MAX_NAME: Final = 64
+MAX_KEY: Final = 200
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
+
+
+class EventError(ValueError):
+    """No event; the message says why, in words that can be shown to whoever wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A word of the vocabulary: what it says, what its data may hold, and which of that it is about (its key)."""
+
+    about: str
+    data: Mapping[str, str]
+    key: str = ""
+
+
+_ORDER: Final = {
+    "number": "text: the order's number",
+    "total": "number: to pay, tax included",
+    "currency": "text: ISO 4217",
+    "lines": "list of {name, sku, quantity, price, url, image}",
+    "customer": "record of {name, email}",
+    "status": "text: what the shop calls its state",
+    "url": "text: where the customer sees it",
+}
+_PARCEL: Final = {
+    "tracking_number": "text",
+    "carrier": "text",
+    "url": "text: where it is tracked",
+    "expected": "text: when it should arrive, ISO 8601",
+    "order": "text: the order's number",
+}
+_PRODUCT: Final = {"sku": "text", "name": "text", "price": "number", "url": "text", "image": "text"}
+_MAIL: Final = {
+    "message": "number: the message",
+    "flow": "text: the flow that sent it",
+    "step": "text: the flow's step",
+    "template": "text",
+    "reply": "text: what the other side said",
+    "url": "text: the link",
+}
+_LIST: Final = {"list": "text: the list's name"}
+
+
+def _family(family: str, words: Mapping[str, str], data: Mapping[str, str], key: str = "") -> dict[str, Kind]:
+    return {f"{family}.{word}": Kind(about, data, key) for word, about in words.items()}
+
+
+VOCABULARY: Final[Mapping[str, Kind]] = {
+    **_family(
+        "contact",
+        {"created": "somebody new is known", "updated": "a field of theirs changed", "erased": "they are forgotten"},
+        {"fields": "record: what changed"},
+    ),
+    **_family(
+        "list",
+        {
+            "joined": "asked to be on a list",
+            "confirmed": "confirmed that they want to be on it",
+            "left": "is not on it any more",
+        },
+        _LIST,
+        "list",
+    ),
+    "cart.updated": Kind(
+        "a cart's content changed",
+        {"cart_id": "text", "total": "number", "currency": "text", "lines": _ORDER["lines"], "url": "text: the cart"},
+        "cart_id",
+    ),
+    **_family(
+        "order",
+        {
+            "placed": "an order was placed",
+            "paid": "it was paid",
+            "shipped": "it left the house",
+            "delivered": "all of it arrived",
+            "cancelled": "it was called off",
+            "refunded": "its money went back",
+        },
+        _ORDER,
+        "number",
+    ),
+    **_family(
+        "parcel",
+        {
+            "accepted": "the carrier has it",
+            "in_transit": "it is on its way",
+            "out_for_delivery": "it arrives today",
+            "delivered": "it arrived",
+            "failed": "it could not be delivered",
+        },
+        _PARCEL,
+        "tracking_number",
+    ),
+    **_family(
+        "product",
+        {
+            "viewed": "somebody looked at it",
+            "price_dropped": "it costs less",
+            "back_in_stock": "it can be had again",
+            "low_stock": "few are left",
+        },
+        _PRODUCT,
+        "sku",
+    ),
+    "review.posted": Kind(
+        "somebody reviewed what they bought",
+        {"product": "text", "rating": "number", "order": "text: the order's number"},
+    ),
+    "survey.answered": Kind("somebody answered a survey", {"survey": "text", "answers": "record"}, "survey"),
+    "subscription.renewing": Kind(
+        "a paid subscription is about to renew", {"plan": "text", "renews": "text: ISO 8601", "total": "number"}, "plan"
+    ),
+    "inquiry.received": Kind("somebody asked a question", {"subject": "text", "text": "text"}),
+    **_family(
+        "mail",
+        {
+            "delivered": "the next hop took it (nobody may have read it)",
+            "deferred": "it was put off for now",
+            "bounced": "it came back for good",
+            "complained": "its reader called it spam",
+            "opened": "its pictures were fetched, by a person or a machine",
+            "clicked": "a link in it was followed, by a person or a machine",
+            "replied": "its reader answered",
+            "unsubscribed": "its reader wants no more of it",
+        },
+        _MAIL,
+    ),
+}
+
+FAMILIES: Final = frozenset(name.partition(".")[0] for name in VOCABULARY)
+"""The first words that are ours: in a flow file a name that begins so must be in the vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `address` is whom it concerns, None for nobody (a product came back in stock)."""
+
+    name: str
+    at: datetime
+    source: str  # header, json-ld, command, http, relay, engine
+    data: dict[str, Any] = field(default_factory=dict)
+    key: str = ""  # what it is about: the order's number, the cart
+    address: Address | None = None
+    contact_name: str = ""
+    locale: str = ""
+    idempotency_key: str | None = None  # a second event with the same one is the first, told again
+
+
+def make_event(
+    name: str,
+    data: str | bytes | dict[str, Any],
+    *,
+    at: datetime,
+    source: str,
+    key: str = "",
+    address: Address | None = None,
+    contact_name: str = "",
+    locale: str = "",
+    idempotency_key: str | None = None,
+) -> Event:
+    """An event out of foreign parts. EventError when the name or the data won't do.
+
+    Without a key the vocabulary's own is taken out of the data (an order's number, a cart's id).
+    """
+    name = check_name(name)
+    plain = read_data(data)
+    return Event(
+        name=name,
+        at=at,
+        source=source,
+        data=plain,
+        key=(key or natural_key(name, plain))[:MAX_KEY],
+        address=address,
+        contact_name=contact_name,
+        locale=locale,
+        idempotency_key=idempotency_key,
+    )
+
+
+def check_name(name: str) -> str:
+    """The name, when it is well formed. EventError otherwise."""
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        shown = name[:MAX_NAME].encode("ascii", "backslashreplace").decode()
+        raise EventError(f"{shown!r} is no event name (small letters, digits, - and _, parts joined by dots)")
+    return name
+
+
+def natural_key(name: str, data: Mapping[str, Any]) -> str:
+    """What the vocabulary says this kind of event is about, as text; "" where the data does not tell."""
+    kind = VOCABULARY.get(name)
+    found = data.get(kind.key) if kind and kind.key else None
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+
+
+def idempotency(*parts: str) -> str:
+    """A key that is the same for the same parts, and for no others."""
+    return hashlib.sha256("\x00".join(part.replace("\x00", "\x00\x00") for part in parts).encode()).hexdigest()[:40]
+
+
+def read_data(data: str | bytes | dict[str, Any]) -> dict[str, Any]:
+    """A JSON object within the limits, from its text or already read. EventError says what is wrong with it."""
+    if isinstance(data, str | bytes):
+        data = _read_json(data)
+    if not isinstance(data, dict):
+        raise EventError('the data is no JSON object, such as {"number": "A-1"}')
+    _check(data, 0)
+    if len(json.dumps(data, ensure_ascii=False).encode()) > MAX_DATA:
+        raise EventError(f"the data is larger than {MAX_DATA} octets")
+    return data
+
+
+def _read_json(text: str | bytes) -> Any:
+    if len(text) > MAX_DATA:
+        raise EventError(f"the data is larger than {MAX_DATA} octets")
+    try:
+        return json.loads(text or "{}", parse_constant=_no_number)
+    except RecursionError:
+        raise EventError(f"the data is nested deeper than {MAX_DEPTH} levels") from None
+    except json.JSONDecodeError as err:
+        raise EventError(f"the data is no JSON: {err.msg} at line {err.lineno}, column {err.colno}") from None
+    except ValueError as err:  # not UTF-8, or a number of thousands of digits
+        raise EventError(f"the data is no JSON: {str(err)[:80]}") from None
+
+
+def _no_number(word: str) -> Any:
+    raise EventError(f"the data holds {word}, which is no JSON")
+
+
+def _check(thing: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise EventError(f"the data is nested deeper than {MAX_DEPTH} levels")
+    match thing:
+        case dict():
+            for name, value in thing.items():
+                _check_text(name)
+                _check(value, depth + 1)
+        case list():
+            for value in thing:
+                _check(value, depth + 1)
+        case str():
+            _check_text(thing)
+        case bool() | None:
+            pass
+        case int() if not -LARGEST <= thing <= LARGEST:
+            raise EventError("the data holds a whole number that is too large")
+        case float() if thing != thing or thing in (float("inf"), float("-inf")):
+            raise EventError("the data holds a number that is none")
+        case int() | float():
+            pass
+        case _:
+            raise EventError(f"the data holds a {type(thing).__name__}, which is no JSON")
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        raise EventError("the data has a name that is no text")
+    if not text.isascii() or "\x00" in text:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise EventError("the data holds half of a surrogate pair") from None
+        if "\x00" in text:
+            raise EventError("the data holds a NUL")
