@@ -1,0 +1,70 @@
+"""What goes out, what came of it, and the facts of the try: the words that connection, scheduler and queue share."""
+
+from dataclasses import dataclass, field
+
+from mta.queue.delivery import Stream
+from mta.smtp.outcome import Delivered, Failure, Scope, Stage, Unanswered
+
+__all__ = ["Delivered", "Failure", "NotPermitted", "Outcome", "Outgoing", "Scope", "Stage", "Try", "Unanswered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One delivery, ready for the wire: addresses as they go into the commands, content signed."""
+
+    delivery_id: int
+    message_id: int
+    reverse_path: str  # with its token; "" is the null reverse-path
+    forward_path: str
+    content: bytes  # CRLF line ends, not dot-stuffed
+    size: int  # octets of content
+    needs_utf8: bool  # SMTPUTF8 (RFC 6531)
+    has_8bit: bool  # BODY=8BITMIME (RFC 6152)
+    domain: str
+    stream: Stream
+    notify: frozenset[str] = field(default_factory=frozenset)
+    orcpt: str | None = None  # as it stands in the command: "rfc822;" and xtext (RFC 3461 section 4.2)
+    envid: str | None = None  # xtext
+    ret: str | None = None  # FULL or HDRS
+
+
+@dataclass(frozen=True, slots=True)
+class NotPermitted:
+    """The mark before the dot was refused (the lease is lost): nothing of the message has left."""
+
+
+Outcome = Delivered | Failure | Unanswered | NotPermitted
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """The facts of one try, for the attempt's row and the log."""
+
+    host: str
+    address: str
+    stage: Stage  # how far it had come
+    reply: str  # what was answered, or in our words why nothing was
+    tls: str  # "" in clear, else version and cipher
+    took: float  # seconds
+
+
+def stage_of(outcome: Outcome) -> Stage:
+    """How far a try with this outcome had come."""
+    match outcome:
+        case Delivered():
+            return Stage.DOT
+        case NotPermitted():
+            return Stage.DATA
+        case _:
+            return outcome.stage
+
+
+def words_of(outcome: Outcome) -> str:
+    """What was answered, on one line, for the log and the attempt's row."""
+    match outcome:
+        case Unanswered():
+            return outcome.why
+        case NotPermitted():
+            return "the lease was lost before the dot"
+        case _:
+            return str(outcome.reply)

@@ -1,0 +1,374 @@
+"""The client's side of one SMTP connection, as a machine: octets in, octets out, and what came of it as a value.
+
+It knows no socket and no clock. Its driver feeds what arrives to `receive`, sends what `bytes_to_send` gives, waits no
+longer than `patience`, and acts when the machine asks for something: `wants_tls`, `wants_dot_permission`. It promises:
+
+- nothing of a message leaves before `release_dot`, so until then a crash or a failure is safe to try again;
+- after `release_dot` the outcome is the server's own answer, or `Unanswered`;
+- a reply out of turn, or one that is no SMTP, condemns the connection and never counts as an acceptance;
+- what was learnt before TLS is forgotten, and a connection with octets behind the 220 to STARTTLS is dropped.
+
+The life of a connection:  OPENING -> (TLS -> OPENING) -> IDLE <-> BUSY <-> PERMISSION;  any -> LEAVING -> OVER.
+One recipient a transaction; replies are judged by their first digit, so an unforeseen code has its meaning too.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from deliverability.reply import EnhancedStatus, Reply
+from mta.smtp.extensions import Extensions, Mail
+from mta.smtp.outcome import Delivered, Failure, Scope, Stage, Unanswered
+from mta.smtp.timeouts import Timeouts
+from mta.smtp.wire import ReplyReader, wire_body
+
+_NO_EXTENSIONS: Final = Extensions()
+
+
+class Tls(Enum):
+    """Whether to turn a connection to TLS."""
+
+    NEVER = "never"
+    OPPORTUNISTIC = "opportunistic"  # where it is offered (RFC 7435)
+    REQUIRED = "required"  # or nothing is sent
+
+
+class Phase(Enum):
+    """Where a connection is."""
+
+    OPENING = auto()  # greeting, EHLO, STARTTLS
+    TLS = auto()  # the driver makes the handshake
+    IDLE = auto()  # ready for a message
+    BUSY = auto()  # in a transaction
+    PERMISSION = auto()  # in a transaction, before its content: the driver commits the mark
+    LEAVING = auto()  # QUIT was said
+    OVER = auto()
+
+
+@dataclass(slots=True)
+class _Transaction:
+    mail: Mail
+    mail_reply: Reply | None = None
+    rcpt_replies: list[Reply] = field(default_factory=list)  # one for each RCPT, in order
+    failure: Failure | None = None  # the first one: what follows it is its consequence
+    dot_released: bool = False
+
+
+class ClientSession:
+    """One connection. `name` is what EHLO says of us; the rest of the arguments are policy.
+
+    `refuse_own_name`: a host that greets with our name is taken for ourselves, and mail to it for a loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tls: Tls = Tls.OPPORTUNISTIC,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        refuse_own_name: bool = True,
+    ) -> None:
+        self.phase = Phase.OPENING
+        self.outcome: Delivered | Failure | Unanswered | None = None
+        self.extensions = _NO_EXTENSIONS
+        self.is_tls = False
+        self.transactions = 0
+        self._name, self._tls, self._timeouts, self._refuse_own_name = name, tls, timeouts, refuse_own_name
+        self._reader = ReplyReader()
+        self._out: list[bytes] = []
+        self._awaiting: deque[tuple[Stage, Callable[[Reply], None]]] = deque([(Stage.GREETING, self._greeted)])
+        self._transaction: _Transaction | None = None
+        self._needs_rset = False
+
+    # What the driver asks.
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `begin` may be called."""
+        return self.phase is Phase.IDLE
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the connection is over: close it."""
+        return self.phase is Phase.OVER
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether the driver must make the TLS handshake now, then call `tls_started` or `lost`."""
+        return self.phase is Phase.TLS
+
+    @property
+    def wants_dot_permission(self) -> bool:
+        """Whether the driver must commit that the dot goes out, then call `release_dot` or `withhold_dot`."""
+        return self.phase is Phase.PERMISSION
+
+    @property
+    def stage(self) -> Stage:
+        """What is being waited for."""
+        if self._awaiting:
+            return self._awaiting[0][0]
+        return {Phase.TLS: Stage.STARTTLS, Phase.PERMISSION: Stage.DATA}.get(self.phase, Stage.MAIL)
+
+    @property
+    def patience(self) -> float:
+        """How many seconds the other side may keep us waiting now; infinite when it is our turn."""
+        if not self._awaiting and self.phase is not Phase.TLS:
+            return math.inf
+        seconds: float = getattr(self._timeouts, self.stage)
+        return seconds
+
+    def bytes_to_send(self) -> bytes:
+        """All that is to be sent, once. One call, one write: a group of commands stays one flight."""
+        octets = b"".join(self._out)
+        self._out.clear()
+        return octets
+
+    # What the driver says.
+
+    def begin(self, mail: Mail) -> None:
+        """Start a transaction. What this server cannot take is refused at once, without a word sent."""
+        assert self.phase is Phase.IDLE, f"a transaction cannot begin while {self.phase.name}"
+        self.outcome = self.extensions.refusal(mail)
+        if self.outcome is not None:
+            return
+        self.phase, self._transaction = Phase.BUSY, _Transaction(mail)
+        if self._needs_rset:
+            self._say(b"RSET\r\n", Stage.RSET, self._reset)
+        if self.extensions.pipelining:  # RFC 2920 section 3.1: DATA is the last of its group
+            self._say_mail()
+            self._say_rcpt()
+            self._say_data()
+        elif not self._needs_rset:
+            self._say_mail()
+
+    def release_dot(self) -> None:
+        """The mark is committed: content and final dot go out together."""
+        transaction = self._transaction
+        assert self.phase is Phase.PERMISSION and transaction is not None
+        self.phase, transaction.dot_released = Phase.BUSY, True
+        self._say(wire_body(transaction.mail.content), Stage.DOT, self._dot_answered)
+
+    def withhold_dot(self) -> None:
+        """The dot may not go out. Nothing of the message has left; there is no way back but to hang up."""
+        assert self.phase is Phase.PERMISSION
+        self._transaction = None
+        self._hang_up()
+
+    def tls_started(self) -> None:
+        """The handshake is made. RFC 3207 section 4.2: forget all that was learnt, and begin again with EHLO."""
+        assert self.phase is Phase.TLS
+        self.phase, self.is_tls = Phase.OPENING, True
+        self.extensions = _NO_EXTENSIONS
+        self._reader = ReplyReader()
+        self._say_ehlo()
+
+    def quit(self) -> None:
+        """Leave politely (RFC 5321 section 4.1.1.10), if there is anybody to leave and nothing open."""
+        if self.phase in (Phase.OPENING, Phase.IDLE) and not self._awaiting:
+            self.phase = Phase.LEAVING
+            self._say(b"QUIT\r\n", Stage.QUIT, lambda _: self._hang_up())
+
+    def receive(self, data: bytes) -> None:
+        """Octets from the server; b"" is the end of the stream."""
+        if self.is_done:
+            return
+        if not data:
+            self.lost("the remote host closed the connection")
+            return
+        for reply in self._reader.feed(data):
+            self._take(reply)
+            if self.is_done:
+                return
+        if self._reader.garbage is not None:
+            self._condemn(self._reader.garbage)
+        elif self.wants_tls and not self._reader.is_empty:
+            self._condemn("octets in clear text behind the reply to STARTTLS")  # RFC 3207 section 6
+
+    def lost(self, why: str, *, dot_has_left: bool = True) -> None:
+        """The connection broke, or patience is over. `dot_has_left` is False when the driver knows that it did not."""
+        transaction = self._transaction
+        # A used connection that ends before it answered anything of this message says nothing about the route: many
+        # servers close after so many messages, or so many seconds.
+        is_stale = transaction is not None and self.transactions > 0 and transaction.mail_reply is None
+        scope = Scope.SESSION if is_stale else Scope.ROUTE
+        failure = Failure(scope, Reply.of(451, "4.4.2", why), self.stage, is_ours=True)
+        self._end(failure, in_doubt=why if dot_has_left else "")
+
+    # Opening.
+
+    def _greeted(self, reply: Reply) -> None:
+        if not _is_2xx(reply):
+            # RFC 5321 section 3.1: 554 here is the host's refusal to speak. It knows no recipient yet.
+            return self._refuse(reply, Stage.GREETING)
+        if self._refuse_own_name and reply.text.partition(" ")[0].lower() == self._name.lower():
+            text = f"the host greets with our own name, {self._name}: its mail would come back to us"
+            return self._refuse(Reply.of(451, "4.4.6", text), Stage.GREETING, is_ours=True)
+        return self._say_ehlo()
+
+    def _say_ehlo(self) -> None:
+        self._say(b"EHLO %s\r\n" % self._name.encode(), Stage.EHLO, self._ehlo_answered)
+
+    def _ehlo_answered(self, reply: Reply) -> None:
+        if _is_2xx(reply):
+            self.extensions = Extensions.parse(reply.lines)
+            self._secure()
+        elif reply.is_permanent:  # RFC 5321 section 3.2: an old server, which knows HELO
+            self._say(b"HELO %s\r\n" % self._name.encode(), Stage.EHLO, self._helo_answered)
+        else:
+            self._refuse(reply, Stage.EHLO)
+
+    def _helo_answered(self, reply: Reply) -> None:
+        if _is_2xx(reply):
+            self._secure()
+        else:
+            self._refuse(reply, Stage.EHLO)
+
+    def _secure(self) -> None:
+        if self.is_tls or self._tls is Tls.NEVER:
+            self.phase = Phase.IDLE
+        elif self.extensions.starttls:
+            self._say(b"STARTTLS\r\n", Stage.STARTTLS, self._starttls_answered)
+        elif self._tls is Tls.REQUIRED:
+            reply = Reply.of(451, "4.7.4", "TLS is required, and the host does not offer it")
+            self._refuse(reply, Stage.STARTTLS, is_ours=True)
+        else:
+            self.phase = Phase.IDLE
+
+    def _starttls_answered(self, reply: Reply) -> None:
+        if _is_2xx(reply):
+            self.phase = Phase.TLS
+        elif self._tls is Tls.REQUIRED:
+            self._refuse(reply, Stage.STARTTLS)
+        else:  # RFC 3207 section 4: the session goes on as it was
+            self.phase = Phase.IDLE
+
+    def _refuse(self, reply: Reply, stage: Stage, *, is_ours: bool = False) -> None:
+        """No message can go over this connection."""
+        self.outcome = Failure(Scope.ROUTE, reply, stage, is_ours)
+        self.quit()
+
+    # A transaction.
+
+    def _say_mail(self) -> None:
+        assert self._transaction is not None
+        self._say(self.extensions.mail_command(self._transaction.mail), Stage.MAIL, self._mail_answered)
+
+    def _say_rcpt(self) -> None:
+        assert self._transaction is not None
+        self._say(self.extensions.rcpt_command(self._transaction.mail), Stage.RCPT, self._rcpt_answered)
+
+    def _say_data(self) -> None:
+        self._say(b"DATA\r\n", Stage.DATA, self._data_answered)
+
+    def _reset(self, reply: Reply) -> None:
+        if not _is_2xx(reply):
+            return self._end(Failure(Scope.SESSION, reply, Stage.RSET))
+        self._needs_rset = False
+        return None if self.extensions.pipelining else self._say_mail()
+
+    def _mail_answered(self, reply: Reply) -> None:
+        transaction = self._open()
+        transaction.mail_reply = reply
+        if not _is_2xx(reply):
+            self._fail(transaction, Failure(Scope.MESSAGE, reply, Stage.MAIL))
+        elif not self.extensions.pipelining:
+            self._say_rcpt()
+
+    def _rcpt_answered(self, reply: Reply) -> None:
+        transaction = self._open()
+        transaction.rcpt_replies.append(reply)
+        if not _is_2xx(reply):
+            self._needs_rset = True
+            self._fail(transaction, Failure(Scope.RECIPIENT, _as_452(reply), Stage.RCPT))
+        elif not self.extensions.pipelining:
+            self._say_data()
+
+    def _data_answered(self, reply: Reply) -> None:
+        transaction = self._open()
+        if _is_2xx(reply):
+            self._condemn(f"a positive answer to DATA before any content: {reply}")
+        elif not reply.is_positive:
+            self._needs_rset = True
+            self._fail(transaction, Failure(Scope.MESSAGE, reply, Stage.DATA))
+        elif transaction.failure is None:
+            self.phase = Phase.PERMISSION
+        elif any(_is_2xx(each) for each in transaction.rcpt_replies):
+            self._end(transaction.failure)  # sender refused, recipient taken: even a lone dot might deliver something
+        else:
+            # RFC 2920 section 3.1: a pipelining server may say 354 although it took no recipient. A lone dot ends it.
+            self._say(b".\r\n", Stage.DOT, self._lone_dot_answered)
+
+    def _lone_dot_answered(self, _: Reply) -> None:
+        self._finish(self._open().failure)
+
+    def _dot_answered(self, reply: Reply) -> None:
+        self._finish(Delivered(reply) if _is_2xx(reply) else Failure(Scope.MESSAGE, reply, Stage.DOT))
+
+    def _fail(self, transaction: _Transaction, failure: Failure) -> None:
+        transaction.failure = transaction.failure or failure
+        if not self._awaiting:
+            self._finish(transaction.failure)
+
+    def _finish(self, outcome: Delivered | Failure | None) -> None:
+        self.outcome, self._transaction, self.phase = outcome, None, Phase.IDLE
+        self.transactions += 1
+
+    def _open(self) -> _Transaction:
+        assert self._transaction is not None
+        return self._transaction
+
+    # Replies and ends.
+
+    def _say(self, octets: bytes, stage: Stage, answered: Callable[[Reply], None]) -> None:
+        self._out.append(octets)
+        self._awaiting.append((stage, answered))
+
+    def _take(self, reply: Reply) -> None:
+        # RFC 5321 section 3.8: a server may say 421 at any time and hang up, so it tells us nothing about this message
+        # or recipient. At the dot it is still an answer: the message was not taken.
+        if reply.code == 421:
+            return self._end(Failure(Scope.ROUTE, reply, self.stage))
+        if not self._awaiting:
+            return self._condemn(f"a reply to nothing: {reply}")
+        stage, answered = self._awaiting[0]
+        if 300 <= reply.code < 400 and stage is not Stage.DATA:
+            return self._condemn(f"an intermediate reply out of place: {reply}")
+        self._awaiting.popleft()
+        return answered(reply)
+
+    def _condemn(self, why: str) -> None:
+        """Not SMTP, or out of turn: nothing that this connection says is to be believed."""
+        text = f"the remote host broke the protocol: {why}"
+        self._end(Failure(Scope.ROUTE, Reply.of(451, "4.5.0", text), self.stage, is_ours=True), in_doubt=text)
+
+    def _end(self, failure: Failure, *, in_doubt: str = "") -> None:
+        """The connection is over. `in_doubt`: why an answer to the dot cannot come any more, or "" if one came."""
+        transaction = self._transaction
+        if transaction is None:
+            if self.phase in (Phase.OPENING, Phase.TLS):
+                self.outcome = failure  # an idle connection may end: nobody is hurt
+        elif transaction.failure is None and transaction.dot_released and in_doubt:
+            self.outcome = Unanswered(Stage.DOT, in_doubt)
+        else:
+            self.outcome = transaction.failure or failure
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.phase, self._transaction = Phase.OVER, None
+        self._awaiting.clear()
+        self._out.clear()
+
+
+def _is_2xx(reply: Reply) -> bool:
+    return 200 <= reply.code < 300
+
+
+def _as_452(reply: Reply) -> Reply:
+    """RFC 5321 section 4.5.3.1.10: 552 to RCPT is an old way to say 452, and a full mailbox may be emptied too."""
+    if reply.code != 552:
+        return reply
+    enhanced = reply.enhanced and EnhancedStatus(4, reply.enhanced.subject, reply.enhanced.detail)
+    return Reply(452, enhanced, reply.lines)
