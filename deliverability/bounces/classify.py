@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from deliverability.reply import EnhancedStatus, Reply
 
+_ADDRESS: Final = re.compile(r"[^\s<>@\"]{1,64}@[^\s<>@\"]{1,255}")
 MAX_TEXT: Final = 2_000  # characters of a reply that are looked at
 
 
@@ -163,7 +164,7 @@ def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     """
     code = str(reply.code)
     enhanced = _any_class(reply.enhanced)
-    text = reply.text[:MAX_TEXT].lower()
+    text = searchable(reply)
     for rule in rules():
         if rule.matches(code, enhanced, text, stage, provider):
             hard = reply.is_permanent if rule.hard is None else rule.hard
@@ -171,6 +172,11 @@ def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     klass, source = _fall_back(code, enhanced, stage)
     blame, _, slow_down = _CLASSES[klass]
     return _verdict(klass, source, hard=reply.is_permanent, blame=blame, slow_down=slow_down)
+
+
+def searchable(reply: Reply) -> str:
+    """What rules look at: the text in lower case, addresses left out, for <spam@example.org> is not about spam."""
+    return _ADDRESS.sub("@", reply.text[:MAX_TEXT].lower())
 
 
 @cache
