@@ -1,6 +1,6 @@
-"""The flow machine: what one enrolment does next. Pure: the clock, the facts and the flow come in, decisions come out.
+"""The flow machine: what one enrolment does next. Clock, facts and flow come in, decisions come out.
 
-`decide` walks from the step an enrolment stands before to the next wait or the end. It asks for mail, it never makes any:
+`decide` walks from the step an enrolment stands before to the next wait or the end. It asks for mail, it makes none:
 whether a send may happen, and what the template says, is for the runner to find out.
 """
 
@@ -58,7 +58,7 @@ class WaitUntil:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run is over: completed, exit or failed. `step` is the exit step that ended it, or "exit" for the condition."""
+    """The run is over: completed, exit or failed. `step` is the exit step, or "exit" for the exit condition."""
 
     how: str
     step: str = ""
@@ -74,8 +74,8 @@ def decide(
 ) -> tuple[Decision, ...]:
     """What happens now, in order; the last decision is a WaitUntil or an Ended, and only the last.
 
-    `facts` are the names that conditions speak of, plain data; `zone` is the contact's own. The exit condition is looked
-    at first. No step comes twice in one answer, whatever the program says: that ends the run as failed.
+    `facts` are the names that conditions speak of, plain data; `zone` is the contact's own. The exit condition is seen
+    first. No step comes twice in one answer, whatever the program says: that ends the run as failed.
     """
     if definition.exit is not None and definition.exit.evaluate(facts):
         return (Ended(EXITED, "exit", f"{definition.exit.text.strip()} holds", definition.exit.explain(facts)),)
