@@ -1,7 +1,8 @@
 """The lab's clock: the machine's time moved as far as the daemon's was.
 
-`posthouse lab advance` writes an offset into the daemon's database. The lab reads it there anew at each need, so that greylists
-and rates see the same hour as the daemon which retries. Without a database, or before it exists, lab time is the machine's.
+`posthouse lab advance` writes an offset into the daemon's database. The lab reads it there anew at each need, so that
+greylists and rates see the same hour as the daemon which retries. Without a database, or before it exists, lab time is
+the machine's.
 """
 
 import sqlite3

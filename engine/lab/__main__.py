@@ -1,0 +1,61 @@
+"""`python -m engine.lab`: the lab as a process of its own.
+
+Prints one line when all sockets listen, `ready {"dns": ..., "smtp_port": ..., "state": ...}`, and goes on until
+SIGTERM.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from engine.lab.server import Lab
+from engine.system import SystemChance, SystemClock
+
+
+def main() -> int:
+    """Run the lab. The exit status: 0 after SIGTERM or SIGINT, 1 when it could not start."""
+    options = _options()
+    logging.basicConfig(stream=sys.stderr, format="lab: %(message)s")
+    try:
+        asyncio.run(_serve(options))
+    except (OSError, ValueError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m engine.lab", description="A pretended Internet on loopback.")
+    parser.add_argument("--state", type=Path, required=True, help="folder for what it keeps, its moods and its zone")
+    parser.add_argument("--dns", default="127.0.0.1:5353", help="where the resolver listens (default: %(default)s)")
+    parser.add_argument("--smtp-port", type=int, default=2600, help="the port of all hosts (default: %(default)s)")
+    parser.add_argument("--inbound", help="host:port of the daemon's inbound listener: where bounces go")
+    parser.add_argument("--database", type=Path, help="the daemon's database: where the lab's clock is moved")
+    return parser.parse_args()
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    lab = Lab(
+        options.state,
+        clock=SystemClock(),
+        chance=SystemChance(),
+        dns=options.dns,
+        smtp_port=options.smtp_port,
+        inbound=options.inbound,
+        database=options.database,
+    )
+    async with lab:
+        facts = {"dns": lab.dns_address, "smtp_port": lab.smtp_port, "state": str(options.state)}
+        print("ready", json.dumps(facts), flush=True)
+        await stopping.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
