@@ -1,0 +1,222 @@
+"""The server's end of one SMTP connection: lines, replies, waits. Here aiosmtpd ends: nothing else of ours imports it.
+
+From aiosmtpd come the protocol object, its streams, its timer, its table of commands, and later its AUTH and STARTTLS.
+Ours are the lines, the replies and the waits, because aiosmtpd 1.4.6 ends a command at a bare LF, cancels the session
+(a commit included) when the client stops sending, writes each reply by itself, and answers an exception with its text.
+
+The promises: a line ends with CRLF and nothing else; replies to a pipelined group leave in one write (RFC 2920);
+nothing the client does cancels a command that runs; every wait has an end, and what is kept of a line has a size.
+"""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import log as aiosmtpd_log
+
+from deliverability.reply import Reply
+from mta.inbound import replies
+from mta.inbound.limits import Load
+from mta.inbound.replies import wire
+from mta.inbound.settings import ListenSettings
+from mta.inbound.transaction import Peer
+
+READ_SIZE: Final = 256 * 1024
+LINGER: Final = 2.0  # seconds for a client to take our last words and close its side
+MAX_COMMAND: Final = 2048  # octets without CRLF: 512 (RFC 5321 section 4.5.3.1.4), and what RFC 3461 and 6531 add
+
+aiosmtpd_log.setLevel(logging.WARNING)  # below that it logs strangers' octets; our log has words of its own
+
+Report = Callable[[str, Exception], None]
+"""Told of an unexpected exception: what was being done, and the exception. The client hears nothing of it."""
+
+
+class SmtpConnection(SMTP):
+    """Feeds whole command lines to `_obey`, one after the other, until one of them or the client ends the session."""
+
+    line_length_limit = READ_SIZE  # for aiosmtpd this is also where its stream stops reading; a line has MAX_COMMAND
+
+    def __init__(self, settings: ListenSettings, hostname: str, load: Load, report: Report) -> None:
+        idle = settings.idle_timeout.total_seconds()
+        super().__init__(None, hostname=hostname, timeout=idle, loop=asyncio.get_running_loop())
+        self._settings = settings
+        self._load = load
+        self._report = report
+        self._peer = Peer("", 0)
+        self._input = bytearray()
+        self._skips_line = False  # what comes belongs to a line that was refused before its end
+        self._outgoing: list[bytes] = []
+        self._awaited = ""  # the setting that bounds the present wait
+        self._deadline = float("inf")  # of that wait, on the loop's clock
+        self._is_leaving = False  # say 421 as soon as no message is under way
+        self._is_over = False
+
+    # What the rest of the session adds.
+
+    @abstractmethod
+    def _refusal(self) -> Reply | None:
+        """What to say instead of a greeting, if the peer is not welcome."""
+
+    @abstractmethod
+    async def _obey(self, line: bytes) -> None:
+        """Carry out one command line, given without its CRLF."""
+
+    @abstractmethod
+    def _refuse(self, reply: Reply) -> None:
+        """Answer a command that cannot be carried out."""
+
+    # The life of the connection.
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more, but may still read: what it sent is worked off, and answered."""
+        return super(SMTP, self).eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client is gone; the session finds out at its next read. Nothing is cancelled."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        super(SMTP, self).connection_lost(error)
+        self.transport = None
+
+    async def ended(self) -> None:
+        """Wait for the end of the session and of its connection. Cancelling this gives the session up."""
+        if self._handler_coroutine is not None:
+            await self._handler_coroutine
+
+    def leave(self) -> None:
+        """Say 421 and hang up: now, or after the reply to the message that is being received or committed."""
+        self._is_leaving = True
+        if self._awaited == "idle_timeout":
+            self.hang_up(replies.CLOSING)
+
+    def hang_up(self, reply: Reply) -> None:
+        """Say a last word, unless one was said, and close. A client that has not read what came before is cut off."""
+        if not self._is_over:
+            self._end(reply)
+            self._flush()
+        _close_or_abort(self._writer.transport)
+
+    def _timeout_cb(self) -> None:
+        """One timer serves every wait: it looks whether the present one is over, and comes again if not."""
+        left = self._deadline - self.loop.time()
+        if left > 0:
+            self._reset_timeout(min(left, self._timeout_duration))
+        else:
+            self._load.hit(self._awaited)
+            self.hang_up(replies.TIMED_OUT)
+
+    async def _handle_client(self) -> None:
+        peername = self._writer.get_extra_info("peername")
+        if isinstance(peername, tuple):
+            self._peer = Peer(peername[0].removeprefix("::ffff:"), peername[1])
+        is_welcome = self._load.enter(self._peer.ip)
+        try:
+            self._greet(None if is_welcome else replies.TOO_MANY_CONNECTIONS)
+            while (line := await self._next_line()) is not None:
+                await self._obey(line)
+        except Exception as trouble:
+            self._report("a session", trouble)
+        finally:
+            self._load.leave(self._peer.ip)
+            await self._close()
+
+    def _greet(self, refusal: Reply | None) -> None:
+        refusal = refusal or self._refusal()
+        if refusal:
+            self._end(refusal)
+        else:
+            self._reply(Reply.of(220, None, f"{self.hostname} ESMTP Posthouse"))
+
+    async def _close(self) -> None:
+        """Let the last words arrive: closing a socket with unread input resets the connection and takes them back."""
+        self._flush()
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        transport = self._writer.transport
+        with suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(LINGER):
+                if not transport.is_closing():
+                    transport.write_eof()
+                while await self._reader.read(READ_SIZE):
+                    pass
+        _close_or_abort(transport)
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+    # Waiting and reading.
+
+    def _expect(self, name: str, patience: timedelta) -> None:
+        """Begin a wait, bounded by the setting of that name. What trickles in meanwhile does not prolong it."""
+        self._awaited = name
+        self._deadline = self.loop.time() + patience.total_seconds()
+
+    def _expect_nothing(self) -> None:
+        self._awaited = ""
+        self._deadline = float("inf")
+
+    async def _read(self) -> bytes:
+        """What the client sends next; b"" at its end. Before we wait, it gets all that we have to say."""
+        self._flush()
+        with suppress(OSError):
+            await self._writer.drain()
+            return await self._reader.read(READ_SIZE)
+        return b""
+
+    async def _next_line(self) -> bytes | None:
+        """The next command line without its CRLF, or None when the session is over."""
+        if self._is_leaving and not self._is_over:
+            self._end(replies.CLOSING)
+        self._expect("idle_timeout", self._settings.idle_timeout)
+        try:
+            while (line := self._take_line()) is None and not self._is_over:
+                octets = await self._read()
+                if not octets:
+                    break
+                self._input += octets
+        finally:
+            self._expect_nothing()
+        return line
+
+    def _take_line(self) -> bytes | None:
+        """A whole line of what was read, or None. A line that cannot become a command is refused before it ends."""
+        while not self._is_over and (end := self._input.find(b"\r\n")) >= 0:
+            line = bytes(self._input[:end])
+            del self._input[: end + 2]
+            if not self._skips_line:
+                return line
+            self._skips_line = False
+        has_bare_lf = b"\n" in self._input
+        if not self._is_over and (has_bare_lf or len(self._input) > MAX_COMMAND + 1):
+            if not self._skips_line:
+                self._refuse(replies.BAD_LINE if has_bare_lf else replies.LINE_TOO_LONG)
+            self._skips_line = True
+            del self._input[:-1]
+        return None
+
+    # Answering.
+
+    def _reply(self, reply: Reply) -> None:
+        self._outgoing.append(wire(reply))
+
+    def _end(self, reply: Reply) -> None:
+        """Say a last word; no further command is read."""
+        self._reply(reply)
+        self._is_over = True
+
+    def _flush(self) -> None:
+        if self._outgoing and not self._writer.is_closing():
+            self._writer.write(b"".join(self._outgoing))
+        self._outgoing.clear()
+
+
+def _close_or_abort(transport: asyncio.WriteTransport) -> None:
+    """A close waits for what is unwritten, which a client that reads nothing would make forever."""
+    if transport.get_write_buffer_size():
+        transport.abort()
+    else:
+        transport.close()

@@ -1,0 +1,38 @@
+"""What one listener is carrying at this moment, and how often each of its limits was met."""
+
+from collections import Counter
+
+from mta.inbound.settings import ListenSettings
+
+
+class Load:
+    """Shared by the sessions of one listener in one process; only its event loop touches it.
+
+    hits: how often a limit was met, under the name of its setting. octets: of all messages being received or committed.
+    """
+
+    def __init__(self, settings: ListenSettings) -> None:
+        self._settings = settings
+        self._sessions: Counter[str] = Counter()
+        self.octets = 0
+        self.hits: Counter[str] = Counter()
+
+    def enter(self, ip: str) -> bool:
+        """Count a client's new session; False when it has too many. Each `enter` needs its `leave`."""
+        self._sessions[ip] += 1
+        return self._sessions[ip] <= self._settings.max_connections_per_client or self.hit("max_connections_per_client")
+
+    def leave(self, ip: str) -> None:
+        """A session of this client is over."""
+        self._sessions[ip] -= 1
+        if not self._sessions[ip]:
+            del self._sessions[ip]
+
+    def hold(self, before: int, after: int) -> bool:
+        """A message in memory grew (or shrank); False when all of them together are too large."""
+        self.octets += after - before
+        return after <= before or self.octets <= self._settings.max_memory or self.hit("max_memory")
+
+    def hit(self, name: str) -> bool:
+        self.hits[name] += 1
+        return False

@@ -1,0 +1,123 @@
+"""A listener: accepts connections on sockets that are open already, and ends them in good order.
+
+The front office opens each socket once and hands the same descriptors to every carrier, so several processes accept on
+one socket. Therefore one connection is taken at a time (a wake-up that takes all would starve the others), and a
+carrier that is full leaves the rest in the backlog, where another carrier finds them.
+"""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from mta.inbound import replies
+from mta.inbound.connection import Report
+from mta.inbound.limits import Load
+from mta.inbound.session import InboundSession
+from mta.inbound.settings import ListenSettings
+from mta.inbound.transaction import Policy
+
+_BREATH: Final = 1.0  # seconds without accepting, after the system refused a descriptor or memory
+
+
+class Listener:
+    """One door in one process: `start`, then `stop`. It never closes the sockets it was given."""
+
+    def __init__(self, policy: Policy, settings: ListenSettings, hostname: str, report: Report) -> None:
+        self._policy = policy
+        self._settings = settings
+        self._hostname = hostname
+        self._report = report
+        self._load = Load(settings)
+        self._sockets: tuple[socket.socket, ...] = ()
+        self._is_accepting = False
+        self._is_stopping = False
+        self._sessions: dict[InboundSession, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def sessions(self) -> int:
+        """How many connections are open."""
+        return len(self._tasks)
+
+    @property
+    def hits(self) -> Counter[str]:
+        """How often each limit was met, under the name of its setting."""
+        return self._load.hits
+
+    def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these listening sockets, in the running loop. They are made non-blocking."""
+        self._sockets = tuple(sockets)
+        for each in self._sockets:
+            each.setblocking(False)
+        self._accept_on()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Accept no more and end every session: an idle one at once with 421, one with a message on its way after the
+        reply to it. When the grace is over all are cut off, and a commit that still runs is left to the store.
+        """
+        self._accept_off()
+        self._sockets = ()
+        self._is_stopping = True
+        for session in tuple(self._sessions):
+            session.leave()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace.total_seconds())
+        for session in tuple(self._sessions):
+            session.hang_up(replies.CLOSING)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept_on(self) -> None:
+        if not self._is_accepting and len(self._tasks) < self._settings.max_connections:
+            self._is_accepting = True
+            for each in self._sockets:
+                asyncio.get_running_loop().add_reader(each, self._accept, each)
+
+    def _accept_off(self) -> None:
+        if self._is_accepting:
+            self._is_accepting = False
+            for each in self._sockets:
+                asyncio.get_running_loop().remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            connection, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another carrier was quicker, or the client has gone
+        except OSError as trouble:
+            self._report("accepting a connection", trouble)
+            self._accept_off()
+            asyncio.get_running_loop().call_later(_BREATH, self._accept_on)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        if len(self._tasks) >= self._settings.max_connections:
+            self._load.hit("max_connections")
+            self._accept_off()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._accept_on()
+
+    async def _serve(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session = InboundSession(self._policy, self._settings, self._hostname, self._load, self._report)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: session, connection)
+        except OSError:
+            connection.close()  # gone before it began
+            return
+        self._sessions[session] = None
+        if self._is_stopping:
+            session.leave()
+        try:
+            await session.ended()
+        finally:
+            del self._sessions[session]
