@@ -1,0 +1,191 @@
+"""Composing: a template, a contact and the facts of an event, to the octets of a mail.
+
+`templates/mail/<name>.html.j2` and `.txt.j2` say the same thing twice; the words come from the catalogue of the
+reader's language. Composing touches nothing and draws nothing: with the same arguments it gives the same octets, so a
+mail written in a transaction that is replayed, or after a crash, is the same mail.
+
+What templates see: contact (`contact_facts`), the facts by their names (a flow's `event`, also as `data`), shop
+{name, address, postal_lines}, brand (colours), links, is_marketing, lang, dir, and in the HTML part subject.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from deliverability.address import Address, AddressError
+from deliverability.headers import (
+    HeaderError,
+    format_date,
+    format_mailbox,
+    header,
+    mailbox_header,
+    make_message_id,
+    text_header,
+)
+from engine.audience.consent import ALL_LISTS
+from engine.audience.contacts import tidy_name
+from engine.audience.tokens import Purpose, Tokens
+from engine.sending.direction import set_lines
+from engine.sending.mime import alternative
+from engine.sending.plain import PlainError, plain
+from engine.sending.render import Renderer, TemplateFault, zone_named
+from engine.sending.resources import Resources
+from engine.sending.settings import MailSettings, brand, split_mailbox
+from engine.sending.texts import TextError, Texts, Words
+from mta.queue.delivery import Stream
+
+SUBJECT_MAX: Final = 200  # characters
+
+# The one mail that must not repeat what a stranger typed as a name: it goes to people who never asked for it.
+NAMELESS: Final = frozenset(("confirm",))
+
+_TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_OURS: Final = frozenset(
+    ("contact", "shop", "brand", "links", "is_marketing", "lang", "dir", "start", "end", "subject")
+)
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
+_TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A mail, ready for the queue."""
+
+    subject: str
+    header_from: str
+    message_id: str  # with its angle brackets
+    content: bytes  # CRLF line ends; ASCII, unless needs_utf8
+    needs_utf8: bool  # To holds an address that only SMTPUTF8 can carry (RFC 6532)
+
+
+class Composer:
+    """Writes mail. One for a process; safe to use in several threads."""
+
+    def __init__(self, settings: MailSettings, resources: Resources, tokens: Tokens) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.texts = Texts(resources)
+        self.renderer = Renderer(resources)
+        self.name, self.address = split_mailbox(settings.sender)
+        self._shop = {
+            "name": self.name or self.address.domain,
+            "address": str(self.address),
+            "postal_lines": [line.strip() for line in settings.postal_address.splitlines() if line.strip()],
+        }
+        self._brand = brand(settings.accent)
+
+    def compose(
+        self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
+        octets: bytes, links: Mapping[str, str] | None = None,
+    ) -> Composed:  # fmt: skip
+        """The mail `template` to `contact`. TemplateFault when it can't be written.
+
+        `octets` are 16 unguessable ones: the Message-ID and the boundary come of them. A marketing mail carries the
+        link that stops all marketing mail, or where the facts name a `list` with its id, that list.
+        """
+        wanted = str(contact.get("locale", ""))
+        try:
+            if not _TEMPLATE.fullmatch(template):
+                raise TextError("a mail's name is made of small letters, digits and hyphens")
+            words = self.texts.choose(wanted, self.settings.locale, f"mail.{template}")
+            seen = self._seen(template, contact, facts, words, stream, links or {})
+        except (TextError, PlainError) as err:
+            raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
+        zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
+        subject, text, html = self._parts(template, seen, words, zone)
+        message_id = make_message_id(octets, self.address.domain)
+        content_type, body = alternative(text, html, octets)
+        try:
+            head = self._head(template, contact, subject, message_id, content_type, seen, stream, now)
+        except (HeaderError, AddressError) as err:
+            raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
+        header_from = format_mailbox(self.name, self.address)
+        return Composed(subject, header_from, message_id, head + b"\r\n" + body, not head.isascii())
+
+    def _seen(
+        self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], words: Words, stream: Stream,
+        links: Mapping[str, str],
+    ) -> dict[str, Any]:  # fmt: skip
+        """All that the templates see, as plain data."""
+        taken = _OURS.intersection(facts)
+        if taken:
+            raise PlainError(f"the facts may not be named {', '.join(sorted(taken))}")
+        person = {**contact, "name": "" if template in NAMELESS else tidy_name(str(contact.get("name", "")))}
+        seen: dict[str, Any] = plain({"data": facts.get("event", {}), **facts, "contact": person})
+        is_rtl = words.direction == "rtl"
+        ours = {
+            "shop": self._shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,
+            "links": self._links(contact, seen, stream, links), "lang": words.tag, "dir": words.direction,
+            "start": "right" if is_rtl else "left", "end": "left" if is_rtl else "right",
+        }  # fmt: skip
+        return seen | ours
+
+    def _links(
+        self, contact: Mapping[str, Any], seen: Mapping[str, Any], stream: Stream, links: Mapping[str, str]
+    ) -> dict[str, str]:
+        made = dict(links)
+        if stream is Stream.MARKETING:
+            mailing_list = seen.get("list")
+            list_id = mailing_list.get("id", ALL_LISTS) if isinstance(mailing_list, dict) else ALL_LISTS
+            token = self.tokens.make(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
+            made["unsubscribe"] = f"{self.settings.base_url}/unsubscribe/{token}"
+            made["unsubscribe_token"] = token
+        return made
+
+    def _parts(self, template: str, seen: dict[str, Any], words: Words, zone: ZoneInfo) -> tuple[str, str, str]:
+        """(subject, text, HTML)."""
+        section, name = f"mail.{template}", f"mail/{template}"
+
+        def render(kind: str, block: str = "", **more: str) -> str:
+            return self.renderer.render(
+                f"{name}.{kind}.j2", seen | more, words=words, section=section, zone=zone, block=block
+            )
+
+        subject = " ".join(render("txt", "subject").split())
+        if not subject or len(subject) > SUBJECT_MAX:
+            raise TemplateFault(f"{name}.txt.j2", words.tag, f"a subject has 1 to {SUBJECT_MAX} characters", "subject")
+        text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", render("txt"))).strip("\n")
+        return subject, set_lines(text, words.direction), render("html", subject=subject)
+
+    def _head(
+        self, template: str, contact: Mapping[str, Any], subject: str, message_id: str, content_type: str,
+        seen: Mapping[str, Any], stream: Stream, now: datetime,
+    ) -> bytes:  # fmt: skip
+        fields = [
+            mailbox_header("From", [(self.name, self.address)]),
+            mailbox_header("To", [(_display_name(seen["contact"]["name"]), Address.parse(str(contact["address"])))]),
+            text_header("Subject", subject),
+            header("Date", format_date(now)),
+            header("Message-ID", message_id),
+            header("MIME-Version", "1.0"),
+            header("Content-Type", content_type),
+            # RFC 3834 section 5: whoever answers mail by machine leaves this one alone; Exchange asks in its own words.
+            header("Auto-Submitted", "auto-generated"),
+            header("X-Auto-Response-Suppress", "OOF, AutoReply"),
+            header("Feedback-ID", f"{template}:{stream.word}:posthouse:{self.address.domain}"),
+        ]
+        if stream is Stream.MARKETING:
+            fields += self._list_fields(seen)
+        return b"".join(fields)
+
+    def _list_fields(self, seen: Mapping[str, Any]) -> list[bytes]:
+        ways = [f"<{seen['links']['unsubscribe']}>"]
+        if self.settings.unsubscribe_address:
+            token = seen["links"]["unsubscribe_token"]
+            ways.append(f"<mailto:{self.settings.unsubscribe_address}?subject=unsubscribe%20{token}>")
+        fields = [
+            header("List-Unsubscribe", ", ".join(ways)),
+            header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),  # RFC 8058 section 3.1
+        ]
+        mailing_list = seen.get("list")
+        if isinstance(mailing_list, dict) and _TEMPLATE.fullmatch(str(mailing_list.get("name", ""))):
+            fields.append(header("List-Id", f"<{mailing_list['name']}.list.{self.address.domain}>"))  # RFC 2919
+        return fields
+
+
+def _display_name(name: str) -> str:
+    """A name for To; none where it could be read as an address."""
+    return "" if "@" in name or "<" in name else name

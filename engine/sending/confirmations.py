@@ -1,0 +1,69 @@
+"""The confirmation mail of a double opt-in: composed and queued in the transaction that records the asking."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from deliverability.address import Address
+from engine.audience.lists import Asking
+from engine.audience.tokens import Purpose
+from engine.sending.compose import Composer
+from mta.ports import Tx, from_ms
+from mta.queue.delivery import Stream
+from mta.queue.queue import NewMessage, Recipient, enqueue
+from mta.queue.settings import QueueSettings
+
+TEMPLATE: Final = "confirm"
+GOOD_FOR: Final = timedelta(days=7)
+
+
+class Confirmations:
+    """Asks people, for `lists.subscribe`. Made anew for each asking: `octets` are drawn before the transaction."""
+
+    def __init__(self, composer: Composer, queue: QueueSettings, octets: bytes, now: datetime) -> None:
+        self._composer = composer
+        self._queue = queue
+        self._octets = octets
+        self._now = now
+
+    def __call__(self, tx: Tx, asking: Asking) -> int:
+        """Queue the mail; the message's id. TemplateFault when it can't be written: then nobody was asked."""
+        address = Address.parse(asking.contact["address"])
+        mail = self._composer.compose(
+            TEMPLATE, asking.contact, {"list": _shown(asking), "expires": self._expires(asking).isoformat()},
+            stream=Stream.TRANSACTIONAL, now=self._now, octets=self._octets, links={"confirm": self._link(asking)},
+        )  # fmt: skip
+        queued = enqueue(
+            tx,
+            NewMessage(
+                reverse_path=str(self._composer.address), recipients=(Recipient(address),), content=mail.content,
+                stream=Stream.TRANSACTIONAL, origin="confirmation",
+                needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8, subject=mail.subject,
+                header_from=mail.header_from, message_id=mail.message_id,
+            ),
+            self._now,
+            self._queue,
+        )  # fmt: skip
+        tx.execute(
+            "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
+            " VALUES (?,?,NULL,'','',1,?)",
+            (queued.message_id, asking.contact["id"], TEMPLATE),
+        )
+        return queued.message_id
+
+    def _expires(self, asking: Asking) -> datetime:
+        return max(from_ms(asking.asked_ms), self._now) + GOOD_FOR
+
+    def _link(self, asking: Asking) -> str:
+        ids = (asking.contact["id"], asking.mailing_list.id, asking.asked_ms)
+        token = self._composer.tokens.make(Purpose.CONFIRM, ids, self._expires(asking))
+        return f"{self._composer.settings.base_url}/confirm/{token}"
+
+
+def _shown(asking: Asking) -> dict[str, object]:
+    mailing_list = asking.mailing_list
+    return {
+        "id": mailing_list.id,
+        "name": mailing_list.name,
+        "title": mailing_list.title,
+        "purpose": mailing_list.purpose,
+    }

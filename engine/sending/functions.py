@@ -1,0 +1,198 @@
+"""What a template can call: words, prices, dates and order lines, each in the reader's language and direction.
+
+Functions: `t(key, ...)`. Filters: `money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction
+around it), `link` (an address that may be clicked), `order_lines`, `join`. What they return is isolated already: in
+HTML by <bdi>, in plain text by characters. They read the running rendering, so macros need nothing handed down.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal
+from jinja2 import Undefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from engine.sending.direction import isolated, without_controls
+from engine.sending.sandbox import RenderTrouble, charge
+from engine.sending.texts import TextError, Words
+
+_AMOUNT_LIMIT: Final = Decimal(10) ** 15
+_SCHEMES: Final = ("https", "http", "mailto")
+_SAFE_URL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What is being rendered, for whom."""
+
+    words: Words
+    section: str  # where `t` looks first: mail.confirm, web.confirm
+    is_html: bool
+    zone: ZoneInfo
+
+
+RENDERING: Final[ContextVar[Rendering]] = ContextVar("posthouse_rendering")
+
+
+class Isolated(str):
+    """A piece of plain text that has been isolated where it had to be."""
+
+    __slots__ = ()
+
+
+def t(key: str, /, **values: Any) -> str:
+    """The words under `key`, with `values` put in, each isolated; the plural form for the value named `count`."""
+    now = RENDERING.get()
+    try:
+        phrase = now.words.phrase(now.section, key, values.get("count"))
+    except TextError as err:
+        raise RenderTrouble(str(err)) from None
+    parts = list(phrase.html if now.is_html else phrase.plain)
+    for at in range(1, len(parts), 2):
+        if parts[at] not in values:
+            raise RenderTrouble(f"the text {key} needs a value for {parts[at]}")
+        parts[at] = _set_apart(values[parts[at]])
+    return Markup("".join(parts)) if now.is_html else Isolated("".join(parts))
+
+
+@pass_context
+def iso(context: Context, value: Any) -> str:
+    """The value, so that its direction touches nothing around it."""
+    return _set_apart(value)
+
+
+@pass_context
+def money(context: Context, amount: Any, currency: Any = "") -> str:
+    """A price as the reader's region writes it. `amount` is a number or its digits, `currency` an ISO 4217 code."""
+    exact, locale = _decimal(amount), RENDERING.get().words.babel
+    if isinstance(currency, Undefined) or not currency:
+        return _set_apart(_number(exact, locale, "#,##0.00"))
+    code = str(currency).upper()
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise RenderTrouble(f'"{code[:10]}" is no currency: ISO 4217 has three letters')
+    return _set_apart(_money(exact, code, locale))
+
+
+@pass_context
+def number(context: Context, value: Any) -> str:
+    """A number as the reader's region writes it."""
+    return _set_apart(_number(_decimal(value), RENDERING.get().words.babel, None))
+
+
+@pass_context
+def date(context: Context, value: Any, style: str = "long") -> str:
+    """A day, or with style "time" a day and hour, on the reader's clock. `value` is ISO 8601."""
+    if style not in ("short", "medium", "long", "full", "time"):
+        raise RenderTrouble('a date is "short", "medium", "long", "full" or "time"')
+    now = RENDERING.get()
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RenderTrouble(f'"{ascii(str(value)[:30])[1:-1]}" is no ISO 8601 date') from None
+    if style == "time":
+        return _set_apart(format_datetime(moment, "long", tzinfo=now.zone, locale=now.words.babel))
+    local = moment.astimezone(now.zone) if moment.tzinfo else moment
+    return _set_apart(format_date(local, style, locale=now.words.babel))
+
+
+@pass_context
+def link(context: Context, value: Any) -> str:
+    """The value as a link's address. Only http, https and mailto; whatever is no address is a fault."""
+    text = "".join(each if each in _SAFE_URL else _percent(each) for each in str(value).strip())
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme.lower() not in _SCHEMES or not (parts.netloc or parts.scheme.lower() == "mailto"):
+        raise RenderTrouble("a link must begin with https://, http:// or mailto:")
+    return text
+
+
+@pass_context
+def order_lines(context: Context, data: Any) -> list[dict[str, Any]]:
+    """The lines of an order or a cart: name, quantity (1), price and total (None where neither is told)."""
+    lines = data.get("lines", []) if isinstance(data, dict) else []
+    if not isinstance(lines, list) or not all(isinstance(each, dict) for each in lines):
+        raise RenderTrouble(
+            "lines is not a list of order lines",
+        )
+    return [_line(each) for each in lines]
+
+
+@pass_context
+def join(context: Context, items: Any, between: str = ", ") -> str:
+    """The items as one text, each isolated."""
+    if not isinstance(items, list):
+        raise RenderTrouble("`join` is for a list")
+    charge(sum(len(str(each)) + len(between) for each in items))
+    glue = escape(between) if RENDERING.get().is_html else between
+    return type(_set_apart(""))(glue.join(_set_apart(each) for each in items))
+
+
+FUNCTIONS: Final[Mapping[str, Any]] = {"t": t}
+FILTERS: Final[Mapping[str, Any]] = {
+    "iso": iso, "money": money, "number": number, "date": date, "link": link, "order_lines": order_lines, "join": join,
+}  # fmt: skip
+
+
+def _set_apart(value: Any) -> str:
+    now = RENDERING.get()
+    if isinstance(value, Undefined):
+        str(value)  # raises: the value is missing
+    if isinstance(value, Markup | Isolated):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = _number(_decimal(value), now.words.babel, None)
+    text = "" if value is None else " ".join(str(value).split())
+    charge(len(text))
+    if now.is_html:
+        return Markup(f"<bdi>{escape(without_controls(text))}</bdi>") if text else Markup()
+    return Isolated(isolated(text, now.words.direction))
+
+
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(line.get("name"), str):
+        raise RenderTrouble(
+            "an order line has no name",
+        )
+    quantity, price, total = (line.get(key) for key in ("quantity", "price", "total"))
+    quantity = 1 if quantity is None else quantity
+    if total is None and price is not None:
+        total = str(_decimal(price) * _decimal(quantity))
+    return {"name": line["name"], "quantity": quantity, "price": price, "total": total}
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, Undefined):
+        str(value)  # raises: the value is missing
+    try:
+        exact = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+    except InvalidOperation:
+        exact = Decimal("NaN")
+    if not exact.is_finite() or abs(exact) >= _AMOUNT_LIMIT or (exact and abs(exact) < 1 / _AMOUNT_LIMIT):
+        raise RenderTrouble(f'"{ascii(str(value)[:30])[1:-1]}" is no amount')
+    return exact
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", "replace"))
+
+
+@lru_cache(4096)
+def _money(amount: Decimal, currency: str, locale: Locale) -> str:
+    return format_currency(amount, currency, locale=locale)
+
+
+@lru_cache(4096)
+def _number(amount: Decimal, locale: Locale, pattern: str | None) -> str:
+    return format_decimal(amount, format=pattern, locale=locale)

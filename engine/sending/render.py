@@ -1,0 +1,107 @@
+"""Rendering: a template, the words of one language and plain facts, to a text. The same in, the same out.
+
+A template is compiled once for the life of its Renderer. Whatever goes wrong is a TemplateFault that names the
+template, the language, the variable and the line: the operator who reads it has to mend a file.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError
+
+from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
+from engine.sending.resources import ResourceError, Resources
+from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox
+from engine.sending.texts import Words
+
+OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
+
+
+class TemplateFault(Exception):
+    """A template can't be rendered, and where it is wrong. `line` is 0 and `variable` "" where nobody can tell."""
+
+    def __init__(self, template: str, locale: str, why: str, variable: str = "", line: int = 0) -> None:
+        where = f"{template}, line {line}" if line else template
+        super().__init__(f"{where} ({locale}): {why}")
+        self.template = template
+        self.locale = locale
+        self.why = why
+        self.variable = variable
+        self.line = line
+
+
+class Renderer:
+    """Compiles and renders. One for a process: its cache is its worth. Safe to use from several threads."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._sandbox = Sandbox(self._load, dict(FILTERS), dict(FUNCTIONS))
+
+    def render(
+        self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = ""
+    ) -> str:
+        """The whole template, or one of its blocks. `facts` must be plain (`plain.plain`). TemplateFault."""
+        rendering = RENDERING.set(Rendering(words, section, ".html." in name, zone))
+        meter = METER.set(Meter())
+        try:
+            template = self._sandbox.get_template(name)
+            context = template.new_context(dict(facts))
+            return _gather(template.blocks[block](context) if block else template.root_render_func(context))
+        except (RecursionError, MemoryError):
+            raise TemplateFault(name, words.tag, "the template calls itself without end") from None
+        except Exception as err:
+            raise _fault(err, name, words.tag) from err
+        finally:
+            METER.reset(meter)
+            RENDERING.reset(rendering)
+
+    def _load(self, name: str) -> tuple[str, str, Any]:
+        try:
+            return self._resources.read(name), name, lambda: True
+        except ResourceError as err:
+            raise TemplateNotFound(name, str(err)) from None
+
+
+@lru_cache(512)
+def zone_named(name: str, default: str) -> ZoneInfo:
+    """The reader's zone, else the installation's, else UTC."""
+    for each in (name, default):
+        try:
+            return ZoneInfo(each)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def _gather(pieces: Any) -> str:
+    text, length = [], 0
+    for piece in pieces:
+        length += len(piece)
+        if length > OUTPUT_MAX:
+            raise RenderTrouble(f"it comes out longer than {OUTPUT_MAX // 1024} Ki characters")
+        text.append(piece)
+    return "".join(text)
+
+
+def _fault(err: Exception, name: str, locale: str) -> TemplateFault:
+    if isinstance(err, TemplateSyntaxError):
+        return TemplateFault(err.name or name, locale, err.message or "syntax error", line=err.lineno)
+    place, line = _where(err.__traceback__, name)
+    variable = err.variable if isinstance(err, RenderTrouble) else ""
+    # What Python says of an error of its own (a bad argument, mostly) is about the template too, but not in our words.
+    why = str(err) if isinstance(err, RenderTrouble | TemplateError) else f"{type(err).__name__}: {err}"
+    return TemplateFault(place, locale, why[:500], variable, line)
+
+
+def _where(traceback: TracebackType | None, name: str) -> tuple[str, int]:
+    """The innermost line of a template on the way to the error."""
+    place, line = name, 0
+    while traceback is not None:
+        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            place, line = template.name or name, template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place, line

@@ -1,0 +1,74 @@
+"""Where templates and texts are found: in the user's own folder first, then among those that come with Posthouse.
+
+In an installed Posthouse they lie in `engine/templates` (the wheel puts them there), in a checkout beside the packages.
+A user's file stands in for ours of the same name. A name is a relative path of plain parts: none leads out of a folder.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+FILE_MAX: Final = 64 * 1024  # octets of one template or catalogue
+
+_NAME: Final = re.compile(r"(?:[a-z0-9][A-Za-z0-9_-]*/)*[a-z0-9][A-Za-z0-9._-]*", re.ASCII)
+
+
+class ResourceError(Exception):
+    """A template or a catalogue can't be read; the words say which and why."""
+
+
+@cache
+def packaged_folder() -> Path:
+    """The templates that come with Posthouse."""
+    package = Path(str(files("engine")))
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+class Resources:
+    """Read-only access to templates by name, such as "mail/confirm.html.j2"."""
+
+    def __init__(self, own_folder: Path | None = None) -> None:
+        self.folders = (*([own_folder] if own_folder else []), packaged_folder())
+
+    def read(self, name: str) -> str:
+        """The text of the first file of this name. ResourceError when there is none, or it can't be text."""
+        for folder in self.folders:
+            text = _read(folder, name)
+            if text is not None:
+                return text
+        raise ResourceError(f"there is no {name[:100]} in {' or '.join(str(each) for each in self.folders)}")
+
+    def read_all(self, name: str) -> list[str]:
+        """Every file of this name, ours first: for catalogues, where the user's words are laid over ours."""
+        found = (_read(folder, name) for folder in reversed(self.folders))
+        return [text for text in found if text is not None]
+
+    def names(self, below: str, suffix: str) -> list[str]:
+        """The names in one folder that end so, each once, in order."""
+        found = {
+            f"{below}/{path.name}"
+            for folder in self.folders
+            for path in (folder / below).glob(f"*{suffix}")
+            if path.is_file()
+        }
+        return sorted(name for name in found if _NAME.fullmatch(name))
+
+
+def _read(folder: Path, name: str) -> str | None:
+    if not _NAME.fullmatch(name):
+        raise ResourceError(f'"{ascii(name[:100])[1:-1]}" is no template name')
+    path = folder / name
+    try:
+        if not path.is_file():
+            return None
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ResourceError(f"{path} leads out of its folder")
+        octets = path.read_bytes()
+        if len(octets) > FILE_MAX:
+            raise ResourceError(f"{path} is larger than {FILE_MAX // 1024} KiB")
+        return octets.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise ResourceError(f"{path} can't be read: {err}") from None

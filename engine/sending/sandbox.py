@@ -1,0 +1,186 @@
+"""The sandbox that templates are compiled and run in: plain data, a closed list of functions, and a meter.
+
+Whoever may write a template may decide what a mail says, and nothing more. Jinja's own sandbox stops most ways out but
+still calls any public method, so here an attribute is only ever a key of a dict (item lookup, never getattr), filters
+and functions are those of `functions.py`, and arithmetic is for numbers.
+
+The meter stops a template that would eat the machine: every loop turn, call, include, joined or written text costs what
+it adds, and a rendering that has spent METER_MAX fails. What costs is found once, in the syntax tree, when a template
+is compiled.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, Final, cast
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+METER_MAX: Final = 4_000_000  # about the characters that a rendering may write and join, all parts together
+
+_LOOP: Final = frozenset(("index", "index0", "first", "last", "length", "revindex"))
+_FILTERS: Final = ("abs", "default", "first", "last", "length", "lower", "round", "trim", "upper")
+_TESTS: Final = ("defined", "undefined", "none", "string", "number", "sequence", "mapping", "even", "odd", "in")
+_TESTS_BY_SIGN: Final = ("==", "eq", "!=", "ne", ">", "gt", ">=", "ge", "<", "lt", "<=", "le")
+
+
+class RenderTrouble(Exception):
+    """A template can't be rendered with these facts; the words say why, not yet where."""
+
+    variable = ""
+
+
+class MissingFact(RenderTrouble):
+    """A template uses a name that the facts do not have."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"{variable} is not among the facts")
+        self.variable = variable
+
+
+class Meter:
+    """What one rendering has spent."""
+
+    __slots__ = ("spent",)
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+    def charge(self, units: int) -> None:
+        self.spent += units
+        if self.spent > METER_MAX:
+            raise RenderTrouble("the template does too much: it loops, joins or writes without end")
+
+
+METER: Final[ContextVar[Meter]] = ContextVar("posthouse_meter")
+
+
+class Missing(StrictUndefined):
+    """A name that the facts do not have: any use but `is defined` and `default` raises MissingFact."""
+
+    __slots__ = ()
+
+    def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, exc: Any = None) -> None:
+        super().__init__(hint, obj, name, MissingFact)  # type: ignore[arg-type]
+
+    @property
+    def _undefined_message(self) -> str:
+        return str(self._undefined_name)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """A Jinja environment that knows data and our functions, and nothing of Python."""
+
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
+
+    def __init__(self, load: Callable[[str], Any], filters: dict[str, Any], functions: dict[str, Any]) -> None:
+        super().__init__(
+            loader=FunctionLoader(load), autoescape=_is_html, undefined=Missing, finalize=_finalize, trim_blocks=True,
+            lstrip_blocks=True, keep_trailing_newline=False, auto_reload=False, cache_size=-1,
+        )  # fmt: skip
+        ours = {name: self.filters[name] for name in _FILTERS}
+        self.filters = {**ours, "d": ours["default"], **filters, "metered": _metered, "weighed": _weighed}
+        self.tests = {name: self.tests[name] for name in (*_TESTS, *_TESTS_BY_SIGN)}
+        self.globals = dict(functions)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, dict) and isinstance(argument, str) and argument in obj:
+            return obj[argument]
+        if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        if isinstance(obj, LoopContext) and argument in _LOOP:
+            return getattr(obj, argument)
+        if isinstance(obj, Undefined):
+            str(obj)
+        return self.undefined(name=str(argument)[:80])
+
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        charge(20)
+        if not self.is_safe_callable(obj):
+            raise RenderTrouble("that can't be called")
+        result = context.call(obj, *args, **kwargs)
+        if isinstance(result, str):
+            charge(len(result))
+        return result
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not (_is_number(left) and _is_number(right)):
+            raise RenderTrouble(f"{operator} is for numbers (join texts with ~), and ** for none")
+        if max(abs(left), abs(right)) > 10**30:
+            raise RenderTrouble("a number is too large to reckon with")
+        try:
+            return super().call_binop(context, operator, left, right)
+        except ArithmeticError as err:
+            raise RenderTrouble(f"{operator}: {err}") from None
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = _with_meter(super()._parse(source, name, filename), name)
+        template.set_environment(self)
+        return template
+
+
+def charge(units: int) -> None:
+    """Spend from the running rendering's meter."""
+    METER.get().charge(units)
+
+
+def _is_html(name: str | None) -> bool:
+    return name is not None and name.endswith(".html.j2")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _finalize(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return value  # it speaks for itself when it is written
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        charge(len(value))
+    elif isinstance(value, dict | list) or callable(value):
+        raise RenderTrouble("a list, a table or a function can't be written out whole")
+    return value
+
+
+@pass_context  # which keeps Jinja from working it out when it compiles
+def _metered(context: Context, items: Iterable[Any], weight: int) -> Iterator[Any]:
+    if isinstance(items, Undefined):
+        iter(items)
+    if not isinstance(items, list | dict):
+        raise RenderTrouble("`for` goes over a list")
+    for item in list(items):
+        charge(weight)
+        yield item
+
+
+@pass_context
+def _weighed(context: Context, value: str, weight: int) -> str:
+    charge(weight + len(value))
+    return value
+
+
+def _with_meter(template: nodes.Template, name: str | None) -> nodes.Template:
+    for loop in template.find_all(nodes.For):
+        if loop.recursive:
+            raise TemplateSyntaxError("recursive loops are not for mail", loop.lineno, name)
+        loop.iter = _filtered(cast(nodes.Expr, loop.iter), "metered", 1 + _static_length(loop))
+    for include in template.find_all(nodes.Include):
+        include.template = _filtered(include.template, "weighed", 1000)
+    for concat in list(template.find_all(nodes.Concat)):
+        concat.nodes = [_filtered(nodes.Concat(concat.nodes, lineno=concat.lineno), "weighed", 0)]
+    return template
+
+
+def _filtered(node: nodes.Expr, name: str, weight: int) -> nodes.Filter:
+    weigh = nodes.Const(weight, lineno=node.lineno)
+    return nodes.Filter(node, name, [weigh], [], None, None, lineno=node.lineno)
+
+
+def _static_length(loop: nodes.For) -> int:
+    return sum(len(each.data) for each in loop.find_all(nodes.TemplateData))

@@ -1,0 +1,78 @@
+"""What an administrator may set about the mail that Posthouse writes itself."""
+
+import re
+from typing import Final
+
+from pydantic import Field, field_validator
+
+from deliverability.address import Address
+from deliverability.headers import format_mailbox
+from deliverability.settings import Settings
+from engine.sending.texts import LAST_RESORT
+
+_MAILBOX: Final = re.compile(r'\s*(?:"(?P<quoted>[^"<>]*)"|(?P<name>[^"<>]*?))\s*<(?P<address>[^<>]+)>\s*')
+_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+class MailSettings(Settings):
+    """`[mail]`: who writes, in which language by default, and how it looks."""
+
+    sender: str = Field(
+        default="Shop <hello@shop.example>",
+        description="Who our mail is from: a name that its readers know, and the address that their answers go to.",
+    )
+    locale: str = Field(default=LAST_RESORT, description="Language (BCP 47) for people whose own is unknown.")
+    zone: str = Field(default="UTC", description="Time zone (IANA) for people whose own is unknown.")
+    postal_address: str = Field(
+        default="", description="The sender's postal address, in the footer of every mail; most laws ask for it."
+    )
+    base_url: str = Field(
+        default="http://127.0.0.1:8025",
+        description="Where the world reaches our web pages: every link begins with it, and nothing else ever does.",
+    )
+    unsubscribe_address: str = Field(
+        default="", description="Mailbox that takes unsubscriptions by mail; empty: by link only."
+    )
+    accent: str = Field(default="#1f5f52", description="The brand's colour, as #rrggbb: buttons and the line on top.")
+
+    @field_validator("sender")
+    @classmethod
+    def _is_mailbox(cls, value: str) -> str:
+        format_mailbox(*split_mailbox(value))
+        return value
+
+    @field_validator("unsubscribe_address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return str(Address.parse(value)) if value else ""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_base(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
+            raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
+        return value.rstrip("/")
+
+    @field_validator("accent")
+    @classmethod
+    def _is_colour(cls, value: str) -> str:
+        if not _COLOUR.fullmatch(value):
+            raise ValueError(f'"{value[:20]}" is not a colour (try "#1f5f52")')
+        return value.lower()
+
+
+def split_mailbox(text: str) -> tuple[str, Address]:
+    """(name, address) of `Shop <hello@shop.example>` or a bare address. ValueError in clear words."""
+    match = _MAILBOX.fullmatch(text)
+    if match is None:
+        return "", Address.parse(text.strip())
+    return (match["quoted"] or match["name"] or "").strip(), Address.parse(match["address"].strip())
+
+
+def brand(accent: str) -> dict[str, str]:
+    """The colours that follow from the brand's: text upon it, and a lighter shade that can be read on a dark ground."""
+    red, green, blue = (int(accent[at : at + 2], 16) for at in (1, 3, 5))
+    luminance = (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
+    share = 0.55 if luminance < 0.5 else 0.15
+    lighter = "#" + "".join(f"{round(each + (255 - each) * share):02x}" for each in (red, green, blue))
+    return {"accent": accent, "on_accent": "#ffffff" if luminance < 0.6 else "#1d1b18", "accent_on_dark": lighter}

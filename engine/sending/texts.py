@@ -1,0 +1,162 @@
+"""Texts: the words of mail and pages, one catalogue (`i18n/<locale>.toml`) for each language.
+
+A catalogue has a [locale] table (name, direction, other tags that mean it), [common], and a section for each mail and
+page. An entry is a sentence with {placeholders}, or a table of the language's plural forms (CLDR's names, `other`
+always). A user's own catalogue is laid over ours entry by entry; a new language is a new file and nothing else.
+
+A mail is written in one language: the first of the reader's locale, its parents, the installation's, English, whose
+catalogue has a section for that mail.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from babel import Locale, UnknownLocaleError
+from markupsafe import escape
+
+from engine.sending.resources import Resources
+
+LAST_RESORT: Final = "en"
+
+_PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+class TextError(Exception):
+    """A catalogue is wrong, or lacks an entry; the words say which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One sentence, cut at its placeholders: text, name, text, name ... text. `html` has its text escaped."""
+
+    plain: tuple[str, ...]
+    html: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, sentence: str) -> "Phrase":
+        parts = _PLACEHOLDER.split(sentence)
+        if any("{" in text or "}" in text for text in parts[::2]):
+            raise TextError(f'"{sentence[:60]}" has a brace that is no {{placeholder}}')
+        html = tuple(part if at % 2 else str(escape(part)) for at, part in enumerate(parts))
+        return cls(tuple(parts), html)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.plain[1::2])
+
+
+Entry = Phrase | Mapping[str, Phrase]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One catalogue, for one reader: `tag` is the catalogue's language, `babel` formats as the reader's region does."""
+
+    tag: str
+    direction: str  # ltr, rtl
+    babel: Locale
+    entries: Mapping[str, Entry]
+
+    def phrase(self, section: str, key: str, count: Any = None) -> Phrase:
+        """An entry of the section, or of [common]; its plural form for `count`. TextError when there is none."""
+        entry = self.entries.get(f"{section}.{key}") or self.entries.get(f"common.{key}")
+        if entry is None:
+            raise TextError(f'the texts in "{self.tag}" have no {key}, neither for {section} nor for common')
+        if isinstance(entry, Phrase):
+            return entry
+        if not isinstance(count, int | float):
+            raise TextError(f"{section}.{key} has plural forms: it needs a count")
+        return entry.get(self.babel.plural_form(count)) or entry["other"]
+
+    def has_section(self, section: str) -> bool:
+        return any(key.startswith(f"{section}.") for key in self.entries)
+
+
+class Texts:
+    """All catalogues, read once."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._catalogues: dict[str, Words] = {}
+        self._names: dict[str, str] = {}
+        self._chosen: dict[tuple[str, str, str], Words] = {}
+        for name in resources.names("i18n", ".toml"):
+            self._load(name, resources.read_all(name))
+        if LAST_RESORT not in self._catalogues:
+            raise TextError(f'there are no texts in "{LAST_RESORT}"')
+
+    @property
+    def tags(self) -> list[str]:
+        """The languages there are, by their tags."""
+        return sorted(self._catalogues)
+
+    def choose(self, wanted: str, default: str, section: str) -> Words:
+        """The words for a reader who wants this locale. TextError when no language has the section."""
+        asked = (wanted, default, section)
+        if asked not in self._chosen:
+            if len(self._chosen) > 4096:  # locales come from people's browsers
+                self._chosen.clear()
+            self._chosen[asked] = self._choose(wanted, default, section)
+        return self._chosen[asked]
+
+    def _choose(self, wanted: str, default: str, section: str) -> Words:
+        for tag in (*_chain(wanted), *_chain(default), LAST_RESORT):
+            words = self._catalogues.get(self._names.get(tag.lower(), ""))
+            if words is not None and words.has_section(section):
+                return _regional(words, wanted, default)
+        raise TextError(f"no language has texts for {section}")
+
+    def _load(self, name: str, layers: list[str]) -> None:
+        entries: dict[str, Entry] = {}
+        about: dict[str, Any] = {}
+        try:
+            for layer in layers:
+                content = tomllib.loads(layer)
+                about.update(content.pop("locale", {}))
+                entries.update(_entries(content, ""))
+            tag = name.removeprefix("i18n/").removesuffix(".toml")
+            babel = Locale.parse(tag, sep="-")
+        except (tomllib.TOMLDecodeError, TextError, UnknownLocaleError, ValueError) as err:
+            raise TextError(f"{name}: {err}") from None
+        if about.get("direction") not in ("ltr", "rtl"):
+            raise TextError(f'{name}: [locale] needs direction = "ltr" or "rtl"')
+        self._catalogues[tag] = Words(tag, about["direction"], babel, entries)
+        for each in (tag, *about.get("also", ())):
+            self._names[str(each).lower()] = tag
+
+
+def _chain(tag: str) -> Iterator[str]:
+    """he-IL, he."""
+    while tag:
+        yield tag
+        tag = tag.rpartition("-")[0]
+
+
+def _regional(words: Words, wanted: str, default: str) -> Words:
+    """The same words with the reader's own dates and prices, where the reader's language is the one chosen."""
+    for tag in (wanted, default):
+        try:
+            babel = Locale.parse(tag, sep="-")
+        except (UnknownLocaleError, ValueError, TypeError):
+            continue
+        if babel.language == words.babel.language:
+            return Words(words.tag, words.direction, babel, words.entries)
+    return words
+
+
+def _entries(table: dict[str, Any], path: str) -> Iterator[tuple[str, Entry]]:
+    for key, value in table.items():
+        name = f"{path}.{key}" if path else key
+        try:
+            if isinstance(value, str):
+                yield name, Phrase.parse(value)
+            elif isinstance(value, dict) and isinstance(value.get("other"), str):
+                yield name, {form: Phrase.parse(sentence) for form, sentence in value.items()}
+            elif isinstance(value, dict):
+                yield from _entries(value, name)
+            else:
+                raise TextError("an entry is a sentence, or a table of plural forms with `other`")
+        except (TextError, TypeError) as err:
+            raise TextError(f"{name}: {err}") from None
