@@ -1,0 +1,199 @@
+"""Where mail for a domain goes: transport map, smart host, then DNS (RFC 5321 section 5.1, RFC 7505).
+
+The domain's owner writes the DNS, so every address that came out of it is judged before anybody connects to it
+(mta.routing.prohibited). Next hops that our administrator named are taken at their word, loopback or not.
+
+What a failure means: a domain that does not exist, that takes no mail, or whose hosts cannot be, fails for good.
+Trouble with DNS, and whatever our own administrator may have forgotten (a private network, our own address), waits.
+"""
+
+import asyncio
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from deliverability.reply import Reply
+from mta.ports import Chance
+from mta.routing.prohibited import IpAddress, Prohibited, prohibited
+from mta.routing.resolver import (
+    Addresses,
+    Mx,
+    MxAnswer,
+    NoSuchDomain,
+    NullMx,
+    Resolver,
+    TemporaryFailure,
+    is_address,
+    split_host_port,
+)
+from mta.routing.settings import RoutingSettings
+
+__all__ = ["Host", "NoRoute", "Route", "Router", "RoutingSettings"]
+
+MAX_EXCHANGERS: Final = 12  # of one domain; a stranger may list a thousand
+MAX_HOSTS: Final = 20  # addresses in one route
+LOCALHOST: Final = ("127.0.0.1", "::1")  # RFC 6761 section 6.3: not a question for DNS
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One address to try."""
+
+    name: str
+    address: str
+    port: int
+    is_named: bool = False  # by our administrator, not by DNS
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`site`: what shaping and back-off go by. All domains with the same exchangers are one site: their host names,
+    sorted, with commas; or "transport:host:port" for a next hop that was named.
+    """
+
+    site: str
+    hosts: tuple[Host, ...]  # in the order to try them
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """There is no way, and `reply` says why and whether to wait."""
+
+    reply: Reply
+
+
+class Router:
+    """Finds routes. `own`: this machine's addresses, as the outside sees them."""
+
+    def __init__(
+        self, settings: RoutingSettings, resolver: Resolver, chance: Chance, own: Collection[IpAddress] = ()
+    ) -> None:
+        self._settings, self._resolver, self._chance = settings, resolver, chance
+        self._own = frozenset(own)
+
+    async def route(self, domain: str) -> Route | NoRoute:
+        """The way to `domain` (A-labels, lower case)."""
+        hop = self._named_hop(domain)
+        return await self._to_hop(hop) if hop else await self._by_dns(domain)
+
+    def _named_hop(self, domain: str) -> str:
+        transport = self._settings.transport
+        keys = (domain, *_parents(domain), "*") if transport else ()
+        return next((transport[key] for key in keys if key in transport), self._settings.smart_host)
+
+    async def _to_hop(self, hop: str) -> Route | NoRoute:
+        name, port = split_host_port(hop, self._settings.port)
+        found = await self._lookup(name)
+        if isinstance(found, TemporaryFailure):
+            return _waits("4.4.3", found.reason)
+        ips = found.ips if isinstance(found, Addresses) else ()
+        hosts = tuple(Host(name, ip, port, is_named=True) for ip in self._ordered(ips))
+        # The name is ours, so a slip in it is ours too: it waits.
+        return Route(f"transport:{name}:{port}", hosts) if hosts else _waits("4.4.4", f"next hop {name} has no address")
+
+    async def _lookup(self, name: str) -> Addresses | NoSuchDomain | TemporaryFailure:
+        if is_address(name):
+            return Addresses((name,))
+        return Addresses(LOCALHOST) if name == "localhost" else await self._resolver.addresses(name)
+
+    async def _by_dns(self, domain: str) -> Route | NoRoute:
+        match await self._resolver.mx(domain):
+            case NullMx():
+                return _fails(556, "5.1.10", f"{domain} does not accept mail (null MX)")
+            case NoSuchDomain():
+                return _fails(550, "5.1.2", f"{domain} does not exist")
+            case TemporaryFailure(reason):
+                return _waits("4.4.3", reason)
+            case MxAnswer(records):
+                return await self._to_exchangers(domain, records[:MAX_EXCHANGERS])
+
+    async def _to_exchangers(self, domain: str, records: tuple[Mx, ...]) -> Route | NoRoute:
+        exchangers = self._shuffled(records) or [Mx(0, domain)]  # the implicit MX
+        found = await asyncio.gather(*(self._resolver.addresses(each.host) for each in exchangers))
+        search = _Search(domain, is_implicit=not records)
+        for exchanger, answer in zip(exchangers, found, strict=True):
+            self._judge(exchanger, answer, search)
+        return search.result()
+
+    def _shuffled(self, records: Sequence[Mx]) -> list[Mx]:
+        """By preference, and at random among equals (RFC 5321 section 5.1)."""
+        groups = groupby(records, lambda each: each.preference)
+        return [each for _, equals in groups for each in self._chance.shuffled(list(equals))]
+
+    def _judge(self, mx: Mx, answer: Addresses | NoSuchDomain | TemporaryFailure, search: "_Search") -> None:
+        search.names.add(mx.host)
+        if isinstance(answer, TemporaryFailure):
+            search.troubles.append(answer.reason)
+        elif isinstance(answer, Addresses):
+            ips = self._ordered(answer.ips)
+            if answer.ips and not ips:
+                search.troubles.append(f"{mx.host} has no address of the family that routing.prefer allows")
+            for ip in ips:
+                search.add(mx, Host(mx.host, ip, self._settings.port), prohibited(ip, self._settings.permit, self._own))
+
+    def _ordered(self, ips: Sequence[str]) -> list[str]:
+        """The preferred family first, each in random order."""
+        prefer = self._settings.prefer
+        mixed = self._chance.shuffled(ips)
+        four = [ip for ip in mixed if ":" not in ip and prefer != "ipv6-only"]
+        six = [ip for ip in mixed if ":" in ip and prefer != "ipv4-only"]
+        return six + four if prefer.startswith("ipv6") else four + six
+
+
+@dataclass(slots=True)
+class _Search:
+    """What was found on the way through the exchangers of one domain."""
+
+    domain: str
+    is_implicit: bool
+    names: set[str] = field(default_factory=set)
+    hosts: list[tuple[int, Host]] = field(default_factory=list)  # with preference
+    refused: list[tuple[Host, Prohibited]] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    own_preference: float = math.inf
+
+    def add(self, mx: Mx, host: Host, why: Prohibited | None) -> None:
+        if why is None:
+            self.hosts.append((mx.preference, host))
+            return
+        self.refused.append((host, why))
+        if why is Prohibited.OWN:
+            self.own_preference = min(self.own_preference, mx.preference)
+
+    def result(self) -> Route | NoRoute:
+        # RFC 5321 section 5.1: who finds itself in the list may use only what stands before it, or mail would loop.
+        hosts = tuple(host for preference, host in self.hosts if preference < self.own_preference)
+        if hosts:
+            return Route(",".join(sorted(self.names)), hosts[:MAX_HOSTS])
+        if self.refused:
+            return self._refusal()
+        if self.troubles:
+            return _waits("4.4.3", self.troubles[0])
+        if self.is_implicit:
+            return _fails(550, "5.1.2", f"{self.domain} has neither a mail exchanger nor an address")
+        return _fails(550, "5.4.4", f"no mail exchanger of {self.domain} has an address")
+
+    def _refusal(self) -> NoRoute:
+        said = "; ".join(f"{host.name} is {host.address}, {why.value}" for host, why in self.refused[:3])
+        if self.troubles or any(why.may_be_mended_here for _, why in self.refused):
+            hint = "if mail should go there, say so in routing.transport or routing.permit"
+            return _waits("4.4.6", f"{self.domain} leads to {said}: {hint}")
+        return _fails(550, "5.4.6", f"{self.domain} leads to {said}")
+
+
+def _parents(domain: str) -> Iterator[str]:
+    """ ".b.c", ".c" of "a.b.c": the keys that stand for all domains below one, the nearest first."""
+    rest = domain
+    while "." in rest:
+        rest = rest.partition(".")[2]
+        yield "." + rest
+
+
+def _waits(enhanced: str, text: str) -> NoRoute:
+    return NoRoute(Reply.of(451, enhanced, text))
+
+
+def _fails(code: int, enhanced: str, text: str) -> NoRoute:
+    return NoRoute(Reply.of(code, enhanced, text))
