@@ -64,9 +64,11 @@ class Composed:
 class Composer:
     """Writes mail. One for a process; safe to use in several threads."""
 
-    def __init__(self, settings: MailSettings, resources: Resources, tokens: Tokens) -> None:
+    def __init__(self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str) -> None:
+        """`secret` signs the links, `base_url` begins them: nothing that a request says ever does."""
         self.settings = settings
-        self.tokens = tokens
+        self.tokens = Tokens(secret)
+        self.base_url = base_url.rstrip("/")
         self.texts = Texts(resources)
         self.renderer = Renderer(resources)
         self.name, self.address = split_mailbox(settings.sender)
@@ -131,7 +133,7 @@ class Composer:
             mailing_list = seen.get("list")
             list_id = mailing_list.get("id", ALL_LISTS) if isinstance(mailing_list, dict) else ALL_LISTS
             token = self.tokens.make(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
-            made["unsubscribe"] = f"{self.settings.base_url}/unsubscribe/{token}"
+            made["unsubscribe"] = f"{self.base_url}/unsubscribe/{token}"
             made["unsubscribe_token"] = token
         return made
 

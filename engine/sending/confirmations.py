@@ -56,7 +56,7 @@ class Confirmations:
     def _link(self, asking: Asking) -> str:
         ids = (asking.contact["id"], asking.mailing_list.id, asking.asked_ms)
         token = self._composer.tokens.make(Purpose.CONFIRM, ids, self._expires(asking))
-        return f"{self._composer.settings.base_url}/confirm/{token}"
+        return f"{self._composer.base_url}/confirm/{token}"
 
 
 def _shown(asking: Asking) -> dict[str, object]:

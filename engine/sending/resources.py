@@ -1,10 +1,11 @@
-"""Where templates and texts are found: in the user's own folder first, then among those that come with Posthouse.
+"""Where templates and texts are found: in the user's own folders first, then among those that come with Posthouse.
 
 In an installed Posthouse they lie in `engine/templates` (the wheel puts them there), in a checkout beside the packages.
 A user's file stands in for ours of the same name. A name is a relative path of plain parts: none leads out of a folder.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -30,8 +31,8 @@ def packaged_folder() -> Path:
 class Resources:
     """Read-only access to templates by name, such as "mail/confirm.html.j2"."""
 
-    def __init__(self, own_folder: Path | None = None) -> None:
-        self.folders = (*([own_folder] if own_folder else []), packaged_folder())
+    def __init__(self, own_folders: Iterable[Path] = ()) -> None:
+        self.folders = (*own_folders, packaged_folder())
 
     def read(self, name: str) -> str:
         """The text of the first file of this name. ResourceError when there is none, or it can't be text."""

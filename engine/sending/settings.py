@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from deliverability.address import Address
 from deliverability.headers import format_mailbox
@@ -19,16 +19,13 @@ class MailSettings(Settings):
 
     sender: str = Field(
         default="Shop <hello@shop.example>",
+        validation_alias=AliasChoices("from", "sender"),
         description="Who our mail is from: a name that its readers know, and the address that their answers go to.",
     )
     locale: str = Field(default=LAST_RESORT, description="Language (BCP 47) for people whose own is unknown.")
     zone: str = Field(default="UTC", description="Time zone (IANA) for people whose own is unknown.")
     postal_address: str = Field(
         default="", description="The sender's postal address, in the footer of every mail; most laws ask for it."
-    )
-    base_url: str = Field(
-        default="http://127.0.0.1:8025",
-        description="Where the world reaches our web pages: every link begins with it, and nothing else ever does.",
     )
     unsubscribe_address: str = Field(
         default="", description="Mailbox that takes unsubscriptions by mail; empty: by link only."
@@ -45,13 +42,6 @@ class MailSettings(Settings):
     @classmethod
     def _is_address(cls, value: str) -> str:
         return str(Address.parse(value)) if value else ""
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_base(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
-            raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
-        return value.rstrip("/")
 
     @field_validator("accent")
     @classmethod
