@@ -120,7 +120,7 @@ def link(context: Context, value: Any) -> str:
 
 @pass_context
 def order_lines(context: Context, data: Any) -> list[dict[str, Any]]:
-    """The lines of an order or a cart: name, quantity (1), price and total (None where neither is told)."""
+    """The lines of an order or a cart: name (or sku, or ""), quantity (or 1), price and total (or None)."""
     lines = data.get("lines", []) if isinstance(data, dict) else []
     if not isinstance(lines, list) or not all(isinstance(each, dict) for each in lines):
         raise RenderTrouble(
@@ -161,15 +161,13 @@ def _set_apart(value: Any) -> str:
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(line.get("name"), str):
-        raise RenderTrouble(
             "an order line has no name",
         )
     quantity, price, total = (line.get(key) for key in ("quantity", "price", "total"))
     quantity = 1 if quantity is None else quantity
     if total is None and price is not None:
         total = str(_decimal(price) * _decimal(quantity))
-    return {"name": line["name"], "quantity": quantity, "price": price, "total": total}
+    return {"name": line.get("name") or line.get("sku") or "", "quantity": quantity, "price": price, "total": total}
 
 
 def _decimal(value: Any) -> Decimal:
