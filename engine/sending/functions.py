@@ -161,8 +161,6 @@ def _set_apart(value: Any) -> str:
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:
-            "an order line has no name",
-        )
     quantity, price, total = (line.get(key) for key in ("quantity", "price", "total"))
     quantity = 1 if quantity is None else quantity
     if total is None and price is not None:
