@@ -25,6 +25,7 @@ _COMMON: Final = re.compile(rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*+)@((?:{_LABEL}\.
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DOT_ATOM: Final = re.compile(rf"[{_ATEXT}\x80-\U0010ffff]++(?:\.[{_ATEXT}\x80-\U0010ffff]++)*+")
 _QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*+)"')
+_ENCODED_WORD: Final = re.compile(r"=\?[^?]+\?[BbQq]\?")
 _SOURCE_ROUTE: Final = re.compile(r"@[^:<>\"\s]{1,512}:")
 
 
@@ -80,7 +81,7 @@ def parse_domain(text: str) -> str:
     if not _HOST_NAME.fullmatch(domain):
         raise AddressError(_domain_trouble(domain))
     if domain.rpartition(".")[2].isdigit():
-        raise AddressError("an IP address is not a mail domain: give a domain name")
+        raise AddressError("a mail domain does not end in a number, and an IP address is none")
     return domain
 
 
@@ -120,7 +121,9 @@ def _split(text: str) -> tuple[str, str, str]:
     quoted = _QUOTED.match(text)
     if quoted:
         rest = text[quoted.end() :]
-        return (quoted[0], "@", rest[1:]) if rest[:1] == "@" else (text, "", "")
+        if rest[:1] != "@":
+            raise AddressError("the quotes do not surround all that stands before the @")
+        return quoted[0], "@", rest[1:]
     if text.count("@") > 1:
         raise AddressError("the address has more than one @")
     return text.partition("@")
@@ -133,7 +136,7 @@ def _canonical_local(local: str) -> str:
     if not quoted and not is_atom:
         raise AddressError(_local_trouble(local))
     # A legal atom in the grammar, yet readers that decode it see another address (another @, even).
-    if "=?" in plain:
+    if _ENCODED_WORD.search(plain):
         raise AddressError("the part before the @ holds an encoded word (=?...?=)")
     canonical = plain if is_atom else '"' + re.sub(r'(["\\])', r"\\\1", plain) + '"'
     if len(canonical.encode()) > MAX_LOCAL:
@@ -149,7 +152,7 @@ def _local_trouble(local: str) -> str:
     if "(" in local or ")" in local:
         return "the address holds a comment"
     if '"' in local:
-        return "the quotes before the @ are not closed, or do not surround all of it"
+        return "the quotes before the @ are not closed, or hold what may not be quoted"
     return f'"{clean(local)}" may not stand before the @ without quotes'
 
 

@@ -19,7 +19,7 @@ from deliverability.rawmail import first_value, split_message
 class MimeLimits:
     """How far we look."""
 
-    size: int = 4_194_304  # octets of the message
+    size: int = 2_097_152  # octets of the message
     header: int = 65_536  # octets of one part's header
     parts: int = 100
     depth: int = 8
@@ -78,7 +78,7 @@ def leaves(content: bytes, limits: MimeLimits = DEFAULT_LIMITS) -> Iterator[Part
 
 def _cut(body: bytes, boundary: bytes, most: int) -> list[bytes]:
     """What stands between the boundary lines, preamble and epilogue left out (RFC 2046 section 5.1.1)."""
-    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)")
     children: list[bytes] = []
     start: int | None = None
     for match in line.finditer(body):

@@ -176,7 +176,7 @@ def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
 
 def searchable(reply: Reply) -> str:
     """What rules look at: the text in lower case, addresses left out, for <spam@example.org> is not about spam."""
-    return _ADDRESS.sub("@", reply.text[:MAX_TEXT].lower())
+    return _ADDRESS.sub("@", " ".join(reply.text[:MAX_TEXT].lower().split()))
 
 
 @cache

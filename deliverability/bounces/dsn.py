@@ -20,7 +20,7 @@ __all__ = ["Fate", "Notice", "RecipientReport", "Report", "read_report", "write_
 
 MAX_RECIPIENTS: Final = 200
 MAX_VALUE: Final = 2_000
-MAX_STATUS_PART: Final = 131_072  # octets of a delivery-status part that are looked at
+MAX_STATUS: Final = 131_072  # of delivery-status parts: how much is looked at
 
 _STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _HEADER_TYPES: Final = frozenset({"text/rfc822-headers", "message/global-headers"})
@@ -29,6 +29,10 @@ _FIELD: Final = re.compile(r"([!-9;-~]{1,60})[ \t]*:(.*)")
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 _QUOTED_REPLY: Final = re.compile(r"(?:^|[\s:'>])([45]\d\d)([ -]#?(?:[45]\.\d{1,3}\.\d{1,3})?.*)", re.ASCII)
 _UTF8_XTEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
+_RECIPIENTS: Final = frozenset({"final-recipient", "original-recipient"})
+_OUTCOMES: Final = frozenset({"action", "status"})
+_OPENING: Final = _RECIPIENTS | {"action"}
+_ABOUT_RECIPIENT: Final = _RECIPIENTS | _OUTCOMES | {"diagnostic-code", "remote-mta"}
 _ACTIONS: Final = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 
 
@@ -42,6 +46,11 @@ class RecipientReport:
     status: EnhancedStatus | None
     diagnostic: str
     remote_mta: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the delivery ended without success: only then may its reply be a reason to suppress."""
+        return self.action == "failed" or (not self.action and self.status is not None and self.status.klass == 5)
 
     @property
     def reply(self) -> Reply | None:
@@ -66,26 +75,28 @@ class Report:
 
 def read_report(content: bytes, limits: MimeLimits = DEFAULT_LIMITS) -> Report | None:
     """The report that a message holds, or None."""
-    status_part: Part | None = None
+    texts: list[str] = []
     returned = b""
     for part in leaves(content, limits):
-        if part.media_type in _STATUS_TYPES and status_part is None:
-            status_part = part
+        if part.media_type in _STATUS_TYPES:
+            texts.append(_text_of(part))
         elif part.media_type in _HEADER_TYPES and not returned:
             returned = part.payload()[: limits.header]
         elif part.media_type in _MESSAGE_TYPES and not returned:
             returned = split_message(part.payload())[0][: limits.header]
-    if status_part is None:
+    about, groups = _groups("\n\n".join(texts)[:MAX_STATUS])
+    if not groups:
         return None
-    about, groups = _groups(_text_of(status_part))
-    recipients = tuple(_recipient(group) for group in groups)
-    if not recipients:
-        return None
-    return Report(_typed(about.get("reporting-mta", "")), about.get("original-envelope-id", ""), recipients, returned)
+    return Report(
+        reporting_mta=_typed(about.get("reporting-mta", "")),
+        envelope_id=about.get("original-envelope-id", ""),
+        recipients=tuple(_recipient(group) for group in groups),
+        returned_header=returned,
+    )
 
 
 def _text_of(part: Part) -> str:
-    octets = part.payload()[:MAX_STATUS_PART]
+    octets = part.payload()[:MAX_STATUS]
     try:
         return octets.decode()
     except UnicodeDecodeError:
@@ -95,25 +106,29 @@ def _text_of(part: Part) -> str:
 def _groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
     """The fields about the message, and those about each recipient.
 
-    Real reports forget the blank line between groups or put one too many, so a group also begins where a recipient is
-    named again, and goes on over a blank line until its outcome has been said.
+    Real reports forget the blank line between groups, or put one too many, or begin a group with its Action. So a group
+    also ends where a recipient or an action is named again, and goes on over a blank line until its outcome was said.
     """
     about: dict[str, str] = {}
     groups: list[dict[str, str]] = []
-    ended = True
+    blank = True
     for name, value in _fields(text):
         if not name:
-            ended = bool(groups) and ("action" in groups[-1] or "status" in groups[-1])
-        elif name in ("final-recipient", "original-recipient"):
-            if not groups or name in groups[-1] or ended:
-                if len(groups) == MAX_RECIPIENTS:
-                    break
+            blank = True
+        elif name in _ABOUT_RECIPIENT:
+            if not groups or (blank and _is_whole(groups[-1])) or (name in groups[-1] and name in _OPENING):
                 groups.append({})
-            ended = False
-            groups[-1][name] = value
-        else:
-            (groups[-1] if groups else about).setdefault(name, value)
+            blank = False
+            groups[-1].setdefault(name, value)
+        elif not groups:
+            about.setdefault(name, value)
+        if len(groups) > MAX_RECIPIENTS:
+            return about, groups[:MAX_RECIPIENTS]
     return about, groups
+
+
+def _is_whole(group: dict[str, str]) -> bool:
+    return not group.keys().isdisjoint(_RECIPIENTS) and not group.keys().isdisjoint(_OUTCOMES)
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
