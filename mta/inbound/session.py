@@ -41,6 +41,10 @@ class InboundSession(SmtpConnection):
         self._commands = 0  # since the last accepted message; the errors likewise
         self._errors = 0
 
+    def __dir__(self) -> tuple[str, ...]:
+        """Our commands: aiosmtpd reads the names of all members three times a session, which costs 0.15 ms."""
+        return _COMMANDS
+
     def _refusal(self) -> Reply | None:
         return self._policy.admit(self._peer)
 
@@ -163,6 +167,7 @@ class InboundSession(SmtpConnection):
 
     async def _accept(self, opened: Transaction, message: MessageReader) -> Reply:
         content = message.content
+        self._flush()  # a client that sent all at once need not wait for our disk to hear of the commands before
         reply = await self._policy.accept(
             replace(
                 opened,
@@ -203,6 +208,9 @@ class InboundSession(SmtpConnection):
         if self._opened is None:
             raise Refused(replies.MAIL_FIRST)
         return self._opened
+
+
+_COMMANDS: Final = tuple(name for name in vars(InboundSession) if name.startswith("smtp_"))
 
 
 def _split(line: bytes) -> tuple[str, str]:

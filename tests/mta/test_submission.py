@@ -63,8 +63,9 @@ async def test_the_dsn_parameters_arrive_decoded() -> None:
     policy = Recorder()
     async with door(policy) as open_door:
         await open_door.talk(
-            "S: 220", "C: EHLO app.example", "S: 250", "C: MAIL FROM:<a@b.example> RET=hdrs ENVID=QQ+2B314 BODY=8BITMIME",
-            "S: 250", "C: RCPT TO:<ann@example.org> NOTIFY=success,delay ORCPT=rfc822;Ann+2BX@Example.ORG", "S: 250",
+            "S: 220", "C: EHLO app.example", "S: 250",
+            "C: MAIL FROM:<a@b.example> RET=hdrs ENVID=QQ+2B314 BODY=8BITMIME", "S: 250",
+            "C: RCPT TO:<ann@example.org> NOTIFY=success,delay ORCPT=rfc822;Ann+2BX@Example.ORG", "S: 250",
             "C: RCPT TO:<bob@example.org> NOTIFY=NEVER", "S: 250", "C: DATA", "S: 354", "C: .", "S: 250",
         )  # fmt: skip
     (accepted,) = policy.accepted
@@ -331,6 +332,7 @@ async def test_stopping_lets_a_commit_finish_and_sends_the_idle_away_at_once() -
         await idle.talk("S: 421 4.3.2", "S: ")
         policy.may_commit.set()
         await busy.talk("S: 250 2.0.0", "S: 421 4.3.2", "S: ")
+        busy.writer.close()
         await stopping
         assert len(policy.accepted) == 1
         assert open_door.listener.sessions == 0
