@@ -1,0 +1,99 @@
+"""Lines as they are drawn, before any terminal: text with inks.
+
+A page or a table is a list of `Line`; the application paints its inks in the colours of a theme, `--plain` prints the
+text alone. An ink is a meaning, never a colour, and no meaning is said by ink alone: a glyph and a word stand with it.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import NamedTuple
+
+from tui.format import cells, cut, safe
+
+
+class Ink(Enum):
+    TEXT = auto()
+    DIM = auto()  # said for completeness
+    STRONG = auto()
+    TITLE = auto()  # names a part of a page
+    RULE = auto()  # lines between the parts of a page
+    RAIL = auto()  # the boxes and rails of a flow
+    HORN = auto()  # ours: the cursor, the name, keys
+    GOOD = auto()  # it arrived, it runs
+    CALM = auto()  # it is under way
+    WAIT = auto()  # it waits for a better time
+    BAD = auto()  # it failed
+    DOUBT = auto()  # nobody knows, or the clock is not the real one
+    TAB = auto()  # the mode we are in
+    CHIP = auto()  # a filter that is on
+
+
+class Run(NamedTuple):
+    text: str
+    ink: Ink = Ink.TEXT
+
+
+class Target(NamedTuple):
+    """What Enter opens on a line: a site, a flow or a message."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    runs: tuple[Run, ...] = ()
+    target: Target | None = None
+    key: Hashable = None  # who the line is, so that a cursor can follow it when lines move
+
+    @property
+    def text(self) -> str:
+        return "".join(run.text for run in self.runs)
+
+    @property
+    def width(self) -> int:
+        return sum(cells(run.text) for run in self.runs)
+
+    def opens(self, kind: str, name: str, key: Hashable = None) -> "Line":
+        """The same line with something behind it."""
+        opened = Target(kind, name)
+        return replace(self, target=opened, key=opened if key is None else key)
+
+    def padded(self, width: int) -> "Line":
+        """At least `width` cells."""
+        return replace(self, runs=(*self.runs, Run(" " * room))) if (room := width - self.width) > 0 else self
+
+    def cropped(self, width: int) -> "Line":
+        """At most `width` cells."""
+        kept: list[Run] = []
+        room = width
+        for run in self.runs:
+            kept.append(Run(cut(run.text, room), run.ink))
+            room -= cells(kept[-1].text)
+        return replace(self, runs=tuple(run for run in kept if run.text))
+
+
+BLANK = Line()
+
+
+def line(*parts: str | Run | tuple[str, Ink]) -> Line:
+    """A line from text and (text, ink) pairs. Whatever the text holds, it is safe to show."""
+    runs = (Run(part) if isinstance(part, str) else Run(*part) for part in parts)
+    return Line(tuple(Run(safe(run.text), run.ink) for run in runs if run.text))
+
+
+def rule(title: str, width: int, note: str = "") -> Line:
+    """Names a part of a page: ── Title ─────────── note ──"""
+    tail = f" {safe(note)} ──" if note else ""
+    title = cut(title, max(width - cells(tail) - 6, 4))
+    dashes = max(width - cells(title) - cells(tail) - 4, 0)
+    runs = [("── ", Ink.RULE), (title, Ink.TITLE), (" " + "─" * dashes, Ink.RULE)]
+    if note:
+        runs += [(f" {note} ", Ink.DIM), ("──", Ink.RULE)]
+    return line(*runs).cropped(width)
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """The text alone, without trailing blanks."""
+    return "\n".join(each.text.rstrip() for each in lines)

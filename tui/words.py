@@ -1,0 +1,102 @@
+"""Every state and kind with its glyph, its word and its ink, in one place.
+
+The glyphs are one cell wide in every terminal tried, and none is an emoji. What the daemon says that is not in these
+tables is shown as it is, behind a dot: a newer daemon may know more.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from engine.control.protocol import SiteRow
+from tui.format import fit, safe
+from tui.ink import Ink, Run
+
+
+class Mark(NamedTuple):
+    glyph: str
+    word: str
+    ink: Ink
+
+    def run(self, width: int = 0) -> Run:
+        text = f"{self.glyph} {self.word}"
+        return Run(fit(text, width) if width else text, self.ink)
+
+
+_DELIVERY: Final[Mapping[str, Mark]] = {
+    "queued": Mark("○", "queued", Ink.TEXT),
+    "in flight": Mark("►", "in flight", Ink.CALM),
+    "at the dot": Mark("◉", "at the dot", Ink.CALM),
+    "in doubt": Mark("?", "in doubt", Ink.DOUBT),
+    "held": Mark("■", "held", Ink.WAIT),
+    "delivered": Mark("✓", "delivered", Ink.GOOD),
+    "bounced": Mark("✗", "bounced", Ink.BAD),
+    "expired": Mark("✗", "expired", Ink.BAD),
+    "cancelled": Mark("–", "cancelled", Ink.DIM),
+}
+
+_HAPPENING: Final[Mapping[str, Mark]] = {
+    **_DELIVERY,
+    "accepted": Mark("+", "accepted", Ink.CALM),
+    "event": Mark("◆", "event", Ink.HORN),
+    "event read": Mark("◆", "event read", Ink.HORN),
+    "enrolment": Mark("→", "enrolment", Ink.HORN),
+    "flow step": Mark("→", "flow step", Ink.HORN),
+    "consent": Mark("§", "consent", Ink.TEXT),
+    "attempt": Mark("►", "attempt", Ink.CALM),
+    "deferred": Mark("↻", "deferred", Ink.WAIT),
+    "suppressed": Mark("⊘", "suppressed", Ink.WAIT),
+    "confirmed": Mark("✓", "confirmed", Ink.GOOD),
+    "unsubscribed": Mark("–", "unsubscribed", Ink.WAIT),
+    "goal": Mark("★", "goal", Ink.GOOD),
+}
+
+_FLOW: Final[Mapping[str, Mark]] = {
+    "active": Mark("●", "active", Ink.GOOD),
+    "paused": Mark("‖", "paused", Ink.WAIT),
+    "archived": Mark("–", "archived", Ink.DIM),
+}
+
+_STEP: Final[Mapping[str, Mark]] = {
+    "trigger": Mark("◆", "trigger", Ink.HORN),
+    "wait": Mark("◔", "wait", Ink.WAIT),
+    "if": Mark("◇", "if", Ink.DOUBT),
+    "send": Mark("»", "send", Ink.CALM),
+    "exit": Mark("■", "exit", Ink.DIM),
+    "end": Mark("■", "end", Ink.DIM),
+}
+
+ALERTS: Final[Mapping[str, Ink]] = {"!": Ink.BAD, "?": Ink.DOUBT, "i": Ink.CALM}
+
+
+def delivery(state: str) -> Mark:
+    return _known(_DELIVERY, state)
+
+
+def happening(kind: str, glyph: str = "·") -> Mark:
+    """Of the journal and of a message's life; `glyph` is the daemon's own, for what is not in the table."""
+    return _known(_HAPPENING, kind, glyph)
+
+
+def flow(state: str) -> Mark:
+    return _known(_FLOW, state)
+
+
+def step(kind: str) -> Mark:
+    return _known(_STEP, kind)
+
+
+def site(row: SiteRow, now_ms: int) -> Mark:
+    """What a site does now; the worst first, since one word must do."""
+    if row.in_doubt:
+        return _DELIVERY["in doubt"]
+    if row.retry_ms is not None and row.retry_ms > now_ms:
+        return Mark("↻", "back-off", Ink.WAIT)
+    if row.held:
+        return _DELIVERY["held"]
+    if row.in_flight:
+        return _DELIVERY["in flight"]
+    return _DELIVERY["queued"] if row.queued else Mark("✓", "clear", Ink.GOOD)
+
+
+def _known(table: Mapping[str, Mark], word: str, glyph: str = "·") -> Mark:
+    return table.get(word) or Mark(safe(glyph)[:1] or "·", safe(word), Ink.TEXT)
