@@ -17,7 +17,7 @@ __all__ = ["CONTACT", "NAMES", "Condition", "ConditionError", "Names"]
 
 MAX_LENGTH: Final = 1000  # characters
 
-CONTACT: Final = frozenset({"address", "name", "locale", "zone", "tags", "lists", "fields", "orders", "created"})
+CONTACT: Final = frozenset({"id", "address", "name", "locale", "zone", "tags", "lists", "fields", "orders"})
 NAMES: Final[Names] = {"contact": CONTACT, "event": None, "today": (), "now": ()}
 """What a condition may speak of: each name, and what may stand behind its dot (None: anything)."""
 

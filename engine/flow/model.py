@@ -115,7 +115,8 @@ class Definition:
 def flatten(steps: tuple[Step, ...], after: str = END) -> dict[str, Instruction]:
     """The program of these steps, where `after` is the id of what follows the last of them."""
     program: dict[str, Instruction] = {}
-    for step, following in zip(steps, [*(each.id for each in steps[1:]), after], strict=True):
+    followers = [*(each.id for each in steps[1:]), after]
+    for step, following in zip(steps, followers, strict=False):  # no steps: nothing follows
         if isinstance(step, If):
             then, otherwise = (branch[0].id if branch else following for branch in (step.then, step.otherwise))
             program[step.id] = Instruction(step, following, then, otherwise)

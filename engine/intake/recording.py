@@ -1,0 +1,34 @@
+"""Writing an event down, for flows to look at: in the commit of whatever brought it."""
+
+import json
+from datetime import datetime
+
+from engine.audience.contacts import ensure_contact
+from engine.flow.events import Event
+from engine.intake.mail import Examined
+from mta.ports import Tx, to_ms
+
+
+def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None) -> int | None:
+    """Write one event; its id, or None when its idempotency key says that it is known already.
+
+    Whom it concerns becomes a contact when it is none yet. `message_id` is the mail that it was read out of.
+    """
+    contact_id = None
+    if event.address is not None:
+        contact_id = ensure_contact(tx, event.address, name=event.contact_name, locale=event.locale, now=now)
+    rows = tx.query(
+        "INSERT INTO event (name, contact_id, key, data, source, idempotency_key, message_id, at_ms, matched)"
+        " VALUES (?,?,?,?,?,?,?,?,0) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+        (
+            event.name, contact_id, event.key, json.dumps(event.data, ensure_ascii=False), event.source,
+            event.idempotency_key, message_id, to_ms(event.at),
+        ),
+    )  # fmt: skip
+    return int(rows[0][0]) if rows else None
+
+
+def record_mail(tx: Tx, examined: Examined, *, now: datetime, message_id: int | None) -> list[int]:
+    """Write the events of a submitted mail; the ids of those that are new."""
+    ids = (record(tx, event, now=now, message_id=message_id) for event in examined.events)
+    return [each for each in ids if each is not None]

@@ -1,0 +1,92 @@
+"""The flows of this installation: their states, and each version read once in the life of a process.
+
+A version never changes, so what was read of it is never stale; which version a flow has now, and whether it is paused,
+is asked of the store each time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.flow.definition import Definition, check
+from engine.running import flowlog
+from mta.ports import Tx, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFlow:
+    """A flow that people may enter. Paused, they enter and wait."""
+
+    flow_id: int
+    version_id: int
+    state: str
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply_flow` did. `is_new` says whether this text was a version not seen before."""
+
+    flow_id: int
+    version_id: int
+    is_new: bool
+
+
+class FlowBook:
+    """Definitions by version. Safe to use from several threads: the worst is that two read the same text."""
+
+    def __init__(self, alarm: Callable[[str], None] = flowlog.alarm) -> None:
+        self._alarm = alarm
+        self._versions: dict[int, Definition | None] = {}
+
+    def flows(self, tx: Tx) -> list[ActiveFlow]:
+        """The flows that people may enter now."""
+        rows = tx.query(
+            "SELECT id, version_id, state FROM flow WHERE state <> 'archived' AND version_id IS NOT NULL ORDER BY id"
+        )
+        return [
+            ActiveFlow(flow_id, version_id, state, definition)
+            for flow_id, version_id, state in rows
+            if (definition := self.definition(tx, version_id)) is not None
+        ]
+
+    def definition(self, tx: Tx, version_id: int) -> Definition | None:
+        """A version's definition. None, after an alarm, when this program can't read it (an older program, say)."""
+        if version_id not in self._versions:
+            row = tx.one(
+                "SELECT f.name, v.source FROM flow_version v JOIN flow f ON f.id = v.flow_id WHERE v.id = ?",
+                (version_id,),
+            )
+            if row is None:
+                return None
+            self._versions[version_id] = self._read(*row)
+        return self._versions[version_id]
+
+    def _read(self, name: str, source: str) -> Definition | None:
+        found = check(source, f"{name}.yaml")
+        if isinstance(found, Definition):
+            return found
+        self._alarm(f"the flow {name} can't be read, whoever is in it waits: {found[0]}")
+        return None
+
+
+def apply_flow(tx: Tx, definition: Definition, source: str, now: datetime) -> Applied:
+    """Make this text the flow's version. Who is in flight stays on the version they entered.
+
+    A flow not seen before begins active; one that is paused stays paused.
+    """
+    row = tx.one("SELECT id FROM flow WHERE name = ?", (definition.name,))
+    flow_id = row[0] if row else tx.insert("INSERT INTO flow (name, state) VALUES (?,'active')", (definition.name,))
+    found = tx.one("SELECT id FROM flow_version WHERE flow_id = ? AND hash = ?", (flow_id, definition.version))
+    version_id = found[0] if found else tx.insert(
+        "INSERT INTO flow_version (flow_id, hash, source, applied_ms) VALUES (?,?,?,?)",
+        (flow_id, definition.version, source, to_ms(now)),
+    )  # fmt: skip
+    tx.execute("UPDATE flow SET version_id = ? WHERE id = ?", (version_id, flow_id))
+    tx.execute("UPDATE flow SET state = 'active' WHERE id = ? AND state = 'archived'", (flow_id,))
+    return Applied(flow_id, version_id, found is None)
+
+
+def set_flow_state(tx: Tx, name: str, state: str) -> bool:
+    """Make a flow active, paused or archived. False when there is none of that name."""
+    return tx.execute("UPDATE flow SET state = ? WHERE name = ?", (state, name)) == 1

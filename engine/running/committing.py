@@ -1,0 +1,101 @@
+"""Committing: a plan comes true in one transaction, or not at all.
+
+The order inside it: the run moves, if it still is what the plan was made on (its revision; no event of its contact that
+nobody looked at; a flow that is not paused); then its passages; then each mail, when the arbiter lets it: message,
+deliveries, and the row that says which step asked. One commit for all, so a step happens once, however many processes
+planned it, and a crash leaves the run before the step or after it, never within.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from engine.running.due import DueRun
+from engine.running.passages import Passage, write_passage
+from engine.running.planning import HOLD, Letter, Plan
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
+from mta.queue.queue import NewMessage, Recipient, enqueue
+from mta.queue.settings import QueueSettings
+
+Gate = Callable[[Tx, int, str, Stream], str]
+"""May this mail go: (tx, contact, Address.key, stream) to "" or the reason why not."""
+
+_MOVE: Final = (
+    "UPDATE enrolment SET step = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, revision = revision + 1"
+    " WHERE id = ? AND revision = ? AND state = 'waiting'"
+    " AND NOT EXISTS (SELECT 1 FROM event WHERE contact_id = ? AND matched = 0)"
+    " AND EXISTS (SELECT 1 FROM flow WHERE id = ? AND state = 'active')"
+)
+
+
+@dataclass(slots=True)
+class Done:
+    """A plan that was committed: messages written and sends refused, by step."""
+
+    plan: Plan
+    messages: dict[str, int] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Committer:
+    """Makes plans come true. `reverse_path` is where bounces of flow mail go."""
+
+    gate: Gate
+    queue: QueueSettings
+    reverse_path: str
+
+    def commit(self, tx: Tx, plan: Plan, now: datetime) -> Done | None:
+        """Write all of a plan. None when it is void: then nothing was written."""
+        if not _move(tx, plan, now):
+            return None
+        done = Done(plan)
+        for each in plan.happenings:
+            if isinstance(each, Letter):
+                each = self._send(tx, plan.run, each, done, now)
+            write_passage(tx, plan.run.enrolment_id, plan.run.standing.occurrence, each, now)
+        return done
+
+    def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage:
+        """Queue the mail unless the arbiter refuses it; what happened either way."""
+        detail: dict[str, Any] = {"template": letter.template}
+        if reason := self.gate(tx, run.contact_id, letter.to.key, letter.stream):
+            done.refusals[letter.step] = reason
+            return Passage(letter.step, "send", f"refused: {reason}", detail)
+        message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
+        tx.execute(
+            "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
+            " SELECT ?, ?, ?, name, ?, ?, ? FROM flow WHERE id = ?",
+            (
+                message_id, run.contact_id, run.enrolment_id, letter.step, run.standing.occurrence, letter.template,
+                run.flow_id,
+            ),
+        )  # fmt: skip
+        done.messages[letter.step] = message_id
+        return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id})
+
+    def _message(self, letter: Letter) -> NewMessage:
+        mail = letter.mail
+        return NewMessage(
+            reverse_path=self.reverse_path, recipients=(Recipient(letter.to),), content=mail.content,
+            stream=letter.stream, origin="flow", needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
+            subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id,
+        )  # fmt: skip
+
+
+def _move(tx: Tx, plan: Plan, now: datetime) -> bool:
+    run = plan.run
+    state, ended_ms = ("ended", to_ms(now)) if plan.ended_how else ("waiting", None)
+    due_ms = to_ms(plan.due) if plan.due is not None else None
+    which = (run.enrolment_id, run.revision, run.contact_id, run.flow_id)
+    return tx.execute(_MOVE, (plan.step, state, due_ms, ended_ms, plan.ended_how, *which)) == 1
+
+
+def hold(tx: Tx, run: DueRun, now: datetime) -> None:
+    """Put a run off whose plan can't be committed, so that it does not stop the others."""
+    tx.execute(
+        "UPDATE enrolment SET due_ms = ?, revision = revision + 1 WHERE id = ? AND revision = ? AND state = 'waiting'",
+        (to_ms(now + HOLD), run.enrolment_id, run.revision),
+    )

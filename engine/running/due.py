@@ -1,0 +1,56 @@
+"""Due runs, as read from one snapshot: enrolments whose time has come, with all that deciding needs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from engine.flow.machine import Standing
+from engine.flow.model import Definition
+from engine.running import facts
+from engine.running.book import FlowBook
+from mta.ports import Tx, to_ms
+
+OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was another's share
+
+_DUE: Final = (
+    "SELECT e.id, e.flow_id, e.contact_id, e.revision, e.step, e.occurrence, e.data, e.version_id"
+    " FROM enrolment e JOIN flow f ON f.id = e.flow_id"
+    " WHERE e.state = 'waiting' AND e.due_ms <= ? AND f.state = 'active' AND (e.id % ? = ? OR e.due_ms <= ?)"
+    " ORDER BY e.due_ms LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueRun:
+    """An enrolment whose time has come. None for a contact that is gone, and for a version that can't be read."""
+
+    enrolment_id: int
+    flow_id: int
+    contact_id: int
+    revision: int
+    standing: Standing
+    event: dict[str, Any]
+    definition: Definition | None
+    contact: dict[str, Any] | None
+
+
+def read_due(tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int) -> list[DueRun]:
+    """The runs of active flows that are due, the longest first. `share` is (which, of how many): whose ids are ours."""
+    which, count = share
+    rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit))
+    return [
+        DueRun(
+            enrolment_id, flow_id, contact_id, revision, Standing(step, occurrence), facts.read_data(data),
+            book.definition(tx, version_id), facts.read_contact(tx, contact_id),
+        )
+        for enrolment_id, flow_id, contact_id, revision, step, occurrence, data, version_id in rows
+    ]  # fmt: skip
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the next run of an active flow is due, in milliseconds since 1970; None when none waits."""
+    row = tx.one(
+        "SELECT e.due_ms FROM enrolment e JOIN flow f ON f.id = e.flow_id"
+        " WHERE e.state = 'waiting' AND e.due_ms IS NOT NULL AND f.state = 'active' ORDER BY e.due_ms LIMIT 1"
+    )
+    return None if row is None else int(row[0])
