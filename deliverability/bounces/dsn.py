@@ -116,7 +116,7 @@ def _groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
         if not name:
             blank = True
         elif name in _ABOUT_RECIPIENT:
-            if not groups or (blank and _is_whole(groups[-1])) or (name in groups[-1] and name in _OPENING):
+            if not groups or (name in _OPENING and (name in groups[-1] or (blank and _is_whole(groups[-1])))):
                 groups.append({})
             blank = False
             groups[-1].setdefault(name, value)
