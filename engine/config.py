@@ -1,0 +1,239 @@
+"""posthouse.toml: read, checked, and made into frozen settings; every fault at once, with its place and its remedy.
+
+Relative paths are relative to the state folder, which itself is relative to the configuration file's folder.
+"""
+
+import difflib
+import os
+import re
+import socket
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from deliverability.address import AddressError, parse_domain
+from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
+from engine.sending.settings import MailSettings
+from mta.inbound.settings import Endpoint, InboundSettings, SubmissionSettings
+from mta.outbound.settings import OutboundSettings
+from mta.queue.settings import QueueSettings
+from mta.routing.routes import RoutingSettings
+
+
+class DaemonSettings(Settings):
+    """`[daemon]`: the processes."""
+
+    state_dir: Path = Field(
+        default=Path("/var/lib/posthouse"), description="Where the database, keys and secrets live."
+    )
+    carriers: int = Field(
+        default=0, ge=0, le=64, description="Worker processes that take, sign and deliver mail; 0 is one a processor."
+    )
+    drain: int = Field(default=30, ge=1, le=600, description="Seconds that a stop gives open transactions to finish.")
+
+
+class DatabaseSettings(Settings):
+    """`[database]`."""
+
+    path: Path = Field(default=Path("posthouse.db"), description="The SQLite file, below the state folder.")
+
+
+class WebSettings(Settings):
+    """`[web]`: the public pages (confirm, unsubscribe)."""
+
+    listen: tuple[Endpoint, ...] = Field(default=("127.0.0.1:8025",), description="Where the pages are served.")
+    base_url: str = Field(
+        default="http://127.0.0.1:8025",
+        description="How readers reach these pages: every link in mail begins with it, and nothing else ever does.",
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_base(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
+            raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
+        return value.rstrip("/")
+
+
+class ControlSettings(Settings):
+    """`[control]`: the socket that `posthouse` and the terminal talk to."""
+
+    socket: Path = Field(default=Path("control.sock"), description="The Unix socket's path, below the state folder.")
+
+
+class LabSettings(Settings):
+    """`[lab]`: only where no mail leaves this machine."""
+
+    enabled: bool = Field(default=False, description="Allow `posthouse lab`, which moves the daemon's clock.")
+
+
+class Config(Settings):
+    """posthouse.toml."""
+
+    hostname: str = Field(
+        default_factory=socket.getfqdn,
+        description="This server's name: in the greeting, EHLO, Received and Message-ID.",
+    )
+    daemon: DaemonSettings = DaemonSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    submission: SubmissionSettings = SubmissionSettings(listen=("127.0.0.1:2525",))
+    inbound: InboundSettings = InboundSettings()
+    web: WebSettings = WebSettings()
+    control: ControlSettings = ControlSettings()
+    bounces: BounceSettings = BounceSettings()
+    queue: QueueSettings = QueueSettings()
+    retry: RetrySettings = RetrySettings()
+    routing: RoutingSettings = RoutingSettings()
+    outbound: OutboundSettings = OutboundSettings()
+    dkim: DkimSettings = DkimSettings()
+    mail: MailSettings = MailSettings()
+    templates: Path | None = Field(default=None, description="Folder of your own mail templates and texts, over ours.")
+    lab: LabSettings = LabSettings()
+
+    @field_validator("hostname")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        try:
+            return parse_domain(value)
+        except AddressError as err:
+            raise ValueError(f'"{value}" is no host name: {err}') from None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Config":
+        if self.inbound.listen and not self.bounces.domain:
+            raise ValueError("inbound.listen is set but bounces.domain is not: say which domain's bounces come in")
+        return self
+
+    # -- places
+
+    @property
+    def carriers(self) -> int:
+        return self.daemon.carriers or len(os.sched_getaffinity(0))
+
+    @property
+    def database_path(self) -> Path:
+        return self.daemon.state_dir / self.database.path
+
+    @property
+    def socket_path(self) -> Path:
+        return self.daemon.state_dir / self.control.socket
+
+    @property
+    def keys_path(self) -> Path:
+        return self.daemon.state_dir / self.dkim.keys_dir
+
+    @property
+    def secret_path(self) -> Path:
+        return self.daemon.state_dir / "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the configuration."""
+
+    file: str
+    line: int | None
+    key: str
+    problem: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key + ': ' if self.key else ''}{self.problem}"
+
+
+class ConfigFaults(Exception):
+    """Everything that is wrong, in the file's order."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = sorted(faults, key=lambda fault: fault.line or 0)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file. ConfigFaults with all that is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigFaults(
+            [Fault(str(path), None, "", "no such file (write one, or name another with --config)")]
+        ) from None
+    except (OSError, UnicodeDecodeError) as err:
+        raise ConfigFaults([Fault(str(path), None, "", f"can't be read: {err}")]) from None
+    return parse(text, str(path), path.resolve().parent)
+
+
+def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Config:
+    """A Config from TOML text. ConfigFaults with all that is wrong with it."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        line = re.search(r"at line (\d+)", str(err))
+        raise ConfigFaults([Fault(file, int(line[1]) if line else None, "", f"is no TOML: {err}")]) from None
+    lines = _lines_of(text)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as err:
+        raise ConfigFaults([_fault(each, lines, file) for each in err.errors()]) from None
+    state_dir = folder / config.daemon.state_dir
+    return config.model_copy(update={"daemon": config.daemon.model_copy(update={"state_dir": state_dir})})
+
+
+def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
+    place = tuple(str(part) for part in error["loc"])
+    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+    problem = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if error["type"] == "extra_forbidden":
+        problem = "is not a setting" + _suggestion(place)
+    elif error["type"] not in ("value_error", "missing"):
+        problem = f"{problem}, not {str(error['input'])[:60]!r}"
+    return Fault(file, line, ".".join(place), problem)
+
+
+_WORDS: Final = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text in quotes",
+    "tuple_type": 'must be a list like ["..."]',
+    "model_type": "must be a section",
+    "model_attributes_type": "must be a section",
+}
+
+
+def _suggestion(place: tuple[str, ...]) -> str:
+    """The nearest known key in the same section."""
+    fields: Any = Config.model_fields
+    for part in place[:-1]:
+        if part not in fields:
+            return ""
+        fields = getattr(fields[part].annotation, "model_fields", {})
+    near = difflib.get_close_matches(place[-1], fields, n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(fields))})"
+
+
+_TABLE: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY: Final = re.compile(
+    r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+
+
+def _lines_of(text: str) -> dict[tuple[str, ...], int]:
+    """The line on which each key stands first (tomllib tells no places)."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _TABLE.match(line):
+            table = _parts(match[1])
+            found.setdefault(table, number)
+        elif match := _KEY.match(line):
+            found.setdefault(table + _parts(match[1]), number)
+    return found
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))

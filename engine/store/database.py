@@ -182,7 +182,7 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         self._peewee.connect(reuse_if_open=True)
-        connection: sqlite3.Connection = self._peewee.connection()
+        connection: sqlite3.Connection = self._peewee.connection()  # type: ignore[no-untyped-call]
         return connection
 
     def _read_forever(self) -> None:

@@ -1,0 +1,5 @@
+"""`python -m engine` is `posthoused`."""
+
+from engine.cli import main
+
+main()

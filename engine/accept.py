@@ -1,0 +1,168 @@
+"""The two doors' policies: what is done with a message that an application, or the world, hands over.
+
+Submission, in this order: header fields of ours read and stripped; what the mail says about events read (in the parser worker
+where it shows a marker); trace fields added; then ONE commit: message, deliveries, events. Only after it the 250. A trouble
+of ours anywhere before the commit leaves nothing and answers 4xx; an unreadable event never holds the mail up.
+
+Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE commit: the mail as it
+came, what was concluded, the suppression, the notice to the submitter. Then the 250.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from deliverability.address import Address
+from deliverability.encoded_words import decode_text
+from deliverability.headers import format_date, header, make_message_id
+from deliverability.rawmail import first_value, split_message, without
+from deliverability.reply import Reply
+from engine.audience import suppression
+from engine.house import House
+from engine.intake.mail import Examined, examine, with_structured
+from engine.intake.recording import record_mail
+from engine.parser import Parser
+from mta import maillog
+from mta.inbound.transaction import Transaction
+from mta.outbound.scheduler import Scheduler
+from mta.ports import Tx, to_ms
+from mta.queue import queue
+from mta.queue.delivery import Stream
+from mta.queue.queue import Enqueued, NewMessage
+
+SUBJECT_SHOWN: Final = 200  # characters kept for screens
+
+
+class Submission:
+    """What applications hand over."""
+
+    def __init__(self, house: House, parser: Parser, scheduler: Scheduler, wake_runner: Callable[[], None]) -> None:
+        self._house, self._parser, self._scheduler, self._wake_runner = house, parser, scheduler, wake_runner
+
+    async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
+        """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken."""
+        house = self._house
+        key, credential, now = forward_path.key, transaction.credential, house.clock.now()
+        found = await house.store.read(lambda tx: suppression.is_suppressed(tx, [key], Stream.TRANSACTIONAL))
+        reason = found.get(key)
+        if reason is None:
+            return None
+        await house.store.write(lambda tx: suppression.record_refusal(tx, str(forward_path), reason, credential, now))
+        return Reply.of(550, "5.1.1", f"suppressed: {reason}; `posthouse suppression lift {forward_path}` lifts it")
+
+    async def accept(self, transaction: Transaction) -> Reply:
+        house = self._house
+        now = house.clock.now()
+        examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
+        if examined.wants_parser:
+            answer = await self._parser.read("structured", transaction.content)
+            examined = with_structured(examined, answer, now)
+        message = self._message(transaction, examined, now)
+
+        def work(tx: Tx) -> Enqueued:
+            queued = queue.enqueue(tx, message, now, house.config.queue)
+            record_mail(tx, examined, now=now, message_id=queued.message_id)
+            return queued
+
+        queued = await house.store.write(work)
+        maillog.accepted(
+            queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
+            size=len(message.content),
+        )  # fmt: skip
+        for trouble in examined.troubles:
+            maillog.unread(queued.message_id, trouble)
+        if message.recipients:
+            self._scheduler.remember(queued.message_id, message.content, len(message.recipients))
+            self._scheduler.wake({each.forward_path.domain for each in message.recipients})
+        if examined.events:
+            self._wake_runner()
+        return Reply.of(250, "2.0.0", f"queued as {queued.message_id}")
+
+    def _message(self, transaction: Transaction, examined: Examined, now: datetime) -> NewMessage:
+        content = without(transaction.content, examined.strip) if examined.strip else transaction.content
+        head, _ = split_message(content)
+        content = self._missing_fields(head, now) + content
+        received = _received(transaction, self._house.config.hostname, now)
+        return NewMessage(
+            reverse_path=transaction.reverse_path,
+            recipients=transaction.recipients if examined.deliver else (),
+            content=received + content,
+            stream=examined.stream if examined.stream is not None else Stream.TRANSACTIONAL,
+            origin="submission",
+            expires_at=now + examined.expires_after if examined.expires_after else None,
+            credential=transaction.credential, envid=transaction.envid, ret=transaction.ret,
+            needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
+            subject=_shown(head, "Subject"), header_from=_shown(head, "From"),
+            message_id=examined.message_id,
+        )  # fmt: skip
+
+    def _missing_fields(self, head: bytes, now: datetime) -> bytes:
+        """Date and Message-ID, where the application left them out (RFC 6409 section 8)."""
+        added = b""
+        if first_value(head, "Message-ID") is None:
+            house = self._house
+            added += header("Message-ID", make_message_id(house.chance.octets(16), house.config.hostname))
+        if first_value(head, "Date") is None:
+            added += header("Date", format_date(now))
+        return added
+
+
+def _shown(head: bytes, name: str) -> str:
+    return decode_text(first_value(head, name) or b"")[:SUBJECT_SHOWN]
+
+
+def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
+    """The trace field (RFC 5321 section 4.4). What the client said of itself was checked by the session."""
+    peer = transaction.peer.ip
+    literal = f"[IPv6:{peer}]" if ":" in peer else f"[{peer}]"
+    return (
+        f"Received: from {transaction.helo} ({literal})\r\n"
+        f"\tby {hostname} with {transaction.protocol};\r\n\t{format_date(now)}\r\n"
+    ).encode("ascii")
+
+
+class Returns:
+    """What comes back: bounces and reports to addresses we made, and mail to postmaster and abuse."""
+
+    def __init__(self, house: House, parser: Parser, wake_runner: Callable[[], None]) -> None:
+        self._house, self._parser, self._wake_runner = house, parser, wake_runner
+
+    def is_ours(self, forward_path: Address) -> bool:
+        """Whether the local part is a token of ours that has not expired."""
+        return isinstance(self._house.tokens.read(forward_path.local, self._house.clock.now()), int)
+
+    async def accept(self, transaction: Transaction) -> Reply:
+        """Keep the mail; conclude what its token and its report allow. Without a valid token nothing is concluded."""
+        now = self._house.clock.now()
+        answer = await self._parser.read("report", transaction.content)
+        report = answer.get("read")
+
+        def work(tx: Tx) -> list[str]:
+            return [
+                self._conclude(tx, transaction, each.forward_path, report, answer.get("unread"), now)
+                for each in transaction.recipients
+            ]
+
+        for verdict in await self._house.store.write(work):
+            maillog.returned(transaction.reverse_path, verdict)
+        self._wake_runner()
+        return Reply.of(250, "2.0.0", "taken in")
+
+    def _conclude(
+        self, tx: Tx, transaction: Transaction, to: Address, report: Any, unread: str | None, now: datetime
+    ) -> str:
+        delivery_id = self._house.tokens.read(to.local, now)
+        settled = queue.find(tx, delivery_id) if isinstance(delivery_id, int) else None
+        verdict = f"unread: {unread}" if unread else "no report"
+        if settled is None:
+            verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
+        elif report:
+            verdict = self._house.bounced_later(tx, settled, report)
+        tx.insert(
+            "INSERT INTO inbound (reverse_path, forward_path, content, verdict, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
+            (
+                transaction.reverse_path, str(to), transaction.content, verdict,
+                settled.delivery_id if settled else None, to_ms(now),
+            ),
+        )  # fmt: skip
+        return verdict

@@ -1,0 +1,201 @@
+"""A carrier: one worker process. It takes mail on, signs, delivers, and runs due enrolments; all carriers are alike.
+
+Its life: forked by the fork server; opens the database; takes a lease; serves the doors; says that it is ready. Told to stop, or when
+the front office is gone, it closes the doors, finishes open transactions, gives back its lease and exits. A lease it finds
+taken away (it was stopped for too long) ends it at once: others have its deliveries.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+from datetime import timedelta
+from typing import Any, Final
+
+import uvloop
+
+from engine.accept import Returns, Submission
+from engine.config import Config
+from engine.house import House, read_offset
+from engine.intake.returns import read_return
+from engine.intake.structured import read_structured
+from engine.link import Link
+from engine.parser import Parser, keep
+from engine.store.database import Database
+from engine.system import SystemChance, SystemClock, SystemNet, boot_id
+from mta import maillog
+from mta.inbound.listener import Listener
+from mta.inbound.returns import ReturnsPolicy
+from mta.inbound.submission import SubmissionPolicy
+from mta.ports import StoreTrouble
+from mta.queue import queue
+from mta.relay import Ports, Relay
+from mta.routing.resolver import DnsResolver
+from mta.routing.routes import Router
+
+log: Final = logging.getLogger("posthouse.carrier")
+BEAT_SECONDS: Final = 1.0
+RENEW_BEATS: Final = 10  # the lease is renewed every so many beats; it lasts 30 s
+
+
+def keep_parser(from_carrier: socket.socket) -> None:
+    """The life of a parser's keeper (engine.parser)."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends when its carrier does
+    keep(from_carrier, {"structured": read_structured, "report": read_return})
+
+
+def run(order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:
+    """The life of a carrier; its exit code."""
+    gc.freeze()  # what was loaded before the fork is never garbage: do not touch its pages
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return uvloop.run(Carrier(order, link, to_keeper).live())
+
+
+class Carrier:
+    def __init__(self, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> None:
+        self._order, self._end = order, link
+        self._config = Config.model_validate(order["config"])
+        self._parser = Parser(to_keeper)
+        self._stop: asyncio.Future[float] | None = None
+
+    async def live(self) -> int:
+        loop = asyncio.get_running_loop()
+        self._stop = loop.create_future()
+        loop.add_signal_handler(signal.SIGTERM, self._ask_stop, float(self._config.daemon.drain))
+        self._link = await Link.over(self._end)
+        self._open()
+        hearing = asyncio.create_task(self._hear())
+        beating = asyncio.create_task(self._beat())
+        work = [asyncio.create_task(self._relay.scheduler.run()), asyncio.create_task(self._runner.run())]
+        for door, listener in self._doors.items():
+            listener.start(self._sockets(door))
+        self._link.send(ready=True, owner=self._owner)
+        waiting: set[asyncio.Future[Any]] = {self._stop, beating, *work}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in (beating, *work) if task.done()]
+        for task in failed:  # none of them ends by itself: let another carrier begin anew
+            log.critical("a carrier's loop ended", exc_info=task.exception())
+        await self._leave(self._stop.result() if self._stop.done() else 5.0, work)
+        beating.cancel()
+        hearing.cancel()
+        self._store.close()
+        return 1 if failed else 0
+
+    # -- beginning and end
+
+    def _open(self) -> None:
+        config = self._config
+        clock, chance, net = SystemClock(), SystemChance(), SystemNet()
+        self._clock = clock
+        self._store = Database(config.database_path, clock).open()
+        clock.offset = self._store.read_now(read_offset)
+        self._boot = boot_id()
+        now, host = clock.now(), queue.Host(self._boot, clock.boottime_ms())
+        self._owner = self._store.write_now(
+            lambda tx: queue.register(tx, f"carrier-{self._order['number'] + 1}", os.getpid(), host, now)
+        )
+        self._house = House.build(config, self._store, clock, chance)
+        keys = self._store.read_now(self._house.load_keys)
+        resolver = DnsResolver(clock, config.routing.resolvers)
+        self._relay = Relay(
+            ports=Ports(self._store, clock, chance, net), router=Router(config.routing, resolver, chance),
+            hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
+            retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
+            notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
+        )  # fmt: skip
+        self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
+        submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
+        returns = Returns(self._house, self._parser, self._runner.wake)
+        self._doors = {
+            "submission": Listener(
+                SubmissionPolicy(config.submission.networks, submission.accept, submission.check_recipient),
+                config.submission, config.hostname, maillog.listener_trouble,
+            ),
+            "inbound": Listener(
+                ReturnsPolicy(config.bounces.domain, config.hostname, returns.is_ours, returns.accept),
+                config.inbound, config.hostname, maillog.listener_trouble,
+            ),
+        }  # fmt: skip
+
+    def _sockets(self, door: str) -> list[socket.socket]:
+        return [socket.socket(fileno=fd) for fd in self._order["doors"][door]]
+
+    async def _leave(self, seconds: float, work: list[asyncio.Task[None]]) -> None:
+        """Close the doors, finish what is open, give the lease back."""
+        grace = timedelta(seconds=seconds)
+        await asyncio.gather(*(listener.stop(grace) for listener in self._doors.values()))
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await self._relay.stop(seconds)
+        try:
+            now = self._clock.now()
+            while not await self._store.write(lambda tx: queue.sweep(tx, self._owner, now)):
+                pass
+        except StoreTrouble as err:
+            maillog.store_trouble("leaving", err)  # the lease runs out by itself
+
+    def _ask_stop(self, seconds: float) -> None:
+        if self._stop is not None and not self._stop.done():
+            self._stop.set_result(seconds)
+
+    # -- the link
+
+    async def _hear(self) -> None:
+        async for message in self._link.messages():
+            if "wake" in message:
+                self._relay.scheduler.wake(message["wake"])
+                self._runner.wake()
+            if "clock" in message:
+                self._clock.offset = timedelta(milliseconds=message["clock"])
+                self._relay.scheduler.rearm()
+                self._runner.wake()
+            if "keys" in message:
+                self._relay.use_keys(await self._store.read(self._house.load_keys))
+            if "stop" in message:
+                self._ask_stop(message["stop"])
+        self._ask_stop(float(self._config.daemon.drain))  # the front office is gone
+
+    async def _beat(self) -> None:
+        """Tell the front office how we are; keep the lease."""
+        beats = 0
+        while True:
+            scheduler = self._relay.scheduler
+            self._link.send(
+                beat={
+                    "delivered": scheduler.courier.delivered,
+                    "connections": scheduler.courier.connections,
+                    "memory_kib": _own_memory_kib(),
+                }
+            )
+            if beats % RENEW_BEATS == 0:
+                await self._renew()
+            if self._parser.is_gone:
+                log.error("the parser's keeper is gone, this carrier makes room for a whole one")
+                self._ask_stop(float(self._config.daemon.drain))
+            beats += 1
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _renew(self) -> None:
+        host = queue.Host(self._boot, self._clock.boottime_ms())
+        try:
+            kept = await self._store.write(lambda tx: queue.renew(tx, self._owner, host))
+        except StoreTrouble as err:
+            maillog.store_trouble("renew", err)
+            return
+        if not kept:
+            maillog.lease_lost(self._owner)
+            logging.shutdown()
+            os._exit(70)  # nothing of ours may be finished: it is others' now
+
+
+def _own_memory_kib() -> int:
+    """Private memory, so that what carriers share is not counted for each."""
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        _, resident, shared, *_ = statm.read().split()
+    return (int(resident) - int(shared)) * resource.getpagesize() // 1024

@@ -1,0 +1,87 @@
+"""`posthoused`: the daemon's own command. serve runs it, check reads its configuration, migrate brings its database up to date.
+
+Exit codes: 0 done; 1 it failed; 2 something given is wrong (every fault is listed) and nothing was changed; 70 a carrier
+lost its lease.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine import log as logs
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The Posthouse daemon.", pretty_exceptions_enable=False
+)
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", envvar="POSTHOUSE_CONFIG")]
+DEFAULT = Path("/etc/posthouse/posthouse.toml")
+
+
+@app.command()
+def serve(
+    config: ConfigPath = DEFAULT,
+    log_format: Annotated[str, typer.Option(help="json, or text for people.")] = "text"
+    if sys.stderr.isatty()
+    else "json",
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run until told to stop (SIGTERM drains, SIGHUP reads the configuration again)."""
+    from engine import daemon
+    from engine.config import ConfigFaults
+    from engine.lock import AlreadyRunning
+    from engine.sockets import CannotListen
+    from engine.store.migrate import SchemaMismatch
+
+    logs.start(as_json=log_format == "json", level=log_level.upper())
+    try:
+        daemon.serve(config)
+    except ConfigFaults as err:
+        _refuse(str(err))
+    except (CannotListen, AlreadyRunning, SchemaMismatch) as err:
+        _refuse(str(err), code=1)
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT) -> None:
+    """Read the configuration; list everything that is wrong with it."""
+    from engine.config import ConfigFaults, load
+
+    try:
+        load(config)
+    except ConfigFaults as err:
+        _refuse(str(err))
+    typer.echo(f"{config}: all right")
+
+
+@app.command()
+def migrate(config: ConfigPath = DEFAULT) -> None:
+    """Bring the database up to date; a copy of the file is kept beside it before a change."""
+    from engine.config import ConfigFaults, load
+    from engine.house import ensure_state
+    from engine.store.database import Database
+    from engine.store.migrate import SchemaMismatch
+    from engine.system import SystemClock
+
+    try:
+        settings = load(config)
+        ensure_state(settings)
+        database = Database(settings.database_path, SystemClock()).open()
+        applied = database.migrate()
+        database.close()
+    except ConfigFaults as err:
+        _refuse(str(err))
+    except SchemaMismatch as err:
+        _refuse(str(err), code=1)
+    typer.echo(f"{settings.database_path}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+
+
+def _refuse(words: str, code: int = 2) -> None:
+    typer.echo(words, err=True)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,50 @@
+"""The `posthouse` commands: one module each, and only the one that was asked for is loaded.
+
+Commands that change a running Posthouse ask its control socket. Those that need no daemon (audit, domain, flow check) work
+without one. Exit codes: 0 done, 1 refused or failed, 2 what was typed or given is wrong.
+"""
+
+import sys
+from importlib import import_module
+from typing import Final
+
+MODULES: Final = {
+    "audit": "prove from the database that every accepted delivery has one end",
+    "domain": "sending domains: make or take keys, show the DNS records to publish",
+    "event": "tell Posthouse that something happened",
+    "flow": "check, apply, list and draw flows",
+    "lab": "start the lab, move its clock",
+    "list": "lists and their double opt-in",
+    "message": "one message's whole life",
+    "queue": "what waits, by site; retry, cancel",
+    "suppression": "who is not written to, and why; lift it",
+}
+
+
+def usage() -> str:
+    """The list of commands."""
+    rows = "\n".join(f"  {name:<12} {about}" for name, about in MODULES.items())
+    return (
+        "Usage: posthouse [COMMAND] [--help]\n\nWithout a command it opens the terminal.\n\nCommands:\n"
+        f"{rows}\n\nposthoused runs the daemon."
+    )
+
+
+def run(argv: list[str]) -> int:
+    """Run a command; its exit code."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if argv[0] not in MODULES:
+        import difflib
+
+        near = difflib.get_close_matches(argv[0], MODULES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        print(f"posthouse: there is no command {argv[0]!r}{hint}\n\n{usage()}", file=sys.stderr)
+        return 2
+    module = import_module(f"engine.commands.{argv[0]}")
+    try:
+        module.app(argv[1:], prog_name=f"posthouse {argv[0]}")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -1,0 +1,103 @@
+"""What the commands share: where the daemon and the configuration are, and how answers and refusals are printed."""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from engine.control.client import Control, ControlError
+from engine.control.protocol import Done, encode
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.store.database import Database
+
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Socket = Annotated[
+    Path | None, typer.Option("--socket", help="The daemon's control socket.", envvar="POSTHOUSE_SOCKET")
+]
+ConfigPath = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The configuration file.", envvar="POSTHOUSE_CONFIG")
+]
+
+LOCAL_CONFIG = Path("var/posthouse.toml")
+SYSTEM_CONFIG = Path("/etc/posthouse/posthouse.toml")
+LOCAL_SOCKET = Path("var/control.sock")
+SYSTEM_SOCKET = Path("/run/posthouse/control.sock")
+
+
+def make_app(about: str) -> typer.Typer:
+    """An app for one command module."""
+    return typer.Typer(help=about, add_completion=False, pretty_exceptions_enable=False)
+
+
+def refuse(words: str, remedy: str = "", code: int = 1) -> NoReturn:
+    """Say what is wrong and how to mend it, and end."""
+    print(f"posthouse: {words}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
+    raise SystemExit(code)
+
+
+def socket_path(given: Path | None) -> Path:
+    """The socket asked for, else this folder's, else the system's."""
+    return given or (LOCAL_SOCKET if LOCAL_SOCKET.exists() else SYSTEM_SOCKET)
+
+
+def ask(given: Path | None, question: Callable[[Control], T]) -> T:
+    """Put a question to the daemon; its refusal ends the command."""
+    try:
+        return question(Control(socket_path(given)))
+    except ControlError as err:
+        refuse(str(err), getattr(err, "remedy", ""))
+
+
+def act(given: Path | None, path: str, body: dict[str, Any], as_json: bool) -> Done:
+    """Give the daemon a command and print what it did."""
+    done = ask(given, lambda control: control.post(f"/v1/{path}", body))
+    show(done, as_json)
+    return done
+
+
+def show(done: Done, as_json: bool) -> None:
+    print(json.dumps(json.loads(encode(done)), indent=2, ensure_ascii=False) if as_json else done.text)
+
+
+def who() -> str:
+    """The operator's name, as the system knows it."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def config(given: Path | None) -> "Config":
+    """The configuration asked for, else this folder's, else the system's. Faults end the command with 2."""
+    from engine.config import ConfigFaults, load
+
+    path = given or (LOCAL_CONFIG if LOCAL_CONFIG.exists() else SYSTEM_CONFIG)
+    try:
+        return load(path)
+    except ConfigFaults as err:
+        refuse(str(err), code=2)
+
+
+def database(settings: "Config", *, create: bool = False) -> "Database":
+    """The installation's database, for a command that needs no daemon. Its schema must be this program's."""
+    from engine.store.database import Database
+    from engine.store.migrate import SchemaMismatch
+    from engine.system import SystemClock
+
+    if not settings.database_path.exists() and not create:
+        refuse(f"there is no database {settings.database_path}", "`posthoused migrate` makes it", code=2)
+    is_new = not settings.database_path.exists()
+    store = Database(settings.database_path, SystemClock()).open()
+    try:
+        if is_new:
+            store.migrate()
+        store.check_schema()
+    except SchemaMismatch as err:
+        refuse(str(err), code=1)
+    return store

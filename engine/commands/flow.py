@@ -1,0 +1,54 @@
+"""`posthouse flow`: check, apply and list flows. check needs no daemon."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.common import Json, Socket, act, ask, make_app, refuse
+from engine.control.protocol import Flows
+
+app = make_app("Check, apply and list flows.")
+
+File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Flow files.", exists=True, dir_okay=False)]) -> None:
+    """Read flow files; list everything that is wrong, with place and remedy. Exit code 2 when anything is."""
+    from engine.flow.definition import Definition
+    from engine.flow.definition import check as check_text
+    from engine.sending.resources import Resources
+
+    names = {name.removeprefix("mail/").removesuffix(".html.j2") for name in Resources().names("mail", ".html.j2")}
+    faults = []
+    for file in files:
+        found = check_text(_read(file), str(file), names)
+        if isinstance(found, Definition):
+            print(f"{file}: all right, flow {found.name} version {found.short_version}")
+        else:
+            faults += found
+    if faults:
+        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+
+
+@app.command()
+def apply(file: File, socket: Socket = None, as_json: Json = False) -> None:
+    """Make this file the active version of its flow. People under way stay on the version they entered."""
+    act(socket, "flows", {"source": _read(file), "file": str(file)}, as_json)
+
+
+@app.command("list")
+def list_flows(socket: Socket = None) -> None:
+    """The flows and their figures."""
+    for row in ask(socket, lambda control: control.get(Flows, "/v1/flows")).rows:
+        print(
+            f"{row.name:<24} {row.state:<9} waiting {row.waiting:<6} mails {row.mails:<6} goals {row.goals:<6} {row.title}"
+        )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        refuse(f"{file} can't be read: {err}", code=2)

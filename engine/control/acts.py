@@ -1,0 +1,247 @@
+"""What an operator may do over the control socket: one function a command. Each changes something, or refuses in clear words.
+
+A command that makes mail or moves people does it in one store commit, then wakes the carriers.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any, Final, Protocol
+
+from deliverability.address import Address, AddressError
+from deliverability.settings import format_duration, parse_duration
+from engine.audience import lists
+from engine.audience.consent import Answer
+from engine.audience.lists import ListError
+from engine.audience.suppression import lift
+from engine.control.protocol import Done
+from engine.flow.definition import Definition, check
+from engine.flow.events import EventError, make_event
+from engine.house import House
+from engine.intake.recording import record
+from engine.running.book import apply_flow as apply_flow_text
+from engine.sending.confirmations import Confirmations
+from engine.sending.render import TemplateFault
+from engine.system import SystemClock
+from mta.ports import Tx
+from mta.queue import queue
+
+
+class Refusal(Exception):
+    """A command that changed nothing: what was wrong, and how to mend it."""
+
+    def __init__(self, error: str, remedy: str = "", status: int = 400) -> None:
+        super().__init__(error)
+        self.error, self.remedy, self.status = error, remedy, status
+
+
+class Office(Protocol):
+    """What only the front office knows and can do."""
+
+    clock: SystemClock
+
+    @property
+    def hands(self) -> Mapping[int, Any]: ...
+
+    def tell(self, **message: Any) -> None: ...
+
+    async def move_clock(self, offset: timedelta) -> None: ...
+
+    async def reload(self) -> None: ...
+
+
+Act = Callable[[House, Office, dict[str, Any]], Awaitable[Done]]
+
+
+def version() -> str:
+    """The installed version of Posthouse."""
+    try:
+        return installed_version("posthouse")
+    except PackageNotFoundError:
+        return "unreleased"
+
+
+def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
+    value = body.get(key, default)
+    if not isinstance(value, str):
+        raise Refusal(f"{key} is missing, or no text")
+    return value
+
+
+def _address(body: dict[str, Any]) -> Address:
+    try:
+        return Address.parse(_text(body, "address"))
+    except AddressError as err:
+        raise Refusal(f"address: {err}") from None
+
+
+# -- lists and people
+
+
+async def create_list(house: House, office: Office, body: dict[str, Any]) -> Done:
+    name, now = _text(body, "name"), house.clock.now()
+
+    def work(tx: Tx) -> lists.MailingList:
+        return lists.create(
+            tx, name, title=_text(body, "title", ""), purpose=_text(body, "purpose", ""),
+            confirmation=_text(body, "confirmation", "double"), now=now,
+        )  # fmt: skip
+
+    try:
+        made = await house.store.write(work)
+    except ListError as err:
+        raise Refusal(str(err)) from None
+    return Done(f"list {made.name} made, {made.confirmation} opt-in", {"id": made.id, "name": made.name})
+
+
+async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Somebody asks for a list: a double opt-in list writes to them and waits for the answer."""
+    address, now = _address(body), house.clock.now()
+    ask = Confirmations(house.composer, house.config.queue, house.chance.octets(16), now)
+    answer = Answer(_text(body, "wording", ""), _text(body, "locale", ""), _text(body, "source", "command"))
+
+    def work(tx: Tx) -> lists.Asked:
+        return lists.subscribe(
+            tx, _text(body, "list"), address, answer=answer, ask=ask, name=_text(body, "name", ""),
+            zone=_text(body, "zone", ""), now=now,
+        )  # fmt: skip
+
+    try:
+        asked = await house.store.write(work)
+    except ListError as err:
+        raise Refusal(str(err), "`posthouse list create NAME` makes one") from None
+    except TemplateFault as err:
+        raise Refusal(
+            f"the confirmation mail can't be written: {err}", "mend the template; nothing was changed"
+        ) from None
+    if asked.refused:
+        raise Refusal(f"{address} is not asked: {asked.refused}", "", 409)
+    office.tell(wake=[address.domain])
+    if asked.already:
+        return Done(f"{address} has confirmed this list already", {"contact": asked.contact_id, "already": True})
+    if asked.message_id is None:
+        return Done(f"{address} is on the list (single opt-in)", {"contact": asked.contact_id})
+    return Done(
+        f"{address} was asked by mail and waits for confirmation",
+        {"contact": asked.contact_id, "message": asked.message_id},
+    )
+
+
+async def lift_suppression(house: House, office: Office, body: dict[str, Any]) -> Done:
+    address, by, why = _address(body), _text(body, "by"), _text(body, "why")
+    if not why.strip():
+        raise Refusal("a reason is needed", "say why with --why")
+    now = house.clock.now()
+    lifted = await house.store.write(lambda tx: lift(tx, address.key, by=by, why=why, now=now))
+    if not lifted:
+        raise Refusal(f"{address} is not suppressed", "", 404)
+    return Done(f"{address} may be written to again (was: {', '.join(lifted)})", {"reasons": lifted})
+
+
+# -- events and flows
+
+
+async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done:
+    address = _address(body) if body.get("address") else None
+    data = body.get("data", {})
+    if not isinstance(data, dict):
+        raise Refusal("data is a JSON object")
+    now = house.clock.now()
+    try:
+        event = make_event(
+            _text(body, "name"), data, at=now, source=_text(body, "source", "command"), key=_text(body, "key", ""),
+            address=address, contact_name=_text(body, "contact_name", ""), locale=_text(body, "locale", ""),
+            idempotency_key=_text(body, "idempotency_key", "") or None,
+        )  # fmt: skip
+    except EventError as err:
+        raise Refusal(str(err)) from None
+    event_id = await house.store.write(lambda tx: record(tx, event, now=now))
+    office.tell(wake=[])
+    if event_id is None:
+        return Done(f"{event.name} was known already (the same idempotency key)", {"repeat": True})
+    return Done(f"{event.name} taken in", {"id": event_id})
+
+
+async def apply_flow(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Make a flow file's text the active version of its flow."""
+    source = _text(body, "source")
+    definition = check(source, _text(body, "file", "flow.yaml"), house.template_names())
+    if not isinstance(definition, Definition):
+        raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
+    now = house.clock.now()
+    applied = await house.store.write(lambda tx: apply_flow_text(tx, definition, source, now))
+    office.tell(wake=[])
+    words = "is new and active" if applied.is_new else "is active"
+    return Done(f"flow {definition.name} version {definition.short_version} {words}", {"version": definition.version})
+
+
+# -- queue
+
+
+async def cancel(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """End deliveries that have not begun, in the name of an operator."""
+    ids, by, why = body.get("deliveries"), _text(body, "by"), _text(body, "why")
+    if not isinstance(ids, list) or not all(isinstance(each, int) for each in ids) or not why.strip():
+        raise Refusal("deliveries is a list of numbers, why is a reason")
+    now = house.clock.now()
+    ended = await house.store.write(lambda tx: queue.cancel(tx, ids, f"{by}: {why}", now))
+    return Done(f"{ended} of {len(ids)} deliveries cancelled", {"cancelled": ended})
+
+
+async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let a site's deliveries go now, whatever its back-off."""
+    site, now = _text(body, "site"), house.clock.now()
+    domains = await house.store.write(lambda tx: queue.retry_site(tx, site, now))
+    if not domains:
+        raise Refusal(f"nothing waits for {site}", "`posthouse queue` lists the sites", 404)
+    office.tell(clock=office.clock.offset // timedelta(milliseconds=1), wake=domains)
+    return Done(f"{site} is tried now", {"domains": domains})
+
+
+# -- the daemon
+
+
+async def reload(house: House, office: Office, body: dict[str, Any]) -> Done:
+    await office.reload()
+    return Done("reloaded (the log names what was not)")
+
+
+async def reload_keys(house: House, office: Office, body: dict[str, Any]) -> Done:
+    office.tell(keys=True)
+    return Done("the carriers sign with the keys as they are now")
+
+
+async def advance(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Move the lab's clock forward and re-arm every timer."""
+    if not house.config.lab.enabled:
+        raise Refusal("this is no lab: its clock can't be moved", "set lab.enabled in a configuration of its own", 403)
+    try:
+        by = parse_duration(body.get("by", f"{int(body.get('seconds', 0))}s"))
+    except (ValueError, TypeError) as err:
+        raise Refusal(f"by: {err}") from None
+    if by <= timedelta(0):
+        raise Refusal("time only goes forward")
+    offset = office.clock.offset + by
+    row = ("clock_offset_ms", str(offset // timedelta(milliseconds=1)))
+    await house.store.write(
+        lambda tx: tx.execute(
+            "INSERT INTO meta (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", row
+        )
+    )
+    await office.move_clock(offset)
+    return Done(f"the clock went {format_duration(by)} forward", {"offset_s": int(offset.total_seconds())})
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "lists": create_list,
+    "lists/subscribe": subscribe,
+    "suppression/lift": lift_suppression,
+    "events": post_event,
+    "flows": apply_flow,
+    "queue/cancel": cancel,
+    "queue/retry": retry,
+    "reload": reload,
+    "keys": reload_keys,
+    "lab/advance": advance,
+}

@@ -1,0 +1,201 @@
+"""The control socket's server: versioned JSON over HTTP on a Unix socket, for the terminal and the `posthouse` commands.
+
+It never waits for a reader: the stream sends the latest overview, a slow reader misses the ones between. Every command that
+changes something is logged with the peer's user id, which the kernel vouches for (SO_PEERCRED).
+"""
+
+import asyncio
+import logging
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from engine.control import acts, views
+from engine.control.protocol import (
+    VERSION,
+    Alert,
+    CarrierRow,
+    Done,
+    Flows,
+    Overview,
+    Refused,
+    encode,
+)  # fmt: skip
+from engine.house import House
+from mta.ports import StoreTrouble, to_ms
+
+log: Final = logging.getLogger("posthouse.control")
+STREAM_SECONDS: Final = 1.0
+STREAM_AT_LEAST_SECONDS: Final = 15.0
+BODY_MAX: Final = 1 << 20
+
+
+class ControlServer:
+    """Serves one House; `office` is asked for what only the front office knows."""
+
+    def __init__(self, house: House, sockets: list[socket.socket], office: "acts.Office") -> None:
+        self.house, self._sockets, self._office = house, sockets, office
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application(middlewares=[_errors], client_max_size=BODY_MAX)
+        app.add_routes(
+            [
+                web.get("/v1/hello", self._hello),
+                web.get("/v1/overview", self._overview),
+                web.get("/v1/stream", self._stream),
+                web.get("/v1/queue", self._queue),
+                web.get("/v1/messages", self._messages),
+                web.get("/v1/messages/{id:[0-9]+}", self._message),
+                web.get("/v1/flows", self._flows),
+                web.get("/v1/flows/{name}", self._flow),
+                web.post("/v1/{act:[a-z/-]+}", self._act),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        for each in self._sockets:
+            await web.SockSite(self._runner, each).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # -- questions
+
+    async def _hello(self, request: web.Request) -> web.Response:
+        return _json(Done("posthouse", {"version": VERSION, "lab": self.house.config.lab.enabled}))
+
+    async def _overview(self, request: web.Request) -> web.Response:
+        return _json(await self._look())
+
+    async def _look(self) -> Overview:
+        house = self.house
+        now = house.clock.now()
+        base = Overview(
+            host=house.config.hostname, version=acts.version(), now_ms=to_ms(now), lab=house.config.lab.enabled,
+            lab_offset_s=int(self._office.clock.offset.total_seconds()), carriers=self._carriers(), alerts=self._alerts(),
+        )  # fmt: skip
+        return await house.store.read(lambda tx: views.overview(tx, now, base))
+
+    def _carriers(self) -> tuple[CarrierRow, ...]:
+        return tuple(CarrierRow(hand.name, hand.pid, **hand.figures) for hand in self._office.hands.values())
+
+    def _alerts(self) -> tuple[Alert, ...]:
+        missing = self.house.config.carriers - sum(hand.is_ready for hand in self._office.hands.values())
+        return (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await answer.prepare(request)
+        last: Overview | None = None
+        quiet = 0.0
+        while True:
+            now = await self._look()
+            if last is None or quiet >= STREAM_AT_LEAST_SECONDS or not _same(now, last):
+                await answer.write(encode(now) + b"\n")
+                last, quiet = now, 0.0
+            await asyncio.sleep(STREAM_SECONDS)
+            quiet += STREAM_SECONDS
+
+    async def _queue(self, request: web.Request) -> web.Response:
+        now = self.house.clock.now()
+        return _json(await self.house.store.read(lambda tx: views.queue_by_site(tx, now)))
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        now, query = self.house.clock.now(), request.query
+        asked: dict[str, Any] = {key: query.get(key, "") for key in ("site", "domain", "state", "q")}
+        try:
+            asked["limit"] = min(1000, int(query.get("limit", "100")))
+            asked["offset"] = int(query.get("offset", "0"))
+            return _json(await self.house.store.read(lambda tx: views.messages(tx, now, **asked)))
+        except (ValueError, KeyError):
+            raise acts.Refusal("limit and offset are numbers, state is one of the delivery states", "") from None
+
+    async def _message(self, request: web.Request) -> web.Response:
+        number, now = int(request.match_info["id"]), self.house.clock.now()
+        life = await self.house.store.read(lambda tx: views.message_life(tx, number, now))
+        if life is None:
+            raise acts.Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
+        return _json(life)
+
+    async def _flows(self, request: web.Request) -> web.Response:
+        now_ms = to_ms(self.house.clock.now())
+        return _json(await self.house.store.read(lambda tx: Flows(now_ms, views.flow_rows(tx))))
+
+    async def _flow(self, request: web.Request) -> web.Response:
+        name, now_ms = request.match_info["name"], to_ms(self.house.clock.now())
+        from engine.control.picture import flow_picture
+
+        picture = await self.house.store.read(lambda tx: flow_picture(tx, name, now_ms))
+        if picture is None:
+            raise acts.Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
+        return _json(picture)
+
+    # -- commands
+
+    async def _act(self, request: web.Request) -> web.Response:
+        act = acts.ACTS.get(request.match_info["act"])
+        if act is None:
+            raise acts.Refusal(
+                f"there is no command {request.match_info['act']}", "is the daemon older than this program?", 404
+            )
+        try:
+            body = await request.json() if request.can_read_body else {}
+            if not isinstance(body, dict):
+                raise ValueError
+        except ValueError:
+            raise acts.Refusal("the request is no JSON object", "") from None
+        done = await act(self.house, self._office, body)
+        log.info("command", extra={"act": request.match_info["act"], "by": _peer(request), "done": done.text})
+        return _json(done)
+
+
+def _same(one: Overview, other: Overview) -> bool:
+    """Whether nothing but the time differs (and the memory, which always moves a little)."""
+    from dataclasses import replace
+
+    def still(view: Overview) -> Overview:
+        return replace(view, now_ms=0, carriers=tuple(replace(each, memory_kib=0) for each in view.carriers))
+
+    return still(one) == still(other)
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=encode(value), status=status, content_type="application/json")
+
+
+def _peer(request: web.Request) -> str:
+    """The user at the other end."""
+    transport = request.transport
+    opened = transport.get_extra_info("socket") if transport else None
+    if opened is None:
+        return "unknown"
+    _, uid, _ = struct.unpack("3i", opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+@web.middleware
+async def _errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except acts.Refusal as err:
+        return _json(Refused(err.error, err.remedy), err.status)
+    except StoreTrouble as err:
+        return _json(Refused(f"the database would not: {err}", "nothing was changed; try again"), 503)
+    except web.HTTPException as err:
+        return _json(Refused(err.reason or "no such thing", ""), err.status)
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("a control request failed")
+        return _json(Refused("the daemon failed at this; its log says more", ""), 500)

@@ -1,0 +1,298 @@
+"""What the control socket shows, read from the store: one function a view, each one short read transaction."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from engine.control.protocol import FlowRow, Line, MessageLife, MessageRow, Messages, Moment, Overview, Queue, SiteRow
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import State, Stream
+
+MINUTE_MS = 60_000
+HEAD_OCTETS = 16_384
+
+_SITES = """
+SELECT COALESCE(NULLIF(t.site, ''), d.domain), count(DISTINCT d.domain), sum(d.state = 0), sum(d.state IN (1, 2)),
+       sum(d.state = 3), sum(d.state = 4), min(d.created_ms), max(COALESCE(s.retry_ms, 0)), max(COALESCE(s.last_reply, ''))
+FROM delivery d LEFT JOIN destination t ON t.domain = d.domain LEFT JOIN site s ON s.name = t.site
+WHERE d.state < 10 GROUP BY 1 ORDER BY max(COALESCE(s.failures, 0)) > 0 DESC, 3 DESC LIMIT ?
+"""
+
+
+def sites(tx: Tx, now: datetime, limit: int) -> tuple[SiteRow, ...]:
+    """The queue by site, those in trouble first."""
+    now_ms = to_ms(now)
+    return tuple(
+        SiteRow(
+            site=row[0], domains=row[1], queued=row[2], in_flight=row[3], in_doubt=row[4], held=row[5], oldest_ms=row[6],
+            retry_ms=row[7] if row[7] > now_ms else None, last_reply=row[8] if row[7] > now_ms else "",
+        )
+        for row in tx.query(_SITES, (limit,))
+    )  # fmt: skip
+
+
+def queue_by_site(tx: Tx, now: datetime) -> Queue:
+    return Queue(to_ms(now), sites(tx, now, 1000))
+
+
+_DELIVERY = """
+SELECT d.id, d.message_id, d.forward_path, m.subject, d.stream, d.state, m.size, d.attempts, d.created_ms, d.due_ms, d.last_reply
+FROM delivery d JOIN message m ON m.id = d.message_id LEFT JOIN destination t ON t.domain = d.domain
+"""
+
+
+def messages(
+    tx: Tx,
+    now: datetime,
+    *,
+    site: str = "",
+    domain: str = "",
+    state: str = "",
+    q: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> Messages:
+    """Deliveries, newest first. Without `state`: those that have no end yet."""
+    clauses = ["1 = 1"]
+    params: list[str | int] = []
+    if state:
+        clauses.append("d.state = ?")
+        params.append(int(State[state.upper().replace(" ", "_")]))
+    else:
+        clauses.append("d.state < 10")
+    for clause, value in (("COALESCE(NULLIF(t.site, ''), d.domain) = ?", site), ("d.domain = ?", domain)):
+        if value:
+            clauses.append(clause)
+            params.append(value)
+    if q:
+        clauses.append("(d.forward_path LIKE ? OR m.subject LIKE ?)")
+        params += [f"%{q}%", f"%{q}%"]
+    where = " AND ".join(clauses)
+    rows = tx.query(f"{_DELIVERY} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?", (*params, limit, offset))
+    total = tx.one(f"SELECT count(*) FROM ({_DELIVERY} WHERE {where})", params)
+    return Messages(to_ms(now), tuple(map(_row, rows)), total[0] if total else 0)
+
+
+def _row(row: tuple[Any, ...]) -> MessageRow:
+    return MessageRow(
+        delivery_id=row[0], message_id=row[1], forward_path=row[2], subject=row[3], stream=Stream(row[4]).word,
+        state=State(row[5]).word, size=row[6], attempts=row[7], created_ms=row[8], due_ms=row[9], last_reply=row[10],
+    )  # fmt: skip
+
+
+# -- the overview
+
+_COUNTED = "SELECT sum(state = 0), sum(state IN (1, 2)), sum(state = 3), sum(state = 4) FROM delivery WHERE state < 10"
+
+
+def overview(tx: Tx, now: datetime, base: Overview) -> Overview:
+    """`base` (what the office knows by itself) with what the store knows."""
+    now_ms = to_ms(now)
+    today = now_ms - now_ms % 86_400_000
+    queued = tx.one(_COUNTED) or (0, 0, 0, 0)
+    ended = dict(tx.query("SELECT state, count(*) FROM delivery WHERE ended_ms >= ? GROUP BY state", (today,)))
+    subscriptions = dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state"))
+    return Overview(
+        host=base.host, version=base.version, now_ms=now_ms, lab=base.lab, lab_offset_s=base.lab_offset_s,
+        queued=queued[0] or 0, in_flight=queued[1] or 0, in_doubt=queued[2] or 0, held=queued[3] or 0,
+        accepted_today=_count(tx, "message WHERE received_ms >= ?", today),
+        delivered_today=ended.get(State.DELIVERED, 0),
+        bounced_today=ended.get(State.BOUNCED, 0) + ended.get(State.EXPIRED, 0),
+        deferred_today=_count(tx, "attempt WHERE outcome = 'deferred' AND at_ms >= ?", today),
+        contacts=_count(tx, "contact"), confirmed=subscriptions.get("confirmed", 0),
+        unconfirmed=subscriptions.get("unconfirmed", 0), suppressed=_count(tx, "suppression"),
+        events_today=_count(tx, "event WHERE at_ms >= ?", today),
+        delivered_minutes=_minutes(tx, now_ms), carriers=base.carriers, sites=sites(tx, now, 50), flows=flow_rows(tx),
+        alerts=base.alerts, journal=journal(tx, 50),
+    )  # fmt: skip
+
+
+def _count(tx: Tx, table: str, *params: int) -> int:
+    row = tx.one(f"SELECT count(*) FROM {table}", params)
+    return row[0] if row else 0
+
+
+def _minutes(tx: Tx, now_ms: int) -> tuple[int, ...]:
+    first = now_ms // MINUTE_MS - 59
+    rows = dict(
+        tx.query(
+            "SELECT ended_ms / ?, count(*) FROM delivery WHERE ended_ms >= ? AND state = 10 GROUP BY 1",
+            (MINUTE_MS, first * MINUTE_MS),
+        )
+    )
+    return tuple(rows.get(minute, 0) for minute in range(first, first + 60))
+
+
+def flow_rows(tx: Tx) -> tuple[FlowRow, ...]:
+    """All flows with the figures of their runs."""
+    rows = []
+    for flow_id, name, state, source in tx.query(
+        "SELECT f.id, f.name, f.state, v.source FROM flow f JOIN flow_version v ON v.id = f.version_id ORDER BY f.name"
+    ):
+        ends = dict(
+            tx.query(
+                "SELECT COALESCE(ended_how, state), count(*) FROM enrolment WHERE flow_id = ? GROUP BY 1", (flow_id,)
+            )
+        )
+        mails = _count(tx, "sending WHERE flow = (SELECT name FROM flow WHERE id = ?)", flow_id)
+        title, stream = _head(source)
+        rows.append(
+            FlowRow(
+                name,
+                title or name,
+                state,
+                stream,
+                ends.get("waiting", 0),
+                ends.get("completed", 0),
+                ends.get("goal", 0),
+                mails,
+            )
+        )
+    return tuple(rows)
+
+
+def _head(source: str) -> tuple[str, str]:
+    """Title and stream of a flow file that was checked when it was applied."""
+    found = dict(line.split(":", 1) for line in source.splitlines() if line.startswith(("title:", "stream:")))
+    clean = {key: value.split(" #")[0].strip().strip("\"'") for key, value in found.items()}
+    return clean.get("title", ""), clean.get("stream", "marketing")
+
+
+_JOURNAL = (
+    (
+        "SELECT at_ms, name, COALESCE((SELECT address FROM contact c WHERE c.id = contact_id), ''), message_id FROM event",
+        "event",
+    ),
+    (
+        "SELECT a.at_ms, a.outcome, d.forward_path || ' · ' || a.host || ' · ' || a.reply, d.message_id FROM attempt a"
+        " JOIN delivery d ON d.id = a.delivery_id",
+        "attempt",
+    ),
+    (
+        "SELECT p.at_ms, p.kind, f.name || ' · ' || p.step || ' · ' || p.result, NULL FROM passage p"
+        " JOIN enrolment e ON e.id = p.enrolment_id JOIN flow f ON f.id = e.flow_id",
+        "passage",
+    ),
+    ("SELECT at_ms, 'suppressed', key || ' · ' || reason || ' · ' || evidence, NULL FROM suppression", "suppression"),
+    (
+        "SELECT s.at_ms, 'consent ' || s.act, c.address, s.message_id FROM consent s JOIN contact c ON c.id = s.contact_id",
+        "consent",
+    ),
+)
+
+
+def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
+    """The newest things that happened, of every kind."""
+    lines = []
+    for sql, kind in _JOURNAL:
+        order = (
+            "rowid"
+            if kind == "suppression"
+            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.id"}[kind]
+        )
+        for at_ms, what, text, message_id in tx.query(f"{sql} ORDER BY {order} DESC LIMIT ?", (limit,)):
+            lines.append(Line(at_ms, what, text, message_id))
+    lines.sort(key=lambda line: line.at_ms, reverse=True)
+    return tuple(lines[:limit])
+
+
+# -- one message's life
+
+
+def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
+    """Everything that is known of a message, in order; None where there is none."""
+    head = tx.one(
+        "SELECT subject, header_from, reverse_path, stream, origin, size, received_ms, credential FROM message WHERE id = ?",
+        (message_id,),
+    )
+    if head is None:
+        return None
+    rows = tx.query(f"{_DELIVERY} WHERE d.message_id = ? ORDER BY d.id", (message_id,))
+    body = tx.one("SELECT substr(content, 1, ?) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id))
+    moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
+    for part in (_flow_moments, _event_moments, _consent_moments, _attempt_moments, _doubt_moments, _end_moments):
+        moments += part(tx, message_id)
+    moments.sort(key=lambda moment: moment.at_ms)
+    return MessageLife(
+        now_ms=to_ms(now), message_id=message_id, subject=head[0], header_from=head[1], reverse_path=head[2],
+        recipients=tuple(row[2] for row in rows), stream=Stream(head[3]).word, origin=head[4], size=head[5],
+        deliveries=tuple(map(_row, rows)), moments=tuple(moments),
+        content=bytes(body[0]).decode("utf-8", "replace") if body else "",
+    )  # fmt: skip
+
+
+def _accepted(head: tuple[Any, ...]) -> str:
+    return f"{head[4]}, {head[5]} octets, durable" + (f", from {head[7]}" if head[7] else "")
+
+
+def _flow_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query(
+        "SELECT p.at_ms, p.kind, s.flow, p.step, p.result, p.detail FROM sending s JOIN passage p"
+        " ON p.enrolment_id = s.enrolment_id WHERE s.message_id = ? ORDER BY p.id",
+        (message_id,),
+    )
+    return [
+        Moment(
+            at,
+            f"flow {kind}",
+            f"{flow} · {step} · {result}" + (f" · {detail}" if detail not in ("", "{}") else ""),
+            "◇",
+        )
+        for at, kind, flow, step, result, detail in rows
+    ]
+
+
+def _event_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query("SELECT at_ms, name, source, data FROM event WHERE message_id = ? ORDER BY id", (message_id,))
+    return [Moment(at, "event read", f"{name} ({source}) {_short(data)}", "✦") for at, name, source, data in rows]
+
+
+def _short(data: str) -> str:
+    values = json.loads(data)
+    return ", ".join(f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict))[:200]
+
+
+def _consent_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query("SELECT at_ms, act, source, wording FROM consent WHERE message_id = ? ORDER BY id", (message_id,))
+    return [Moment(at, f"consent {act}", f"{source}: {wording}", "✎") for at, act, source, wording in rows]
+
+
+_GLYPHS = {"delivered": "✓", "deferred": "↻", "failed": "✗", "in doubt": "?"}
+
+
+def _attempt_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query(
+        "SELECT a.at_ms + a.took_ms, a.outcome, a.host, a.address, a.stage, a.reply, a.tls, a.took_ms, d.id, d.forward_path"
+        " FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.message_id = ? ORDER BY a.id",
+        (message_id,),
+    )
+    return [
+        Moment(
+            at, outcome,
+            f"{to} · {host} [{address}] · {stage} · {reply} · {tls or 'no TLS'} · {took} ms",
+            _GLYPHS.get(outcome, "·"), delivery_id,
+        )
+        for at, outcome, host, address, stage, reply, tls, took, delivery_id, to in rows
+    ]  # fmt: skip
+
+
+def _doubt_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query(
+        "SELECT b.at_ms, b.why, b.settled, d.id FROM doubt b JOIN delivery d ON d.id = b.delivery_id WHERE d.message_id = ?",
+        (message_id,),
+    )
+    return [
+        Moment(at, "in doubt", f"{why}; settled: {settled or 'not yet'}", "?", who) for at, why, settled, who in rows
+    ]
+
+
+def _end_moments(tx: Tx, message_id: int) -> list[Moment]:
+    rows = tx.query(
+        "SELECT ended_ms, state, ended_by, last_reply, id FROM delivery WHERE message_id = ? AND ended_ms IS NOT NULL"
+        " AND state <> 10 ORDER BY id",
+        (message_id,),
+    )
+    return [
+        Moment(at, State(state).word, f"{by + ': ' if by else ''}{reply}", "■", who)
+        for at, state, by, reply, who in rows
+    ]

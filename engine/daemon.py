@@ -1,0 +1,287 @@
+"""The front office: the supervisor of carriers, the control socket, the public pages, the janitor.
+
+Start, in this order: configuration read; sockets opened (or taken from systemd); fork server forked while nothing else runs;
+lock taken; schema brought up to date; carriers spawned; then READY. Stop in reverse: carriers drain (they finish open
+transactions), then the rest. The front office may be killed at any time: carriers notice their link close, finish their dots
+and exit, and what they left is found by lease.
+
+A reload makes new carriers with the new configuration and lets the old ones drain: the sockets stay, nobody is refused. A
+configuration with faults changes nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from engine import carrier, config, notify
+from engine.config import Config, ConfigFaults
+from engine.control.server import ControlServer
+from engine.forkserver import ForkServer
+from engine.house import House, ensure_state, read_offset
+from engine.janitor import Janitor
+from engine.link import Link
+from engine.lock import Lock
+from engine.sockets import handed_over, listen, listen_unix
+from engine.store.database import Database
+from engine.system import SystemChance, SystemClock, boot_id
+from engine.web.routes import build_app
+from engine.web.server import WebServer
+from mta.ports import StoreTrouble
+from mta.queue import queue
+
+log: Final = logging.getLogger("posthouse.daemon")
+SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
+RESPAWN_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class Hand:
+    """A carrier, as the front office knows it."""
+
+    number: int
+    pid: int
+    link: Link
+    generation: int
+    heard: float  # monotonic
+    is_ready: bool = False
+    is_leaving: bool = False
+    owner: int = 0
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"carrier-{self.number + 1}"
+
+
+class Office:
+    """One running Posthouse. Made before any loop runs; `serve` is its life."""
+
+    def __init__(self, path: Path, settings: Config) -> None:
+        self.path, self.config = path, settings
+        ensure_state(settings)
+        given = handed_over()
+        self._doors = {
+            "submission": given.get("submission")
+            or [listen(each, "submission") for each in settings.submission.listen],
+            "inbound": given.get("inbound") or [listen(each, "inbound") for each in settings.inbound.listen],
+        }
+        pages = given.get("web") or [listen(each, "web") for each in settings.web.listen]
+        self._forks = ForkServer(carrier.run, carrier.keep_parser)
+        # From here on nothing is shared with the fork server.
+        self._lock = Lock(settings.daemon.state_dir)
+        control = given.get("control") or [listen_unix(settings.socket_path)]
+        self.clock = SystemClock()
+        self.store = Database(settings.database_path, self.clock).open()
+        for name in self.store.migrate():
+            log.info("schema brought up to date", extra={"migration": name})
+        self.clock.offset = self.store.read_now(read_offset)
+        self.hands: dict[int, Hand] = {}
+        self._generation = 0
+        self._stopping = asyncio.Event()
+        self._bell = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.house = House.build(settings, self.store, self.clock, SystemChance())
+        self._janitor = Janitor(
+            self.store, self.clock, settings.queue, boot_id(), self.house.follow, lambda: self.tell(wake=[])
+        )
+        self._control = ControlServer(self.house, control, self)
+        self._web = WebServer(build_app(self.store, self.clock, self.house.composer), pages)
+
+    # -- its life
+
+    async def serve(self) -> None:
+        """Until told to stop."""
+        loop = asyncio.get_running_loop()
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self.reload()))
+        loop.add_reader(self._forks.fileno(), self._bury)
+        for number in range(self.config.carriers):
+            await self._spawn(number)
+        await self._ready()
+        await self._control.start()
+        await self._web.start()
+        self._start(self._janitor.run())
+        self._start(self._watch())
+        notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
+        log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": str(self.store.path)})
+        await self._stopping.wait()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        notify.tell(STOPPING=1)
+        log.info("stopping")
+        await self._web.stop()
+        await self._drain(list(self.hands.values()))
+        await self._control.stop()
+        for task in self._tasks:
+            task.cancel()
+        self.store.close()
+        self._forks.close()
+        self._lock.release()
+        self.config.socket_path.unlink(missing_ok=True)
+        log.info("stopped")
+
+    async def _drain(self, leaving: list[Hand]) -> None:
+        """Ask carriers to finish and go; after the grace and a little more, end them."""
+        seconds = self.config.daemon.drain
+        for hand in leaving:
+            hand.is_leaving = True
+            hand.link.send(stop=seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds + 5):
+                while any(hand.pid in self.hands for hand in leaving):
+                    self._bell.clear()
+                    await self._bell.wait()
+        for hand in leaving:
+            if hand.pid in self.hands:
+                log.warning("carrier did not stop in time", extra={"carrier": hand.name})
+                os.kill(hand.pid, signal.SIGKILL)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- carriers
+
+    async def _spawn(self, number: int) -> None:
+        order = {
+            "number": number,
+            "config": self.config.model_dump(mode="json"),
+            "carriers": self.config.carriers,
+            "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._doors.items()},
+        }
+        pid, end = self._forks.spawn(order)
+        hand = Hand(number, pid, await Link.over(end), self._generation, self.clock.monotonic())
+        self.hands[pid] = hand
+        self._start(self._hear(hand))
+
+    async def _hear(self, hand: Hand) -> None:
+        async for message in hand.link.messages():
+            hand.heard = self.clock.monotonic()
+            hand.figures = message.get("beat", hand.figures)
+            hand.owner = message.get("owner", hand.owner)
+            if message.get("ready"):
+                hand.is_ready = True
+                self._bell.set()
+            if "wake" in message:
+                self.tell(wake=message["wake"])
+
+    async def _ready(self) -> None:
+        while not all(hand.is_ready for hand in self.hands.values()):
+            self._bell.clear()
+            await self._bell.wait()
+
+    def _bury(self) -> None:
+        try:
+            exits = self._forks.exits()
+        except OSError:
+            log.critical("the fork server is gone: stopping")
+            asyncio.get_running_loop().remove_reader(self._forks.fileno())
+            self._stopping.set()
+            return
+        for each in exits:
+            hand = self.hands.pop(each.pid, None)
+            if hand is not None:
+                hand.link.close()
+                self._start(self._replace(hand, each.code))
+        self._bell.set()
+
+    async def _replace(self, hand: Hand, code: int) -> None:
+        if hand.owner:
+            with contextlib.suppress(StoreTrouble):
+                await self.store.write(lambda tx: queue.take_away(tx, hand.owner))
+            self._janitor.ring()
+        if hand.is_leaving or self._stopping.is_set():
+            return
+        log.error("carrier died, another takes its place", extra={"carrier": hand.name, "pid": hand.pid, "code": code})
+        if not hand.is_ready:
+            await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
+        await self._spawn(hand.number)
+
+    async def _watch(self) -> None:
+        """Feed systemd's watchdog, and replace a carrier that is stuck."""
+        every = notify.watchdog_interval() or timedelta(seconds=5)
+        while True:
+            await asyncio.sleep(min(every.total_seconds(), 5))
+            await self.store.read(lambda tx: tx.one("SELECT 1"))  # the store answers too, or the watchdog bites
+            notify.tell(WATCHDOG=1)
+            for hand in list(self.hands.values()):
+                if self.clock.monotonic() - hand.heard > SILENCE_SECONDS:
+                    log.error("carrier says nothing, it is killed", extra={"carrier": hand.name, "pid": hand.pid})
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(hand.pid, signal.SIGKILL)
+
+    # -- what the control server asks for
+
+    def tell(self, **message: Any) -> None:
+        """Say something to every carrier."""
+        for hand in self.hands.values():
+            hand.link.send(**message)
+
+    async def move_clock(self, offset: timedelta) -> None:
+        """Set the lab's offset for every process. The caller has checked that this is a lab."""
+        self.clock.offset = offset
+        self.tell(clock=offset // timedelta(milliseconds=1))
+        self._janitor.ring()
+
+    async def reload(self) -> None:
+        """Read the configuration again; new carriers with it, then the old ones drain."""
+        try:
+            fresh = config.load(self.path)
+        except ConfigFaults as err:
+            log.error("not reloaded, the old configuration stays", extra={"faults": [str(each) for each in err.faults]})
+            return
+        for what in _fixed(self.config, fresh):
+            log.warning("needs a restart, keeps its old value until then", extra={"setting": what})
+        notify.tell(RELOADING=1, MONOTONIC_USEC=int(self.clock.monotonic() * 1e6))
+        self.config = _keeping_fixed(self.config, fresh)
+        self.house = House.build(self.config, self.store, self.clock, SystemChance())
+        self._control.house = self.house
+        self._janitor.settings = self.config.queue
+        self._generation += 1
+        old = list(self.hands.values())
+        for number in range(self.config.carriers):
+            await self._spawn(number)
+        await self._ready()
+        await self._drain(old)
+        notify.tell(READY=1)
+        log.info("reloaded", extra={"carriers": len(self.hands)})
+
+
+_FIXED: Final = ("submission.listen", "inbound.listen", "web", "control", "database", "daemon.state_dir", "lab")
+
+
+def _fixed(old: Config, new: Config) -> list[str]:
+    """Settings that changed but can't while the daemon runs."""
+    return [name for name in _FIXED if _value(old, name) != _value(new, name)]
+
+
+def _value(settings: Any, name: str) -> Any:
+    for part in name.split("."):
+        settings = getattr(settings, part)
+    return settings
+
+
+def _keeping_fixed(old: Config, new: Config) -> Config:
+    return new.model_copy(
+        update={
+            "submission": new.submission.model_copy(update={"listen": old.submission.listen}),
+            "inbound": new.inbound.model_copy(update={"listen": old.inbound.listen}),
+            "daemon": new.daemon.model_copy(update={"state_dir": old.daemon.state_dir}),
+            "web": old.web, "control": old.control, "database": old.database, "lab": old.lab,
+        }
+    )  # fmt: skip
+
+
+def serve(path: Path) -> None:
+    """Run a Posthouse until it is told to stop. ConfigFaults, CannotListen, AlreadyRunning, SchemaMismatch before it began."""
+    office = Office(path, config.load(path))
+    asyncio.run(office.serve())

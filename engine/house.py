@@ -1,0 +1,193 @@
+"""The house: what every process of a Posthouse that touches contacts or mail is built from.
+
+The front office and each carrier build one over their own store. Here the relay and the audience meet: what a delivery's fate
+means for suppression and for events is written in the commit that settles it.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from deliverability.address import Address, AddressError
+from deliverability.bounces.classify import Suppress, classify
+from deliverability.bounces.verp import TokenKey
+from deliverability.reply import Reply
+from deliverability.signing.keys import Key, KeyTrouble, load_key
+from deliverability.signing.signer import Signer
+from engine.audience import suppression
+from engine.audience.contacts import note_event
+from engine.audience.suppression import Reason
+from engine.config import Config
+from engine.running.runner import Runner
+from engine.sending.compose import Composer
+from engine.sending.resources import Resources
+from engine.store.database import Database
+from mta.ports import Chance, Clock, Tx, to_ms
+from mta.queue.delivery import State
+from mta.queue.notices import Notices
+from mta.queue.queue import Gate, Settled
+from mta.relay import Keyring
+
+SECRET_OCTETS = 32
+
+
+def ensure_state(config: Config) -> None:
+    """Make the state folder (0700) and the secret that tokens are made with (0600), where they are not there yet."""
+    config.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.keys_path.mkdir(mode=0o700, exist_ok=True)
+    if not config.secret_path.exists():
+        fresh = os.open(config.secret_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fresh, "wb") as file:
+            file.write(_new_secret())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _new_secret() -> bytes:
+    from engine.system import SystemChance
+
+    return SystemChance().octets(SECRET_OCTETS)
+
+
+def read_offset(tx: Tx) -> timedelta:
+    """How far the lab's clock was moved (zero outside a lab)."""
+    row = tx.one("SELECT value FROM meta WHERE key = 'clock_offset_ms'")
+    return timedelta(milliseconds=int(row[0])) if row else timedelta(0)
+
+
+@dataclass(slots=True)
+class House:
+    config: Config
+    store: Database
+    clock: Clock
+    chance: Chance
+    secret: bytes
+    tokens: TokenKey
+    resources: Resources
+    composer: Composer
+    notices: Notices
+
+    @classmethod
+    def build(cls, config: Config, store: Database, clock: Clock, chance: Chance) -> "House":
+        secret = config.secret_path.read_bytes()
+        resources = Resources([config.templates] if config.templates else [])
+        return cls(
+            config=config, store=store, clock=clock, chance=chance, secret=secret, tokens=TokenKey(secret),
+            resources=resources, composer=Composer(config.mail, resources, secret, config.web.base_url),
+            notices=Notices(config.hostname, config.queue, clock, chance),
+        )  # fmt: skip
+
+    def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        """What a fate means beyond the queue: suppression, and the event that flows may wait for. Same commit."""
+        now = self.clock.now()
+        for each in settled:
+            if each.state is State.BOUNCED and each.stage != "queue":
+                self._bounced(tx, each)
+            if each.state in _NAMES:
+                self._note(tx, each, _NAMES[each.state], each.reply)
+
+    def _note(self, tx: Tx, each: Settled, name: str, reply: str) -> None:
+        """The event of a mail that the engine made; flows may wait for it."""
+        if each.origin in ("submission", "dsn"):
+            return
+        row = tx.one("SELECT contact_id, flow, step FROM sending WHERE message_id = ?", (each.message_id,))
+        if row is not None:
+            data = {"flow": row[1], "step": row[2], "reply": reply, "message": each.message_id}
+            note_event(tx, name, row[0], data, self.clock.now())
+
+    def _bounced(self, tx: Tx, each: Settled) -> None:
+        if classify(Reply.parse(each.reply), each.stage).suppress is Suppress.NOW:
+            self._suppress(tx, each, each.reply)
+
+    def _suppress(self, tx: Tx, each: Settled, evidence: str) -> None:
+        try:
+            key = Address.parse(each.forward_path).key
+        except AddressError:
+            return
+        suppression.suppress(
+            tx, key, Reason.HARD_BOUNCE, evidence=evidence, delivery_id=each.delivery_id, now=self.clock.now()
+        )
+
+    def bounced_later(self, tx: Tx, each: Settled, report: Mapping[str, Any]) -> str:
+        """A report at a valid token about a delivery of ours: suppress, tell the submitter. What was concluded, in words."""
+        failed = [one for one in report["recipients"] if one["action"] == "failed"]
+        if not failed:
+            return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
+        told = failed[0]
+        reply = _reported(told["diagnostic"], told["status"])
+        verdict = classify(reply, "")
+        if verdict.suppress is Suppress.NOW:
+            self._suppress(tx, each, str(reply))
+        self._note(tx, each, "mail.bounced", str(reply))
+        if each.origin == "submission" and each.reverse_path:
+            self.notices.report(tx, each, str(reply))
+        return f"{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
+
+    def runner(self, share: tuple[int, int], wake: Callable[[Iterable[str]], None]) -> Runner:
+        """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
+        return Runner(
+            self.store, self.composer, self.clock, self.chance, self.config.queue, zone=ZoneInfo(self.config.mail.zone),
+            share=share, wake=wake,
+        )  # fmt: skip
+
+    @property
+    def gate(self) -> Gate:
+        """The queue's last question before mail leaves."""
+        return suppression.gate
+
+    def template_names(self) -> set[str]:
+        """The mails that flows may send."""
+        return {
+            name.removeprefix("mail/").removesuffix(".html.j2") for name in self.resources.names("mail", ".html.j2")
+        }
+
+    def load_keys(self, tx: Tx) -> Keyring:
+        """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""
+        return load_keys(tx, self.config.keys_path)
+
+
+def _reported(diagnostic: str, status: str) -> Reply:
+    """What a report says of a recipient, as a reply: its diagnostic where that is one, else its status."""
+    try:
+        return Reply.parse(diagnostic)
+    except ValueError:
+        permanent = status.startswith("5") or not status
+        return Reply.of(550 if permanent else 450, status or "5.0.0", diagnostic or "reported without a reason")
+
+
+_NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced"}
+
+
+def load_keys(tx: Tx, folder: Path) -> Keyring:
+    """As `House.load_keys`."""
+    found: dict[str, list[object]] = {}
+    broken: dict[str, str] = {}
+    for domain, selector, file in tx.query(
+        "SELECT domain, selector, file FROM dkim_key WHERE state = 'active' ORDER BY 1, 2"
+    ):
+        try:
+            found.setdefault(domain, []).append(load_key((folder / file).read_bytes(), domain, selector))
+        except (OSError, KeyTrouble) as err:
+            broken[domain] = f"the key {folder / file} of {domain} can't be used: {err}"
+    signers = {domain: Signer(keys) for domain, keys in found.items() if domain not in broken}  # type: ignore[arg-type]
+    return Keyring(signers, broken)
+
+
+def add_key(store: Database, folder: Path, key: Key, now: datetime) -> None:
+    """Keep a new key: its file first (0600, synced), then its row. FileExistsError when the selector is taken."""
+    name = f"{key.domain}.{key.selector}.pem"
+    opened = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(opened, "wb") as file:
+        file.write(key.to_pem())
+        file.flush()
+        os.fsync(file.fileno())
+    row = (key.domain, key.selector, str(key.algorithm), name, "active", to_ms(now))
+    store.write_now(
+        lambda tx: tx.execute(
+            "INSERT INTO dkim_key (domain, selector, algorithm, file, state, created_ms) VALUES (?,?,?,?,?,?)", row
+        )
+    )

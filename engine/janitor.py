@@ -1,0 +1,90 @@
+"""The janitor: takes over from dead carriers, settles doubts, ends what waited too long, clears old octets.
+
+It runs in the front office, in small chunks with a pause between them, so that it never holds the writers up.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from mta import maillog
+from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
+from mta.queue import queue
+from mta.queue.queue import Follow
+from mta.queue.settings import QueueSettings
+
+EVERY_SECONDS: Final = 2.0
+CHUNK: Final = 200
+
+
+class Janitor:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: QueueSettings,
+        boot_id: str,
+        follow: Follow,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store, self._clock, self.settings, self._boot_id = store, clock, settings, boot_id
+        self._follow, self._wake = follow, wake
+        self._cursor = 0
+        self._bell = asyncio.Event()
+
+    def ring(self) -> None:
+        """Work now: a carrier died, or the clock was moved."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._bell.clear()
+            try:
+                await self.round()
+            except StoreTrouble as err:
+                maillog.store_trouble("janitor", err)
+            try:
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+
+    async def round(self) -> None:
+        """Everything once. Writes only where a cheap look found something to do."""
+        host = queue.Host(self._boot_id, self._clock.boottime_ms())
+        now = self._clock.now()
+        lapsed, doubts, expired = await self._store.read(
+            lambda tx: (queue.lapsed(tx, host), queue.has_doubts(tx), queue.has_expired(tx, now))
+        )
+        for owner in lapsed:
+            maillog.swept(owner)
+            while not await self._store.write(lambda tx, owner=owner: queue.sweep(tx, owner, now, CHUNK)):  # type: ignore[misc]
+                pass
+        if doubts or lapsed:
+            while await self._store.write(lambda tx: queue.resolve_doubts(tx, now, self.settings, CHUNK)) == CHUNK:
+                pass
+            self._wake()
+        if expired:
+            await self._expire()
+        await self._clear_bodies()
+
+    async def _expire(self) -> None:
+        now = self._clock.now()
+
+        def work(tx: Tx) -> int:
+            ended = queue.expire(tx, now, CHUNK)
+            self._follow(tx, ended)
+            return len(ended)
+
+        while await self._store.write(work) == CHUNK:
+            pass
+        self._wake()
+
+    async def _clear_bodies(self) -> None:
+        """Walk over the kept octets, a chunk a round; drop those whose message ended long ago."""
+        before_ms = to_ms(self._clock.now() - self.settings.keep_bodies)
+        cursor, stale = await self._store.read(lambda tx: queue.stale_bodies(tx, self._cursor, before_ms, CHUNK))
+        self._cursor = cursor
+        if stale:
+            await self._store.write(lambda tx: queue.drop_bodies(tx, stale))

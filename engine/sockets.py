@@ -1,0 +1,78 @@
+"""Listening sockets: opened once by the front office, or handed over by systemd, and shared by all carriers.
+
+Shared descriptors, never SO_REUSEPORT: with one carrier stopped, a connection waits for another one instead of hanging.
+"""
+
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Final
+
+from mta.inbound.settings import parse_endpoint
+
+BACKLOG: Final = 1024
+_FIRST_FD: Final = 3  # sd_listen_fds(3)
+
+
+class CannotListen(Exception):
+    """A socket could not be had; the text says which and what to do."""
+
+
+def handed_over() -> dict[str, list[socket.socket]]:
+    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, inbound, web, control)."""
+    if os.environ.get("LISTEN_PID") not in (None, str(os.getpid())) or not os.environ.get("LISTEN_FDS"):
+        return {}
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    found: dict[str, list[socket.socket]] = {}
+    for position in range(int(os.environ["LISTEN_FDS"])):
+        name = names[position] if position < len(names) else "unknown"
+        each = socket.socket(fileno=_FIRST_FD + position)
+        each.setblocking(False)
+        os.set_inheritable(each.fileno(), False)
+        found.setdefault(name.removeprefix("posthouse-").removesuffix(".socket"), []).append(each)
+    return found
+
+
+def listen(endpoint: str, what: str) -> socket.socket:
+    """A listening TCP socket. CannotListen when the address can't be had."""
+    host, port = parse_endpoint(endpoint)
+    family = socket.AF_INET6 if ":" in host or not host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
+        opened.bind((host, port))
+        opened.listen(BACKLOG)
+    except OSError as err:
+        opened.close()
+        raise CannotListen(
+            f"{what}.listen: {endpoint} can't be had ({err.strerror}): is another program there, or another Posthouse? "
+            f"`ss -ltnp 'sport = :{port}'` shows who"
+        ) from None
+    opened.setblocking(False)
+    return opened
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A listening Unix socket, 0660. Replaces a socket nobody serves; CannotListen for anything else at that path."""
+    if path.exists() or path.is_symlink():
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise CannotListen(f"control.socket: {path} exists and is no socket: move it away, or name another path")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise CannotListen(f"control.socket: another Posthouse serves {path}: stop it first")
+        path.unlink()
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o117)
+    try:
+        opened.bind(str(path))
+    except OSError as err:
+        opened.close()
+        raise CannotListen(f"control.socket: {path} can't be made: {err.strerror}") from None
+    finally:
+        os.umask(old)
+    opened.listen(128)
+    opened.setblocking(False)
+    return opened

@@ -1,0 +1,83 @@
+"""The relay's log, as a vocabulary: one function for each thing that can happen. Nothing else in mta logs.
+
+Values from strangers (replies, addresses) go in as facts, never into the text; the formatter escapes them.
+"""
+
+import logging
+from typing import Final
+
+log: Final = logging.getLogger("posthouse.mail")
+
+
+def accepted(message_id: int, *, origin: str, reverse_path: str, recipients: int, size: int) -> None:
+    """We took responsibility for a message: it is durable."""
+    log.info(
+        "accepted",
+        extra={
+            "message_id": message_id,
+            "origin": origin,
+            "from": reverse_path,
+            "recipients": recipients,
+            "size": size,
+        },
+    )
+
+
+def delivered(delivery_id: int, to: str, *, host: str, reply: str, took_ms: int) -> None:
+    """The next hop took responsibility."""
+    log.info("delivered", extra={"delivery": delivery_id, "to": to, "host": host, "reply": reply, "took_ms": took_ms})
+
+
+def deferred(delivery_id: int, to: str, *, host: str, stage: str, reply: str) -> None:
+    """Not now; it will be tried again."""
+    log.info("deferred", extra={"delivery": delivery_id, "to": to, "host": host, "stage": stage, "reply": reply})
+
+
+def failed(delivery_id: int, to: str, *, state: str, stage: str, reply: str) -> None:
+    """It ended without delivery: bounced, expired or cancelled."""
+    log.info("failed", extra={"delivery": delivery_id, "to": to, "state": state, "stage": stage, "reply": reply})
+
+
+def in_doubt(delivery_id: int, to: str, *, host: str, why: str) -> None:
+    """The dot was released and no reply was recorded; policy decides what follows."""
+    log.warning("in doubt", extra={"delivery": delivery_id, "to": to, "host": host, "why": why})
+
+
+def site_backed_off(site: str, *, seconds: float, reply: str) -> None:
+    """A whole site waits."""
+    log.info("site backs off", extra={"site": site, "seconds": round(seconds), "reply": reply})
+
+
+def lease_lost(owner: int) -> None:
+    """This carrier's deliveries were taken from it; it stops."""
+    log.error("lease lost", extra={"owner": owner})
+
+
+def swept(owner: int) -> None:
+    """A dead carrier's deliveries were taken over."""
+    log.warning("swept a dead carrier", extra={"owner": owner})
+
+
+def store_trouble(what: str, error: Exception) -> None:
+    """The database would not commit; the work waits or was refused with a 4xx."""
+    log.error("store trouble", extra={"during": what, "error": str(error)})
+
+
+def unread(message_id: int, why: str) -> None:
+    """A mail was relayed, but something it says to us could not be understood."""
+    log.warning("not understood", extra={"message_id": message_id, "why": why})
+
+
+def returned(reverse_path: str, verdict: str) -> None:
+    """A mail came back to an address of ours, and this was concluded."""
+    log.info("returned", extra={"from": reverse_path, "verdict": verdict})
+
+
+def unsigned(message_id: int, domain: str, *, why: str) -> None:
+    """A message was held back because its signature could not be made."""
+    log.error("not signed, not sent", extra={"message_id": message_id, "domain": domain, "why": why})
+
+
+def listener_trouble(during: str, error: BaseException) -> None:
+    """A session raised what it should not; the peer was told 4xx."""
+    log.error("session failed", extra={"during": during, "error": repr(error)}, exc_info=error)

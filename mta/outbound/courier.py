@@ -1,0 +1,228 @@
+"""The courier: connections that carry a lane's deliveries, and write down what came of each.
+
+One task a connection. A connection is opened for the route's hosts in their order, carries deliveries until it is worn out or
+idle, and is closed. Outcomes are written while the next dialogue already runs; a delivery's outcome is durable before the
+next dot on the same connection leaves, since the writer keeps the order in which it was asked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from deliverability.reply import Reply
+from deliverability.settings import RetrySettings
+from mta import maillog
+from mta.outbound.connection import Connection, ConnectionSettings
+from mta.outbound.lane import Lane
+from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
+from mta.outbound.settings import OutboundSettings
+from mta.outbound.verdict import our_trouble, settlement
+from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
+from mta.queue import queue
+from mta.queue.delivery import Event, State
+from mta.queue.queue import Claimed, Follow, Settled, Settlement
+from mta.smtp.timeouts import Timeouts
+
+Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
+"""Makes the form that leaves: the reverse-path with its token, the signature. CannotPrepare when it must not leave."""
+
+
+class CannotPrepare(Exception):
+    """Something of ours is missing (a key, the octets): the delivery waits, nothing leaves."""
+
+
+class Courier:
+    """All connections of one carrier."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, chance: Chance, net: Net, settings: OutboundSettings, retry: RetrySettings,
+        prepare: Prepare, follow: Follow, hostname: str, owner: int, most: int,
+        content: Callable[[int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
+        hungry: Callable[[set[str]], None],
+    ) -> None:  # fmt: skip
+        self._store, self._clock, self._chance, self._net = store, clock, chance, net
+        self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
+        self._owner, self._most = owner, most
+        self._how = ConnectionSettings(
+            hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds())
+        )
+        self._content, self._trouble, self._hungry = content, trouble, hungry
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
+        self._bells: dict[str, asyncio.Event] = {}
+        self._draining = False
+        self.delivered = 0
+
+    @property
+    def connections(self) -> int:
+        return len(self._tasks)
+
+    def serve(self, lane: Lane) -> None:
+        """Carry what the lane holds: wake its idle connections, open more where it pays."""
+        bell = self._bells.get(lane.site)
+        if bell is not None and len(lane):
+            bell.set()
+        while lane.wants_connection and len(self._tasks) < self._most and not self._draining:
+            lane.connections += 1
+            lane.idle += 1  # until it has taken its first delivery, it counts as free
+            task = asyncio.create_task(self._run(lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, seconds: float) -> None:
+        """Finish open transactions within `seconds`; then cut what is left (its mark on disk says whether it is in doubt)."""
+        self._draining = True
+        for bell in self._bells.values():
+            bell.set()
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=1)
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=10)
+
+    # -- one connection
+
+    async def _run(self, lane: Lane) -> None:
+        connection: Connection | None = None
+        try:
+            connection = await self._open(lane)
+            lane.idle -= 1
+            while connection is not None and connection.is_usable:
+                each = await self._next(lane)
+                if each is None or not await self._carry(lane, connection, each):
+                    break
+                if connection.delivered_count >= self._settings.connection_deliveries:
+                    break
+        finally:
+            lane.connections -= 1
+            if connection is None:
+                lane.idle -= 1
+            else:
+                connection.close()
+            self.serve(lane)
+
+    async def _open(self, lane: Lane) -> Connection | None:
+        """A session with the first host that grants one; None, and the site waits, when none does."""
+        reply = our_trouble("no host to try")
+        for host in lane.route.hosts:
+            opened = await Connection.open(self._net, self._clock, host, self._how)
+            if isinstance(opened, Connection):
+                return opened
+            failure, witness = opened.failure, lane.take() if host is lane.route.hosts[-1] else None
+            reply = failure.reply
+            if witness is not None:  # one delivery bears witness; the others go back untouched
+                self._write(lane, witness, failure, State.IN_FLIGHT, self._clock.now(), host.name, host.address, "")
+        await self._trouble(lane, reply)
+        return None
+
+    async def _next(self, lane: Lane) -> Claimed | None:
+        """The next delivery; None when there is none for as long as an idle connection is kept."""
+        while not self._draining:
+            each = lane.take()
+            if lane.is_hungry:
+                self._hungry(set(lane.domains))
+            if each is not None:
+                return each
+            bell = self._bells.setdefault(lane.site, asyncio.Event())
+            bell.clear()
+            lane.idle += 1
+            try:
+                async with asyncio.timeout(self._settings.idle.total_seconds()):
+                    await bell.wait()
+            except TimeoutError:
+                return None
+            finally:
+                lane.idle -= 1
+        return None
+
+    async def _carry(self, lane: Lane, connection: Connection, each: Claimed) -> bool:
+        """One delivery. False when the connection carries no more."""
+        began = self._clock.now()
+        state = State.IN_FLIGHT
+
+        async def permit() -> bool:
+            nonlocal state
+            granted = await self._store.write(lambda tx: queue.mark_dot(tx, each.delivery_id, self._owner))
+            if granted:
+                state = State.AT_THE_DOT
+            return granted
+
+        outcome: Outcome
+        try:
+            content = await self._content(each.message_id)
+            if content is None:
+                raise CannotPrepare("the message's octets are gone")
+            outgoing = await self._prepare(each, content)
+            outcome = await connection.deliver(outgoing, permit)
+        except CannotPrepare as err:
+            maillog.unsigned(each.message_id, each.domain, why=str(err))
+            outcome = Failure(Scope.MESSAGE, our_trouble(str(err)), Stage.MAIL, is_ours=True)
+        except StoreTrouble as err:
+            maillog.store_trouble("permit", err)
+            outcome = NotPermitted()
+        self._write(lane, each, outcome, state, began, connection.host.name, connection.host.address, connection.tls)
+        if isinstance(outcome, Failure) and outcome.scope is Scope.ROUTE:
+            await self._trouble(lane, outcome.reply)
+            return False
+        if isinstance(outcome, Delivered) and lane.failures:
+            lane.failures = 0
+        return not isinstance(outcome, NotPermitted)
+
+    # -- outcomes
+
+    def _write(
+        self,
+        lane: Lane,
+        each: Claimed,
+        outcome: Outcome,
+        state: State,
+        began: datetime,
+        host: str,
+        address: str,
+        tls: str,
+    ) -> None:
+        now = self._clock.now()
+        came = settlement(
+            each, outcome, state=state, began=began, now=now, retry=self._retry, jitter=self._chance.uniform(-1, 1),
+            host=host, address=address, tls=tls,
+        )  # fmt: skip
+        if isinstance(outcome, Delivered):
+            self.delivered += 1
+        _log(each, outcome, came, host)
+        recovered = lane.site if isinstance(outcome, Delivered) and lane.failures else None
+        task = asyncio.create_task(self._keep(each, came, now, recovered))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _keep(self, each: Claimed, came: Settlement, now: datetime, recovered: str | None) -> None:
+        def work(tx: Tx) -> Settled | None:
+            settled = queue.settle(tx, each, came, self._owner, now)
+            if settled is not None:
+                self._follow(tx, [settled])
+            if recovered is not None:
+                tx.execute("UPDATE site SET retry_ms = 0, failures = 0 WHERE name = ?", (recovered,))
+            return settled
+
+        while True:
+            try:
+                await self._store.write(work)
+                return
+            except StoreTrouble as err:  # the remote has answered; this must not be forgotten while we live
+                maillog.store_trouble("settle", err)
+                await asyncio.sleep(1)
+
+
+def _log(each: Claimed, outcome: Outcome, came: Settlement, host: str) -> None:
+    match outcome:
+        case Delivered():
+            maillog.delivered(each.delivery_id, each.forward_path, host=host, reply=came.reply, took_ms=came.took_ms)
+        case Unanswered():
+            maillog.in_doubt(each.delivery_id, each.forward_path, host=host, why=came.reply)
+        case Failure() if came.event is Event.REJECTED:
+            maillog.failed(each.delivery_id, each.forward_path, state="bounced", stage=came.stage, reply=came.reply)
+        case Failure():
+            maillog.deferred(each.delivery_id, each.forward_path, host=host, stage=came.stage, reply=came.reply)

@@ -1,0 +1,245 @@
+"""The scheduler of one carrier: finds what is due, claims it, and keeps each site's lane supplied.
+
+A domain is looked at when a hint says so (mail just accepted here) or when the poll finds it due; its route folds it into
+a site; the site's lane decides how much to claim. What a lane carries, and what is written of it, is `mta.outbound.courier`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from deliverability.reply import Reply
+from deliverability.settings import RetrySettings
+from deliverability.shaping.retry import site_retry
+from mta import maillog
+from mta.outbound.courier import Courier, Prepare
+from mta.outbound.lane import Lane
+from mta.outbound.settings import OutboundSettings
+from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
+from mta.queue import queue
+from mta.queue.delivery import Event, State
+from mta.queue.queue import Claim, Claimed, Follow, Gate, Settlement
+from mta.routing.routes import NoRoute, Route, Router
+
+POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
+DUE_MAX: Final = 500  # domains looked at in one poll
+CACHE_OCTETS: Final = 16 * 1024 * 1024  # of messages accepted here, so that sending them reads nothing
+
+
+class Scheduler:
+    """One carrier's part of the queue. `owner` is its fence; `carriers` how many share each limit."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
+        retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
+    ) -> None:  # fmt: skip
+        self._store, self._clock, self._chance, self._router = store, clock, chance, router
+        self._retry = retry
+        self._gate, self._follow, self._owner = gate, follow, owner
+        self._limit = max(1, settings.site_connections // carriers)
+        self._lanes: dict[str, Lane] = {}
+        self._due: set[str] = set()
+        self._wake = asyncio.Event()
+        self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
+        self._cached = 0
+        self._draining = False
+        self.courier = Courier(
+            store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
+            hostname=hostname, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
+            most=max(1, settings.connections // carriers),
+        )  # fmt: skip
+
+    # -- hints
+
+    def wake(self, domains: Iterable[str] = ()) -> None:
+        """Look at these domains now (and at whatever is due)."""
+        self._due.update(domains)
+        self._wake.set()
+
+    def remember(self, message_id: int, content: bytes, uses: int) -> None:
+        """Keep the octets of a message that was just accepted for `uses` deliveries, or until others need the room."""
+        self._contents[message_id] = (uses, content)
+        self._cached += len(content)
+        while self._cached > CACHE_OCTETS:
+            self._cached -= len(self._contents.popitem(last=False)[1][1])
+
+    def rearm(self) -> None:
+        """The clock was moved: every lane's back-off is asked for anew."""
+        for lane in self._lanes.values():
+            lane.retry_ms = 0
+        self.wake()
+
+    # -- the loop
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._round()
+            except StoreTrouble as err:
+                maillog.store_trouble("claim", err)
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._poll()
+            self._wake.clear()
+
+    async def drain(self, seconds: float) -> None:
+        """Claim no more, give back what was not begun, let what is open finish within `seconds`."""
+        self._draining = True
+        for lane in self._lanes.values():
+            await self._release(lane.empty())
+        await self.courier.drain(seconds)
+
+    async def _poll(self) -> None:
+        now_ms = to_ms(self._clock.now())
+        try:
+            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms))
+        except StoreTrouble as err:
+            maillog.store_trouble("poll", err)
+            return
+        self._due.update(domain for domain, _ in rows)
+
+    async def _round(self) -> None:
+        if self._draining or not self._due:
+            return
+        due, self._due = self._due, set()
+        plan: dict[str, tuple[Lane, int]] = {}
+        for domain in due:
+            lane = await self._lane_of(domain)
+            if lane is not None and lane.retry_ms <= to_ms(self._clock.now()) and lane.room:
+                plan[domain] = (lane, lane.room)
+        if plan:
+            await self._claim(plan)
+
+    async def _claim(self, plan: dict[str, tuple[Lane, int]]) -> None:
+        now = self._clock.now()
+
+        def work(tx: Tx) -> dict[str, Claim]:
+            found = {}
+            for domain, (lane, room) in plan.items():
+                found[domain] = queue.claim(tx, domain, room, self._owner, now, self._gate)
+                _note_site(tx, domain, lane.site)
+            if ended := [each for claim in found.values() for each in claim.ended]:
+                self._follow(tx, ended)
+            return found
+
+        for domain, claim in (await self._store.write(work)).items():
+            lane = plan[domain][0]
+            lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
+            for each in claim.taken:
+                lane.put(each)
+            for gone in claim.ended:
+                maillog.failed(
+                    gone.delivery_id, gone.forward_path, state=gone.state.word, stage=gone.stage, reply=gone.reply
+                )
+            self.courier.serve(lane)
+
+    async def _content(self, message_id: int) -> bytes | None:
+        if message_id in self._contents:
+            uses, content = self._contents[message_id]
+            if uses > 1:
+                self._contents[message_id] = (uses - 1, content)
+            else:
+                del self._contents[message_id]
+                self._cached -= len(content)
+            return content
+        found = await self._store.read(lambda tx: queue.contents(tx, [message_id]))
+        return found.get(message_id)
+
+    async def _lane_of(self, domain: str) -> Lane | None:
+        route = await self._router.route(domain)
+        if isinstance(route, NoRoute):
+            await self._no_route(domain, route.reply)
+            return None
+        lane = self._lanes.get(route.site)
+        if lane is None:
+            lane = self._lanes[route.site] = Lane(route.site, route, self._limit)
+            lane.retry_ms, lane.failures = await self._store.read(lambda tx: _site(tx, route.site))
+        lane.route = route
+        return lane
+
+    # -- what concerns more than one delivery
+
+    async def _no_route(self, domain: str, reply: Reply) -> None:
+        """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site would."""
+        if not reply.is_permanent:
+            lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE, 1))
+            await self.site_trouble(lane, reply)
+            await self._store.write(lambda tx: _note_site(tx, domain, lane.site))
+            return
+        now = self._clock.now()
+
+        def work(tx: Tx) -> bool:
+            claim = queue.claim(tx, domain, 100, self._owner, now, self._gate)
+            settled = [
+                queue.settle(
+                    tx, each,
+                    Settlement(each.delivery_id, State.IN_FLIGHT, Event.REJECTED, str(reply), "route", to_ms(now)),
+                    self._owner, now,
+                )
+                for each in claim.taken
+            ]  # fmt: skip
+            self._follow(tx, [*claim.ended, *(each for each in settled if each is not None)])
+            return claim.is_drained
+
+        while not await self._store.write(work):
+            pass
+
+    async def site_trouble(self, lane: Lane, reply: Reply) -> None:
+        """The whole site waits; what was claimed for it and not begun goes back, untouched."""
+        now = self._clock.now()
+        if lane.retry_ms > to_ms(now):  # another connection of the same moment said it already
+            await self._release(lane.empty())
+            return
+        lane.failures += 1
+        until = site_retry(lane.failures, self._retry, now=now, jitter=self._chance.uniform(-1, 1))
+        lane.retry_ms = to_ms(until)
+        maillog.site_backed_off(lane.site, seconds=(until - now).total_seconds(), reply=str(reply))
+        row = (lane.site, lane.retry_ms, lane.failures, str(reply), to_ms(now))
+        await self._store.write(lambda tx: _write_site(tx, row))
+        await self._release(lane.empty())
+
+    async def _release(self, waiting: list[Claimed]) -> None:
+        if not waiting:
+            return
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            for each in waiting:
+                came = Settlement(each.delivery_id, State.IN_FLIGHT, Event.RELEASED, "", "queue", to_ms(now))
+                queue.settle(tx, each, came, self._owner, now)
+
+        await self._store.write(work)
+
+
+_NOWHERE: Final = Route("", ())
+
+
+def _due_domains(tx: Tx, now_ms: int) -> list[tuple[str, str]]:
+    rows = tx.query(
+        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
+        " WHERE d.next_ms <= ? AND COALESCE(s.retry_ms, 0) <= ? ORDER BY d.next_ms LIMIT ?",
+        (now_ms, now_ms, DUE_MAX),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _note_site(tx: Tx, domain: str, site: str) -> None:
+    tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
+
+
+def _site(tx: Tx, name: str) -> tuple[int, int]:
+    row = tx.one("SELECT retry_ms, failures FROM site WHERE name = ?", (name,))
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def _write_site(tx: Tx, row: tuple[str, int, int, str, int]) -> None:
+    tx.execute(
+        "INSERT INTO site (name, retry_ms, failures, last_reply, changed_ms) VALUES (?,?,?,?,?) ON CONFLICT (name) DO UPDATE"
+        " SET retry_ms = excluded.retry_ms, failures = excluded.failures, last_reply = excluded.last_reply,"
+        " changed_ms = excluded.changed_ms",
+        row,
+    )

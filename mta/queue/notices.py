@@ -1,0 +1,81 @@
+"""Delivery status notifications that we owe (RFC 3461, RFC 3464): written in the commit that ends the delivery.
+
+Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY says otherwise. Never
+about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from deliverability.address import Address, AddressError
+from deliverability.bounces.notice import Fate, Notice, write_failure
+from deliverability.headers import make_message_id
+from deliverability.reply import EnhancedStatus, Reply
+from mta.ports import Chance, Clock, Tx, from_ms
+from mta.queue import queue
+from mta.queue.delivery import State, Stream
+from mta.queue.queue import NewMessage, Recipient, Settled
+from mta.queue.settings import QueueSettings
+
+
+class Notices:
+    """Writes notices from this host."""
+
+    def __init__(self, hostname: str, settings: QueueSettings, clock: Clock, chance: Chance) -> None:
+        self._hostname, self._settings, self._clock, self._chance = hostname, settings, clock, chance
+        self._sender = Address("postmaster", hostname)
+
+    def write(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        """Queue a notice for each of these that is owed one."""
+        for each in settled:
+            if _is_owed(each):
+                self.report(tx, each, each.reply)
+
+    def report(self, tx: Tx, each: Settled, diagnostic: str) -> None:
+        """Tell the submitter that this delivery failed, with `diagnostic` as what was said about it."""
+        try:
+            to, recipient = Address.parse(each.reverse_path), Address.parse(each.forward_path)
+        except AddressError:
+            return  # it was accepted with this reverse-path; there is nobody to tell
+        content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
+        now = self._clock.now()
+        notice = self._notice(each, to, recipient, diagnostic, content, now)
+        queue.enqueue(
+            tx,
+            NewMessage(
+                reverse_path="", recipients=(Recipient(to),), content=write_failure(notice), stream=Stream.TRANSACTIONAL,
+                origin="dsn", needs_utf8=to.needs_smtputf8 or recipient.needs_smtputf8, subject="Undelivered mail",
+                header_from=str(self._sender), message_id=notice.message_id,
+            ),
+            now,
+            self._settings,
+        )  # fmt: skip
+
+    def _notice(
+        self, each: Settled, to: Address, recipient: Address, diagnostic: str, content: bytes, now: datetime
+    ) -> Notice:
+        octets = self._chance.octets(16)
+        expired = each.state is State.EXPIRED
+        fate = Fate(
+            recipient, _reply(diagnostic), status=EnhancedStatus(5, 4, 7) if expired else None, orcpt=each.orcpt,
+            last_attempt=now,
+        )  # fmt: skip
+        return Notice(
+            reporting_mta=self._hostname, sender=self._sender, to=to, fates=(fate,), content=content,
+            message_id=make_message_id(octets, self._hostname), boundary=f"posthouse-{octets[:8].hex()}", now=now,
+            arrived=from_ms(each.created_ms), envid=each.envid, ret=each.ret,
+        )  # fmt: skip
+
+
+def _is_owed(each: Settled) -> bool:
+    ended = each.state in (State.BOUNCED, State.EXPIRED)
+    notify = set(filter(None, each.notify.split(",")))
+    wanted = not notify or "FAILURE" in notify
+    return ended and each.origin == "submission" and bool(each.reverse_path) and wanted
+
+
+def _reply(words: str) -> Reply | None:
+    try:
+        return Reply.parse(words) if words else None
+    except ValueError:
+        return None

@@ -1,0 +1,497 @@
+"""The queue: enqueue, claim, mark the dot, settle, sweep.
+
+Every function works inside one transaction that its caller opened (`Tx`), touches nothing else, and may be run again. The
+states and what a crash leaves are in `mta.queue.delivery`; here is the durable order of one delivery:
+
+    enqueue     message, body, deliveries and the destination's hint: one commit, then 250 to whoever handed it over
+    claim       QUEUED -> IN_FLIGHT with an owner, committed before the first command of the dialogue
+    mark_dot    IN_FLIGHT -> AT_THE_DOT, committed before the body and its dot leave; refused when the lease was lost
+    settle      the outcome, its attempt and what follows from it (DSN, suppression, event): one commit
+    sweep       a dead owner's deliveries: IN_FLIGHT -> QUEUED, AT_THE_DOT -> IN_DOUBT with a row that says so
+    resolve     IN_DOUBT -> what the stream's policy says
+
+An owner is a row of `carrier`; its id is the fence, since every change of a claimed delivery asks for it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from deliverability.address import Address
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import Event, State, Stream, after
+from mta.queue.settings import DoubtPolicy, QueueSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    forward_path: Address
+    notify: frozenset[str] = frozenset()  # RFC 3461: NEVER, or some of SUCCESS, FAILURE, DELAY
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be accepted: one delivery for each recipient."""
+
+    reverse_path: str  # "" is the null reverse-path
+    recipients: tuple[Recipient, ...]
+    content: bytes  # CRLF line ends only
+    stream: Stream
+    origin: str  # submission, flow, confirmation, dsn
+    expires_at: datetime | None = None
+    credential: str = ""
+    envid: str | None = None
+    ret: str | None = None
+    needs_utf8: bool = False
+    has_8bit: bool = False
+    subject: str = ""
+    header_from: str = ""
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    message_id: int
+    deliveries: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in an owner's hands, with what its dialogue needs but the octets."""
+
+    delivery_id: int
+    message_id: int
+    forward_path: str
+    domain: str
+    stream: Stream
+    attempts: int  # with this one
+    created_ms: int
+    expires_ms: int
+    notify: str
+    orcpt: str | None
+    reverse_path: str
+    header_from: str  # the address in From:
+    origin: str
+    size: int
+    needs_utf8: bool
+    has_8bit: bool
+    envid: str | None
+    ret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What came of a claimed delivery."""
+
+    delivery_id: int
+    state: State  # as its owner knows it: IN_FLIGHT or AT_THE_DOT
+    event: Event
+    reply: str
+    stage: str
+    at_ms: int  # when the attempt began
+    took_ms: int = 0
+    host: str = ""
+    address: str = ""
+    tls: str = ""
+    due_ms: int | None = None  # the delivery's own next time; None leaves it due
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A delivery whose fate (or doubt, or deferral) was just written, for those who follow it in the same commit."""
+
+    delivery_id: int
+    message_id: int
+    forward_path: str
+    stream: Stream
+    origin: str
+    state: State
+    event: Event
+    reply: str
+    stage: str
+    reverse_path: str
+    notify: str
+    orcpt: str | None
+    envid: str | None
+    ret: str | None
+    created_ms: int
+
+
+Gate = Callable[[Tx, Sequence[Claimed]], Mapping[int, str]]
+"""Told of what is about to be claimed; answers {delivery_id: reason} for those that must not leave (suppressed)."""
+
+Follow = Callable[[Tx, Sequence[Settled]], None]
+"""Told of what was settled, inside the same transaction."""
+
+
+def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings) -> Enqueued:
+    """Take a message on. After the commit it is ours until each of its deliveries has an end."""
+    now_ms = to_ms(now)
+    expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
+    message_id = tx.insert(
+        "INSERT INTO message (reverse_path, stream, origin, subject, header_from, message_id, size, needs_utf8, has_8bit,"
+        " envid, ret, credential, recipients, received_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            message.reverse_path, int(message.stream), message.origin, message.subject, message.header_from,
+            message.message_id, len(message.content), int(message.needs_utf8), int(message.has_8bit), message.envid,
+            message.ret, message.credential, len(message.recipients), now_ms,
+        ),
+    )  # fmt: skip
+    tx.execute("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
+    ids = tuple(
+        tx.insert(
+            "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
+            " notify, orcpt, last_reply, created_ms) VALUES (?,?,?,?,0,?,?,0,0,?,?,'',?)",
+            (
+                message_id, str(each.forward_path), each.forward_path.domain, int(message.stream), now_ms, expires_ms,
+                ",".join(sorted(each.notify)), each.orcpt, now_ms,
+            ),
+        )
+        for each in message.recipients
+    )  # fmt: skip
+    for domain in {each.forward_path.domain for each in message.recipients}:
+        hint(tx, domain, now_ms)
+    return Enqueued(message_id, ids)
+
+
+def hint(tx: Tx, domain: str, due_ms: int) -> None:
+    """Let nobody look at `domain` later than `due_ms`."""
+    tx.execute(
+        "INSERT INTO destination (domain, site, next_ms) VALUES (?,'',?) ON CONFLICT (domain) DO UPDATE"
+        " SET next_ms = excluded.next_ms WHERE destination.next_ms IS NULL OR destination.next_ms > excluded.next_ms",
+        (domain, due_ms),
+    )
+
+
+_CANDIDATES = (
+    "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
+    " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret"
+    " FROM delivery d JOIN message m ON m.id = d.message_id"
+    " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim found: deliveries now in the owner's hands, and those that ended instead."""
+
+    taken: tuple[Claimed, ...] = ()
+    ended: tuple[Settled, ...] = ()
+    is_drained: bool = True  # nothing more of this domain is due now
+
+
+def claim(
+    tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, streams: Iterable[Stream] = Stream
+) -> Claim:
+    """Take up to `limit` due deliveries of a domain, transactional ones first. Expired and suppressed ones end here."""
+    now_ms = to_ms(now)
+    found: list[Claimed] = []
+    for stream in streams:
+        rows = tx.query(_CANDIDATES, (domain, int(stream), now_ms, limit - len(found)))
+        found.extend(_claimed(row) for row in rows)
+        if len(found) >= limit:
+            break
+    ended = _end_before_claim(tx, found, now_ms, gate)
+    gone = {each.delivery_id for each in ended}
+    taken = tuple(each for each in found if each.delivery_id not in gone)
+    tx.executemany(
+        "UPDATE delivery SET state = 1, owner = ?, attempts = attempts + 1 WHERE id = ?",
+        [(owner, each.delivery_id) for each in taken],
+    )
+    is_drained = len(found) < limit
+    if is_drained:
+        _set_next(tx, domain)
+    return Claim(taken, tuple(ended), is_drained)
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    values = list(row)
+    values[4] = Stream(values[4])
+    values[14], values[15] = bool(values[14]), bool(values[15])
+    return Claimed(*values)
+
+
+def _set_next(tx: Tx, domain: str) -> None:
+    tx.execute(
+        "UPDATE destination SET next_ms = (SELECT min(due_ms) FROM delivery WHERE state = 0 AND domain = ?) WHERE domain = ?",
+        (domain, domain),
+    )
+
+
+def _end_before_claim(tx: Tx, found: Sequence[Claimed], now_ms: int, gate: Gate) -> list[Settled]:
+    ended: list[Settled] = []
+    fresh = []
+    for each in found:
+        if each.expires_ms <= now_ms:
+            ended.append(_end(tx, each, Event.TIME_RAN_OUT, "", now_ms, None))
+        else:
+            fresh.append(each)
+    for delivery_id, reason in (gate(tx, fresh) if fresh else {}).items():
+        each = next(one for one in fresh if one.delivery_id == delivery_id)
+        # A submission is owed an answer (a DSN); the engine's own mail just does not leave.
+        event = Event.REJECTED if each.origin == "submission" else Event.CANCELLED
+        reply = f"550 5.7.1 suppressed: {reason}"
+        ended.append(_end(tx, each, event, reply, now_ms, f"suppression: {reason}"))
+    return ended
+
+
+def _end(tx: Tx, each: Claimed, event: Event, reply: str, now_ms: int, by: str | None) -> Settled:
+    state = after(State.QUEUED, event)
+    tx.execute(
+        "UPDATE delivery SET state = ?, ended_ms = ?, ended_by = ?, last_reply = CASE WHEN ? = '' THEN last_reply ELSE ? END"
+        " WHERE id = ?",
+        (int(state), now_ms, by, reply, reply, each.delivery_id),
+    )
+    return _settled(each, state, event, reply, "queue")
+
+
+def _settled(each: Claimed, state: State, event: Event, reply: str, stage: str) -> Settled:
+    return Settled(
+        each.delivery_id, each.message_id, each.forward_path, each.stream, each.origin, state, event, reply, stage,
+        each.reverse_path, each.notify, each.orcpt, each.envid, each.ret, each.created_ms,
+    )  # fmt: skip
+
+
+def mark_dot(tx: Tx, delivery_id: int, owner: int) -> bool:
+    """Note that the dot is going out. False when the delivery is no longer this owner's: then nothing may leave."""
+    return (
+        tx.execute("UPDATE delivery SET state = 2 WHERE id = ? AND owner = ? AND state = 1", (delivery_id, owner)) == 1
+    )
+
+
+def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -> Settled | None:
+    """Write what came of a claimed delivery. None when it had been taken from this owner meanwhile (only the attempt is kept)."""
+    now_ms = to_ms(now)
+    state = after(came.state, came.event)
+    if state is State.QUEUED and came.event is Event.DEFERRED and each.expires_ms <= (came.due_ms or now_ms):
+        state = after(came.state, Event.TIME_RAN_OUT)
+    _keep_attempt(tx, came, state)
+    changed = tx.execute(
+        "UPDATE delivery SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_reply = ?, ended_ms = ?"
+        " WHERE id = ? AND owner = ? AND state = ?",
+        (
+            int(state), came.due_ms, came.reply, now_ms if state.is_end else None,
+            each.delivery_id, owner, int(came.state),
+        ),
+    )  # fmt: skip
+    if changed != 1:
+        return None
+    if state is State.QUEUED:
+        hint(tx, each.domain, came.due_ms or now_ms)
+    elif state is State.IN_DOUBT:
+        _note_doubt(tx, each.delivery_id, str(came.event), now_ms)
+    return _settled(each, state, came.event, came.reply, came.stage)
+
+
+def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:
+    if came.event is Event.RELEASED:
+        return  # nothing was tried
+    outcome = {State.DELIVERED: "delivered", State.QUEUED: "deferred", State.IN_DOUBT: "in doubt"}.get(state, "failed")
+    tx.execute(
+        "INSERT INTO attempt (delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (
+            came.delivery_id,
+            came.at_ms,
+            came.took_ms,
+            came.host,
+            came.address,
+            came.stage,
+            outcome,
+            came.reply,
+            came.tls,
+        ),
+    )
+
+
+def _note_doubt(tx: Tx, delivery_id: int, why: str, now_ms: int) -> None:
+    tx.execute("INSERT INTO doubt (delivery_id, at_ms, why) VALUES (?,?,?)", (delivery_id, now_ms, why))
+    tx.execute("UPDATE delivery SET doubts = doubts + 1 WHERE id = ?", (delivery_id,))
+
+
+# -- owners
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Who counts lease time: one boot of one machine."""
+
+    boot_id: str
+    boottime_ms: int = field(default=0)
+
+
+LEASE = timedelta(seconds=30)
+
+
+def register(tx: Tx, name: str, pid: int, host: Host, now: datetime) -> int:
+    """A new owner with a lease; its id was never used before."""
+    return tx.insert(
+        "INSERT INTO carrier (name, boot_id, pid, started_ms, lease_until_ms) VALUES (?,?,?,?,?)",
+        (name, host.boot_id, pid, to_ms(now), host.boottime_ms + LEASE // timedelta(milliseconds=1)),
+    )
+
+
+def renew(tx: Tx, owner: int, host: Host) -> bool:
+    """Keep the lease. False when it had been taken away: the owner must stop at once."""
+    until = host.boottime_ms + LEASE // timedelta(milliseconds=1)
+    return tx.execute("UPDATE carrier SET lease_until_ms = ? WHERE id = ? AND lease_until_ms > 1", (until, owner)) == 1
+
+
+def take_away(tx: Tx, owner: int) -> None:
+    """End a lease early, because its owner is known to be dead."""
+    tx.execute("UPDATE carrier SET lease_until_ms = 1 WHERE id = ? AND lease_until_ms > 0", (owner,))
+
+
+def lapsed(tx: Tx, host: Host) -> list[int]:
+    """Owners whose lease ran out, or belongs to another boot, and whose deliveries wait to be swept."""
+    rows = tx.query(
+        "SELECT id FROM carrier WHERE lease_until_ms > 0 AND (boot_id <> ? OR lease_until_ms < ?)",
+        (host.boot_id, host.boottime_ms),
+    )
+    return [row[0] for row in rows]
+
+
+def sweep(tx: Tx, owner: int, now: datetime, limit: int = 200) -> bool:
+    """Take up to `limit` deliveries from a lapsed owner. True when none is left; then the owner is done with for good."""
+    now_ms = to_ms(now)
+    tx.execute("UPDATE carrier SET lease_until_ms = 1 WHERE id = ?", (owner,))
+    rows = tx.query("SELECT id, state, domain FROM delivery WHERE owner = ? LIMIT ?", (owner, limit))
+    for delivery_id, state, domain in rows:
+        new = after(State(state), Event.ORPHANED)
+        tx.execute("UPDATE delivery SET state = ?, owner = NULL WHERE id = ?", (int(new), delivery_id))
+        if new is State.IN_DOUBT:
+            _note_doubt(tx, delivery_id, str(Event.ORPHANED), now_ms)
+        else:
+            hint(tx, domain, now_ms)
+    if len(rows) == limit:
+        return False
+    tx.execute("UPDATE carrier SET lease_until_ms = 0 WHERE id = ?", (owner,))
+    return True
+
+
+_BY_POLICY = {
+    DoubtPolicy.RESEND: Event.RESENT,
+    DoubtPolicy.HOLD: Event.HELD_BACK,
+    DoubtPolicy.ASSUME_DELIVERED: Event.ASSUMED,
+}
+
+
+def resolve_doubts(tx: Tx, now: datetime, settings: QueueSettings, limit: int = 200) -> int:
+    """Settle deliveries in doubt by their stream's policy; how many."""
+    now_ms = to_ms(now)
+    rows = tx.query("SELECT id, stream, domain FROM delivery WHERE state = ? LIMIT ?", (int(State.IN_DOUBT), limit))
+    for delivery_id, stream, domain in rows:
+        event = _BY_POLICY[settings.in_doubt(Stream(stream))]
+        state = after(State.IN_DOUBT, event)
+        tx.execute(
+            "UPDATE delivery SET state = ?, due_ms = ?, ended_ms = ? WHERE id = ?",
+            (int(state), now_ms, now_ms if state.is_end else None, delivery_id),
+        )
+        tx.execute(
+            "UPDATE doubt SET settled = ?, settled_ms = ? WHERE delivery_id = ? AND settled IS NULL",
+            (str(event), now_ms, delivery_id),
+        )
+        if state is State.QUEUED:
+            hint(tx, domain, now_ms)
+    return len(rows)
+
+
+_EXPIRED = _CANDIDATES[: _CANDIDATES.index(" WHERE")] + (
+    " WHERE d.state IN (0, 4) AND d.expires_ms <= ? ORDER BY d.expires_ms LIMIT ?"
+)
+
+
+def expire(tx: Tx, now: datetime, limit: int = 200) -> list[Settled]:
+    """End what waited (queued or held) for longer than it is worth."""
+    now_ms = to_ms(now)
+    found = [_claimed(row) for row in tx.query(_EXPIRED, (now_ms, limit))]
+    return [_end(tx, each, Event.TIME_RAN_OUT, "", now_ms, None) for each in found]
+
+
+def contents(tx: Tx, message_ids: Iterable[int]) -> dict[int, bytes]:
+    """The octets of messages."""
+    found: dict[int, bytes] = {}
+    for message_id in message_ids:
+        row = tx.one("SELECT content FROM body WHERE message_id = ?", (message_id,))
+        if row is not None:
+            found[message_id] = row[0]
+    return found
+
+
+def find(tx: Tx, delivery_id: int) -> Settled | None:
+    """A delivery as it stands, for a report about it that came later."""
+    select = (
+        _CANDIDATES[: _CANDIDATES.index(" FROM")]
+        + ", d.state, d.last_reply"
+        + _CANDIDATES[_CANDIDATES.index(" FROM") :]
+    )
+    row = tx.one(select[: select.index(" WHERE")] + " WHERE d.id = ?", (delivery_id,))
+    if row is None:
+        return None
+    return _settled(_claimed(row[:-2]), State(row[-2]), Event.ACCEPTED, row[-1], "")
+
+
+# -- housekeeping
+
+
+def has_doubts(tx: Tx) -> bool:
+    """Whether any delivery waits for its doubt to be settled."""
+    return tx.one("SELECT 1 FROM delivery WHERE state = 3 LIMIT 1") is not None
+
+
+def has_expired(tx: Tx, now: datetime) -> bool:
+    """Whether anything waited for longer than it is worth."""
+    return (
+        tx.one("SELECT 1 FROM delivery WHERE state < 10 AND state IN (0, 4) AND expires_ms <= ? LIMIT 1", (to_ms(now),))
+        is not None
+    )
+
+
+def stale_bodies(tx: Tx, after_id: int, before_ms: int, limit: int) -> tuple[int, list[int]]:
+    """Of the next `limit` bodies those no delivery will need: (where to go on, their message ids)."""
+    rows = tx.query(
+        "SELECT b.message_id, EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = b.message_id"
+        " AND (d.ended_ms IS NULL OR d.ended_ms > ?)), m.received_ms FROM body b JOIN message m ON m.id = b.message_id"
+        " WHERE b.message_id > ? ORDER BY b.message_id LIMIT ?",
+        (before_ms, after_id, limit),
+    )
+    if len(rows) < limit or rows[-1][2] > before_ms:
+        next_id = 0  # the younger ones need no look
+    else:
+        next_id = rows[-1][0]
+    return next_id, [row[0] for row in rows if not row[1] and row[2] <= before_ms]
+
+
+def drop_bodies(tx: Tx, message_ids: Iterable[int]) -> None:
+    tx.executemany("DELETE FROM body WHERE message_id = ?", [(each,) for each in message_ids])
+
+
+# -- an operator's hand
+
+
+def cancel(tx: Tx, delivery_ids: Sequence[int], by: str, now: datetime) -> int:
+    """End queued or held deliveries in somebody's name; how many. Those in a carrier's hands are left alone."""
+    return sum(
+        tx.execute(
+            "UPDATE delivery SET state = ?, ended_ms = ?, ended_by = ? WHERE id = ? AND state IN (0, 4)",
+            (int(State.CANCELLED), to_ms(now), by, delivery_id),
+        )
+        for delivery_id in delivery_ids
+    )
+
+
+def retry_site(tx: Tx, site: str, now: datetime) -> list[str]:
+    """End a site's back-off and make all that is queued for it due; its domains."""
+    rows = tx.query(
+        "SELECT domain FROM destination WHERE (site = ? OR domain = ?) AND next_ms IS NOT NULL", (site, site)
+    )
+    tx.execute("UPDATE site SET retry_ms = 0 WHERE name = ?", (site,))
+    for (domain,) in rows:
+        tx.execute(
+            "UPDATE delivery SET due_ms = ? WHERE state = 0 AND domain = ? AND due_ms > ?",
+            (to_ms(now), domain, to_ms(now)),
+        )
+        hint(tx, domain, to_ms(now))
+    return [row[0] for row in rows]

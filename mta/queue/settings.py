@@ -1,0 +1,47 @@
+"""What an administrator may set about the queue."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from deliverability.settings import Duration, Settings
+from mta.queue.delivery import Stream
+
+
+class DoubtPolicy(StrEnum):
+    """What to do with a delivery whose answer was lost (the promise page says why nobody can know)."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+    ASSUME_DELIVERED = "assume-delivered"
+
+
+class QueueSettings(Settings):
+    """`[queue]`: how long mail is worth trying, and what a lost answer means."""
+
+    expire_transactional: Duration = Field(
+        default=timedelta(days=5), description="Give up on transactional mail after this long, and bounce it."
+    )
+    expire_marketing: Duration = Field(
+        default=timedelta(days=2), description="Give up on marketing mail after this long."
+    )
+    in_doubt_transactional: DoubtPolicy = Field(
+        default=DoubtPolicy.RESEND,
+        description="When a crash or a lost connection leaves it open whether a transactional mail arrived:"
+        " resend (it may come twice, with the same Message-ID), hold (an operator decides), or assume-delivered.",
+    )
+    in_doubt_marketing: DoubtPolicy = Field(
+        default=DoubtPolicy.ASSUME_DELIVERED,
+        description="The same for marketing mail, where a copy annoys more than a gap.",
+    )
+    keep_bodies: Duration = Field(
+        default=timedelta(days=3),
+        description="Keep a message's octets for this long after its last delivery has ended.",
+    )
+
+    def expire_after(self, stream: Stream) -> timedelta:
+        return self.expire_transactional if stream is Stream.TRANSACTIONAL else self.expire_marketing
+
+    def in_doubt(self, stream: Stream) -> DoubtPolicy:
+        return self.in_doubt_transactional if stream is Stream.TRANSACTIONAL else self.in_doubt_marketing

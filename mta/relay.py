@@ -1,0 +1,115 @@
+"""The face that the relay shows the engine: what leaves, in which form, and what follows from its fate.
+
+`Relay` owns one carrier's scheduler. It makes each delivery's outgoing form (a reverse-path with a token that names the delivery,
+the DKIM signatures), and writes, in the commit that ends a delivery, the DSN that is owed to whoever submitted it. What else
+follows (suppression, events) the engine adds through `follow`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from deliverability.bounces.verp import TokenKey
+from deliverability.settings import BounceSettings, RetrySettings
+from deliverability.signing.signer import Signer, signer_for
+from mta.outbound.courier import CannotPrepare
+from mta.outbound.outcome import Outgoing
+from mta.outbound.scheduler import Scheduler
+from mta.outbound.settings import OutboundSettings
+from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
+from mta.queue.notices import Notices
+from mta.queue.queue import Claimed, Follow, Gate, Settled
+from mta.routing.routes import Router
+
+_SIGNATURES: Final = 64  # messages whose signature is kept for their other recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The four ports together."""
+
+    store: Store
+    clock: Clock
+    chance: Chance
+    net: Net
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Who signs for which domain. A domain whose key can't be read is `broken`: its mail waits, it never leaves unsigned."""
+
+    signers: Mapping[str, Signer]
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+
+class Relay:
+    """One carrier's half of the product that carries mail."""
+
+    def __init__(
+        self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
+        retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
+        gate: Gate, follow: Follow,
+    ) -> None:  # fmt: skip
+        self._bounces, self._tokens, self._keys = bounces, tokens, keys
+        self._notices, self._also = notices, follow
+        self._pool = ThreadPoolExecutor(1, "signer")
+        self._signatures: OrderedDict[int, bytes] = OrderedDict()
+        self.scheduler = Scheduler(
+            store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=outbound,
+            retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
+            carriers=carriers,
+        )  # fmt: skip
+
+    def use_keys(self, keys: "Keyring") -> None:
+        """Sign with these from now on."""
+        self._keys = keys
+        self._signatures.clear()
+
+    async def stop(self, seconds: float) -> None:
+        """Claim no more, finish what is open."""
+        await self.scheduler.drain(seconds)
+        self._pool.shutdown(wait=False)
+
+    async def _prepare(self, each: Claimed, content: bytes) -> Outgoing:
+        signature = await self._sign(each, content)
+        return Outgoing(
+            delivery_id=each.delivery_id, message_id=each.message_id, reverse_path=self._reverse_path(each),
+            forward_path=each.forward_path, content=signature + content, size=len(signature) + len(content),
+            needs_utf8=each.needs_utf8, has_8bit=each.has_8bit, domain=each.domain, stream=each.stream,
+            notify=frozenset(filter(None, each.notify.split(","))), orcpt=each.orcpt, envid=each.envid, ret=each.ret,
+        )  # fmt: skip
+
+    def _reverse_path(self, each: Claimed) -> str:
+        """Ours, naming the delivery; a null reverse-path stays null (RFC 5321 section 4.5.5)."""
+        if not each.reverse_path or not self._bounces.domain:
+            return each.reverse_path
+        expires = from_ms(each.created_ms) + self._bounces.token_days
+        return self._tokens.make(each.delivery_id, expires, self._bounces.domain)
+
+    async def _sign(self, each: Claimed, content: bytes) -> bytes:
+        """The signature fields for a message; the same octets at each attempt. b"" where no key is ours to sign with."""
+        domain = each.header_from.rpartition("@")[2]
+        signer = signer_for(domain, self._keys.signers)
+        if signer is None:
+            if why := self._keys.broken.get(domain):
+                raise CannotPrepare(why)
+            return b""
+        if (kept := self._signatures.get(each.message_id)) is not None:
+            return kept
+        try:
+            signature = await asyncio.get_running_loop().run_in_executor(
+                self._pool, signer.sign, content, from_ms(each.created_ms)
+            )
+        except Exception as err:
+            raise CannotPrepare(f"the signature for {domain} could not be made: {err}") from err
+        self._signatures[each.message_id] = signature
+        while len(self._signatures) > _SIGNATURES:
+            self._signatures.popitem(last=False)
+        return signature
+
+    def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        self._also(tx, settled)
+        self._notices.write(tx, settled)
