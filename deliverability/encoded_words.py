@@ -52,11 +52,11 @@ _CHARSETS: Final = {
 def encode_words(text: str, *, first: int = MAX_WORD) -> list[str]:
     """`text` as encoded words of at most 75 characters, the first of at most `first`.
 
-    A character is never split over two words (section 5). Q where most is ASCII, B elsewhere: the shorter of the two.
+    A character is never split over two words (section 5). Q where most is ASCII and thus stays readable, else B.
     """
     octets = len(text.encode())
     quoted = sum(len(_Q_TABLE[octet]) for octet in text.encode())
-    write, cost = (_write_q, _q_cost) if quoted <= octets * 4 // 3 else (_write_b, _b_cost)
+    write, cost = (_write_q, _q_cost) if quoted <= octets * 2 else (_write_b, _b_cost)
     words: list[str] = []
     chunk, used = bytearray(), 0
     for character in text:
