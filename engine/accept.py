@@ -1,11 +1,12 @@
 """The two doors' policies: what is done with a message that an application, or the world, hands over.
 
-Submission, in this order: header fields of ours read and stripped; what the mail says about events read (in the parser worker
-where it shows a marker); trace fields added; then ONE commit: message, deliveries, events. Only after it the 250. A trouble
-of ours anywhere before the commit leaves nothing and answers 4xx; an unreadable event never holds the mail up.
+Submission, in this order: header fields of ours read and stripped; what the mail says about events read (in the
+parser worker where it shows a marker); trace fields added; then ONE commit: message, deliveries, events. Only after
+it the 250. A trouble of ours anywhere before the commit leaves nothing and answers 4xx; an unreadable event never
+holds the mail up.
 
-Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE commit: the mail as it
-came, what was concluded, the suppression, the notice to the submitter. Then the 250.
+Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE
+commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """A carrier: one worker process. It takes mail on, signs, delivers, and runs due enrolments; all carriers are alike.
 
-Its life: forked by the fork server; opens the database; takes a lease; serves the doors; says that it is ready. Told to stop, or when
-the front office is gone, it closes the doors, finishes open transactions, gives back its lease and exits. A lease it finds
-taken away (it was stopped for too long) ends it at once: others have its deliveries.
+Its life: forked by the fork server; opens the database; takes a lease; serves the doors; says that it is ready. Told
+to stop, or when the front office is gone, it closes the doors, finishes open transactions, gives back its lease and
+exits. A lease it finds taken away (it was stopped for too long) ends it at once: others have its deliveries.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -196,6 +197,5 @@ class Carrier:
 
 def _own_memory_kib() -> int:
     """Private memory, so that what carriers share is not counted for each."""
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        _, resident, shared, *_ = statm.read().split()
+    _, resident, shared, *_ = Path("/proc/self/statm").read_text(encoding="ascii").split()
     return (int(resident) - int(shared)) * resource.getpagesize() // 1024

@@ -1,7 +1,8 @@
-"""`posthoused`: the daemon's own command. serve runs it, check reads its configuration, migrate brings its database up to date.
+"""`posthoused`: the daemon's own command. serve runs it, check reads its configuration, migrate brings its database
+up to date.
 
-Exit codes: 0 done; 1 it failed; 2 something given is wrong (every fault is listed) and nothing was changed; 70 a carrier
-lost its lease.
+Exit codes: 0 done; 1 it failed; 2 something given is wrong (every fault is listed) and nothing was changed; 70 a
+carrier lost its lease.
 """
 
 import sys

@@ -1,12 +1,12 @@
 """The front office: the supervisor of carriers, the control socket, the public pages, the janitor.
 
-Start, in this order: configuration read; sockets opened (or taken from systemd); fork server forked while nothing else runs;
-lock taken; schema brought up to date; carriers spawned; then READY. Stop in reverse: carriers drain (they finish open
-transactions), then the rest. The front office may be killed at any time: carriers notice their link close, finish their dots
-and exit, and what they left is found by lease.
+Start, in this order: configuration read; sockets opened (or taken from systemd); fork server forked while nothing
+else runs; lock taken; schema brought up to date; carriers spawned; then READY. Stop in reverse: carriers drain (they
+finish open transactions), then the rest. The front office may be killed at any time: carriers notice their link
+close, finish their dots and exit, and what they left is found by lease.
 
-A reload makes new carriers with the new configuration and lets the old ones drain: the sockets stay, nobody is refused. A
-configuration with faults changes nothing.
+A reload makes new carriers with the new configuration and lets the old ones drain: the sockets stay, nobody is
+refused. A configuration with faults changes nothing.
 """
 
 import asyncio
@@ -282,6 +282,7 @@ def _keeping_fixed(old: Config, new: Config) -> Config:
 
 
 def serve(path: Path) -> None:
-    """Run a Posthouse until it is told to stop. ConfigFaults, CannotListen, AlreadyRunning, SchemaMismatch before it began."""
+    """Run a Posthouse until it is told to stop. ConfigFaults, CannotListen, AlreadyRunning, SchemaMismatch before it
+    began."""
     office = Office(path, config.load(path))
     asyncio.run(office.serve())

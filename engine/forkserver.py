@@ -1,8 +1,9 @@
 """The fork server: where carriers come from.
 
-The front office forks it once, after everything heavy is imported and before any thread or event loop runs; it forks carriers
-(2 MiB of memory of their own each) and their parsers' keepers, and tells of their deaths. It runs no loop and no thread, so that
-what it forks is whole. When the front office is gone it goes too; the carriers notice by themselves and finish their dots.
+The front office forks it once, after everything heavy is imported and before any thread or event loop runs; it forks
+carriers (2 MiB of memory of their own each) and their parsers' keepers, and tells of their deaths. It runs no loop
+and no thread, so that what it forks is whole. When the front office is gone it goes too; the carriers notice by
+themselves and finish their dots.
 """
 
 import json

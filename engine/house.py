@@ -1,7 +1,7 @@
 """The house: what every process of a Posthouse that touches contacts or mail is built from.
 
-The front office and each carrier build one over their own store. Here the relay and the audience meet: what a delivery's fate
-means for suppression and for events is written in the commit that settles it.
+The front office and each carrier build one over their own store. Here the relay and the audience meet: what a
+delivery's fate means for suppression and for events is written in the commit that settles it.
 """
 
 import os
@@ -83,7 +83,6 @@ class House:
 
     def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """What a fate means beyond the queue: suppression, and the event that flows may wait for. Same commit."""
-        now = self.clock.now()
         for each in settled:
             if each.state is State.BOUNCED and each.stage != "queue":
                 self._bounced(tx, each)
@@ -113,7 +112,8 @@ class House:
         )
 
     def bounced_later(self, tx: Tx, each: Settled, report: Mapping[str, Any]) -> str:
-        """A report at a valid token about a delivery of ours: suppress, tell the submitter. What was concluded, in words."""
+        """A report at a valid token about a delivery of ours: suppress, tell the submitter. What was concluded, in
+        words."""
         failed = [one for one in report["recipients"] if one["action"] == "failed"]
         if not failed:
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"

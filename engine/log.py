@@ -1,4 +1,5 @@
-"""Logging: one line an event, as JSON for the journal or as text for people; nothing a stranger wrote can forge a line."""
+"""Logging: one line an event, as JSON for the journal or as text for people; nothing a stranger wrote can forge a
+line."""
 
 import json
 import logging

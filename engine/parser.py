@@ -1,8 +1,8 @@
 """The parser worker: where mail of strangers is read, in a process that may burn.
 
-Three processes stand in a row. The carrier asks and waits with a time limit; the *keeper* (forked before any thread ran) never
-reads mail, it only passes requests on and replaces a worker that takes too long, grows too big or dies; the *worker* has
-limits on memory, time, files and processes, and no socket but the one to its keeper.
+Three processes stand in a row. The carrier asks and waits with a time limit; the *keeper* (forked before any thread
+ran) never reads mail, it only passes requests on and replaces a worker that takes too long, grows too big or dies;
+the *worker* has limits on memory, time, files and processes, and no socket but the one to its keeper.
 
 A request is one kind octet-string and the mail; an answer is a JSON object. What could not be read is answered
 `{"unread": why}`: the mail itself is never held up by that.
@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 SECONDS: Final = 2  # for one mail
@@ -151,8 +152,7 @@ def _answer(reader: Callable[[bytes], Any], content: bytes) -> bytes:
 
 
 def _limit() -> None:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        began = int(statm.read().split()[0]) * resource.getpagesize()
+    began = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     most = began + MEMORY
     for what, limit in (
         (resource.RLIMIT_AS, most),

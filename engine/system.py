@@ -1,6 +1,7 @@
 """The ports as this machine gives them: the only module that reads the clock, draws chance or opens a connection.
 
-In a lab the civil clock carries an offset that `posthouse lab advance` moves; the monotonic and the boot-time clock never do.
+In a lab the civil clock carries an offset that `posthouse lab advance` moves; the monotonic and the boot-time clock
+never do.
 """
 
 import asyncio

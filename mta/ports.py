@@ -1,8 +1,8 @@
 """The ports: the four doors through which anything undetermined enters.
 
-Clock, chance, net and store. Nothing else in Posthouse reads the time, draws a random number, opens a socket or a table,
-so one process can run the whole daemon against a virtual clock and a pretended network, and repeat what it saw.
-`engine.system` gives the machine's own clock, chance and net; `engine.store.database` gives the store.
+Clock, chance, net and store. Nothing else in Posthouse reads the time, draws a random number, opens a socket or a
+table, so one process can run the whole daemon against a virtual clock and a pretended network, and repeat what it
+saw. `engine.system` gives the machine's own clock, chance and net; `engine.store.database` gives the store.
 """
 
 import asyncio
@@ -69,7 +69,8 @@ class Net(Protocol):
 
 
 class StoreTrouble(Exception):
-    """The store could not commit. Nothing of the work was kept; the same work may be asked again (a 4xx, never a 5xx)."""
+    """The store could not commit. Nothing of the work was kept; the same work may be asked again (a 4xx, never a
+    5xx)."""
 
 
 class StoreFull(StoreTrouble):

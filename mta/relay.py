@@ -1,8 +1,8 @@
 """The face that the relay shows the engine: what leaves, in which form, and what follows from its fate.
 
-`Relay` owns one carrier's scheduler. It makes each delivery's outgoing form (a reverse-path with a token that names the delivery,
-the DKIM signatures), and writes, in the commit that ends a delivery, the DSN that is owed to whoever submitted it. What else
-follows (suppression, events) the engine adds through `follow`.
+`Relay` owns one carrier's scheduler. It makes each delivery's outgoing form (a reverse-path with a token that names
+the delivery, the DKIM signatures), and writes, in the commit that ends a delivery, the DSN that is owed to whoever
+submitted it. What else follows (suppression, events) the engine adds through `follow`.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Who signs for which domain. A domain whose key can't be read is `broken`: its mail waits, it never leaves unsigned."""
+    """Who signs for which domain. A domain whose key can't be read is `broken`: its mail waits, it never leaves
+    unsigned."""
 
     signers: Mapping[str, Signer]
     broken: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class Relay:
         return self._tokens.make(each.delivery_id, expires, self._bounces.domain)
 
     async def _sign(self, each: Claimed, content: bytes) -> bytes:
-        """The signature fields for a message; the same octets at each attempt. b"" where no key is ours to sign with."""
+        """The signature fields for a message; the same octets at each attempt. b"" where no key is ours to sign
+        with."""
         domain = each.header_from.rpartition("@")[2]
         signer = signer_for(domain, self._keys.signers)
         if signer is None:

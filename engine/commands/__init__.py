@@ -1,7 +1,7 @@
 """The `posthouse` commands: one module each, and only the one that was asked for is loaded.
 
-Commands that change a running Posthouse ask its control socket. Those that need no daemon (audit, domain, flow check) work
-without one. Exit codes: 0 done, 1 refused or failed, 2 what was typed or given is wrong.
+Commands that change a running Posthouse ask its control socket. Those that need no daemon (audit, domain, flow check)
+work without one. Exit codes: 0 done, 1 refused or failed, 2 what was typed or given is wrong.
 """
 
 import sys

@@ -26,7 +26,8 @@ def add(
     config_path: ConfigPath = None,
     as_json: Json = False,
 ) -> None:
-    """Sign for DOMAIN, and print the records to publish. Makes an RSA-2048 and an Ed25519 key, or takes the one given."""
+    """Sign for DOMAIN, and print the records to publish. Makes an RSA-2048 and an Ed25519 key, or takes the one
+    given."""
     from deliverability.address import AddressError, parse_domain
     from deliverability.signing.keys import Algorithm, KeyTrouble, generate_key, load_key
     from engine.house import add_key, ensure_state

@@ -1,4 +1,5 @@
-"""What an operator may do over the control socket: one function a command. Each changes something, or refuses in clear words.
+"""What an operator may do over the control socket: one function a command. Each changes something, or refuses in
+clear words.
 
 A command that makes mail or moves people does it in one store commit, then wakes the carriers.
 """

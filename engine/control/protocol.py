@@ -1,8 +1,9 @@
 """What crosses the control socket: versioned JSON over HTTP on a Unix socket.
 
-Every answer is one of the dataclasses below as a JSON object; `GET /v1/stream` sends one Overview a line, latest wins.
-Both sides import this module and nothing heavier. A reader ignores keys it does not know, so that a newer daemon can say
-more; a missing key takes its default. Times are milliseconds since 1970 UTC by the daemon's clock (`Overview.now_ms`).
+Every answer is one of the dataclasses below as a JSON object; `GET /v1/stream` sends one Overview a line, latest
+wins. Both sides import this module and nothing heavier. A reader ignores keys it does not know, so that a newer
+daemon can say more; a missing key takes its default. Times are milliseconds since 1970 UTC by the daemon's clock
+(`Overview.now_ms`).
 """
 
 import json

@@ -1,7 +1,8 @@
-"""The control socket's server: versioned JSON over HTTP on a Unix socket, for the terminal and the `posthouse` commands.
+"""The control socket's server: versioned JSON over HTTP on a Unix socket, for the terminal and the `posthouse`
+commands.
 
-It never waits for a reader: the stream sends the latest overview, a slow reader misses the ones between. Every command that
-changes something is logged with the peer's user id, which the kernel vouches for (SO_PEERCRED).
+It never waits for a reader: the stream sends the latest overview, a slow reader misses the ones between. Every
+command that changes something is logged with the peer's user id, which the kernel vouches for (SO_PEERCRED).
 """
 
 import asyncio

@@ -23,7 +23,7 @@ def ended(flow: str, enrolment_id: int, *, how: str) -> None:
 
 def asked(flow: str, enrolment_id: int, *, step: str, message_id: int) -> None:
     """A send step wrote a mail into the queue."""
-    log.info("mail asked", extra={"flow": flow, "enrolment": enrolment_id, "step": step, "message": message_id})
+    log.info("mail asked", extra={"flow": flow, "enrolment": enrolment_id, "step": step, "message_id": message_id})
 
 
 def refused(flow: str, enrolment_id: int, *, step: str, reason: str) -> None:

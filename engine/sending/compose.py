@@ -19,7 +19,6 @@ from deliverability.address import Address, AddressError
 from deliverability.headers import (
     HeaderError,
     format_date,
-    format_mailbox,
     header,
     mailbox_header,
     make_message_id,
@@ -55,7 +54,7 @@ class Composed:
     """A mail, ready for the queue."""
 
     subject: str
-    header_from: str
+    header_from: str  # the address in From
     message_id: str  # with its angle brackets
     content: bytes  # CRLF line ends; ASCII, unless needs_utf8
     needs_utf8: bool  # To holds an address that only SMTPUTF8 can carry (RFC 6532)
@@ -72,7 +71,7 @@ class Composer:
         self.texts = Texts(resources)
         self.renderer = Renderer(resources)
         self.name, self.address = split_mailbox(settings.sender)
-        self._shop = {
+        self.shop = {
             "name": self.name or self.address.domain,
             "address": str(self.address),
             "postal_lines": [line.strip() for line in settings.postal_address.splitlines() if line.strip()],
@@ -104,8 +103,7 @@ class Composer:
             head = self._head(template, contact, subject, message_id, content_type, seen, stream, now)
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
-        header_from = format_mailbox(self.name, self.address)
-        return Composed(subject, header_from, message_id, head + b"\r\n" + body, not head.isascii())
+        return Composed(subject, str(self.address), message_id, head + b"\r\n" + body, not head.isascii())
 
     def _seen(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], words: Words, stream: Stream,
@@ -119,7 +117,7 @@ class Composer:
         seen: dict[str, Any] = plain({"data": facts.get("event", {}), **facts, "contact": person})
         is_rtl = words.direction == "rtl"
         ours = {
-            "shop": self._shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,
+            "shop": self.shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,
             "links": self._links(contact, seen, stream, links), "lang": words.tag, "dir": words.direction,
             "start": "right" if is_rtl else "left", "end": "left" if is_rtl else "right",
         }  # fmt: skip

@@ -92,6 +92,10 @@ class Texts:
         """The languages there are, by their tags."""
         return sorted(self._catalogues)
 
+    def has(self, tag: str) -> bool:
+        """Whether there is a catalogue for this locale, or for a parent of it."""
+        return any(each.lower() in self._names for each in _chain(tag))
+
     def choose(self, wanted: str, default: str, section: str) -> Words:
         """The words for a reader who wants this locale. TextError when no language has the section."""
         asked = (wanted, default, section)

@@ -1,12 +1,12 @@
 """The store on SQLite: one file, one writer's thread a process, group commits, short reads.
 
-Promises. When `write` returns, what the work wrote is synced to disk (WAL, synchronous=FULL). Works that wait together are
-committed together: no timer gathers them, the sync in progress does. A work that raises is undone alone: its group is rolled
-back and replayed singly, so a bad message never fails its neighbours. No transaction starts that could last: bulk work
-comes in chunks from its caller.
+Promises. When `write` returns, what the work wrote is synced to disk (WAL, synchronous=FULL). Works that wait
+together are committed together: no timer gathers them, the sync in progress does. A work that raises is undone alone:
+its group is rolled back and replayed singly, so a bad message never fails its neighbours. No transaction starts that
+could last: bulk work comes in chunks from its caller.
 
-Order in one group: turn at the turnstile, BEGIN IMMEDIATE, the works, COMMIT (here it becomes durable), turn given back,
-answers. A crash before COMMIT leaves nothing; after it, everything, and the asker simply never heard.
+Order in one group: turn at the turnstile, BEGIN IMMEDIATE, the works, COMMIT (here it becomes durable), turn given
+back, answers. A crash before COMMIT leaves nothing; after it, everything, and the asker simply never heard.
 """
 
 import asyncio
@@ -106,7 +106,8 @@ class Database:
         return self
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; the names of the migrations applied. Keeps a copy of the file before a change."""
+        """Bring the schema up to date; the names of the migrations applied. Keeps a copy of the file before a
+        change."""
         assert self._turnstile is not None
         with self._turnstile.turn(), self._peewee.connection_context():
             return migrate.up(self._peewee, self.path, self._clock.now())

@@ -1,7 +1,7 @@
 """The schema's history: what this program needs, what the file has, and the way from one to the other.
 
-Migrations are numbered files in `migrations/`, run by playhouse.migrations inside one transaction each. Before a file that
-already holds something is changed, a copy is kept beside it, named by the time.
+Migrations are numbered files in `migrations/`, run by playhouse.migrations inside one transaction each. Before a file
+that already holds something is changed, a copy is kept beside it, named by the time.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """The engine's tables: contacts, lists, consent, suppression, events, flows and enrolments.
 
-Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in mta.queue.tables; both live in one database
-and commit together.
+Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in mta.queue.tables; both live in one
+database and commit together.
 """
 
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField

@@ -1,8 +1,8 @@
 """The turnstile: processes take turns at SQLite's one write lock, each in its turn.
 
-SQLite's own busy handler sleeps and retries, so the luckiest process wins: 335 ms at the 99th percentile and shares of seven to
-one were measured with two writers. Two file locks make a queue: a process waits at the gate, and only the one that has
-passed the gate waits for the turn. Who has just written goes back behind those at the gate.
+SQLite's own busy handler sleeps and retries, so the luckiest process wins: 335 ms at the 99th percentile and shares
+of seven to one were measured with two writers. Two file locks make a queue: a process waits at the gate, and only the
+one that has passed the gate waits for the turn. Who has just written goes back behind those at the gate.
 """
 
 import fcntl

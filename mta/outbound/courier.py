@@ -1,8 +1,8 @@
 """The courier: connections that carry a lane's deliveries, and write down what came of each.
 
-One task a connection. A connection is opened for the route's hosts in their order, carries deliveries until it is worn out or
-idle, and is closed. Outcomes are written while the next dialogue already runs; a delivery's outcome is durable before the
-next dot on the same connection leaves, since the writer keeps the order in which it was asked.
+One task a connection. A connection is opened for the route's hosts in their order, carries deliveries until it is
+worn out or idle, and is closed. Outcomes are written while the next dialogue already runs; a delivery's outcome is
+durable before the next dot on the same connection leaves, since the writer keeps the order in which it was asked.
 """
 
 import asyncio
@@ -71,7 +71,8 @@ class Courier:
             task.add_done_callback(self._tasks.discard)
 
     async def drain(self, seconds: float) -> None:
-        """Finish open transactions within `seconds`; then cut what is left (its mark on disk says whether it is in doubt)."""
+        """Finish open transactions within `seconds`; then cut what is left (its mark on disk says whether it is in
+        doubt)."""
         self._draining = True
         for bell in self._bells.values():
             bell.set()

@@ -1,6 +1,7 @@
 """A lane: one site's deliveries in this carrier, and how long the site asked us to wait.
 
-Pure bookkeeping: the scheduler fills it, the courier's connections empty it. Transactional deliveries overtake the others.
+Pure bookkeeping: the scheduler fills it, the courier's connections empty it. Transactional deliveries overtake the
+others.
 """
 
 from collections import deque

@@ -38,7 +38,8 @@ class Link(asyncio.Protocol):
     def use(self, transport: asyncio.Transport) -> None:
         """This transport from now on. It tells us as soon as octets must wait, and when the last has been taken."""
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+        # A plain transport pauses above the mark, one with TLS already at it.
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("ssl_object") else 0, low=0)
 
     async def turn(self) -> None:
         """Say what there is to say, and wait until the session wants something of its driver."""

@@ -1,7 +1,8 @@
 """The scheduler of one carrier: finds what is due, claims it, and keeps each site's lane supplied.
 
-A domain is looked at when a hint says so (mail just accepted here) or when the poll finds it due; its route folds it into
-a site; the site's lane decides how much to claim. What a lane carries, and what is written of it, is `mta.outbound.courier`.
+A domain is looked at when a hint says so (mail just accepted here) or when the poll finds it due; its route folds it
+into a site; the site's lane decides how much to claim. What a lane carries, and what is written of it, is
+`mta.outbound.courier`.
 """
 
 import asyncio
@@ -164,7 +165,8 @@ class Scheduler:
     # -- what concerns more than one delivery
 
     async def _no_route(self, domain: str, reply: Reply) -> None:
-        """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site would."""
+        """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site
+        would."""
         if not reply.is_permanent:
             lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE, 1))
             await self.site_trouble(lane, reply)

@@ -34,7 +34,8 @@ def settlement(
     address: str = "",
     tls: str = "",
 ) -> Settlement:
-    """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was marked."""
+    """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was
+    marked."""
     event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter)
     return Settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),

@@ -1,7 +1,8 @@
-"""The audit: the books must balance. Every accepted delivery has one end, or is still here; nothing is owned by nobody.
+"""The audit: the books must balance. Every accepted delivery has one end, or is still here; nothing is owned by
+nobody.
 
-It reads one snapshot of the database and may run at any time, on a live or a stopped Posthouse. A finding is an error of
-ours, never of the mail.
+It reads one snapshot of the database and may run at any time, on a live or a stopped Posthouse. A finding is an error
+of ours, never of the mail.
 """
 
 from dataclasses import dataclass
@@ -13,17 +14,31 @@ from mta.queue.delivery import State
 
 FINDINGS_SHOWN: Final = 20
 
+_STATES: Final = ",".join(str(int(state)) for state in State)
+
 _CHECKS: Final = (
     (
         "a message with more or fewer deliveries than it had recipients",
         "SELECT m.id FROM message m LEFT JOIN (SELECT message_id, count(*) AS n FROM delivery GROUP BY 1) d"
         " ON d.message_id = m.id WHERE COALESCE(d.n, 0) <> m.recipients LIMIT ?",
     ),
-    ("a delivery in a state that does not exist", f"SELECT id FROM delivery WHERE state NOT IN ({','.join(str(int(s)) for s in State)}) LIMIT ?"),
-    ("an ended delivery without the time of its end", "SELECT id FROM delivery WHERE state >= 10 AND ended_ms IS NULL LIMIT ?"),
-    ("a delivery that has not ended, with the time of an end", "SELECT id FROM delivery WHERE state < 10 AND ended_ms IS NOT NULL LIMIT ?"),
-    ("a claimed delivery that nobody owns", "SELECT id FROM delivery WHERE state IN (1, 2) AND owner IS NULL LIMIT ?"),
-    ("an owned delivery that is not claimed", "SELECT id FROM delivery WHERE owner IS NOT NULL AND state NOT IN (1, 2) LIMIT ?"),
+    ("a delivery in a state that does not exist", f"SELECT id FROM delivery WHERE state NOT IN ({_STATES}) LIMIT ?"),
+    (
+        "an ended delivery without the time of its end",
+        "SELECT id FROM delivery WHERE state >= 10 AND ended_ms IS NULL LIMIT ?",
+    ),
+    (
+        "a delivery that has not ended, with the time of an end",
+        "SELECT id FROM delivery WHERE state < 10 AND ended_ms IS NOT NULL LIMIT ?",
+    ),
+    (
+        "a claimed delivery that nobody owns",
+        "SELECT id FROM delivery WHERE state IN (1, 2) AND owner IS NULL LIMIT ?",
+    ),
+    (
+        "an owned delivery that is not claimed",
+        "SELECT id FROM delivery WHERE owner IS NOT NULL AND state NOT IN (1, 2) LIMIT ?",
+    ),
     (
         "a claimed delivery whose owner is done with",
         "SELECT d.id FROM delivery d LEFT JOIN carrier c ON c.id = d.owner WHERE d.owner IS NOT NULL"

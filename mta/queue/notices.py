@@ -1,7 +1,7 @@
 """Delivery status notifications that we owe (RFC 3461, RFC 3464): written in the commit that ends the delivery.
 
-Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY says otherwise. Never
-about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
+Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY says
+otherwise. Never about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The queue: enqueue, claim, mark the dot, settle, sweep.
 
-Every function works inside one transaction that its caller opened (`Tx`), touches nothing else, and may be run again. The
-states and what a crash leaves are in `mta.queue.delivery`; here is the durable order of one delivery:
+Every function works inside one transaction that its caller opened (`Tx`), touches nothing else, and may be run again.
+The states and what a crash leaves are in `mta.queue.delivery`; here is the durable order of one delivery:
 
     enqueue     message, body, deliveries and the destination's hint: one commit, then 250 to whoever handed it over
     claim       QUEUED -> IN_FLIGHT with an owner, committed before the first command of the dialogue
@@ -262,7 +262,8 @@ def mark_dot(tx: Tx, delivery_id: int, owner: int) -> bool:
 
 
 def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -> Settled | None:
-    """Write what came of a claimed delivery. None when it had been taken from this owner meanwhile (only the attempt is kept)."""
+    """Write what came of a claimed delivery. None when it had been taken from this owner meanwhile (only the attempt
+    is kept)."""
     now_ms = to_ms(now)
     state = after(came.state, came.event)
     if state is State.QUEUED and came.event is Event.DEFERRED and each.expires_ms <= (came.due_ms or now_ms):
@@ -354,7 +355,8 @@ def lapsed(tx: Tx, host: Host) -> list[int]:
 
 
 def sweep(tx: Tx, owner: int, now: datetime, limit: int = 200) -> bool:
-    """Take up to `limit` deliveries from a lapsed owner. True when none is left; then the owner is done with for good."""
+    """Take up to `limit` deliveries from a lapsed owner. True when none is left; then the owner is done with for
+    good."""
     now_ms = to_ms(now)
     tx.execute("UPDATE carrier SET lease_until_ms = 1 WHERE id = ?", (owner,))
     rows = tx.query("SELECT id, state, domain FROM delivery WHERE owner = ? LIMIT ?", (owner, limit))
@@ -457,10 +459,8 @@ def stale_bodies(tx: Tx, after_id: int, before_ms: int, limit: int) -> tuple[int
         " WHERE b.message_id > ? ORDER BY b.message_id LIMIT ?",
         (before_ms, after_id, limit),
     )
-    if len(rows) < limit or rows[-1][2] > before_ms:
-        next_id = 0  # the younger ones need no look
-    else:
-        next_id = rows[-1][0]
+    is_done = len(rows) < limit or rows[-1][2] > before_ms  # the younger ones need no look
+    next_id = 0 if is_done else rows[-1][0]
     return next_id, [row[0] for row in rows if not row[1] and row[2] <= before_ms]
 
 

@@ -1,6 +1,7 @@
 """The relay's tables. Private to mta.queue and the store: everybody else asks mta.queue.queue.
 
-Times are milliseconds since 1970 UTC. Partial indexes hold only what is alive, so that history costs the hot path nothing.
+Times are milliseconds since 1970 UTC. Partial indexes hold only what is alive, so that history costs the hot path
+nothing.
 """
 
 from peewee import SQL, BigIntegerField, BlobField, IntegerField, Model, TextField
