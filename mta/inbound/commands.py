@@ -47,7 +47,7 @@ def parse_mail(argument: str) -> MailCommand:
     path, parameters = _split(argument, "FROM:", _MAIL_KEYWORDS)
     smtputf8 = _flag(parameters, "SMTPUTF8")
     if not smtputf8 and not path.isascii():
-        raise Refused(_NEEDS_SMTPUTF8)
+        raise Refused(_NEEDS_SMTPUTF8, is_error=False)
     _one_of(parameters, "BODY", ("7BIT", "8BITMIME"))
     envid = parameters.get("ENVID")
     return MailCommand(
@@ -63,7 +63,7 @@ def parse_rcpt(argument: str, hostname: str, *, smtputf8: bool) -> Recipient:
     """Read what follows "RCPT ". The bare <postmaster> that every server must know is that of `hostname`."""
     path, parameters = _split(argument, "TO:", _RCPT_KEYWORDS)
     if not smtputf8 and not argument.isascii():
-        raise Refused(_NEEDS_SMTPUTF8)
+        raise Refused(_NEEDS_SMTPUTF8, is_error=False)
     if path.lower() == "postmaster":
         path = f"{path}@{hostname}"  # RFC 5321 section 4.5.1
     return Recipient(_address(path, "5.1.3"), _notify(parameters), _orcpt(parameters))
@@ -100,11 +100,11 @@ def _parameters(text: str, known: frozenset[str]) -> dict[str, str]:
 def _address(path: str, status: str) -> Address:
     """The address in a path. A source route is declined, as RFC 5321 section 3.6.1 allows: nobody needs one."""
     if path.startswith("@"):
-        raise Refused(Reply.of(553, status, "Source routes are not accepted; give the address alone"))
+        raise Refused(Reply.of(553, status, "Source routes are not accepted; give the address alone"), is_error=False)
     try:
         return Address.parse(path)
     except AddressError as trouble:
-        raise Refused(Reply.of(553, status, f"Not an address we can use: {trouble}")) from None
+        raise Refused(Reply.of(553, status, f"Not an address we can use: {trouble}"), is_error=False) from None
 
 
 def _bad(keyword: str, why: str) -> Refused:

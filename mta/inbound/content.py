@@ -30,6 +30,7 @@ class MessageReader:
         self._examined = 0  # how much of it; always whole lines
         self._has_long_line = False
         self.fault: Reply | None = None  # the refusal to send after the end, once there is a reason
+        self.limit = ""  # the name of the setting that it broke
         self.content = b""  # the whole message without dot-stuffing, when it has ended and has no fault
 
     @property
@@ -52,17 +53,19 @@ class MessageReader:
             self._finish()
         return octets[end + len(END) :]
 
-    def refuse(self, reply: Reply) -> None:
+    def refuse(self, limit: str, reply: Reply) -> None:
         """Give up what is kept and remember why. The first reason stays."""
-        self.fault = self.fault or reply
+        if self.fault is None:
+            self.limit, self.fault = limit, reply
         self._kept.clear()
+        self.content = b""
 
     def _take(self, octets: bytes) -> None:
         self._size += len(octets)
         if self.fault is not None:
             return
         if self._size > self._settings.max_size:
-            self.refuse(too_big(self._settings.max_size))
+            self.refuse("max_size", too_big(self._settings.max_size))
             return
         if self._settings.newlines is Newlines.NORMALISE:
             octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
@@ -91,9 +94,9 @@ class MessageReader:
 
     def _refuse_first_fault(self, octets: bytes) -> None:
         for number, line in enumerate(octets.split(b"\r\n"), self._lines + 1):
-            fault = _fault_of(line, self._settings.long_lines is LongLines.REFUSE)
-            if fault:
-                self.refuse(Reply.of(550, "5.6.0", f"Line {number} of the message {fault}"))
+            limit, fault = _fault_of(line, self._settings.long_lines is LongLines.REFUSE)
+            if limit:
+                self.refuse(limit, Reply.of(550, "5.6.0", f"Line {number} of the message {fault}"))
                 return
 
     def _finish(self) -> None:
@@ -101,8 +104,10 @@ class MessageReader:
         content = bytes(self._kept)
         self._kept.clear()
         content = content.replace(b"\r\n.", b"\r\n")  # RFC 5321 section 4.5.2
-        self.fault = _fault_of_header(content, self._settings)
-        if self.fault is None:
+        limit, fault = _fault_of_header(content, self._settings)
+        if fault:
+            self.refuse(limit, fault)
+        else:
             self.content = wrap(content[2:]) if self._has_long_line else content[2:]
 
 
@@ -133,23 +138,24 @@ def _parts(line: bytes) -> Iterator[bytes]:
     yield lead + line[start:]
 
 
-def _fault_of(line: bytes, refuses_long: bool) -> str | None:
-    """What is wrong with a line, in words that name the remedy."""
+def _fault_of(line: bytes, refuses_long: bool) -> tuple[str, str]:
+    """The setting that a line breaks ("" if none), and what is wrong with it, in words that name the remedy."""
     if b"\r" in line or b"\n" in line:
-        return "holds a CR or LF on its own; end every line with CRLF"
+        return "newlines", "holds a CR or LF on its own; end every line with CRLF"
     if b"\0" in line:
-        return "holds a NUL; encode the part as base64"
+        return "newlines", "holds a NUL; encode the part as base64"
     if refuses_long and len(line) > MAX_LINE:
-        return f"is longer than {MAX_LINE} octets; encode the part as quoted-printable or base64"
-    return None
+        return "long_lines", f"is longer than {MAX_LINE} octets; encode the part as quoted-printable or base64"
+    return "", ""
 
 
-def _fault_of_header(content: bytes, settings: ListenSettings) -> Reply | None:
+def _fault_of_header(content: bytes, settings: ListenSettings) -> tuple[str, Reply | None]:
+    """The setting that the header section of CRLF + message breaks, and the refusal."""
     limit = settings.max_header_size
     end = content.find(b"\r\n\r\n", 0, limit + 4)
     if end < 0 and len(content) > limit:
-        return Reply.of(552, "5.3.4", f"Header section larger than {limit} octets")
+        return "max_header_size", Reply.of(552, "5.3.4", f"Header section larger than {limit} octets")
     header = content[: end + 2] if end >= 0 else content
     if header.lower().count(b"\r\nreceived:") > settings.max_hops:
-        return Reply.of(554, "5.4.6", f"More than {settings.max_hops} hops: a mail loop")
-    return None
+        return "max_hops", Reply.of(554, "5.4.6", f"More than {settings.max_hops} hops: a mail loop")
+    return "", None

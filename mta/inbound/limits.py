@@ -20,7 +20,10 @@ class Load:
     def enter(self, ip: str) -> bool:
         """Count a client's new session; False when it has too many. Each `enter` needs its `leave`."""
         self._sessions[ip] += 1
-        return self._sessions[ip] <= self._settings.max_connections_per_client or self.hit("max_connections_per_client")
+        if self._sessions[ip] <= self._settings.max_connections_per_client:
+            return True
+        self.hit("max_connections_per_client")
+        return False
 
     def leave(self, ip: str) -> None:
         """A session of this client is over."""
@@ -31,8 +34,9 @@ class Load:
     def hold(self, before: int, after: int) -> bool:
         """A message in memory grew (or shrank); False when all of them together are too large."""
         self.octets += after - before
-        return after <= before or self.octets <= self._settings.max_memory or self.hit("max_memory")
+        return after <= before or self.octets <= self._settings.max_memory
 
-    def hit(self, name: str) -> bool:
-        self.hits[name] += 1
-        return False
+    def hit(self, limit: str) -> None:
+        """Count that a limit was met; "" is none."""
+        if limit:
+            self.hits[limit] += 1

@@ -1,6 +1,7 @@
 """Everything a listener says of its own accord, and how a reply becomes octets.
 
-Words for strangers: they name the remedy and nothing of our inside, and never repeat what the stranger sent.
+Words for strangers: they name the remedy and nothing of our inside, and do not repeat what the stranger sent, except
+(cleaned) the address that has something wrong with it.
 """
 
 from functools import lru_cache
@@ -44,11 +45,16 @@ NO_RECIPIENTS: Final = Reply.of(554, "5.5.1", "No valid recipients")
 
 
 class Refused(Exception):
-    """A command that gets this reply, and nothing else happens."""
+    """A command that gets this reply, and nothing else happens.
 
-    def __init__(self, reply: Reply) -> None:
+    is_error: whether it counts against the client. An address or a size that we can't take does not, nor does what
+    follows it in a pipelined group: a list with a dozen misspelt addresses must not cost a client its connection.
+    """
+
+    def __init__(self, reply: Reply, *, is_error: bool = True) -> None:
         super().__init__(str(reply))
         self.reply = reply
+        self.is_error = is_error
 
 
 @lru_cache(maxsize=256)

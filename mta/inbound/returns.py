@@ -5,8 +5,8 @@ one of the two names that every domain must answer to. All else is refused at RC
 to a stranger whose name somebody else used.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from deliverability.address import Address
 from deliverability.reply import Reply
@@ -26,7 +26,7 @@ class ReturnsPolicy:
         domain: str,
         hostname: str,
         is_ours: Callable[[Address], bool],
-        accept: Callable[[Transaction], Awaitable[Reply]],
+        accept: Callable[[Transaction], Coroutine[Any, Any, Reply]],
     ) -> None:
         self._domain = domain
         self._hostname = hostname

@@ -60,7 +60,10 @@ class InboundSession(SmtpConnection):
             method = self._smtp_methods.get(verb)
             await method(argument) if method else self._refuse_unknown(verb)
         except Refused as refused:
-            self._refuse(refused.reply)
+            if refused.is_error:
+                self._refuse(refused.reply)
+            else:
+                self._reply(refused.reply)
         except StoreTrouble as trouble:
             self._reply(replies.STORE_FULL if isinstance(trouble, StoreFull) else replies.TROUBLE)
         except Exception as trouble:
@@ -109,8 +112,7 @@ class InboundSession(SmtpConnection):
         mail = parse_mail(argument)
         if mail.size > self._settings.max_size:
             self._load.hit("max_size")
-            self._reply(too_big(self._settings.max_size))
-            return
+            raise Refused(too_big(self._settings.max_size), is_error=False)
         self._opened = Transaction(
             mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid
         )
@@ -121,8 +123,7 @@ class InboundSession(SmtpConnection):
         recipient = parse_rcpt(argument, self.hostname, smtputf8=opened.smtputf8)
         if len(self._recipients) >= self._settings.max_recipients:
             self._load.hit("max_recipients")
-            self._reply(replies.TOO_MANY_RECIPIENTS)
-            return
+            raise Refused(replies.TOO_MANY_RECIPIENTS, is_error=False)
         refusal = await self._policy.check_recipient(opened, recipient.forward_path)
         if refusal is None:
             self._recipients.setdefault(recipient.forward_path, recipient)
@@ -132,13 +133,13 @@ class InboundSession(SmtpConnection):
         opened = self._transaction()
         _nothing(argument)
         if not self._recipients:
-            self._reply(replies.NO_RECIPIENTS)
-            return
+            raise Refused(replies.NO_RECIPIENTS, is_error=False)
         self._reply(replies.START_INPUT)
         message = MessageReader(self._settings)
         try:
             if await self._receive(message):
                 self._reply(message.fault or await self._accept(opened, message))
+                self._load.hit(message.limit)
         finally:
             self._load.hold(message.held, 0)
             self._reset()
@@ -161,7 +162,7 @@ class InboundSession(SmtpConnection):
         rest = message.feed(octets)
         if not self._load.hold(before, message.held):
             before = message.held
-            message.refuse(replies.STORE_FULL)
+            message.refuse("max_memory", replies.STORE_FULL)
             self._load.hold(before, message.held)
         return rest
 
@@ -206,7 +207,7 @@ class InboundSession(SmtpConnection):
 
     def _transaction(self) -> Transaction:
         if self._opened is None:
-            raise Refused(replies.MAIL_FIRST)
+            raise Refused(replies.MAIL_FIRST, is_error=False)
         return self._opened
 
 

@@ -4,9 +4,9 @@ Not an open relay, because a peer outside `networks` is sent away before it can 
 loopback addresses.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Final
+from typing import Any, Final
 
 from deliverability.address import Address
 from deliverability.reply import Reply
@@ -14,8 +14,8 @@ from mta.inbound.transaction import Peer, Transaction
 
 NOT_PERMITTED: Final = Reply.of(554, "5.7.1", "This host may not submit mail here")
 
-Accept = Callable[[Transaction], Awaitable[Reply]]
-CheckRecipient = Callable[[Transaction, Address], Awaitable[Reply | None]]
+Accept = Callable[[Transaction], Coroutine[Any, Any, Reply]]
+CheckRecipient = Callable[[Transaction, Address], Coroutine[Any, Any, Reply | None]]
 
 
 class SubmissionPolicy:
