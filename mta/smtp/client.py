@@ -76,6 +76,8 @@ class ClientSession:
         self.extensions = _NO_EXTENSIONS
         self.is_tls = False
         self.transactions = 0
+        self.progress = 0  # changes with every command and every reply: patience begins anew with it
+        self.all_sent = True  # the driver says False while octets of ours wait for the other side to take them
         self._name, self._tls, self._timeouts, self._refuse_own_name = name, tls, timeouts, refuse_own_name
         self._reader = ReplyReader()
         self._out: list[bytes] = []
@@ -94,6 +96,11 @@ class ClientSession:
     def is_done(self) -> bool:
         """Whether the connection is over: close it."""
         return self.phase is Phase.OVER
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is the server's turn, and something depends on it."""
+        return self.phase is Phase.BUSY or self.phase is Phase.OPENING
 
     @property
     def wants_tls(self) -> bool:
@@ -115,7 +122,7 @@ class ClientSession:
     @property
     def patience(self) -> float:
         """How many seconds the other side may keep us waiting now; infinite when it is our turn."""
-        if not self._awaiting and self.phase is not Phase.TLS:
+        if not self._awaiting:
             return math.inf
         seconds: float = getattr(self._timeouts, self.stage)
         return seconds
@@ -187,15 +194,14 @@ class ClientSession:
         elif self.wants_tls and not self._reader.is_empty:
             self._condemn("octets in clear text behind the reply to STARTTLS")  # RFC 3207 section 6
 
-    def lost(self, why: str, *, dot_has_left: bool = True) -> None:
-        """The connection broke, or patience is over. `dot_has_left` is False when the driver knows that it did not."""
+    def lost(self, why: str) -> None:
+        """The connection broke, or patience is over."""
         transaction = self._transaction
         # A used connection that ends before it answered anything of this message says nothing about the route: many
         # servers close after so many messages, or so many seconds.
         is_stale = transaction is not None and self.transactions > 0 and transaction.mail_reply is None
         scope = Scope.SESSION if is_stale else Scope.ROUTE
-        failure = Failure(scope, Reply.of(451, "4.4.2", why), self.stage, is_ours=True)
-        self._end(failure, in_doubt=why if dot_has_left else "")
+        self._end(Failure(scope, Reply.of(451, "4.4.2", why), self.stage, is_ours=True), in_doubt=why)
 
     # Opening.
 
@@ -305,7 +311,12 @@ class ClientSession:
         self._finish(self._open().failure)
 
     def _dot_answered(self, reply: Reply) -> None:
-        self._finish(Delivered(reply) if _is_2xx(reply) else Failure(Scope.MESSAGE, reply, Stage.DOT))
+        if not _is_2xx(reply):
+            self._finish(Failure(Scope.MESSAGE, reply, Stage.DOT))
+        elif self.all_sent:
+            self._finish(Delivered(reply))
+        else:
+            self._condemn(f"an acceptance before the whole message was there: {reply}")
 
     def _fail(self, transaction: _Transaction, failure: Failure) -> None:
         transaction.failure = transaction.failure or failure
@@ -315,6 +326,8 @@ class ClientSession:
     def _finish(self, outcome: Delivered | Failure | None) -> None:
         self.outcome, self._transaction, self.phase = outcome, None, Phase.IDLE
         self.transactions += 1
+        if not self.all_sent:  # refused in the middle of the content, the rest of which must not follow
+            self._hang_up()
 
     def _open(self) -> _Transaction:
         assert self._transaction is not None
@@ -325,6 +338,7 @@ class ClientSession:
     def _say(self, octets: bytes, stage: Stage, answered: Callable[[Reply], None]) -> None:
         self._out.append(octets)
         self._awaiting.append((stage, answered))
+        self.progress += 1
 
     def _take(self, reply: Reply) -> None:
         # RFC 5321 section 3.8: a server may say 421 at any time and hang up, so it tells us nothing about this message
@@ -337,6 +351,7 @@ class ClientSession:
         if 300 <= reply.code < 400 and stage is not Stage.DATA:
             return self._condemn(f"an intermediate reply out of place: {reply}")
         self._awaiting.popleft()
+        self.progress += 1
         return answered(reply)
 
     def _condemn(self, why: str) -> None:
@@ -345,12 +360,15 @@ class ClientSession:
         self._end(Failure(Scope.ROUTE, Reply.of(451, "4.5.0", text), self.stage, is_ours=True), in_doubt=text)
 
     def _end(self, failure: Failure, *, in_doubt: str = "") -> None:
-        """The connection is over. `in_doubt`: why an answer to the dot cannot come any more, or "" if one came."""
+        """The connection is over. `in_doubt`: why no answer to the dot can come any more, or "" if one came.
+
+        While octets wait to be taken, the dot behind them has not left: then there is nothing to doubt.
+        """
         transaction = self._transaction
         if transaction is None:
             if self.phase in (Phase.OPENING, Phase.TLS):
                 self.outcome = failure  # an idle connection may end: nobody is hurt
-        elif transaction.failure is None and transaction.dot_released and in_doubt:
+        elif transaction.failure is None and transaction.dot_released and self.all_sent and in_doubt:
             self.outcome = Unanswered(Stage.DOT, in_doubt)
         else:
             self.outcome = transaction.failure or failure

@@ -372,9 +372,27 @@ def test_a_421_at_the_dot_is_an_answer_and_no_doubt() -> None:
 
 def test_a_connection_that_breaks_before_the_last_octet_left_leaves_no_doubt() -> None:
     session = talk(*AT_THE_DOT)
-    session.lost("connection reset", dot_has_left=False)
+    session.all_sent = False
+    session.lost("connection reset")
     assert isinstance(session.outcome, Failure)
     assert session.outcome.scope is Scope.ROUTE
+
+
+def test_a_refusal_in_the_middle_of_the_content_is_an_answer_and_the_rest_does_not_follow() -> None:
+    session = talk(*AT_THE_DOT)
+    session.all_sent = False
+    session.receive(b"552 5.3.4 too big\r\n")
+    assert session.outcome == Failure(Scope.MESSAGE, reply("552 5.3.4 too big"), Stage.DOT)
+    assert session.is_done
+
+
+def test_an_acceptance_in_the_middle_of_the_content_is_not_believed() -> None:
+    session = talk(*AT_THE_DOT)
+    session.all_sent = False
+    session.receive(b"250 2.0.0 fine\r\n")
+    assert isinstance(session.outcome, Failure)
+    assert session.outcome.scope is Scope.ROUTE
+    assert session.is_done
 
 
 def test_an_early_250_behind_354_is_never_an_acceptance() -> None:
@@ -425,7 +443,7 @@ def test_nothing_is_heard_after_the_end() -> None:
 @pytest.mark.parametrize(
     ("lines", "seconds"),
     [((), 300), (OPENING[:2], 300), (ENVELOPE[:4], 300), (ENVELOPE, 300), (AT_DATA, 120), (AT_THE_DOT, 600),
-     (OFFERS_TLS, 120), ((*OFFERS_TLS, "S: 220 go"), 120), ((*AT_DATA, "S: 354 go"), math.inf),
+     (OFFERS_TLS, 120), ((*OFFERS_TLS, "S: 220 go"), math.inf), ((*AT_DATA, "S: 354 go"), math.inf),
      ((*AT_THE_DOT, "S: 250 ok"), math.inf)],
 )  # fmt: skip
 def test_patience_is_what_rfc_5321_asks_for(lines: tuple[str, ...], seconds: float) -> None:
