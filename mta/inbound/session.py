@@ -58,7 +58,10 @@ class InboundSession(SmtpConnection):
         try:
             verb, argument = _split(line)
             method = self._smtp_methods.get(verb)
-            await method(argument) if method else self._refuse_unknown(verb)
+            if method is None:
+                self._refuse_unknown(verb)
+            else:
+                await method(argument)
         except Refused as refused:
             if refused.is_error:
                 self._refuse(refused.reply)
