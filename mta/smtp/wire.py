@@ -8,6 +8,7 @@ promise against message smuggling lives here and nowhere else (RFC 5321 sections
 however the stream was cut, and condemns what is not SMTP instead of guessing.
 """
 
+import functools
 import re
 from typing import Final
 
@@ -16,6 +17,7 @@ from deliverability.reply import Reply
 MAX_LINE: Final = 998  # octets without CRLF (RFC 5321 section 4.5.3.1.6)
 MAX_REPLY_LINE: Final = 4_096  # octets; RFC 5321 section 4.5.3.1.5 promises 512, and servers quote long URLs
 MAX_REPLY: Final = 65_536  # octets of all lines of one reply
+MAX_COMMON: Final = 80  # octets of a reply worth remembering
 
 _STRAY: Final = re.compile(rb"\x00|\r(?!\n)|(?<!\r)\n")
 _REPLY_LINE: Final = re.compile(rb"[2-5][0-9][0-9](?:([ \t-]).*)?", re.DOTALL)
@@ -134,13 +136,19 @@ class ReplyReader:
         return None
 
     def _complete(self) -> Reply:
-        text = _decoded(b"\n".join(self._lines))
+        octets = b"\n".join(self._lines)
         self._lines, self._size = [], 0
-        return Reply.parse(text)
+        return _common_reply(octets) if len(octets) <= MAX_COMMON else Reply.parse(_decoded(octets))
 
     def _condemn(self, why: str) -> None:
         self.garbage = why
         self._rest, self._lines = b"", []
+
+
+@functools.lru_cache(maxsize=512)
+def _common_reply(octets: bytes) -> Reply:
+    """Three of a message's four replies are the same as for the message before."""
+    return Reply.parse(_decoded(octets))
 
 
 def _decoded(octets: bytes) -> str:
