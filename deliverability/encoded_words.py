@@ -14,6 +14,7 @@ from typing import Final
 from deliverability.text import clean
 
 MAX_WORD: Final = 75  # RFC 2047 section 2
+_FRAME: Final = len("=?utf-8?q??=")
 MAX_DECODED: Final = 32_768  # octets of a field that are looked at
 
 _WORD: Final = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([BbQq])\?([^?\s]*)\?=", re.ASCII)
@@ -54,14 +55,16 @@ def encode_words(text: str, *, first: int = MAX_WORD) -> list[str]:
 
     A character is never split over two words (section 5). Q where most is ASCII and thus stays readable, else B.
     """
-    octets = len(text.encode())
-    quoted = sum(len(_Q_TABLE[octet]) for octet in text.encode())
-    write, cost = (_write_q, _q_cost) if quoted <= octets * 2 else (_write_b, _b_cost)
+    octets = text.encode()
+    stays_readable = _q_cost(0, 0, octets) <= len(octets) * 2
+    write, cost = (_write_q, _q_cost) if stays_readable else (_write_b, _b_cost)
+    if cost(0, 0, octets) <= first - _FRAME:
+        return [write(octets)]
     words: list[str] = []
     chunk, used = bytearray(), 0
     for character in text:
         encoded = character.encode()
-        room = (MAX_WORD if words else max(first, 24)) - len("=?utf-8?q??=")
+        room = (MAX_WORD if words else max(first, 24)) - _FRAME
         if chunk and cost(used, len(chunk), encoded) > room:
             words.append(write(bytes(chunk)))
             chunk, used = bytearray(), 0

@@ -72,11 +72,10 @@ def without(content: bytes, names: Collection[str]) -> bytes:
 
 def normalise_newlines(content: bytes) -> bytes:
     """Every line end as CRLF: bare CR and bare LF too (RFC 5321 section 2.3.8). Untouched when it is so already."""
-    if content.count(b"\r") > content.count(b"\r\n"):
-        content = _LONE_CR.sub(b"\r\n", content)
-    if content.count(b"\n") > content.count(b"\r\n"):
-        content = _LONE_LF.sub(b"\r\n", content)
-    return content
+    pairs = content.count(b"\r\n")
+    if pairs == content.count(b"\n") == content.count(b"\r"):
+        return content
+    return _LONE_LF.sub(b"\r\n", _LONE_CR.sub(b"\r\n", content))
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -162,16 +162,7 @@ def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     stage: "connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot", or "" for a reply that a report quotes.
     provider: as shaping names the site, or "" when it is not known.
     """
-    code = str(reply.code)
-    enhanced = _any_class(reply.enhanced)
-    text = searchable(reply)
-    for rule in rules():
-        if rule.matches(code, enhanced, text, stage, provider):
-            hard = reply.is_permanent if rule.hard is None else rule.hard
-            return _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
-    klass, source = _fall_back(code, enhanced, stage)
-    blame, _, slow_down = _CLASSES[klass]
-    return _verdict(klass, source, hard=reply.is_permanent, blame=blame, slow_down=slow_down)
+    return _judge(str(reply.code), _any_class(reply.enhanced), searchable(reply), stage, provider)
 
 
 def searchable(reply: Reply) -> str:
@@ -183,6 +174,18 @@ def searchable(reply: Reply) -> str:
 def rules() -> tuple[Rule, ...]:
     """All rules, in the order they are tried. Compiled once, when first asked for."""
     return tuple(_compiled(entry) for entry in _document()["rule"])
+
+
+@lru_cache(maxsize=1_024)  # a site in trouble says the same thing thousands of times
+def _judge(code: str, enhanced: str, text: str, stage: str, provider: str) -> Verdict:
+    is_permanent = code.startswith("5")
+    for rule in rules():
+        if rule.matches(code, enhanced, text, stage, provider):
+            hard = is_permanent if rule.hard is None else rule.hard
+            return _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
+    klass, source = _fall_back(code, enhanced, stage)
+    blame, _, slow_down = _CLASSES[klass]
+    return _verdict(klass, source, hard=is_permanent, blame=blame, slow_down=slow_down)
 
 
 def _verdict(klass: BounceClass, rule: str, *, hard: bool, blame: Blame, slow_down: float) -> Verdict:
