@@ -9,6 +9,7 @@ LONGEST_COMMAND: Final = 4096  # RFC 5321 section 4.5.3.1.4 asks for 512; DSN an
 
 _PATH: Final = re.compile(r'(FROM|TO):\s*<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?:\s+(.*))?', re.IGNORECASE)
 _SIZE: Final = re.compile(r"\bSIZE=(\d{1,20})\b", re.IGNORECASE)
+_NOTIFY: Final = re.compile(r"\bNOTIFY=(\S+)", re.IGNORECASE)
 _MESSAGE_ID: Final = re.compile(rb"^message-id:\s*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _EXTENSION_OF: Final = {
     "SIZE": "SIZE",  # RFC 1870
@@ -64,6 +65,12 @@ def check_address(address: str, mail_parameters: str) -> None:
     """Refused when the address needs SMTPUTF8 and MAIL did not say it (RFC 6531 section 3.5)."""
     if not address.isascii() and "SMTPUTF8" not in mail_parameters.upper().split():
         raise Refused("553 5.6.7 Non-ASCII address without SMTPUTF8", address)
+
+
+def wants_bounce(rcpt_parameters: str) -> bool:
+    """Whether a failure is to be reported about this recipient (RFC 3461 section 4.1)."""
+    notify = _NOTIFY.search(rcpt_parameters)
+    return notify is None or "FAILURE" in notify[1].upper().split(",")
 
 
 def largest(extensions: Iterable[str]) -> int:

@@ -158,6 +158,10 @@ def loopback(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f'"{text}" is not an address and a port (try "127.0.0.1:5353")')
-    if host != "localhost" and not ip_address(host).is_loopback:
+    try:
+        is_inside = ip_address(host).is_loopback
+    except ValueError:
+        is_inside = host == "localhost"
+    if not is_inside:
         raise ValueError(f'"{text}" is not on loopback, and the lab stays there')
     return host, int(port)

@@ -12,7 +12,7 @@ from engine.lab import commands, faults
 from engine.lab.commands import Refused
 from engine.lab.errands import Errand
 from engine.lab.keep import Receipt
-from engine.lab.moods import Stage, Tls
+from engine.lab.moods import Aftermath, Stage, Tls
 from engine.lab.reception import Rcpt, Reception
 from engine.lab.speaker import Next, Speaker
 
@@ -235,6 +235,8 @@ class Session(Speaker):
             return  # RFC 5321 section 4.5.5: nothing is ever sent about a null reverse-path
         for rcpt in transaction.rcpts:
             for mood in self.reception.aftermaths(rcpt):
+                if mood.aftermath is Aftermath.BOUNCE and not commands.wants_bounce(rcpt.parameters):
+                    continue
                 diagnosis = self.fill_in(mood.diagnosis, transaction.sender, rcpt.path)
                 errand = Errand(mood.aftermath, self.host.mx, receipt, raw, rcpt.path, rcpt.parameters, diagnosis)
                 self.errands.append(errand)
