@@ -117,12 +117,13 @@ class Rule:
             and (not self.enhanced or enhanced in self.enhanced)
             and (not self.provider or provider == self.provider)
             and (not self.stages or stage in self.stages)
-            and not (self.blame is Blame.RECIPIENT and stage in BEFORE_RCPT)
+            and not (self.blame is Blame.RECIPIENT and stage not in ABOUT_RECIPIENT)
             and self.text.search(text) is not None
         )
 
 
-BEFORE_RCPT: Final = frozenset({"connect", "ehlo", "starttls", "auth", "mail"})
+# Where a reply can be about the recipient at all. "route" is before any dialogue: DNS says that there is no such domain.
+ABOUT_RECIPIENT: Final = frozenset({"route", "rcpt", "data", "dot", ""})
 
 _R, _T, _N = Blame.RECIPIENT, Blame.THEIR_SERVER, Blame.NETWORK
 _CLASSES: Final[Mapping[BounceClass, tuple[Blame, Suppress, float]]] = {
@@ -159,7 +160,8 @@ _CLASSES: Final[Mapping[BounceClass, tuple[Blame, Suppress, float]]] = {
 def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     """What a reply that is not positive means.
 
-    stage: "connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot", or "" for a reply that a report quotes.
+    stage: "route", "connect", "greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot", ... or "" for a
+    reply that a report quotes.
     provider: as shaping names the site, or "" when it is not known.
     """
     return _judge(str(reply.code), _any_class(reply.enhanced), searchable(reply), stage, provider)
@@ -200,7 +202,7 @@ def _fall_back(code: str, enhanced: str, stage: str) -> tuple[BounceClass, str]:
     tables = _document()["fall_back"]
     for source, key in (("enhanced", enhanced), ("code", code)):
         klass = BounceClass(tables[source].get(key, BounceClass.UNKNOWN))
-        too_early = stage in BEFORE_RCPT and _CLASSES[klass][0] is Blame.RECIPIENT
+        too_early = stage not in ABOUT_RECIPIENT and _CLASSES[klass][0] is Blame.RECIPIENT
         if klass is not BounceClass.UNKNOWN and not too_early:
             return klass, f"{source} {key}"
     return BounceClass.UNKNOWN, "unclassified"

@@ -57,7 +57,7 @@ def test_patterns_are_written_for_text_in_lower_case() -> None:
     assert [rule.id for rule in RULES if rule.text.pattern != rule.text.pattern.lower()] == []
 
 
-@pytest.mark.parametrize("stage", ["connect", "ehlo", "starttls", "auth", "mail"])
+@pytest.mark.parametrize("stage", ["connect", "greeting", "ehlo", "starttls", "auth", "mail", "rset", "quit", "new"])
 def test_nothing_said_before_rcpt_is_held_against_a_recipient(stage: str) -> None:
     for rule in RULES:
         for sample in rule.samples:

@@ -62,6 +62,11 @@ def test_a_busy_mailbox_does_not_slow_the_site() -> None:
     assert (verdict.klass, verdict.slow_down) == (BounceClass.RECIPIENT_BUSY, 0)
 
 
+def test_a_domain_that_does_not_exist_is_the_recipients_also_before_any_dialogue() -> None:
+    assert classify(Reply.parse("556 5.1.10 the domain takes no mail (null MX)"), "route").suppress is Suppress.NOW
+    assert classify(Reply.parse("550 5.1.2 no such domain"), "route").klass is BounceClass.BAD_DOMAIN
+
+
 def test_an_address_in_the_text_is_no_reason() -> None:
     verdict = classify(Reply.parse("550 5.1.1 <spam-virus.blacklist@dkim.example>: user unknown"), "rcpt")
     assert verdict.klass is BounceClass.INVALID_RECIPIENT
