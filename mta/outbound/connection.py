@@ -88,7 +88,7 @@ class Connection:
         return self._session.is_ready and self._link.is_open
 
     async def deliver(self, outgoing: Outgoing, permit_dot: PermitDot) -> Outcome:
-        """Try one message. The connection must be usable. What `permit_dot` raises reaches the caller."""
+        """Try one message. What `permit_dot` raises reaches the caller."""
         started = self._clock.monotonic()
         try:
             outcome = await self._converse(outgoing, permit_dot)
@@ -110,6 +110,9 @@ class Connection:
 
     async def _converse(self, outgoing: Outgoing, permit_dot: PermitDot) -> Outcome:
         session, link = self._session, self._link
+        if not self.is_usable:  # hosts close idle connections when they please
+            reply = Reply.of(451, "4.4.2", "the connection ended before this message")
+            return Failure(Scope.SESSION, reply, Stage.MAIL, is_ours=True)
         session.begin(outgoing)
         await link.turn()
         if session.wants_dot_permission and not await permit_dot():

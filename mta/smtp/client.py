@@ -278,7 +278,10 @@ class ClientSession:
     def _mail_answered(self, reply: Reply) -> None:
         transaction = self._open()
         transaction.mail_reply = reply
-        if not _is_2xx(reply):
+        if reply.code == 503 and self.transactions:
+            # "Bad sequence of commands" (RFC 5321 section 4.2.2) is about what went before on this connection.
+            self._end(Failure(Scope.SESSION, reply, Stage.MAIL))
+        elif not _is_2xx(reply):
             self._fail(transaction, Failure(Scope.MESSAGE, reply, Stage.MAIL))
         elif not self.extensions.pipelining:
             self._say_rcpt()

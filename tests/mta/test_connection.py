@@ -217,6 +217,9 @@ async def test_an_idle_connection_that_ends_is_not_usable() -> None:
         assert isinstance(await connection.deliver(mail(), permitted), Delivered)
         await connection.wait_closed()
         assert not connection.is_usable
+        outcome = await connection.deliver(mail(), permitted)
+        assert isinstance(outcome, Failure)
+        assert outcome.scope is Scope.SESSION
 
 
 # In the middle of the content.

@@ -12,6 +12,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+import uvloop
 from clock import FakeClock
 
 from mta.routing.resolver import (
@@ -223,6 +224,10 @@ async def test_a_hundred_who_ask_at_once_ask_once() -> None:
         answers = await asyncio.gather(*(resolver.mx("null.example") for _ in range(100)))
         assert answers == [NullMx()] * 100
         assert server.asked["null.example MX"] == 1
+
+
+def test_it_works_on_the_loop_that_the_daemon_runs_on() -> None:
+    uvloop.run(test_addresses_are_of_both_families())
 
 
 async def test_one_who_stops_waiting_does_not_spoil_it_for_the_others() -> None:

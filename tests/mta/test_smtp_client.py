@@ -420,6 +420,13 @@ def test_a_used_connection_that_ends_before_it_answers_says_nothing_about_the_ro
     assert session.outcome.scope is Scope.SESSION
 
 
+def test_503_to_mail_on_a_used_connection_is_about_the_connection() -> None:
+    session = talk(*AT_THE_DOT, "S: 250 ok", "C: (next message)", GROUP[4], "S: 503 5.5.1 nested MAIL")
+    assert session.outcome == Failure(Scope.SESSION, reply("503 5.5.1 nested MAIL"), Stage.MAIL)
+    assert session.is_done
+    assert talk(*ENVELOPE[:4], "S: 503 5.5.1 no").outcome == Failure(Scope.MESSAGE, reply("503 5.5.1 no"), Stage.MAIL)
+
+
 @pytest.mark.parametrize("end", ["S: 421 idle for too long", "S: (hangs up)"])
 def test_an_idle_connection_may_end_and_nobody_is_hurt(end: str) -> None:
     session = talk(*AT_THE_DOT, "S: 250 ok", end)
