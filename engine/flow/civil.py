@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_PART: Final = re.compile(r"(\d{1,6})\s*(weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)\s*")
+_PART: Final = re.compile(r"([0-9]{1,6}) *(weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s) *")
 _DAYS: Final = {"w": 7, "d": 1}
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
 LONGEST_DAYS: Final = 3660

@@ -218,7 +218,7 @@ def natural_key(name: str, data: Mapping[str, Any]) -> str:
 
 def idempotency(*parts: str) -> str:
     """A key that is the same for the same parts, and for no others."""
-    return hashlib.sha256("\x00".join(part.replace("\x00", "\x00\x00") for part in parts).encode()).hexdigest()[:40]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 
 def read_data(data: str | bytes | dict[str, Any]) -> dict[str, Any]:

@@ -137,9 +137,8 @@ class StepReader:
         condition = self._sheet.read(found["if"], Condition.parse)
         step_id = self._id(found, f"if-{condition.root if condition else ''}")
         if "then" not in found:
-            self._sheet.fault(
-                found["if"].key, f"{found['if'].path}.then", "is missing", "write what follows when it holds"
-            )
+            above = found["if"].path.removesuffix(".if")
+            self._sheet.fault(found["if"].key, f"{above}.then", "is missing", "write what follows when it holds")
         then, otherwise = (self._branch(found[key], depth + 1) if key in found else () for key in ("then", "else"))
         return If(step_id, condition, then, otherwise) if condition else None
 

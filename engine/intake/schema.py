@@ -15,7 +15,7 @@ LINES: Final = 200  # of an order
 OBJECTS: Final = 100  # of a mail
 _TEXT: Final = 500  # characters
 _URL: Final = re.compile(r"https?://[!-~\x80-\U0010ffff]{1,2000}", re.I)
-_AMOUNT: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?")
+_AMOUNT: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _MONEY: Final = re.compile(r"[^\d.,-]+")
 
 ORDER_STATES: Final = {
