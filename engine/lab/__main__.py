@@ -10,8 +10,10 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from engine.lab.moods import Catalogue, load
 from engine.lab.server import Lab
 from engine.system import SystemChance, SystemClock
 
@@ -19,6 +21,9 @@ from engine.system import SystemChance, SystemClock
 def main() -> int:
     """Run the lab. The exit status: 0 after SIGTERM or SIGINT, 1 when it could not start."""
     options = _options()
+    if options.list:
+        print("\n".join(_listing(load())))
+        return 0
     logging.basicConfig(stream=sys.stderr, format="lab: %(message)s")
     try:
         asyncio.run(_serve(options))
@@ -30,12 +35,24 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.lab", description="A pretended Internet on loopback.")
-    parser.add_argument("--state", type=Path, required=True, help="folder for what it keeps, its moods and its zone")
+    parser.add_argument(
+        "--state", type=Path, default=Path("var/lab"), help="folder for all it keeps (default: %(default)s)"
+    )
     parser.add_argument("--dns", default="127.0.0.1:5353", help="where the resolver listens (default: %(default)s)")
     parser.add_argument("--smtp-port", type=int, default=2600, help="the port of all hosts (default: %(default)s)")
     parser.add_argument("--inbound", help="host:port of the daemon's inbound listener: where bounces go")
     parser.add_argument("--database", type=Path, help="the daemon's database: where the lab's clock is moved")
+    parser.add_argument("--list", action="store_true", help="print all hosts and moods, and stop")
     return parser.parse_args()
+
+
+def _listing(catalogue: Catalogue) -> Iterator[str]:
+    yield "Hosts, by the domains whose mail they take"
+    for host in catalogue.host.values():
+        yield f"  {', '.join(host.domains) or host.mx:<26} {host.about}"
+    yield "Moods, by the local part or the host that shows them"
+    for mood in catalogue.mood.values():
+        yield f"  {mood.name:<18} {mood.at:<10} {mood.about}"
 
 
 async def _serve(options: argparse.Namespace) -> None:
