@@ -27,7 +27,7 @@ from deliverability.headers import (
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import tidy_name
 from engine.audience.tokens import Purpose, Tokens
-from engine.sending.direction import set_lines
+from engine.sending.direction import cut, set_lines
 from engine.sending.mime import alternative
 from engine.sending.plain import PlainError, plain
 from engine.sending.render import Renderer, TemplateFault, zone_named
@@ -36,7 +36,7 @@ from engine.sending.settings import MailSettings, brand, split_mailbox
 from engine.sending.texts import TextError, Texts, Words
 from mta.queue.delivery import Stream
 
-SUBJECT_MAX: Final = 200  # characters
+SUBJECT_MAX: Final = 150  # characters; a longer one is cut, since it holds what products are called
 
 # The one mail that must not repeat what a stranger typed as a name: it goes to people who never asked for it.
 NAMELESS: Final = frozenset(("confirm",))
@@ -144,9 +144,9 @@ class Composer:
                 f"{name}.{kind}.j2", seen | more, words=words, section=section, zone=zone, block=block
             )
 
-        subject = " ".join(render("txt", "subject").split())
-        if not subject or len(subject) > SUBJECT_MAX:
-            raise TemplateFault(f"{name}.txt.j2", words.tag, f"a subject has 1 to {SUBJECT_MAX} characters", "subject")
+        subject = cut(" ".join(render("txt", "subject").split()), SUBJECT_MAX)
+        if not subject:
+            raise TemplateFault(f"{name}.txt.j2", words.tag, "the subject came out empty", "subject")
         text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", render("txt"))).strip("\n")
         return subject, set_lines(text, words.direction), render("html", subject=subject)
 

@@ -35,6 +35,14 @@ def isolated(value: str, direction: str) -> str:
     return f"{FSI}{value}{PDI}" if turns or frays else value
 
 
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning with an ellipsis; an isolate that the cut left open is closed."""
+    if len(text) <= length:
+        return text
+    kept = text[: length - 2].rstrip()
+    return f"{kept}…{PDI}" if kept.count(FSI) > kept.count(PDI) else f"{kept}…"
+
+
 def set_lines(text: str, direction: str) -> str:
     """The text with a mark before each line that a reader would take for the other direction."""
     if direction == "ltr" and text.isascii():

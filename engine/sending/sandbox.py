@@ -137,14 +137,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _finalize(value: Any) -> Any:
-    if isinstance(value, Undefined):
-        return value  # it speaks for itself when it is written
     if value is None:
         return ""
     if isinstance(value, str):
         charge(len(value))
-    elif isinstance(value, dict | list) or callable(value):
-        raise RenderTrouble("a list, a table or a function can't be written out whole")
+    # What is undefined speaks for itself when it is written.
+    elif not isinstance(value, int | float | Undefined):
+        raise RenderTrouble("only texts and numbers can be written")
     return value
 
 

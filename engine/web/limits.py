@@ -1,0 +1,57 @@
+"""How much one neighbourhood of the Internet may ask of the web pages.
+
+A bucket for each IPv4 address and each IPv6 /64 (one customer has all of it). A wrong token costs more than a page, so
+that guessing runs dry long before it is of use, while a mail provider's burst of one-click unsubscriptions passes.
+"""
+
+import ipaddress
+from collections import OrderedDict
+from typing import Final
+
+BURST: Final = 300.0  # requests that may come at once
+REFILL: Final = 10.0  # requests a second after that
+WRONG_TOKEN: Final = 15.0  # what a wrong token costs
+NEIGHBOURS_MAX: Final = 20_000  # buckets kept; the one not seen for longest goes first
+
+
+class Limits:
+    """Token buckets by neighbourhood. `now` is a monotonic time in seconds."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, peer: str, now: float) -> bool:
+        """Whether this peer has anything left to ask with. Asking costs 1."""
+        key = _neighbourhood(peer)
+        left = self._left(key, now)
+        if left < 1:
+            return False
+        self._keep(key, left - 1, now)
+        return True
+
+    def charge_wrong_token(self, peer: str, now: float) -> None:
+        """A request of this peer held a token that was none."""
+        key = _neighbourhood(peer)
+        self._keep(key, max(0.0, self._left(key, now) - WRONG_TOKEN), now)
+
+    def _left(self, key: str, now: float) -> float:
+        left, since = self._buckets.get(key, (BURST, now))
+        return min(BURST, left + (now - since) * REFILL)
+
+    def _keep(self, key: str, left: float, now: float) -> None:
+        self._buckets[key] = (left, now)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > NEIGHBOURS_MAX:
+            self._buckets.popitem(last=False)
+
+
+def _neighbourhood(peer: str) -> str:
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

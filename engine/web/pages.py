@@ -1,0 +1,86 @@
+"""The public pages as HTML: `templates/web`, in the reader's language, with one style sheet inside and no script.
+
+A page shows what a list is called and what it is for, and nothing about the person: a link may have been forwarded.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from engine.audience.lists import MailingList
+from engine.sending.compose import Composer
+from engine.sending.plain import plain
+from engine.sending.settings import brand
+from engine.sending.texts import Words
+
+NOTICES: Final = {404: "missing", 410: "missing", 429: "busy", 500: "trouble", 503: "trouble"}
+
+_UTC: Final = ZoneInfo("UTC")
+_TAGS_MAX: Final = 10  # of an Accept-Language that are looked at
+
+
+class Pages:
+    """Renders the pages with the same words, colours and sandbox as mail."""
+
+    def __init__(self, composer: Composer) -> None:
+        self._renderer = composer.renderer
+        self._texts = composer.texts
+        self._default = composer.settings.locale
+        self.shop = composer.shop
+        colours = brand(composer.settings.accent)
+        words = self.words("", "", "notice")
+        self._style = self._renderer.render(
+            "web/page.css.j2", {"brand": colours}, words=words, section="web.notice", zone=_UTC
+        )
+
+    @property
+    def style_hash(self) -> str:
+        """The one style sheet that the Content-Security-Policy lets in."""
+        digest = hashlib.sha256(self._style.encode()).digest()
+        return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+    def words(self, locale: str, accept_language: str, page: str) -> Words:
+        """The words of a page: the contact's locale, else what the browser asks for, else the installation's."""
+        wanted = locale or next((tag for tag in _tags(accept_language) if self._texts.has(tag)), "")
+        return self._texts.choose(wanted, self._default, f"web.{page}")
+
+    def page(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
+        """The page `web/<name>.html.j2`."""
+        seen = {**plain(facts), "shop": self.shop, "lang": words.tag, "dir": words.direction}
+        return self._renderer.render(
+            f"web/{name}.html.j2", seen | {"style": Markup(self._style)}, words=words, section=f"web.{name}", zone=_UTC
+        )
+
+    def notice(self, code: int, accept_language: str) -> str:
+        """The page for an HTTP status that is no success."""
+        return self.page("notice", self.words("", accept_language, "notice"), {"what": NOTICES.get(code, "wrong")})
+
+    def wording(self, name: str, words: Words, mailing_list: MailingList | None, button: str = "button") -> str:
+        """What a page says to a person before they press its button, in plain text: the evidence of their answer."""
+        facts = {"list": shown(mailing_list), "shop": self.shop, "pressed": button}
+        text = self._renderer.render(f"web/{name}.txt.j2", facts, words=words, section=f"web.{name}", zone=_UTC)
+        return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def shown(mailing_list: MailingList | None) -> dict[str, str]:
+    """What a page shows of a list; nothing for all lists at once."""
+    if mailing_list is None:
+        return {}
+    return {"title": mailing_list.title, "purpose": mailing_list.purpose}
+
+
+def _tags(accept_language: str) -> list[str]:
+    """The languages of an Accept-Language, the best first (RFC 9110 section 12.5.4). Nonsense is skipped."""
+    weighed = []
+    for part in accept_language[:500].split(",")[:_TAGS_MAX]:
+        tag, _, parameter = part.strip().partition(";")
+        weight = parameter.strip().removeprefix("q=")
+        try:
+            weighed.append((-float(weight or 1), tag.strip()))
+        except ValueError:
+            continue
+    return [tag for _, tag in sorted(weighed, key=lambda pair: pair[0])]

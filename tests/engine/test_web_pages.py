@@ -1,0 +1,309 @@
+"""The public pages over real sockets: GET changes nothing, POST acts, wrong tokens all look alike, nothing leaks."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from clock import NOON, FakeClock
+from mail_shop import OCTETS, make_composer, make_list, open_store
+
+from deliverability.address import Address
+from engine.audience import consent, lists
+from engine.audience.consent import Answer
+from engine.audience.suppression import Reason, is_suppressed, suppress
+from engine.audience.tokens import Purpose
+from engine.sending.confirmations import Confirmations
+from engine.store.database import Database
+from engine.web.limits import BURST, WRONG_TOKEN, Limits
+from engine.web.routes import BODY_MAX, build_app
+from engine.web.server import WebServer
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
+from mta.queue.settings import QueueSettings
+
+ANN = Address.parse("ann@example.org")
+
+
+class Door:
+    """A shop's pages on a socket of their own, and somebody who visits them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.store: Database = open_store(folder, self.clock)
+        self.composer = make_composer()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        app = build_app(self.store, self.clock, self.composer, proxies=["127.0.0.0/8"])
+        self.server = WebServer(app, [self.listening])
+        self.visitor = aiohttp.ClientSession(headers={"User-Agent": "Browser/1"})
+
+    async def ask(self, method: str, path: str, data: object = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+        async with self.visitor.request(method, self.url + path, data=data, headers=headers) as answer:
+            return answer.status, await answer.text(), dict(answer.headers)
+
+    def state(self) -> str:
+        found = self.store.read_now(lambda tx: lists.subscription(tx, 1, 1))
+        assert found is not None
+        return str(found.state)
+
+    def ledger(self) -> list[consent.Entry]:
+        return self.store.read_now(lambda tx: consent.history(tx, 1))
+
+    def confirm_path(self) -> str:
+        return "/confirm/" + self.composer.tokens.make(Purpose.CONFIRM, (1, 1, to_ms(NOON)), NOON + timedelta(days=7))
+
+    def unsubscribe_path(self, list_id: int = 1) -> str:
+        return "/unsubscribe/" + self.composer.tokens.make(Purpose.UNSUBSCRIBE, (1, list_id))
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    door = Door(tmp_path)
+
+    def asked(tx: Tx) -> None:
+        make_list(tx)
+        ask = Confirmations(door.composer, QueueSettings(), OCTETS, NOON)
+        lists.subscribe(tx, "tea", ANN, answer=Answer("yes", "", "form"), ask=ask, name="Ann Archer", now=NOON)
+
+    door.store.write_now(asked)
+    await door.server.start()
+    yield door
+    await door.visitor.close()
+    await door.server.stop()
+    door.store.close()
+
+
+async def test_looking_at_the_confirmation_changes_nothing(door: Door) -> None:
+    for method in ("GET", "HEAD", "GET"):
+        status, page, _ = await door.ask(method, door.confirm_path())
+        assert status == 200
+    assert "Tea Letters" in page
+    assert "One letter a month." in page
+    assert '<form method="post"><button>Yes, sign me up</button></form>' in page
+    assert "Archer" not in page
+    assert "ann@" not in page
+    assert door.state() == "unconfirmed"
+    assert len(door.ledger()) == 1
+
+
+async def test_the_button_confirms_and_keeps_the_proof(door: Door) -> None:
+    for _ in range(2):
+        status, page, _ = await door.ask("POST", door.confirm_path())
+        assert (status, "Thank you, all set!" in page) == (200, True)
+    assert door.state() == "confirmed"
+    _, proof = door.ledger()
+    assert (proof.act, proof.source, proof.ip, proof.agent, proof.locale) == (
+        "confirmed", "web", "127.0.0.1", "Browser/1", "en",
+    )  # fmt: skip
+    assert "[Yes, sign me up]" in proof.wording
+    assert "One letter a month." in proof.wording
+    _, page, _ = await door.ask("GET", door.confirm_path())
+    assert "Thank you, all set!" in page
+
+
+async def test_a_link_that_has_expired_or_whose_asking_is_over_is_not_there(door: Door) -> None:
+    path = door.confirm_path()
+    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("bye"), now=NOON))
+    assert [(await door.ask(method, path))[0] for method in ("GET", "POST")] == [404, 404]
+    assert door.state() == "unsubscribed"
+    door.clock.advance(timedelta(days=8))
+    assert (await door.ask("GET", path))[0] == 404
+
+
+async def test_somebody_suppressed_is_not_confirmed(door: Door) -> None:
+    door.store.write_now(lambda tx: suppress(tx, ANN.key, Reason.COMPLAINT, now=NOON))
+    assert (await door.ask("POST", door.confirm_path()))[0] == 404
+    assert door.state() == "unconfirmed"
+
+
+async def test_looking_at_the_unsubscribe_page_changes_nothing(door: Door) -> None:
+    for method in ("GET", "HEAD"):
+        assert (await door.ask(method, door.unsubscribe_path()))[0] == 200
+    assert door.state() == "unconfirmed"
+
+
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+async def test_one_click_unsubscribes_without_a_page_before_it(door: Door, form: str) -> None:
+    data: object = {"List-Unsubscribe": "One-Click"}
+    if form == "multipart":
+        data = aiohttp.FormData()
+        data.add_field("List-Unsubscribe", "One-Click", content_type="text/plain")
+    status, _, headers = await door.ask("POST", door.unsubscribe_path(), data)
+    assert (status, "Set-Cookie" in headers, "Location" in headers) == (200, False, False)
+    assert door.state() == "unsubscribed"
+    assert (door.ledger()[-1].source, door.ledger()[-1].wording) == ("one-click", "List-Unsubscribe=One-Click")
+
+
+async def test_the_button_leaves_one_list_and_the_other_button_all(door: Door) -> None:
+    _, page, _ = await door.ask("POST", door.unsubscribe_path())
+    assert "You will no longer receive “<bdi>Tea Letters</bdi>”" in page
+    assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {}
+    _, page, _ = await door.ask("POST", door.unsubscribe_path(), {"all": "1"})
+    assert "You will no longer receive news and offers" in page
+    assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "unsubscribe"}
+    assert [each.list_id for each in door.ledger()] == [1, 1, 0]
+    assert "[Stop all news and offers]" in door.ledger()[-1].wording
+
+
+async def test_an_unsubscribe_link_works_after_years_and_after_its_list_is_gone(door: Door) -> None:
+    path = door.unsubscribe_path(list_id=99)
+    door.clock.advance(timedelta(days=4000))
+    assert (await door.ask("POST", path))[0] == 200
+    assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "unsubscribe"}
+
+
+async def test_every_wrong_token_and_every_unknown_page_gets_the_same_answer(door: Door) -> None:
+    tokens = door.composer.tokens
+    good = door.confirm_path()
+    wrong = [
+        "/confirm/x", good[:-1], good + "A", good.swapcase(), "/confirm/" + "A" * 3000, "/confirm/%00%0d%0a", "/",
+        good.replace("/confirm/", "/unsubscribe/"), door.unsubscribe_path().replace("/unsubscribe/", "/confirm/"),
+        "/confirm/" + tokens.make(Purpose.CONFIRM, (1, 1, to_ms(NOON)), NOON - timedelta(seconds=1)),
+        "/confirm/" + tokens.make(Purpose.CONFIRM, (2, 1, to_ms(NOON))),
+        "/unsubscribe/" + tokens.make(Purpose.UNSUBSCRIBE, (99, 1)), "/wp-login.php", "/confirm", "/confirm/",
+    ]  # fmt: skip
+    answers = set()
+    for path in wrong:
+        status, page, headers = await door.ask("GET", path)
+        headers.pop("Date")
+        answers.add((status, page, tuple(sorted(headers.items()))))
+    assert len(answers) == 1
+    status, page, _ = answers.pop()
+    assert (status, "This link does not work" in page) == (404, True)
+
+
+async def test_every_answer_forbids_scripts_frames_caching_and_telling_the_address(door: Door) -> None:
+    for method, path in (("GET", door.confirm_path()), ("GET", "/none"), ("GET", "/healthz"), ("PUT", "/healthz")):
+        _, page, headers = await door.ask(method, path)
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+        assert "script" not in policy
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Server"] == "posthouse"
+        assert not re.search(r"<script|javascript:|\son\w+=|https?://|style=", page)
+
+
+async def test_nothing_in_a_request_finds_its_way_into_a_page(door: Door) -> None:
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example",
+            "X-Forwarded-Proto": "gopher", "Referer": "https://evil.example/<b>"}  # fmt: skip
+    for path in (door.confirm_path(), "/<script>evil</script>?evil=1"):
+        _, page, headers = await door.ask("GET", path, **evil)
+        assert "evil" not in page + str(headers)
+
+
+@pytest.mark.parametrize(
+    ("asks", "language", "direction"),
+    [("he-IL,he;q=0.9,en;q=0.8", "he", "rtl"), ("sw, en;q=0.1", "en", "ltr"), ("xx;q=no,,;;,*", "en", "ltr")],
+)
+async def test_a_page_speaks_the_browsers_language(door: Door, asks: str, language: str, direction: str) -> None:
+    _, page, _ = await door.ask("GET", door.confirm_path(), **{"Accept-Language": asks})
+    assert f'<html lang="{language}" dir="{direction}">' in page
+
+
+async def test_a_contacts_own_language_comes_before_the_browsers(door: Door) -> None:
+    door.store.write_now(lambda tx: tx.execute("UPDATE contact SET locale = 'he-IL'"))
+    _, page, _ = await door.ask("GET", door.confirm_path(), **{"Accept-Language": "en"})
+    assert "כן, אפשר לצרף אותי" in page
+    await door.ask("POST", door.confirm_path())
+    assert door.ledger()[-1].locale == "he"
+    assert "כן, אפשר לצרף אותי" in door.ledger()[-1].wording
+
+
+async def test_a_body_is_small_and_a_method_is_right_or_refused(door: Door) -> None:
+    status, page, _ = await door.ask("POST", door.unsubscribe_path(), b"x" * (BODY_MAX + 1))
+    assert (status, door.state()) == (413, "unconfirmed")
+    assert "We could not read that request" in page
+    status, _, headers = await door.ask("DELETE", door.unsubscribe_path())
+    assert (status, headers["Allow"]) == (405, "GET,HEAD,POST")
+    for body in (b"\xff\x00", b"&" * 5000, b"all", b"List-Unsubscribe=No"):
+        assert (await door.ask("POST", door.unsubscribe_path(), body))[0] == 200
+
+
+async def test_health_is_told_and_trouble_is_ours(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await door.ask("GET", "/healthz"))[:2] == (200, "ok\n")
+    door.store.write_now(lambda tx: tx.execute("DROP TABLE contact"))
+    status, page, _ = await door.ask("GET", door.confirm_path())
+    assert status == 500
+    assert "That is on us" in page
+    assert not re.search("sqlite|Traceback|contact|Error", page)
+
+
+async def test_guessing_runs_dry_and_another_network_does_not_notice(door: Door) -> None:
+    async def guess(address: str) -> int:
+        return (await door.ask("GET", "/confirm/" + "A" * 40, **{"X-Forwarded-For": address}))[0]
+
+    answers = [await guess("203.0.113.9") for _ in range(25)]
+    assert answers[:18] == [404] * 18
+    assert answers[-1] == 429
+    assert await guess("203.0.113.10") == 404
+    assert (await door.ask("GET", door.confirm_path(), **{"X-Forwarded-For": "203.0.113.9"}))[0] == 429
+    door.clock.advance(timedelta(seconds=60))
+    assert (await door.ask("GET", door.confirm_path(), **{"X-Forwarded-For": "203.0.113.9"}))[0] == 200
+
+
+async def test_the_address_kept_as_proof_is_the_one_our_proxy_saw(door: Door) -> None:
+    await door.ask("POST", door.confirm_path(), **{"X-Forwarded-For": "10.9.9.9, 198.51.100.4, 127.0.0.2"})
+    assert door.ledger()[-1].ip == "198.51.100.4"
+
+
+async def test_what_is_no_http_is_answered_and_closed(door: Door) -> None:
+    for octets in (
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"EHLO x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nA" + b"b" * 20_000,
+    ):
+        reader, writer = await asyncio.open_connection(*door.listening.getsockname())
+        writer.write(octets + b"\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+        assert b"aiohttp" not in answer
+        assert b"Traceback" not in answer
+        writer.close()
+
+
+async def test_a_client_that_says_nothing_whole_is_let_go(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.web.server.PATIENCE_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection(*door.listening.getsockname())
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_one_connection_too_many_is_closed_and_the_next_is_served(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.web.server.CONNECTIONS_MAX", 1)
+    _, first = await asyncio.open_connection(*door.listening.getsockname())
+    reader, second = await asyncio.open_connection(*door.listening.getsockname())
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    first.close()
+    second.close()
+    await asyncio.wait_for(first.wait_closed(), 5)
+    monkeypatch.setattr("engine.web.server.CONNECTIONS_MAX", 500)
+    assert (await door.ask("GET", "/healthz"))[0] == 200
+
+
+async def test_stopping_twice_is_harmless(door: Door) -> None:
+    await door.server.stop()
+    await door.server.stop()
+
+
+def test_a_neighbourhood_shares_a_bucket_and_the_oldest_is_forgotten() -> None:
+    limits = Limits()
+    for _ in range(int(BURST / WRONG_TOKEN) + 1):
+        limits.charge_wrong_token("2001:db8:1:1::5", 0.0)
+    assert not limits.allows("2001:db8:1:1:ffff::1%eth0", 0.0)
+    assert limits.allows("2001:db8:1:2::1", 0.0)
+    assert limits.allows("2001:db8:1:1::9", 1.0)
+    assert limits.allows("no address", 0.0)
+    for each in range(20_001):
+        limits.allows(f"10.{each >> 16}.{each >> 8 & 255}.{each & 255}", 0.0)
+    assert limits.allows("2001:db8:1:1::5", 1.0)

@@ -1,0 +1,94 @@
+"""A shop to test with: its store, its composer, an order, and foreign eyes (the standard library's parser) on its mail."""
+
+import email
+import email.policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from clock import NOON, FakeClock
+
+from engine.audience import lists
+from engine.audience.lists import Asking, MailingList
+from engine.sending.compose import Composed, Composer
+from engine.sending.resources import Resources
+from engine.sending.settings import MailSettings
+from engine.store.database import Database
+from mta.ports import Tx
+from mta.queue.delivery import Stream
+
+SECRET = b"a secret of thirty-two octets..."
+OCTETS = b"0123456789abcdef"
+BASE = "https://mail.shop.example"
+ORDER: dict[str, Any] = {
+    "number": "BT-1042",
+    "currency": "EUR",
+    "total": 66.4,
+    "url": "https://shop.example/orders/1042",
+    "lines": [
+        {"name": "Blue teapot, 1.2 l", "quantity": 1, "price": 42.5},
+        {"name": "First-flush Darjeeling", "quantity": 2, "price": "11.95"},
+    ],
+}
+
+
+def open_store(folder: Path, clock: FakeClock | None = None) -> Database:
+    """A real store in a new file, migrated."""
+    store = Database(folder / "posthouse.db", clock or FakeClock()).open()
+    store.migrate()
+    return store
+
+
+def make_composer(*folders: Path, **settings: str) -> Composer:
+    told = {"sender": "Blue Teapot <hello@shop.example>", "postal_address": "12 Harbour Street\nHaifa", **settings}
+    return Composer(MailSettings(**told), Resources(folders), SECRET, BASE)
+
+
+def person(**facts: Any) -> dict[str, Any]:
+    ann = {"id": 7, "name": "Ann Archer", "address": "ann@example.org", "locale": "en", "zone": "", "tags": []}
+    return {**ann, "orders": {"count": 3, "total": 120, "last_at": None}, "fields": {}, **facts}
+
+
+def compose(template: str, contact: dict[str, Any] | None = None, *, composer: Composer | None = None,
+            stream: Stream = Stream.TRANSACTIONAL, **facts: Any) -> Composed:  # fmt: skip
+    composer = composer or make_composer()
+    links = {"confirm": f"{BASE}/confirm/x"} if template == "confirm" else None
+    if template == "confirm":
+        facts = {"list": {"id": 1, "name": "tea", "title": "Tea Letters", "purpose": "One letter a month."},
+                 "expires": "2026-03-09T12:00:00+00:00", **facts}  # fmt: skip
+    return composer.compose(
+        template, contact or person(), {"event": ORDER, **facts}, stream=stream, now=NOON, octets=OCTETS, links=links
+    )
+
+
+def read(mail: Composed) -> EmailMessage:
+    """The mail as the standard library reads it."""
+    message = email.message_from_bytes(mail.content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    assert not message.defects
+    return message
+
+
+def part(mail: Composed, kind: str) -> str:
+    """The text of one part ("plain" or "html")."""
+    found = read(mail).get_body((kind,))
+    assert found is not None
+    assert isinstance(found, EmailMessage)
+    return str(found.get_content()).replace("\r\n", "\n")
+
+
+def make_list(tx: Tx, name: str = "tea", confirmation: str = "double") -> MailingList:
+    return lists.create(
+        tx, name, title="Tea Letters", purpose="One letter a month.", confirmation=confirmation, now=NOON
+    )
+
+
+class Asker:
+    """Stands where the confirmation mail is written, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asking] = []
+
+    def __call__(self, tx: Tx, asking: Asking) -> int:
+        self.asked.append(asking)
+        return 900 + len(self.asked)
