@@ -49,9 +49,6 @@ class Lab:
         self.state = state
         self.smtp_port = smtp_port
         self.clock = LabClock(clock, database)
-        self._news = asyncio.Event()
-        self._kept = Kept(state, self._news.set)
-        self._reader = KeptReader(state)
         self._catalogue = Reloaded(state / "moods.toml", moods.load)
         self._memory = Memory(self.clock, chance)
         self._dns_wish = loopback(dns)
@@ -60,6 +57,9 @@ class Lab:
         names = (host.mx for host in self._catalogue().host.values())
         self._desk = Desk(certificate.server_context(state, names, clock.now()), self._courier.run)
         self._servers: list[asyncio.Server] = []
+        self._news = asyncio.Event()
+        self._kept = Kept(state, self._news.set)
+        self._reader = KeptReader(state)
 
     @property
     def dns_address(self) -> str:
@@ -67,9 +67,13 @@ class Lab:
         return self._dns.address
 
     async def start(self) -> None:
-        """Listen everywhere. OSError when an address is taken."""
-        await self._dns.start(*self._dns_wish)
-        await self._open_hosts()
+        """Listen everywhere. OSError when an address is taken; then the lab is stopped."""
+        try:
+            await self._dns.start(*self._dns_wish)
+            await self._open_hosts()
+        except OSError:
+            await self.stop()
+            raise
         self._courier.start()
 
     async def stop(self) -> None:

@@ -66,7 +66,6 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it(tmp_path: Path) ->
         second = Lab(tmp_path / "2", clock=FakeClock(), chance=FakeChance(), smtp_port=lab.smtp_port)
         with pytest.raises(OSError, match=str(lab.smtp_port)):
             await second.start()
-        await second.stop()
 
 
 def test_a_lab_with_a_wrong_moods_file_does_not_start(tmp_path: Path) -> None:
