@@ -11,7 +11,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab_thread import LabThread
 
@@ -166,6 +166,7 @@ def test_a_loop_of_aliases_ends() -> None:
 ZONE = zones.load(load())
 
 
+@settings(deadline=None)
 @given(noise=st.binary(max_size=300))
 def test_no_octets_make_the_resolver_raise(noise: bytes) -> None:
     respond(ZONE, noise, 512)

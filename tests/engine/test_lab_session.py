@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from clock import FakeChance, FakeClock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.lab.keep import Kept, KeptReader, Refusal
@@ -48,6 +48,7 @@ def test_a_whole_mail_in_one_pipelined_chunk_is_taken_and_the_next_too(kept: Kep
     assert [(mail.session, mail.nth) for mail in Kept.read(kept.folder)] == [(1, 1), (1, 2)]
 
 
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 120), max_size=8))
 def test_any_split_of_the_octets_keeps_the_same_mail(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
     kept = Kept(tmp_path_factory.mktemp("kept"))
@@ -64,6 +65,7 @@ def test_any_split_of_the_octets_keeps_the_same_mail(tmp_path_factory: pytest.Te
     assert mail.faults == ("bare LF", "dot not stuffed")
 
 
+@settings(deadline=None)
 @given(noise=st.binary(max_size=400))
 def test_no_octets_make_it_raise(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
     kept = Kept(tmp_path_factory.mktemp("kept"))
