@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from deliverability.text import clean
 from engine.flow.grammar import near
 
 T = TypeVar("T")
@@ -56,7 +57,8 @@ class Sheet:
     def fault(self, node: Node, key: str, message: str, remedy: str = "", column: int = 0) -> None:
         """Note a fault at a node, `column` characters into it."""
         mark: StringMark = node.start_mark
-        self.faults.append(Fault(self.file, mark.line + 1, mark.column + 1 + column, key, message, remedy))
+        place = (self.file, mark.line + 1, mark.column + 1 + column)
+        self.faults.append(Fault(*place, clean(key), clean(message), clean(remedy)))
 
     def compose(self, text: str) -> Node | None:
         """The root node; None, with a fault, when the text is no YAML."""
@@ -90,7 +92,7 @@ class Sheet:
         found: dict[str, Entry] = {}
         for key, value in node.value:
             name = key.value if isinstance(key, ScalarNode) else ""
-            entry = Entry(f"{path}.{name}" if path else name, key, value)
+            entry = Entry(f"{path}.{name[:60]}" if path else name[:60], key, value)
             if name in found:
                 self.fault(key, entry.path, "stands here twice", "keep one of the two")
             elif name in known:

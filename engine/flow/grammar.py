@@ -42,7 +42,7 @@ def parse(text: str, names: Names) -> tree.Node:
 
 def near(word: str, known: Iterable[str]) -> str:
     """` (did you mean "where"?)` for a misspelt word, or nothing."""
-    found = difflib.get_close_matches(word.lower(), [str(each) for each in known], n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word[:60].lower(), [str(each) for each in known], n=1, cutoff=0.6)
     return f' (did you mean "{found[0]}"?)' if found else ""
 
 

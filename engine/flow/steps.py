@@ -22,6 +22,7 @@ MAX_NESTING: Final = 12
 RESERVED: Final = frozenset({"trigger", "goal", "exit"})  # what passages call the entries that are no step's
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _EXAMPLE: Final = "send: order-thanks"
 
 
@@ -147,8 +148,8 @@ class StepReader:
         return Exit(self._id(found, "exit"), "" if reason == "true" else reason)
 
     def _read_template(self, text: str) -> str:
-        if not _ID.fullmatch(text):
-            raise ValueError("a mail template's name is expected: small letters, digits, - and _")
+        if not _TEMPLATE.fullmatch(text):
+            raise ValueError("a mail template's name is expected: small letters, digits and hyphens")
         if self._templates is not None and text not in self._templates:
             raise ValueError(f"there is no mail template of this name{near(text, self._templates)}")
         return text

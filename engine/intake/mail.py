@@ -17,6 +17,7 @@ from engine.flow.events import Event, EventError, idempotency, make_event
 from engine.intake.headers import STRIP, Said, read_headers
 from mta.queue.delivery import Stream
 
+LOOKED_AT: Final = 4 * 1024 * 1024  # octets; what people read comes before what is attached
 _MARKS: Final = (b"ld+json", b"schema.org")
 
 
@@ -116,7 +117,8 @@ def _customer(data: Mapping[str, Any], contact: Address | None) -> str:
 
 
 def shows_marker(content: bytes) -> bool:
-    """Whether the raw mail shows a sign of structured data, also through quoted-printable and base64."""
+    """Whether a mail shows a sign of structured data, also through quoted-printable and base64, within LOOKED_AT."""
+    content = content[:LOOKED_AT]
     if any(mark in content for mark in _MARKS):
         return True
     lowered = content.lower() if b"html" in content or b"HTML" in content else b""

@@ -67,10 +67,10 @@ class Committer:
         message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
         tx.execute(
             "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
-            " SELECT ?, ?, ?, name, ?, ?, ? FROM flow WHERE id = ?",
+            " VALUES (?,?,?,?,?,?,?)",
             (
-                message_id, run.contact_id, run.enrolment_id, letter.step, run.standing.occurrence, letter.template,
-                run.flow_id,
+                message_id, run.contact_id, run.enrolment_id, letter.flow, letter.step, run.standing.occurrence,
+                letter.template,
             ),
         )  # fmt: skip
         done.messages[letter.step] = message_id

@@ -36,6 +36,7 @@ class Composer(Protocol):
 class Letter:
     """A mail that a send step asks for, rendered."""
 
+    flow: str
     step: str
     template: str
     to: Address
@@ -93,7 +94,7 @@ class Planner:
         mail = self.composer.compose(
             ask.template, contact, {"event": event}, stream=flow.stream, now=now, octets=self.draw()
         )
-        return Letter(ask.step, ask.template, Address.parse(contact["address"]), flow.stream, mail)
+        return Letter(flow.name, ask.step, ask.template, Address.parse(contact["address"]), flow.stream, mail)
 
 
 def _passage(decision: Decision) -> Passage | None:
