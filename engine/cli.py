@@ -41,7 +41,7 @@ def serve(
         daemon.serve(config)
     except ConfigFaults as err:
         _refuse(str(err))
-    except (CannotListen, AlreadyRunning, SchemaMismatch) as err:
+    except (CannotListen, AlreadyRunning, SchemaMismatch, daemon.Broken) as err:
         _refuse(str(err), code=1)
 
 

@@ -40,6 +40,10 @@ SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is repl
 RESPAWN_SECONDS: Final = 1.0
 
 
+class Broken(Exception):
+    """A part of the front office that can't be replaced is gone: it has stopped, and must be started anew."""
+
+
 @dataclass(slots=True)
 class Hand:
     """A carrier, as the front office knows it."""
@@ -84,6 +88,7 @@ class Office:
         self.hands: dict[int, Hand] = {}
         self._generation = 0
         self._stopping = asyncio.Event()
+        self._broken = ""  # why it stops although nobody asked
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
@@ -96,7 +101,7 @@ class Office:
     # -- its life
 
     async def serve(self) -> None:
-        """Until told to stop."""
+        """Until told to stop. Broken when it had to stop untold."""
         loop = asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, self._stopping.set)
@@ -113,6 +118,8 @@ class Office:
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": str(self.store.path)})
         await self._stopping.wait()
         await self._stop()
+        if self._broken:
+            raise Broken(self._broken)
 
     async def _stop(self) -> None:
         notify.tell(STOPPING=1)
@@ -142,7 +149,8 @@ class Office:
         for hand in leaving:
             if hand.pid in self.hands:
                 log.warning("carrier did not stop in time", extra={"carrier": hand.name})
-                os.kill(hand.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(hand.pid, signal.SIGKILL)
 
     def _start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -173,6 +181,9 @@ class Office:
                 self._bell.set()
             if "wake" in message:
                 self.tell(wake=message["wake"])
+        if self._broken:  # nobody is left who would tell of its death
+            self.hands.pop(hand.pid, None)
+            self._bell.set()
 
     async def _ready(self) -> None:
         while not all(hand.is_ready for hand in self.hands.values()):
@@ -183,6 +194,7 @@ class Office:
         try:
             exits = self._forks.exits()
         except OSError:
+            self._broken = "the fork server is gone"
             log.critical("the fork server is gone: stopping")
             asyncio.get_running_loop().remove_reader(self._forks.fileno())
             self._stopping.set()
@@ -283,6 +295,6 @@ def _keeping_fixed(old: Config, new: Config) -> Config:
 
 def serve(path: Path) -> None:
     """Run a Posthouse until it is told to stop. ConfigFaults, CannotListen, AlreadyRunning, SchemaMismatch before it
-    began."""
+    began; Broken when it had to stop untold."""
     office = Office(path, config.load(path))
     asyncio.run(office.serve())
