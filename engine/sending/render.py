@@ -14,7 +14,7 @@ from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxErro
 
 from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
 from engine.sending.resources import ResourceError, Resources
-from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox
+from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
 
 OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
@@ -44,7 +44,7 @@ class Renderer:
         self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = ""
     ) -> str:
         """The whole template, or one of its blocks. `facts` must be plain (`plain.plain`). TemplateFault."""
-        rendering = RENDERING.set(Rendering(words, section, ".html." in name, zone))
+        rendering = RENDERING.set(Rendering(words, section, is_html(name), zone))
         meter = METER.set(Meter())
         try:
             template = self._sandbox.get_template(name)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final, cast
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2.environment import TemplateModule
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -69,20 +70,34 @@ class Missing(StrictUndefined):
         return str(self._undefined_name)
 
 
+class _Template(Template):
+    """A template that is imported anew in each rendering, unless it holds macros alone.
+
+    Jinja keeps an imported template as it came out first; what that one set in one reader's language would reach the next.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        if isinstance(self.environment, Sandbox) and self.name in self.environment.only_macros:
+            return super()._get_default_module(ctx)
+        return self.make_module()
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """A Jinja environment that knows data and our functions, and nothing of Python."""
 
+    template_class = _Template
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
 
     def __init__(self, load: Callable[[str], Any], filters: dict[str, Any], functions: dict[str, Any]) -> None:
         super().__init__(
-            loader=FunctionLoader(load), autoescape=_is_html, undefined=Missing, finalize=_finalize, trim_blocks=True,
+            loader=FunctionLoader(load), autoescape=is_html, undefined=Missing, finalize=_finalize, trim_blocks=True,
             lstrip_blocks=True, keep_trailing_newline=False, auto_reload=False, cache_size=-1,
         )  # fmt: skip
         ours = {name: self.filters[name] for name in _FILTERS}
         self.filters = {**ours, "d": ours["default"], **filters, "metered": _metered, "weighed": _weighed}
         self.tests = {name: self.tests[name] for name in (*_TESTS, *_TESTS_BY_SIGN)}
         self.globals = dict(functions)
+        self.only_macros: set[str | None] = set()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self.getitem(obj, attribute)
@@ -98,7 +113,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             str(obj)
         return self.undefined(name=str(argument)[:80])
 
-    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         charge(20)
         if not self.is_safe_callable(obj):
             raise RenderTrouble("that can't be called")
@@ -120,6 +135,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = _with_meter(super()._parse(source, name, filename), name)
         template.set_environment(self)
+        if all(isinstance(node, nodes.Macro | nodes.Output) for node in template.body):
+            self.only_macros.add(name)
         return template
 
 
@@ -128,7 +145,8 @@ def charge(units: int) -> None:
     METER.get().charge(units)
 
 
-def _is_html(name: str | None) -> bool:
+def is_html(name: str | None) -> bool:
+    """Whether a template writes HTML, which its name says; then every value in it is escaped."""
     return name is not None and name.endswith(".html.j2")
 
 

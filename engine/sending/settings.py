@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, field_validator
 from deliverability.address import Address
 from deliverability.headers import format_mailbox
 from deliverability.settings import Settings
+from engine.audience.contacts import tidy_locale, tidy_zone
 from engine.sending.texts import LAST_RESORT
 
 _MAILBOX: Final = re.compile(r'\s*(?:"(?P<quoted>[^"<>]*)"|(?P<name>[^"<>]*?))\s*<(?P<address>[^<>]+)>\s*')
@@ -42,6 +43,20 @@ class MailSettings(Settings):
     @classmethod
     def _is_address(cls, value: str) -> str:
         return str(Address.parse(value)) if value else ""
+
+    @field_validator("zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if not tidy_zone(value):
+            raise ValueError(f'"{value[:40]}" is not a time zone (try "Europe/Berlin")')
+        return value
+
+    @field_validator("locale")
+    @classmethod
+    def _is_locale(cls, value: str) -> str:
+        if not tidy_locale(value):
+            raise ValueError(f'"{value[:40]}" is not a language tag (try "en" or "he-IL")')
+        return tidy_locale(value)
 
     @field_validator("accent")
     @classmethod

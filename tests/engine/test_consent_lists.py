@@ -190,4 +190,8 @@ def test_a_list_is_made_once_and_must_be_there(store: Database, asker: Asker) ->
 def test_confirming_what_is_not_there_answers_no(store: Database, asker: Asker) -> None:
     ask(store, asker)
     for ids in ((1, 9, to_ms(NOON)), (9, 1, to_ms(NOON)), (1, 1, to_ms(NOON) + 1)):
-        assert store.write_now(lambda tx, ids=ids: lists.confirm(tx, *ids, answer=BUTTON, now=NOON)) is None
+        assert _confirm(store, *ids) is None
+
+
+def _confirm(store: Database, contact_id: int, list_id: int, asked_ms: int) -> lists.MailingList | None:
+    return store.write_now(lambda tx: lists.confirm(tx, contact_id, list_id, asked_ms, answer=BUTTON, now=NOON))

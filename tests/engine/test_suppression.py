@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_the_reason_decides_which_stream_it_stops(
 
 def test_the_strongest_of_several_reasons_is_told(store: Database) -> None:
     for reason in (Reason.MANUAL, Reason.UNSUBSCRIBE, Reason.HARD_BOUNCE):
-        store.write_now(lambda tx, reason=reason: suppress(tx, KEY, reason, now=NOON))
+        store.write_now(partial(suppress, key=KEY, reason=reason, now=NOON))
     assert stopped(store, MARKETING) == {KEY: "hard bounce"}
 
 
@@ -71,7 +72,7 @@ def test_the_first_evidence_stays_and_a_wider_scope_widens(store: Database) -> N
 
 def test_lifting_says_what_it_lifted_and_who_did_it_and_why(store: Database) -> None:
     for reason in (Reason.HARD_BOUNCE, Reason.COMPLAINT):
-        store.write_now(lambda tx, reason=reason: suppress(tx, KEY, reason, now=NOON))
+        store.write_now(partial(suppress, key=KEY, reason=reason, now=NOON))
     lifted = store.write_now(lambda tx: lift(tx, KEY, by="dana", why="the mailbox is back", now=NOON))
     assert lifted == ["complaint", "hard bounce"]
     assert stopped(store, MARKETING) == {}

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mail_shop import ORDER, compose, make_composer, part, person
@@ -64,9 +65,9 @@ def test_the_readers_locale_then_its_parents_then_the_houses_then_english(
 
 
 def test_dates_and_prices_follow_the_readers_region_and_zone() -> None:
-    facts = {"expires": "2026-03-08T23:30:00+00:00"}
+    expires = "2026-03-08T23:30:00+00:00"
     texts = {
-        locale: part(compose("confirm", person(locale=locale, zone=zone), **facts), "plain")
+        locale: part(compose("confirm", person(locale=locale, zone=zone), expires=expires), "plain")
         for locale, zone in (("en-US", ""), ("en-GB", "Asia/Jerusalem"))
     }
     assert "until March 8, 2026." in texts["en-US"]
@@ -160,7 +161,14 @@ def test_every_template_has_its_twin_and_renders_with_the_least_facts(path: Path
 
 def test_orders_of_a_strange_shape_are_faults_and_not_crashes() -> None:
     composer = make_composer()
-    for event in ({"lines": "all"}, {"lines": [1]}, {"lines": {}}, {"lines": [{"price": "free"}]}, {"total": []}):
+    events: list[dict[str, Any]] = [
+        {"lines": "all"},
+        {"lines": [1]},
+        {"lines": {}},
+        {"lines": [{"price": "free"}]},
+        {"total": []},
+    ]
+    for event in events:
         with pytest.raises(TemplateFault):
             compose("order-thanks", composer=composer, event=event)
     named = compose("order-thanks", composer=composer, event={"lines": [{"sku": "T-1"}, {"price": 3}, {"name": 7}]})
