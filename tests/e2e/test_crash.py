@@ -1,0 +1,71 @@
+"""The promise: 250 means durable. Processes die without a word while mail passes, and nothing that was accepted is
+lost; what comes twice is on record.
+
+Here 20 kills and 800 messages; `make torture` (torture.py beside this) does more. POSTHOUSE_SEED repeats a run's choices.
+"""
+
+import os
+import random
+import signal
+
+import pytest
+from house import Daemon
+from house_process import session, wait_ended
+from house_sink import Sink
+from house_torture import Plan, Torture
+
+pytestmark = pytest.mark.e2e
+
+
+def test_nothing_that_was_accepted_is_lost_to_twenty_kills(tmp_path) -> None:
+    seed = int(os.environ.get("POSTHOUSE_SEED") or random.randrange(1 << 32))
+    print(f"POSTHOUSE_SEED={seed}")
+    score = Torture(tmp_path, Plan(kills=20, messages=800, seed=seed)).run()
+    print(score)
+    assert score.lost == []
+    assert score.unexplained == []
+    assert score.delivered == score.accepted > 800
+    assert set(score.kills) == {"carrier", "front office", "all", "fork server", "keeper"}
+
+
+def test_a_dead_carrier_is_replaced_and_what_it_held_is_delivered_at_once(tmp_path) -> None:
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address, carriers=1) as daemon:
+        dead = daemon.carriers()
+        daemon.kill(*dead)
+        number = daemon.submit("ann@example.org", X_Marker="one")  # waits in the backlog for the next carrier
+        daemon.until(lambda: daemon.state_of(number) == "delivered")
+        assert daemon.carriers() != dead
+        assert daemon.logged("carrier died, another takes its place", code=-signal.SIGKILL)
+
+
+def test_without_a_front_office_carriers_finish_and_go_and_the_next_one_listens_on_the_same_ports(tmp_path) -> None:
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
+        first = daemon.submit("ann@example.org")
+        daemon.kill(daemon.pid)
+        assert not wait_ended(session(daemon.pid), 15), "orphans stay"
+        daemon.restart()
+        second = daemon.submit("ann@example.org")
+        daemon.until_idle()
+        assert [daemon.state_of(each) for each in (first, second)] == ["delivered", "delivered"]
+
+
+def test_without_its_fork_server_the_daemon_stops_at_once_and_fails(tmp_path) -> None:
+    with Daemon(tmp_path, next_hop="127.0.0.1:9") as daemon:
+        daemon.kill(*daemon.processes()["fork server"])
+        assert daemon.wait_exit(patience=5) == 1
+        assert "the fork server is gone" in daemon.log_tail()
+
+
+def test_a_power_cut_in_the_middle_of_a_message_leaves_nothing_of_it(tmp_path) -> None:
+    with Daemon(tmp_path, next_hop="127.0.0.1:9") as daemon:
+        smtp = daemon.smtp()
+        smtp.ehlo()
+        smtp.mail("app@shop.example")
+        smtp.rcpt("ann@example.org")
+        smtp.docmd("DATA")
+        smtp.send(b"Subject: half a message\r\n\r\nand no e")
+        daemon.kill_all()
+        smtp.close()
+        daemon.restart()
+        assert daemon.rows("SELECT count(*) FROM message") == [(0,)]
+        assert daemon.audit().balances

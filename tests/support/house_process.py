@@ -1,0 +1,77 @@
+"""Processes as a supervisor sees them: who is there, who ended, and free ports for them.
+
+Nothing here guesses by time: an end is awaited on a pidfd, which the kernel makes readable when the process ends.
+"""
+
+import contextlib
+import os
+import random
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below what the kernel gives to outgoing connections
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    pid: int
+    parent: int
+    state: str  # as in proc(5): Z has ended and was not buried yet
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 where nobody listens, and that no outgoing connection takes meanwhile."""
+    for port in random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), 200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port on 127.0.0.1")
+
+
+def session(leader: int) -> dict[int, Process]:
+    """The living processes of a session, by pid. It outlives its leader, so orphans are found too."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            # proc(5): the command's name stands in brackets and may hold anything, a bracket too
+            stat = Path(entry.path, "stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            if int(stat[3]) == leader and stat[0] not in "ZX":
+                found[int(entry.name)] = Process(int(entry.name), int(stat[1]), stat[0])
+    return found
+
+
+def wait_ended(pids: Iterable[int], patience: float) -> set[int]:
+    """Wait until all of these ended; those that have not when patience is over."""
+    deadline = time.monotonic() + patience
+    left = set(pids)
+    for pid in tuple(left):
+        try:
+            ended = os.pidfd_open(pid)
+        except ProcessLookupError:
+            left.discard(pid)
+            continue
+        try:
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            if poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                left.discard(pid)
+        finally:
+            os.close(ended)
+    return left
+
+
+def kill(pids: Iterable[int], patience: float = 10.0) -> None:
+    """End these at once, as a power cut would, and wait until they are gone."""
+    victims = tuple(pids)
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    left = wait_ended(victims, patience)
+    assert not left, f"{left} survived SIGKILL"
