@@ -9,6 +9,7 @@ Inbound, in this order: the token in the forward-path judged at RCPT; the report
 commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -32,6 +33,7 @@ from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, NewMessage
 
 SUBJECT_SHOWN: Final = 200  # characters kept for screens
+_FROM_ADDRESS: Final = re.compile(r"[^\s<>\"\(\),;:]+@[^\s<>\"\(\),;:]+")
 
 
 class Submission:
@@ -93,7 +95,7 @@ class Submission:
             expires_at=now + examined.expires_after if examined.expires_after else None,
             credential=transaction.credential, envid=transaction.envid, ret=transaction.ret,
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
-            subject=_shown(head, "Subject"), header_from=_shown(head, "From"),
+            subject=_shown(head, "Subject"), header_from=_author(head),
             message_id=examined.message_id,
         )  # fmt: skip
 
@@ -110,6 +112,12 @@ class Submission:
 
 def _shown(head: bytes, name: str) -> str:
     return decode_text(first_value(head, name) or b"")[:SUBJECT_SHOWN]
+
+
+def _author(head: bytes) -> str:
+    """The address in From: whose domain signs. The last one in it, as it stands; "" where there is none."""
+    found = _FROM_ADDRESS.findall(_shown(head, "From"))
+    return str(found[-1]) if found else ""
 
 
 def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:

@@ -49,6 +49,9 @@ class WebSettings(Settings):
         default="http://127.0.0.1:8025",
         description="How readers reach these pages: every link in mail begins with it, and nothing else ever does.",
     )
+    proxies: tuple[str, ...] = Field(
+        default=(), description="Networks of the reverse proxies in front, whose X-Forwarded-For is believed."
+    )
 
     @field_validator("base_url")
     @classmethod

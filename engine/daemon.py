@@ -38,6 +38,7 @@ from mta.queue import queue
 log: Final = logging.getLogger("posthouse.daemon")
 SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
 RESPAWN_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 5.0
 
 
 class Broken(Exception):
@@ -96,7 +97,9 @@ class Office:
             self.store, self.clock, settings.queue, boot_id(), self.house.follow, lambda: self.tell(wake=[])
         )
         self._control = ControlServer(self.house, control, self)
-        self._web = WebServer(build_app(self.store, self.clock, self.house.composer), pages)
+        self._web = WebServer(
+            build_app(self.store, self.clock, self.house.composer, proxies=settings.web.proxies), pages
+        )
 
     # -- its life
 
@@ -220,11 +223,16 @@ class Office:
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog, and replace a carrier that is stuck."""
-        every = notify.watchdog_interval() or timedelta(seconds=5)
+        every = notify.watchdog_interval()
+        pause = min(every.total_seconds(), WATCH_SECONDS) if every else WATCH_SECONDS
         while True:
-            await asyncio.sleep(min(every.total_seconds(), 5))
+            asleep = self.clock.monotonic()
+            await asyncio.sleep(pause)
             await self.store.read(lambda tx: tx.one("SELECT 1"))  # the store answers too, or the watchdog bites
-            notify.tell(WATCHDOG=1)
+            if every:
+                notify.tell(WATCHDOG=1)
+            if self.clock.monotonic() - asleep > pause + WATCH_SECONDS:
+                continue  # we ourselves were held up (a machine that slept): what the carriers said waits to be read
             for hand in list(self.hands.values()):
                 if self.clock.monotonic() - hand.heard > SILENCE_SECONDS:
                     log.error("carrier says nothing, it is killed", extra={"carrier": hand.name, "pid": hand.pid})

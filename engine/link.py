@@ -23,7 +23,7 @@ class Link:
     async def over(cls, end: socket.socket) -> "Link":
         """Take a connected socket for this event loop."""
         end.setblocking(False)
-        return cls(*await asyncio.open_connection(sock=end, limit=LONGEST))
+        return cls(*await asyncio.open_unix_connection(sock=end, limit=LONGEST))
 
     def send(self, **message: Any) -> None:
         """Say something; lost without complaint when the other side is gone."""

@@ -13,10 +13,11 @@ def tell(**states: object) -> None:
     address = "\0" + path[1:] if path.startswith("@") else path
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifier:
         try:
+            notifier.setblocking(False)  # whoever asked to be told may have stopped to read: that must not hold us up
             notifier.connect(address)
-            notifier.sendall("\n".join(f"{key}={value}" for key, value in states.items()).encode())
+            notifier.send("\n".join(f"{key}={value}" for key, value in states.items()).encode())
         except OSError:
-            return  # whoever asked to be told is gone
+            return  # gone, or its queue is full
 
 
 def watchdog_interval() -> timedelta | None:

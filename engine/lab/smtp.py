@@ -22,6 +22,7 @@ class Connection(asyncio.Protocol):
         self._session: Session | None = None
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -36,6 +37,8 @@ class Connection(asyncio.Protocol):
         if self._session.next is Next.SPOIL_TLS:
             self._transport.write(b"this is no handshake\r\n")
             self._transport.close()
+        elif self._session.next is Next.START_TLS:
+            self._early += data  # through TLS already: it came with the end of the handshake
         elif self._session.next is Next.READ:
             self._session.receive(data)
             self._proceed()
@@ -95,6 +98,9 @@ class Connection(asyncio.Protocol):
         if secure is not None:
             self._transport = secure
             session.secured(str(secure.get_extra_info("ssl_object").version()))
+            early, self._early = self._early, b""
+            if early:
+                self.data_received(early)
 
 
 class Desk:

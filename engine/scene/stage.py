@@ -1,0 +1,220 @@
+"""The stage of `make run`: a lab and a Posthouse of one's own in one folder, started as a person would start them.
+
+Nothing here is pretended: the daemon is `posthoused serve` with a configuration file, the lab is its own process, and
+both are ended by their pids.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 45.0
+MARK: Final = "stage"  # a folder with this file is ours to clear
+
+
+class CannotStage(Exception):
+    """The stage can't be set; the words say why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    submission: int
+    inbound: int
+    web: int
+    dns: int
+    smtp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    folder: Path
+    ports: Ports
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "posthouse.toml"
+
+    @property
+    def control(self) -> Path:
+        return self.folder / "control.sock"
+
+    @property
+    def lab(self) -> Path:
+        return self.folder / "lab"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "posthouse.db"
+
+
+def prepare(folder: Path) -> Stage:
+    """An empty stage in `folder`. CannotStage when something that is not ours lies there, or a Posthouse runs on it."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise CannotStage(f"{folder} is not empty, and not from an earlier run: name another folder with --state")
+        _refuse_running(folder)
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / MARK).write_text("made by `posthouse lab run`; the next run clears this folder\n", encoding="utf-8")
+    stage = Stage(folder, Ports(*(free_port(wish) for wish in (2525, 2526, 8025, 5353, 2600))))
+    stage.config.write_text(_configuration(stage.ports), encoding="utf-8")
+    return stage
+
+
+def _refuse_running(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(str(folder / "control.sock")) == 0:
+            raise CannotStage(f"a Posthouse runs on {folder}: stop it, or look at it with `posthouse`")
+
+
+def free_port(wish: int) -> int:
+    """`wish` where nobody listens on it, else one the system chooses."""
+    for port in (wish, 0):
+        with socket.socket() as tcp, socket.socket() as host, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            for each in (tcp, host):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tcp.bind(("127.0.0.1", port))
+                chosen = int(tcp.getsockname()[1])
+                host.bind(("127.0.0.10", chosen))  # the lab's hosts each have an address of their own
+                udp.bind(("127.0.0.1", chosen))
+            except OSError:
+                continue
+            return chosen
+    raise CannotStage("no port is free on 127.0.0.1")
+
+
+def _configuration(ports: Ports) -> str:
+    return f"""\
+# A Posthouse in a lab: no mail leaves this machine. Made by `posthouse lab run`.
+hostname = "mail.shop.example"
+
+[daemon]
+state_dir = "."
+drain = 10
+
+[submission]
+listen = ["127.0.0.1:{ports.submission}"]
+
+[inbound]
+listen = ["127.0.0.1:{ports.inbound}"]
+
+[web]
+listen = ["127.0.0.1:{ports.web}"]
+base_url = "http://127.0.0.1:{ports.web}"
+
+[bounces]
+domain = "bounce.shop.example"
+
+[routing]
+resolvers = ["127.0.0.1:{ports.dns}"]
+port = {ports.smtp}
+permit = ["127.0.0.0/8"]     # the lab's hosts are on loopback; never set this where real mail leaves
+
+[mail]
+sender = "The Lab Shop <hello@shop.example>"
+postal_address = "1 Mill Lane\\nOldtown"
+
+[lab]
+enabled = true
+"""
+
+
+@asynccontextmanager
+async def running(stage: Stage) -> AsyncIterator[None]:
+    """Lab and daemon, both ready; stopped in reverse, whatever happens between."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_lab(stage))
+        await stack.enter_async_context(_daemon(stage))
+        yield
+
+
+@asynccontextmanager
+async def _lab(stage: Stage) -> AsyncIterator[dict[str, Any]]:
+    ports = stage.ports
+    words = [
+        "--state", str(stage.lab), "--dns", f"127.0.0.1:{ports.dns}", "--smtp-port", str(ports.smtp),
+        "--inbound", f"127.0.0.1:{ports.inbound}", "--database", str(stage.database),
+    ]  # fmt: skip
+    with (stage.folder / "lab.log").open("ab") as log:
+        lab = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "engine.lab",
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        assert lab.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            line = await lab.stdout.readline()
+        if not line.startswith(b"ready "):
+            raise CannotStage(f"the lab did not start: {stage.folder / 'lab.log'} says why")
+        yield json.loads(line.removeprefix(b"ready "))
+    finally:
+        await _end(lab)
+
+
+@asynccontextmanager
+async def _daemon(stage: Stage) -> AsyncIterator[None]:
+    notes = stage.folder / "notify"
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
+        (stage.folder / "posthoused.log").open("ab") as log,
+    ):
+        notify.bind(str(notes))
+        notify.setblocking(False)
+        daemon = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine", "serve", "--config", str(stage.config), "--log-format", "json",
+            stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": str(notes)}, start_new_session=True,
+        )  # fmt: skip
+        try:
+            await _until_ready(notify, daemon, stage)
+            yield
+        finally:
+            await _end(daemon)
+            notes.unlink(missing_ok=True)
+
+
+async def _until_ready(notify: socket.socket, daemon: asyncio.subprocess.Process, stage: Stage) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.ensure_future(daemon.wait())
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                told = asyncio.ensure_future(loop.sock_recv(notify, 4096))
+                await asyncio.wait([told, ended], return_when=asyncio.FIRST_COMPLETED)
+                if not told.done():
+                    told.cancel()
+                    raise CannotStage(f"posthoused did not start: {stage.folder / 'posthoused.log'} says why")
+                if b"READY=1" in told.result():
+                    return
+    finally:
+        if not ended.done():
+            ended.cancel()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
