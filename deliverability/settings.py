@@ -163,7 +163,7 @@ class BackOff(Settings):
 
 
 class RetrySettings(Settings):
-    """[retry]: when a deferred delivery is tried again, and when it is given up."""
+    """[retry]: when a deferred delivery is tried again. [queue] says when it is given up."""
 
     delivery: BackOff = Field(
         default=BackOff(), description="For a reply about one recipient (the first wait is thus 5 to 10 minutes)."
@@ -172,7 +172,3 @@ class RetrySettings(Settings):
         default=BackOff(first=timedelta(minutes=1), ceiling=timedelta(hours=1)),
         description="For a site that cannot be reached, or that slows us down.",
     )
-    expire_transactional: Duration = Field(
-        default=timedelta(days=5), description="Give up a transactional delivery and bounce it after this long."
-    )
-    expire_marketing: Duration = Field(default=timedelta(days=3), description="The same for marketing deliveries.")

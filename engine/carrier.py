@@ -26,7 +26,7 @@ from engine.intake.structured import read_structured
 from engine.link import Link
 from engine.parser import Parser, keep
 from engine.store.database import Database
-from engine.system import SystemChance, SystemClock, SystemNet, boot_id
+from engine.system import SystemChance, SystemClock, SystemNet, boot_id, own_addresses
 from mta import maillog
 from mta.inbound.listener import Listener
 from mta.inbound.returns import ReturnsPolicy
@@ -104,7 +104,7 @@ class Carrier:
         keys = self._store.read_now(self._house.load_keys)
         resolver = DnsResolver(clock, config.routing.resolvers)
         self._relay = Relay(
-            ports=Ports(self._store, clock, chance, net), router=Router(config.routing, resolver, chance),
+            ports=Ports(self._store, clock, chance, net), router=Router(config.routing, resolver, chance, own_addresses()),
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,

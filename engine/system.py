@@ -5,8 +5,10 @@ never do.
 """
 
 import asyncio
+import ipaddress
 import os
 import random
+import re
 import socket
 import ssl
 import time
@@ -77,3 +79,25 @@ class SystemNet:
 def boot_id() -> str:
     """What tells this boot from every other one: a lease of another boot has lapsed."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def own_addresses() -> list[str]:
+    """The IP addresses of this machine: mail that would be sent to one of them would come back to us."""
+    found: list[str] = []
+    candidate = ""
+    for line in _lines("/proc/net/fib_trie"):
+        if match := re.search(r"\|-- (\d+\.\d+\.\d+\.\d+)", line):
+            candidate = match[1]
+        elif "/32 host LOCAL" in line and candidate not in found:
+            found.append(candidate)
+    for line in _lines("/proc/net/if_inet6"):
+        digits = line.split()[0]
+        found.append(str(ipaddress.IPv6Address(int(digits, 16))))
+    return found
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []  # a kernel without this family

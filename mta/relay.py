@@ -23,6 +23,7 @@ from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
 from mta.routing.routes import Router
+from mta.smtp.wire import mended
 
 _SIGNATURES: Final = 64  # messages whose signature is kept for their other recipients
 
@@ -75,12 +76,14 @@ class Relay:
         self._pool.shutdown(wait=False)
 
     async def _prepare(self, each: Claimed, content: bytes) -> Outgoing:
+        content = mended(content)  # what is signed is what goes out
         signature = await self._sign(each, content)
         return Outgoing(
             delivery_id=each.delivery_id, message_id=each.message_id, reverse_path=self._reverse_path(each),
             forward_path=each.forward_path, content=signature + content, size=len(signature) + len(content),
             needs_utf8=each.needs_utf8, has_8bit=each.has_8bit, domain=each.domain, stream=each.stream,
-            notify=frozenset(filter(None, each.notify.split(","))), orcpt=each.orcpt, envid=each.envid, ret=each.ret,
+            notify=frozenset(filter(None, each.notify.split(","))), orcpt=_orcpt(each.orcpt),
+            envid=_xtext(each.envid), ret=each.ret,
         )  # fmt: skip
 
     def _reverse_path(self, each: Claimed) -> str:
@@ -115,3 +118,20 @@ class Relay:
     def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         self._also(tx, settled)
         self._notices.write(tx, settled)
+
+
+def _orcpt(told: str | None) -> str | None:
+    """ "addr-type;address" as it goes into the command: the address in xtext (RFC 3461 section 4.2)."""
+    if told is None:
+        return None
+    kind, _, address = told.partition(";")
+    return f"{kind};{_xtext(address)}"
+
+
+def _xtext(text: str | None) -> str | None:
+    """RFC 3461 section 4: printable ASCII but + and = stands for itself, all else is +XX."""
+    if text is None:
+        return None
+    return "".join(
+        chr(octet) if 33 <= octet <= 126 and octet not in b"+=" else f"+{octet:02X}" for octet in text.encode()
+    )

@@ -56,4 +56,4 @@ def run(
 
 
 def _open_terminal(control: Path) -> None:
-    subprocess.run([sys.executable, "-m", "tui", "--socket", str(control)], check=False)
+    subprocess.run([sys.executable, "-m", "tui.cli", "--socket", str(control)], check=False)

@@ -9,18 +9,23 @@ call waits for ever. The stream is latest wins: a reader that is slow sees fewer
 daemon never waits for it.
 """
 
-import asyncio
+from __future__ import annotations
+
 import http.client
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from engine.control.clean import clean, clean_answer
 from engine.control.protocol import Done, Overview, Refused, decode
+
+if TYPE_CHECKING:
+    # Importing it takes half as long again as all the rest of a command: only who follows the stream pays.
+    import asyncio
 
 T = TypeVar("T")
 Params = Mapping[str, str | int]
@@ -83,6 +88,8 @@ class AsyncControl:
 
     async def get(self, kind: type[T], path: str, params: Params | None = None) -> T:
         """What is at `path`, as a `kind`."""
+        import asyncio
+
         with _troubles(self.socket_path, self._patience):
             async with asyncio.timeout(self._patience), self._asked(target(path, params)) as (status, reader):
                 return understood(kind, status, await _rest(reader))
@@ -98,6 +105,8 @@ class AsyncControl:
         raise ControlError("the daemon ended the stream", _START)
 
     async def _latest_lines(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        import asyncio
+
         rest = b""
         while True:
             async with asyncio.timeout(self._silence):
@@ -115,13 +124,18 @@ class AsyncControl:
     @asynccontextmanager
     async def _asked(self, where: str) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
         """HTTP/1.0 on purpose: its body ends where the connection does, and no chunk framing may come (RFC 9112 §7)."""
+        import asyncio
+
         async with asyncio.timeout(self._patience):
             reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=HEAD_LIMIT)
         try:
             writer.write(f"GET {where} HTTP/1.0\r\nHost: posthouse\r\n\r\n".encode("ascii"))
             async with asyncio.timeout(self._patience):
                 await writer.drain()
-                head = await reader.readuntil(b"\r\n\r\n")
+                try:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                    raise ControlError(_BROKEN, _LOG) from None
             yield _status(head), reader
         finally:
             writer.close()
@@ -175,6 +189,8 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
+_BROKEN: Final = "the daemon broke off its answer"
+_LOG: Final = "See its log"
 _START: Final = "Start it with: posthoused serve"
 _OTHER_SOCKET: Final = "Name the daemon's socket with --socket"
 _UPGRADE: Final = "If posthouse and posthoused are of different versions, restart the older one"
@@ -194,9 +210,9 @@ def _troubles(path: str, patience: float) -> Iterator[None]:
     except PermissionError:
         raise ControlError(f"you may not open {path}", "Join its group (posthouse) and log in again") from None
     except TimeoutError:
-        raise ControlError(f"the daemon did not answer within {patience:g} s", "See its log") from None
-    except (http.client.HTTPException, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        raise ControlError("the daemon broke off its answer", "See its log") from None
+        raise ControlError(f"the daemon did not answer within {patience:g} s", _LOG) from None
+    except (http.client.HTTPException, ConnectionError):
+        raise ControlError(_BROKEN, _LOG) from None
     except OSError as err:
         raise ControlError(f"cannot use {path}: {err.strerror or err}", _OTHER_SOCKET) from None
 

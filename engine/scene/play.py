@@ -8,6 +8,7 @@ database, the lab's mailboxes.
 import asyncio
 import smtplib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import dkim
@@ -77,7 +78,7 @@ class Scene:
         found = None
         try:
             async with asyncio.timeout(PATIENCE):
-                while not (found := await asyncio.to_thread(look)):
+                while not (found := await asyncio.to_thread(look)):  # noqa: ASYNC110 - another process's fact
                     await asyncio.sleep(LOOK_EVERY)
         except TimeoutError:
             return found
@@ -133,7 +134,7 @@ class Scene:
                 "lists/subscribe",
                 {"list": "news", "address": who.address, "name": who.name, "locale": who.language, "source": "form"},
             )
-            mails = await self._see(lambda who=who: self._mails(who.address))
+            mails = await self._see(partial(self._mails, who.address))
             if not self.report.note(act, f"confirmation mail in {who.language} kept", who.address, bool(mails)):
                 continue
             page = await asyncio.to_thread(Person().confirm, mails[0])
@@ -154,12 +155,10 @@ class Scene:
         self.report.note(act, "mails in, each answered 250", taken, taken == len(mails))
         for order in self._orders:
             rows = await self._see(
-                lambda order=order: self._rows(
-                    "SELECT e.data FROM event e WHERE e.name = 'order.placed' AND e.key = ?", order.number
-                )
+                partial(self._rows, "SELECT data FROM event WHERE name = 'order.placed' AND key = ?", order.number)
             )
             self.report.note(act, "order.placed read out of the mail", f"{order.number}: {_head(rows)}", bool(rows))
-            kept = await self._see(lambda order=order: self._mails(order.customer.address, order.number))
+            kept = await self._see(partial(self._mails, order.customer.address, order.number))
             self.report.note(act, "delivered to a receiving server", order.customer.address, bool(kept))
             if kept:
                 verdict = await asyncio.to_thread(self._verify, kept[0].raw)

@@ -1,0 +1,54 @@
+# Every target sets up what it needs: `make run` and `make test` work on a fresh clone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help run test check torture bench corpus snapshots wheel audit clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "the virtual environment could not be made: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+run: $(STAMP)  ## Start a lab and a Posthouse in ./var, play a day of a sample shop, open the terminal (HEADLESS=1: print a report)
+	@HEADLESS=$(HEADLESS) $(BIN)/posthouse lab run --state var
+
+test: $(STAMP)  ## Run every test, real peers and crashes included
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+torture: $(STAMP)  ## kill -9 fifty times while 2,000 messages pass; the books must balance
+	$(BIN)/python -m tests.e2e.torture
+
+bench: $(STAMP)  ## Measure beside Postfix + OpenDKIM on this machine
+	$(BIN)/python -m bench
+
+corpus: $(STAMP)  ## Read a folder of real bounces (CORPUS=folder) and say how many were understood
+	$(BIN)/python -m bench.corpus $(CORPUS)
+
+snapshots: $(STAMP)  ## Draw the terminal's pictures anew
+	$(BIN)/python tests/tui/make_snapshots.py
+
+wheel: $(STAMP)  ## Build the wheel, install it in an environment of its own, and try it
+	rm -rf dist build/wheel-venv
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip install --quiet dist/*.whl
+	cd build && wheel-venv/bin/posthouse --help >/dev/null && HEADLESS=1 wheel-venv/bin/posthouse lab run --state wheel-var
+
+audit: $(STAMP)  ## Look for known weaknesses in what we depend on
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
+
+clean:  ## Remove what the other targets made (not ./var)
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
