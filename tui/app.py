@@ -61,8 +61,12 @@ class PosthouseApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = look
-        self.session = Session(control)
+        self._session = Session(control)
         self._scrub = Scrub()
+
+    @property
+    def session(self) -> Session:
+        return self._session
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._scrub]

@@ -7,6 +7,7 @@ through `safe` first; every function that takes such text does it itself.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from unicodedata import combining
 
@@ -22,8 +23,11 @@ _MARKS_ON_ONE: Final = 4  # enough for Vietnamese, Hebrew with points and Thai; 
 
 def safe(text: str) -> str:
     """One line that moves nothing, whoever wrote it."""
-    if text.isascii() and text.isprintable():
-        return text
+    return text if text.isascii() and text.isprintable() else _made_safe(text)
+
+
+@lru_cache(maxsize=2048)  # rails and names come again with every drawing
+def _made_safe(text: str) -> str:
     return _few_marks(_JOINERS.sub("", clean(text)))
 
 

@@ -85,7 +85,8 @@ def line(*parts: str | Run | tuple[str, Ink]) -> Line:
 
 def rule(title: str, width: int, note: str = "") -> Line:
     """Names a part of a page: ── Title ─────────── note ──"""
-    tail = f" {safe(note)} ──" if note else ""
+    note = cut(note, width // 2)
+    tail = f" {note} ──" if note else ""
     title = cut(title, max(width - cells(tail) - 6, 4))
     dashes = max(width - cells(title) - cells(tail) - 4, 0)
     runs = [("── ", Ink.RULE), (title, Ink.TITLE), (" " + "─" * dashes, Ink.RULE)]

@@ -8,11 +8,12 @@ Nothing here waits for a widget, and no question is asked twice at once.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from engine.control.client import AsyncControl, ControlError, Params
 from engine.control.protocol import Overview
 from tui.format import clock
+from tui.ink import Target
 
 T = TypeVar("T")
 _FIRST_WAIT: Final = 0.1
@@ -59,6 +60,15 @@ class Session:
             self.away_since = clock(self.overview.now_ms + since_ms)
         self.error = error
         return is_news
+
+
+class House(Protocol):
+    """What a screen may ask of the application it is in."""
+
+    @property
+    def session(self) -> Session: ...
+
+    def open(self, target: Target) -> None: ...
 
 
 class Watch:

@@ -17,7 +17,7 @@ from tui.app import PosthouseApp
 from tui.themes import NIGHT, PAPER
 
 SIZES = ((80, 24), (160, 48))
-_PATIENCE = 2_000  # turns of the loop before a fact is given up
+_PATIENCE = 400  # turns of the loop before a fact is given up
 
 
 @dataclass

@@ -7,6 +7,7 @@ flow comes in at the top and goes out at the bottom.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from engine.control.protocol import FlowBranch, FlowNode
@@ -54,18 +55,20 @@ def diagram(nodes: Sequence[FlowNode], width: int) -> list[Line] | None:
 def _sequence(nodes: Sequence[FlowNode], style: _Style, *, goes_on: bool) -> _Block:
     """Steps one below the other; `goes_on` when a line must leave the last of them."""
     inner = max((style.inner(node) for node in nodes), default=0)
-    whole = _Block((), 1, 0, 0)
+    parts: list[_Block] = []
     for index, node in enumerate(nodes):
-        is_last = index == len(nodes) - 1
-        has_exit = node.kind not in _ENDS and (goes_on or not is_last)
-        whole = _below(whole, _step(node, style, inner, has_exit=has_exit), arrow=index > 0)
-    return whole
+        has_exit = node.kind not in _ENDS and (goes_on or index < len(nodes) - 1)
+        if parts:
+            parts.append(_arrow(parts[-1]))
+        parts.append(_box(node, style, inner, has_exit=has_exit or bool(node.branches)))
+        if node.branches:
+            parts.append(_fork(node, style, goes_on=has_exit))
+    return _stacked(parts)
 
 
-def _step(node: FlowNode, style: _Style, inner: int, *, has_exit: bool) -> _Block:
-    if not node.branches:
-        return _box(node, style, inner, has_exit=has_exit)
-    return _below(_box(node, style, inner, has_exit=True), _fork(node, style, goes_on=has_exit), arrow=False)
+def _arrow(above: _Block) -> _Block:
+    """From one step to the next; an empty line where nothing leaves the step above."""
+    return _Block((line(("▼" if above.is_open else " ", Ink.RAIL)),), 1, 0, 0)
 
 
 def _box(node: FlowNode, style: _Style, inner: int, *, has_exit: bool) -> _Block:
@@ -156,18 +159,18 @@ def _rail(ends: Sequence[int], joint: int, width: int, corners: str, knee: str) 
     return line(("".join(row), Ink.RAIL))
 
 
-def _below(above: _Block, below: _Block, *, arrow: bool) -> _Block:
-    """Two blocks, the second under the first where the line leaves it."""
-    if not above.lines:
-        return below
-    shift = above.bottom - below.top
-    left_above, left_below = max(-shift, 0), max(shift, 0)
-    width = max(above.width + left_above, below.width + left_below)
-    at = above.bottom + left_above
-    pointer = (line(" " * at, ("▼" if above.is_open else " ", Ink.RAIL)).padded(width),) if arrow else ()
-    upper = tuple(_moved(each, left_above, width) for each in above.lines)
-    lower = tuple(_moved(each, left_below, width) for each in below.lines)
-    return _Block(upper + pointer + lower, width, above.top + left_above, below.bottom + left_below, below.is_open)
+def _stacked(blocks: Sequence[_Block]) -> _Block:
+    """Blocks one below the other, each where the line leaves the one above."""
+    if not blocks:
+        return _Block((), 1, 0, 0)
+    lefts = [0]
+    for above, below in pairwise(blocks):
+        lefts.append(lefts[-1] + above.bottom - below.top)
+    lefts = [left - min(lefts) for left in lefts]
+    placed = list(zip(blocks, lefts, strict=True))
+    width = max(left + block.width for block, left in placed)
+    lines = tuple(_moved(each, left, width) for block, left in placed for each in block.lines)
+    return _Block(lines, width, lefts[0] + blocks[0].top, lefts[-1] + blocks[-1].bottom, blocks[-1].is_open)
 
 
 def _moved(drawn: Line, left: int, width: int) -> Line:

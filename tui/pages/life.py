@@ -36,7 +36,7 @@ def _deliveries(message: MessageLife, width: int) -> list[Line]:
         tries = f"{each.attempts} attempt{'' if each.attempts == 1 else 's'}"
         due = f" · next {_in(each.due_ms - message.now_ms)}" if each.state == "queued" else ""
         reply = f" · {each.last_reply}" if each.last_reply else ""
-        told = wrap(tries + due + reply, width - 13)
+        told = wrap(tries + due + reply, width - 13)[:3]  # all of it is among the moments
         lines += [head, *(line(" " * 13, (text, Ink.DIM)) for text in told)]
     return lines
 

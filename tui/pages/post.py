@@ -13,6 +13,7 @@ from tui.pages.tables import CARRIERS, FLOWS, TROUBLED
 
 _TROUBLES: Final = frozenset({"in doubt", "back-off", "held"})
 _MINUTES: Final = 60
+_ALERTS: Final = 5
 
 
 class Room(NamedTuple):
@@ -46,12 +47,15 @@ def desk(overview: Overview, width: int, room: Room = TIGHT) -> list[Line]:
 
 
 def alerts(overview: Overview, width: int) -> list[Line]:
+    """Each in at most three lines, so that none can push the others out of sight."""
     lines: list[Line] = []
-    for alert in overview.alerts:
+    for alert in overview.alerts[:_ALERTS]:
         ink = words.ALERTS.get(alert.glyph, Ink.CALM)
-        for index, text in enumerate(wrap(alert.text, width - 2)):
-            lines.append(line((f"{cut(alert.glyph, 1) if index == 0 else ' '} ", ink), (text, ink)))
-    return lines
+        texts = wrap(cut(alert.text, 3 * (width - 4)), width - 2)[:3]
+        marks = [fit(alert.glyph, 1), *" " * len(texts)]
+        lines += [line((f"{mark} ", ink), (text, ink)) for mark, text in zip(marks, texts, strict=False)]
+    hidden = len(overview.alerts) - _ALERTS
+    return [*lines, line((f"… and {hidden} more", Ink.DIM))] if hidden > 0 else lines
 
 
 def figures(overview: Overview, width: int) -> list[Line]:

@@ -36,17 +36,17 @@ TROUBLED: Final[tuple[Column[SiteRow], ...]] = (
     Column("state", 11, lambda row, now: words.site(row, now).run()),
     Column("site", 14, lambda row, _: Run(row.site, Ink.STRONG), flex=1),
     Column("queued", 6, lambda row, _: tally(row.queued), right=True),
-    Column("retry", 12, _retry, right=True),
+    Column("retry", 12, _retry, right=True, since=50),
     Column("last reply", 14, lambda row, _: Run(row.last_reply, Ink.DIM), flex=1, since=60),
 )
 
 
 CARRIERS: Final[tuple[Column[CarrierRow], ...]] = (
     Column("carrier", 12, lambda row, _: Run(row.name, Ink.STRONG), flex=1),
-    Column("process", 8, lambda row, _: Run(str(row.pid), Ink.DIM), right=True),
+    Column("process", 8, lambda row, _: Run(str(row.pid), Ink.DIM), right=True, since=60),
     Column("delivered", 9, lambda row, _: tally(row.delivered, Ink.GOOD), right=True),
     Column("connections", 11, lambda row, _: tally(row.connections, Ink.CALM), right=True),
-    Column("memory", 10, lambda row, _: Run(size(row.memory_kib * 1024), Ink.DIM), right=True),
+    Column("memory", 10, lambda row, _: Run(size(row.memory_kib * 1024), Ink.DIM), right=True, since=50),
 )
 
 
@@ -59,7 +59,7 @@ def _when(row: MessageRow, now_ms: int) -> Run:
 
 MESSAGES: Final[tuple[Column[MessageRow], ...]] = (
     Column("state", 11, lambda row, _: words.delivery(row.state).run()),
-    Column("to", 16, lambda row, _: Run(row.forward_path), flex=3),
+    Column("to", 20, lambda row, _: Run(row.forward_path), flex=4),
     Column("subject", 10, lambda row, _: Run(row.subject, Ink.DIM), flex=3),
     Column("stream", 13, lambda row, _: Run(row.stream, Ink.DIM), since=130),
     Column("tries", 5, lambda row, _: tally(row.attempts), right=True, since=64),
@@ -73,7 +73,7 @@ FLOWS: Final[tuple[Column[FlowRow], ...]] = (
     Column("title", 12, lambda row, _: Run(row.title, Ink.DIM), flex=1, since=110),
     Column("stream", 13, lambda row, _: Run(row.stream, Ink.DIM), since=90),
     Column("waiting", 7, lambda row, _: tally(row.waiting, Ink.WAIT), right=True),
-    Column("completed", 9, lambda row, _: tally(row.completed), right=True),
+    Column("completed", 9, lambda row, _: tally(row.completed), right=True, since=50),
     Column("goals", 6, lambda row, _: tally(row.goals, Ink.GOOD), right=True),
     Column("mails", 6, lambda row, _: tally(row.mails, Ink.CALM), right=True, since=64),
 )

@@ -14,7 +14,6 @@ _KEYS: Final = (
     ("1 2 3", "Post, Queue, Flows"),
     ("j k  ↓ ↑", "down and up; ctrl+d ctrl+u a page"),
     ("g G", "first and last"),
-    ("h l  ← →", "aside, where a diagram is wider"),
     ("enter", "open what the cursor is on"),
     ("esc", "drop the filter, or go back"),
     ("tab", "to the other side of a wide screen"),

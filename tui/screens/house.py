@@ -4,7 +4,7 @@ A screen shows what it has asked for and owns nothing. `ask` is called when it i
 something changed, and on `r`; never twice at once.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import ClassVar, Final, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,13 +17,10 @@ from engine.control.protocol import Overview
 from tui.format import clock, lab_offset
 from tui.ink import BLANK, Ink, Line, line, rule
 from tui.messages import Opened
-from tui.session import Session, Watch
+from tui.session import House, Session, Watch
 from tui.widgets.bar import Bar
 from tui.widgets.filterline import FilterLine
 from tui.widgets.roll import Roll
-
-if TYPE_CHECKING:
-    from tui.app import PosthouseApp
 
 MODES: Final = (("1", "post", "Post"), ("2", "queue", "Queue"), ("3", "flows", "Flows"))
 WIDE: Final = 120  # columns from which a list has its detail beside it
@@ -64,8 +61,8 @@ class HouseScreen(Screen[None]):
     # What is common.
 
     @property
-    def house(self) -> "PosthouseApp":
-        return cast("PosthouseApp", self.app)
+    def house(self) -> House:
+        return cast(House, self.app)
 
     @property
     def session(self) -> Session:
@@ -86,7 +83,7 @@ class HouseScreen(Screen[None]):
             yield Bar(id="title")
         yield from self.body()
         yield FilterLine()
-        yield Bar(id="foot")
+        yield Bar(id="foot", keeps_right=True)
 
     def on_screen_resume(self) -> None:
         self.told()
@@ -119,7 +116,7 @@ class HouseScreen(Screen[None]):
             await self.ask()
             self.trouble = ""
         except ControlError as error:
-            self.trouble = error.text if error.refused else ""
+            self.trouble = error.text if self.session.error is None else ""
         if self.is_mounted:
             self._foot(self.session.error)
 

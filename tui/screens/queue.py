@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from engine.control.client import part
 from engine.control.protocol import MessageLife, MessageRow, Messages, Overview, Queue, SiteRow
 from tui.format import number
-from tui.ink import Ink, Target, line, rule
+from tui.ink import BLANK, Ink, Target, line, rule
 from tui.pages import life
 from tui.pages.tables import MESSAGES, SITES
 from tui.screens.house import HouseScreen
@@ -67,7 +67,7 @@ class QueueScreen(HouseScreen):
         wanted = self.filter_text.casefold()
         rows = tuple(row for row in queue.sites if wanted in f"{row.site} {row.last_reply}".casefold())
         count = number(len(rows)) if len(rows) == len(queue.sites) else f"{number(len(rows))} of {len(queue.sites):,}"
-        self.title_line("Queue", f"{count} site{'' if len(rows) == 1 else 's'}")
+        self.title_line("Queue", f"{count} site{'' if len(queue.sites) == 1 else 's'}")
         self._sites.show(rows, queue.now_ms)
         await self._detail.nudge()
 
@@ -112,9 +112,7 @@ class SiteScreen(HouseScreen):
     def latest(self, overview: Overview) -> None:
         """What the site last said, while it is one of those the overview tells of."""
         said = [each.last_reply for each in overview.sites if each.site == self._site and each.last_reply]
-        bar = self.query_one("#site", Bar)
-        bar.display = bool(said)
-        bar.show(line(("   last reply  ", Ink.DIM), *((reply, Ink.TEXT) for reply in said)))
+        self.query_one("#site", Bar).show(line(("  last reply  ", Ink.DIM), *said) if said else BLANK)
 
     async def ask(self) -> None:
         offset = max(self._messages.first_row - _ABOVE, 0)

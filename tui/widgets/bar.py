@@ -9,10 +9,11 @@ from tui.themes import style
 
 
 class Bar(Widget):
-    """A left part, cut where there is no room for all, and a right part that must be seen."""
+    """A left and a right part. Where there is no room for both one gives way: the right goes, or the left is cut."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, keeps_right: bool = False) -> None:
         super().__init__(id=id)
+        self._keeps_right = keeps_right
         self._left = BLANK
         self._right = BLANK
 
@@ -28,7 +29,8 @@ class Bar(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _whole(self, width: int) -> Line:
-        right = self._right if self._right.width < width else BLANK
-        left = self._left.cropped(max(width - right.width - 2, 0))
+        needed = self._right.width + (0 if self._keeps_right else self._left.width + 2)
+        right = self._right if needed <= width else BLANK
+        left = self._left.cropped(width - right.width - 2 if right.runs else width)
         gap = (" " * (width - left.width - right.width), Ink.TEXT)
         return line(*left.runs, gap, *right.runs)

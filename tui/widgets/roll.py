@@ -5,6 +5,8 @@ drew and repaints only lines that differ, so an idle screen writes nothing and a
 paints the lines that are seen and no others, so a million rows cost what twenty do.
 """
 
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,7 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
+from tui.format import cells
 from tui.ink import BLANK, Ink, Line, Run
 from tui.messages import Opened
 from tui.themes import style
@@ -31,8 +35,6 @@ class Roll(ScrollView, can_focus=True):
         Binding("G,end", "far(1)", "last", show=False, id="roll.last"),
         Binding("ctrl+d,pagedown,space", "leaf(1)", "page down", show=False, id="roll.page_down"),
         Binding("ctrl+u,pageup", "leaf(-1)", "page up", show=False, id="roll.page_up"),
-        Binding("l,right", "aside(8)", "right", show=False, id="roll.right"),
-        Binding("h,left", "aside(-8)", "left", show=False, id="roll.left"),
         Binding("enter", "open", "open", show=False, id="roll.open"),
     ]
     head_rows = 0  # lines that stay at the top
@@ -73,15 +75,30 @@ class Roll(ScrollView, can_focus=True):
     def first_row(self) -> int:
         return self.scroll_offset.y
 
-    def changed(self, *, width: int | None = None) -> None:
+    def changed(self) -> None:
         """The lines may differ now: repaint those that do."""
         self.cursor = self._nearest_stop(min(self.cursor, max(self.count() - 1, 0)))
-        size = Size(width or self.scrollable_content_region.width, self.count() + self.head_rows)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self._grow(Size(0, self.count() + self.head_rows))
         for y in range(self.scrollable_content_region.height):
-            if self._drawn.get(y) != self._line(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+            self._repaint_difference(y)
+
+    def _grow(self, size: Size) -> None:
+        """As setting `virtual_size`, which would repaint the widget whole; only the scrollbar is to follow."""
+        if size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
+            self.refresh(repaint=False, layout=True)
+
+    def _repaint_difference(self, y: int) -> None:
+        """Of a row of the window, only the cells between what stayed at the left and what stayed at the right."""
+        before, after = self._drawn.get(y), self._line(y)
+        if before == after:
+            return
+        left = right = 0
+        if before is not None and before.width == after.width:
+            left = _same_cells(zip(before.runs, after.runs, strict=False))
+            right = _same_cells(zip(reversed(before.runs), reversed(after.runs), strict=False))
+        self.refresh(Region(left, y, self.size.width - left - right, 1))
 
     def fade(self, is_faded: bool) -> None:
         if is_faded != self.is_faded:
@@ -95,9 +112,7 @@ class Roll(ScrollView, can_focus=True):
         if self._has_cursor(y):
             base += self.get_component_rich_style("roll--cursor", partial=True)
         segments = [Segment(text, base + style(theme, ink, faded=self.is_faded)) for text, ink in line.runs]
-        left = self.scroll_offset.x
-        width = self.size.width
-        return Strip(segments).crop_extend(left, left + width, base)
+        return Strip(segments).adjust_cell_length(self.size.width, base)
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"roll--cursor"}
 
@@ -178,9 +193,6 @@ class Roll(ScrollView, can_focus=True):
         if self.count():
             self.move_to(self._nearest_stop(min(max(self.cursor + rows, 0), self.count() - 1)))
 
-    def action_aside(self, by: int) -> None:
-        self.scroll_to(x=self.scroll_offset.x + by, animate=False, force=True, immediate=True)
-
     def action_open(self) -> None:
         if self.count() and (target := self.drawn(self.cursor).target):
             self.post_message(Opened(target))
@@ -206,3 +218,8 @@ class Roll(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._drawn.clear()
+
+
+def _same_cells(pairs: Iterable[tuple[Run, Run]]) -> int:
+    """How many cells the runs take that are the same on both sides, up to the first that differ."""
+    return sum(cells(before.text) for before, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,0 +1,239 @@
+"""The application worked by keys, against a daemon that speaks the real protocol."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from canned_daemon import CART, FLOW_ROWS, NOW
+from tui_stage import stage
+
+from engine.control.protocol import Alert
+from tui.format import cells
+from tui.widgets.roll import Roll
+from tui.widgets.table import Table
+
+
+async def test_digits_go_to_the_three_modes_and_the_bar_says_where_we_are(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("── Queue ──", "qq.example")
+        await one.press("3")
+        await one.see("── Flows ──", "win-back")
+        await one.press("1")
+        await one.see("Delivered a minute")
+
+
+async def test_a_site_opens_into_its_deliveries_and_a_delivery_into_its_life_and_escape_leads_back(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("outlook.example")
+        await one.press("j", "enter")
+        await one.see("Queue › mx.seznam.example", "reader1@mx.seznam.exa", "last reply  354 go ahead")
+        await one.press("down", "down", "enter")
+        await one.see("── Message 4713", "→ flow step")
+        await one.press("escape")
+        await one.see("1,204 deliveries")
+        await one.press("escape")
+        await one.see("── Queue ──")
+        await one.press("escape")
+        await one.see("── Queue ──")
+
+
+async def test_the_first_screen_opens_what_the_cursor_is_on_site_flow_or_message(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("enter")
+        await one.see("Queue › gmail.com")
+        await one.press("escape", "j", "j", "j", "enter")
+        await one.see("Flows › abandoned-cart")
+        await one.press("escape", "G", "enter")
+        await one.see("── Message 4720")
+
+
+async def test_a_flow_is_a_diagram_and_v_makes_it_an_outline(tmp_path: Path) -> None:
+    async with stage(tmp_path, (100, 60)) as one:
+        await one.press("3", "enter")
+        await one.see("╭─ ◆ trigger", "▼ then", "● 112")
+        await one.press("v")
+        await one.see("├─ then")
+        await one.press("v")
+        await one.see("▼ then")
+
+
+async def test_live_counts_change_in_their_boxes_and_nothing_else_moves(tmp_path: Path) -> None:
+    async with stage(tmp_path, (100, 60)) as one:
+        await one.press("3", "enter")
+        await one.see("● 112   ✓ 4,098")
+        before = one.text
+        wait = replace(CART.nodes[1], waiting=113)
+        one.daemon.picture = replace(CART, nodes=(CART.nodes[0], wait, *CART.nodes[2:]))
+        one.daemon.push(now_ms=NOW + 1000)
+        await one.see("● 113   ✓ 4,098")
+        assert one.text == before.replace("● 112", "● 113")
+
+
+async def test_a_slash_filters_sites_as_one_types_and_escape_shows_all_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("outlook.example")
+        await one.press("slash", *"4.2.1")
+        await one.see("1 of 7 sites", "דואר.example")
+        assert "gmail.com" not in one.text
+        await one.press("enter")
+        await one.see("/4.2.1")
+        await one.press("enter")
+        await one.see("Queue › דואר.example")
+        await one.press("escape")
+        await one.see("1 of 7 sites")
+        await one.press("escape")
+        await one.see("7 sites", "gmail.com")
+
+
+async def test_keys_typed_into_a_filter_are_text_not_commands(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("outlook.example")
+        await one.press("slash", *"q1")
+        await one.see("/q1")
+        await one.press("escape")
+        await one.see("outlook.example")
+
+
+async def test_the_daemon_filters_deliveries(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2", "enter")
+        await one.see("1,204 deliveries")
+        await one.press("slash", *"dana")
+        await one.see("1 delivery")
+        assert any("q=dana" in path for path in one.daemon.asked)
+
+
+async def test_a_million_deliveries_open_at_once_and_only_what_is_seen_is_asked_for(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.total = 1_000_000
+        await one.press("2", "enter")
+        await one.see("1,000,000 deliveries", "reader0@gmail.com")
+        await one.press("G")
+        await one.see("reader999999@gmail.com")
+        await one.press("g")
+        await one.see("reader0@gmail.com")
+        assert all("limit=200" in path for path in one.daemon.asked)
+
+
+async def test_the_cursor_stays_on_its_site_when_the_order_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import canned_daemon
+
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("outlook.example")
+        await one.press("j", "j")
+        table = one.app.screen.query_one("#sites", Table)
+        assert table.at.name == "qq.example"
+        monkeypatch.setattr(canned_daemon, "SITES", canned_daemon.SITES[::-1])
+        await one.press("r")
+        await one.until(lambda: table.cursor == 4)
+        assert table.at.name == "qq.example"
+
+
+async def test_when_the_daemon_goes_the_last_picture_stays_dated_and_comes_alive_by_itself(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.daemon.stop()
+        await one.see("✗ away since 00:02:1", "Shown is 00:02:11", "1,342")
+        assert all(roll.is_faded for roll in one.app.screen.query(Roll))
+        await one.daemon.start()
+        await one.see("● live")
+        assert "away" not in one.text
+        assert not any(roll.is_faded for roll in one.app.screen.query(Roll))
+
+
+async def test_other_screens_can_be_looked_at_while_the_daemon_is_away(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.daemon.stop()
+        await one.see("✗ away since")
+        await one.press("2")
+        await one.see("2 Queue", "✗ away since")
+        await one.daemon.start()
+        await one.see("● live", "qq.example")
+
+
+async def test_what_the_daemon_refuses_is_said_in_the_footer(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.push(flows=(replace(FLOW_ROWS[0], name="gone"),))
+        await one.press("3")
+        await one.see("gone")
+        await one.press("enter")
+        await one.see("✗ there is no flow gone. See: posthouse flow list")
+
+
+async def test_a_new_picture_is_shown_as_it_comes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.push(queued=77_777, alerts=(Alert("!", "the disk is nearly full"),))
+        await one.see("77,777", "! the disk is nearly full")
+
+
+async def test_help_lies_over_any_screen_and_any_of_its_keys_closes_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        for key in ("question_mark", "escape", "q"):
+            await one.press("question_mark")
+            await one.see("── Keys ──")
+            await one.press(key)
+            await one.see("Delivered a minute")
+
+
+async def test_f2_changes_the_look(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        before = one.app.theme
+        await one.press("f2")
+        assert one.app.theme != before
+        await one.press("f2")
+        assert one.app.theme == before
+
+
+async def test_q_leaves(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("q")
+        await one.until(lambda: not one.app.is_running)
+        assert one.app.return_code == 0
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 15), (80, 24), (119, 40), (120, 40), (200, 60)])
+async def test_every_screen_stands_in_any_size_and_through_any_change_of_size(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with stage(tmp_path) as one:
+        for key in ("1", "2", "enter", "enter", "3", "enter"):
+            await one.press(key)
+            await one.pilot.resize_terminal(*size)
+            await one.until(lambda: all(cells(line) <= size[0] for line in one.text.splitlines()))
+            await one.pilot.resize_terminal(80, 24)
+        assert one.app.is_running
+
+
+async def test_in_a_wide_terminal_the_right_side_shows_what_enter_would_open(tmp_path: Path) -> None:
+    async with stage(tmp_path, (160, 48)) as one:
+        await one.press("2")
+        await one.see("reader0@gmail.com", "── gmail.com ──")
+        await one.press("j")
+        await one.see("reader0@mx.seznam.exa")
+        await one.press("enter")
+        await one.see("── Life ──", "message 4711")
+        await one.press("j")
+        await one.see("message 4712")
+        await one.press("3")
+        await one.see("╭─ ◆ trigger")
+        await one.press("j")
+        await one.see("Double opt-in")
+
+
+async def test_a_click_moves_the_cursor_and_a_second_opens(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("outlook.example")
+        table = one.app.screen.query_one("#sites", Table)
+        await one.pilot.click(table, offset=(10, 3))
+        await one.until(lambda: table.at.name == "qq.example")
+        await one.pilot.click(table, offset=(10, 3))
+        await one.see("Queue › qq.example")

@@ -1,0 +1,170 @@
+"""The application in a real pseudo-terminal: what it writes, and how it leaves."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from canned_daemon import CannedDaemon, canned
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0  # seconds for a fact; a slow machine needs some
+
+
+@dataclass
+class Terminal:
+    """The far end of the line."""
+
+    end: int
+    process: asyncio.subprocess.Process
+    daemon: CannedDaemon
+    written: bytearray = field(default_factory=bytearray)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self) -> None:
+        try:
+            octets = os.read(self.end, 65536)
+        except OSError:
+            octets = b""
+        if not octets:
+            asyncio.get_running_loop().remove_reader(self.end)
+        self.written += octets
+        self.more.set()
+
+    async def see(self, text: str, since: int = 0) -> int:
+        """Read until `text` has been written; where it begins."""
+        async with asyncio.timeout(PATIENCE):
+            while (at := self.written.find(text.encode(), since)) < 0:
+                self.more.clear()
+                await self.more.wait()
+        return at
+
+    async def left(self) -> int:
+        async with asyncio.timeout(PATIENCE):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def terminal(folder: Path, *, ignore_hangup: bool = False) -> AsyncIterator[Terminal]:
+    path = folder / "s"
+    near_and_far = pty.openpty()
+    far, near = near_and_far
+    fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    code = "import sys; from tui.cli import main; sys.exit(main())"
+    if ignore_hangup:
+        code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); " + code
+    async with canned(path) as daemon:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            code,
+            "--socket",
+            str(path),
+            stdin=near,
+            stdout=near,
+            stderr=near,
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"},
+            start_new_session=True,
+        )
+        os.close(near)
+        one = Terminal(far, process, daemon)
+        asyncio.get_running_loop().add_reader(far, one.read)
+        try:
+            yield one
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            asyncio.get_running_loop().remove_reader(far)
+            os.close(far)
+
+
+CLEAN = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?2004l")  # main screen, cursor, no mouse, no paste marks
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_it_and_leaves_a_clean_terminal(tmp_path: Path, sign: signal.Signals) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        one.process.send_signal(sign)
+        assert await one.left() == 128 + sign
+        for mark in CLEAN:
+            await one.see(mark)
+
+
+@pytest.mark.e2e
+async def test_q_ends_it_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, b"q")
+        assert await one.left() == 0
+        for mark in CLEAN:
+            await one.see(mark)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("ignore_hangup", [False, True], ids=["told", "under nohup"])
+async def test_a_terminal_that_closes_ends_it(tmp_path: Path, ignore_hangup: bool) -> None:
+    async with terminal(tmp_path, ignore_hangup=ignore_hangup) as one:
+        await one.see("live")
+        asyncio.get_running_loop().remove_reader(one.end)
+        spare = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(spare, one.end)  # the last handle of the far end is gone; the number stays ours to close
+        os.close(spare)
+        await one.left()
+
+
+@pytest.mark.e2e
+async def test_bytes_that_are_no_text_do_not_end_it(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, b"\x1b[M\xa0\xff\xfe\x80" + b"2")
+        await one.see("outlook.example")
+        os.write(one.end, b"q")
+        assert await one.left() == 0
+
+
+@pytest.mark.e2e
+async def test_a_picture_that_says_nothing_new_writes_nothing_and_a_new_count_writes_little(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        costs = []
+        for count in range(5_430, 5_440):  # the first of them may come with the last of the first frames
+            before = len(one.written)
+            for _ in range(5):
+                one.daemon.push()
+            one.daemon.push(queued=count)
+            await one.see(f"{count:,}", before)
+            costs.append(len(one.written) - before)
+        assert max(costs[5:]) < 400
+
+
+@pytest.mark.e2e
+async def test_no_control_of_a_stranger_reaches_the_terminal(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, b"2")
+        await one.see("outlook.example")
+        os.write(one.end, b"\r")
+        await one.see("reader10@gmail.com")
+        assert b"\x1b]52" not in one.written
+        assert b"\x1b[2J" not in one.written
+
+
+@pytest.mark.e2e
+async def test_the_mouse_reports_clicks_but_not_every_movement(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        await one.see("\x1b[?1000h")
+        assert b"\x1b[?1003h" not in one.written
