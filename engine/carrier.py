@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,8 +104,9 @@ class Carrier:
         self._house = House.build(config, self._store, clock, chance)
         keys = self._store.read_now(self._house.load_keys)
         resolver = DnsResolver(clock, config.routing.resolvers)
+        router = Router(config.routing, resolver, chance, [ip_address(each) for each in own_addresses()])
         self._relay = Relay(
-            ports=Ports(self._store, clock, chance, net), router=Router(config.routing, resolver, chance, own_addresses()),
+            ports=Ports(self._store, clock, chance, net), router=router,
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,

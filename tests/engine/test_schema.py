@@ -1,0 +1,83 @@
+"""The migrations, run from nothing, make exactly the tables and indexes that the models describe."""
+
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import peewee
+import pytest
+
+from engine.store import migrate
+from engine.store import tables as engine_tables
+from engine.store.database import Database
+from engine.store.migrate import SchemaMismatch
+from engine.system import SystemClock
+from mta.queue import tables as queue_tables
+
+
+def schema(path: Path) -> dict[str, str]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {
+        name: re.sub(r"\s+", " ", sql) for name, sql in rows if "schema_migration" not in name and "history" not in name
+    }
+
+
+def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
+    migrated = Database(tmp_path / "migrated.db", SystemClock()).open()
+    assert migrated.migrate() == ["0001_first"]
+    migrated.close()
+    models = (*queue_tables.TABLES, *engine_tables.TABLES)
+    described = peewee.SqliteDatabase(str(tmp_path / "described.db"))
+    with described.bind_ctx(models), described.connection_context():
+        described.create_tables(models)
+        for index in (*queue_tables.INDEXES, *engine_tables.INDEXES):
+            described.execute_sql(index.replace(" IF NOT EXISTS", ""))
+    assert schema(tmp_path / "migrated.db").keys() == schema(tmp_path / "described.db").keys()
+    for name, sql in schema(tmp_path / "described.db").items():
+        assert schema(tmp_path / "migrated.db")[name].replace(" IF NOT EXISTS", "") == sql.replace(" IF NOT EXISTS", "")
+
+
+def test_a_second_migration_finds_nothing_to_do_and_keeps_no_copy(tmp_path: Path) -> None:
+    database = Database(tmp_path / "posthouse.db", SystemClock()).open()
+    database.migrate()
+    assert database.migrate() == []
+    database.close()
+    assert not list(tmp_path.glob("*.before-*"))
+
+
+def test_a_database_of_a_newer_program_is_refused_by_name(tmp_path: Path) -> None:
+    database = Database(tmp_path / "posthouse.db", SystemClock()).open()
+    database.migrate()
+    database.write_now(
+        lambda tx: tx.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', '2030-01-01')")
+    )
+    try:
+        database.migrate()
+    except SchemaMismatch as refusal:
+        assert "0999_later" in str(refusal) and "newer Posthouse" in str(refusal)
+    else:
+        raise AssertionError("a newer schema was taken")
+    finally:
+        database.close()
+
+
+def test_a_copy_is_kept_before_a_database_with_a_past_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "posthouse.db"
+    database = Database(path, SystemClock()).open()
+    database.migrate()
+    database.write_now(lambda tx: tx.execute("INSERT INTO meta (key, value) VALUES ('kept', 'yes')"))
+    later = tmp_path / "migrations"
+    shutil.copytree(migrate.FOLDER, later)
+    (later / "0002_more.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (id INTEGER)')\n")
+    monkeypatch.setattr(migrate, "FOLDER", later)
+    assert database.migrate() == ["0002_more"]
+    database.close()
+    (copy,) = tmp_path.glob("posthouse.db.before-*")
+    assert "more" in schema(path)
+    assert "more" not in schema(copy)
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchone() == ("yes",)
