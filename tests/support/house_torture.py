@@ -143,7 +143,8 @@ class Torture:
     def _kill(self, daemon: Daemon, victim: str, applications: _Applications) -> None:
         self._score.kills[victim] += 1
         if victim in ("carrier", "keeper"):
-            daemon.kill(self._dice.choice(daemon.processes()[victim]))
+            here = daemon.until(lambda: daemon.processes()[victim])  # the last one's successor may still be on its way
+            daemon.kill(self._dice.choice(here))
         else:
             self._bring_down(daemon, victim, applications)
         self._check(daemon)
