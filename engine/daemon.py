@@ -94,7 +94,7 @@ class Office:
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
-            self.store, self.clock, settings.queue, boot_id(), self.house.follow, lambda: self.tell(wake=[])
+            self.store, self.clock, settings.queue, settings.retry, boot_id(), self.house.follow, self._wake_all
         )
         self._control = ControlServer(self.house, control, self)
         self._web = WebServer(
@@ -246,6 +246,9 @@ class Office:
         for hand in self.hands.values():
             hand.link.send(**message)
 
+    def _wake_all(self) -> None:
+        self.tell(wake=[])
+
     async def move_clock(self, offset: timedelta) -> None:
         """Set the lab's offset for every process. The caller has checked that this is a lab."""
         self.clock.offset = offset
@@ -265,7 +268,7 @@ class Office:
         self.config = _keeping_fixed(self.config, fresh)
         self.house = House.build(self.config, self.store, self.clock, SystemChance())
         self._control.house = self.house
-        self._janitor.settings = self.config.queue
+        self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         self._generation += 1
         old = list(self.hands.values())
         for number in range(self.config.carriers):

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from deliverability.settings import RetrySettings
 from mta import maillog
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
@@ -23,11 +24,13 @@ class Janitor:
         store: Store,
         clock: Clock,
         settings: QueueSettings,
+        retry: RetrySettings,
         boot_id: str,
         follow: Follow,
         wake: Callable[[], None],
     ) -> None:
-        self._store, self._clock, self.settings, self._boot_id = store, clock, settings, boot_id
+        self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
+        self._boot_id = boot_id
         self._follow, self._wake = follow, wake
         self._cursor = 0
         self._bell = asyncio.Event()
@@ -62,7 +65,12 @@ class Janitor:
             while not await self._store.write(lambda tx, owner=owner: queue.sweep(tx, owner, now, CHUNK)):  # type: ignore[misc]
                 pass
         if doubts or lapsed:
-            while await self._store.write(lambda tx: queue.resolve_doubts(tx, now, self.settings, CHUNK)) == CHUNK:
+            while (
+                await self._store.write(
+                    lambda tx: queue.resolve_doubts(tx, now, self.settings, self.retry, limit=CHUNK)
+                )
+                == CHUNK
+            ):
                 pass
             self._wake()
         if expired:

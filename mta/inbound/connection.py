@@ -28,6 +28,7 @@ from mta.inbound.transaction import Peer
 
 READ_SIZE: Final = 256 * 1024
 LINGER: Final = 2.0  # seconds for a client to take our last words and close its side
+PROMPT: Final = timedelta(seconds=2)  # once we are leaving, a client that has not had its turn yet must not take longer
 MAX_COMMAND: Final = 2048  # octets without CRLF: 512 (RFC 5321 section 4.5.3.1.4), and what RFC 3461 and 6531 add
 
 aiosmtpd_log.setLevel(logging.WARNING)  # below that it logs strangers' octets; our log has words of its own
@@ -53,7 +54,7 @@ class SmtpConnection(SMTP):
         self._outgoing: list[bytes] = []
         self._awaited = ""  # the setting that bounds the present wait
         self._deadline = float("inf")  # of that wait, on the loop's clock
-        self._is_leaving = False  # say 421 as soon as no message is under way
+        self._is_leaving = False  # say 421 as soon as the client has had its turn
         self._is_over = False
 
     # What the rest of the session adds.
@@ -69,6 +70,11 @@ class SmtpConnection(SMTP):
     @abstractmethod
     def _refuse(self, reply: Reply) -> None:
         """Answer a command that cannot be carried out."""
+
+    @property
+    @abstractmethod
+    def _had_its_turn(self) -> bool:
+        """Whether the client handed over what it came with: a message was answered and no other one is begun."""
 
     # The life of the connection.
 
@@ -89,10 +95,14 @@ class SmtpConnection(SMTP):
             await self._handler_coroutine
 
     def leave(self) -> None:
-        """Say 421 and hang up: now, or after the reply to the message that is being received or committed."""
+        """Say 421 and hang up: now, or after the reply to the message that the client came with, if it is prompt."""
         self._is_leaving = True
-        if self._awaited == "idle_timeout":
+        if self._awaited != "idle_timeout":
+            return
+        if self._had_its_turn:
             self.hang_up(replies.CLOSING)
+        else:
+            self._expect_line()
 
     def hang_up(self, reply: Reply) -> None:
         """Say a last word, unless one was said, and close. A client that has not read what came before is cut off."""
@@ -108,7 +118,7 @@ class SmtpConnection(SMTP):
             self._reset_timeout(min(left, self._timeout_duration))
         else:
             self._load.hit(self._awaited)
-            self.hang_up(replies.TIMED_OUT)
+            self.hang_up(replies.CLOSING if self._is_leaving else replies.TIMED_OUT)
 
     async def _handle_client(self) -> None:
         peername = self._writer.get_extra_info("peername")
@@ -155,6 +165,11 @@ class SmtpConnection(SMTP):
         self._awaited = name
         self._deadline = self.loop.time() + patience.total_seconds()
 
+    def _expect_line(self) -> None:
+        self._expect("idle_timeout", PROMPT if self._is_leaving else self._settings.idle_timeout)
+        if self._is_leaving:
+            self._reset_timeout(PROMPT.total_seconds())  # the timer runs for longer than that
+
     def _expect_nothing(self) -> None:
         self._awaited = ""
         self._deadline = float("inf")
@@ -169,9 +184,9 @@ class SmtpConnection(SMTP):
 
     async def _next_line(self) -> bytes | None:
         """The next command line without its CRLF, or None when the session is over."""
-        if self._is_leaving and not self._is_over:
+        if self._is_leaving and self._had_its_turn and not self._is_over:
             self._end(replies.CLOSING)
-        self._expect("idle_timeout", self._settings.idle_timeout)
+        self._expect_line()
         try:
             while (line := self._take_line()) is None and not self._is_over:
                 octets = await self._read()

@@ -40,6 +40,7 @@ class InboundSession(SmtpConnection):
         self._recipients: dict[Address, Recipient] = {}  # one named twice gets the message once
         self._commands = 0  # since the last accepted message; the errors likewise
         self._errors = 0
+        self._messages = 0  # that were answered, whatever the answer
 
     def __dir__(self) -> tuple[str, ...]:
         """Our commands: aiosmtpd reads the names of all members three times a session, which costs 0.15 ms."""
@@ -47,6 +48,10 @@ class InboundSession(SmtpConnection):
 
     def _refusal(self) -> Reply | None:
         return self._policy.admit(self._peer)
+
+    @property
+    def _had_its_turn(self) -> bool:
+        return self._messages > 0 and self._opened is None
 
     async def _obey(self, line: bytes) -> None:
         self._commands += 1
@@ -181,6 +186,7 @@ class InboundSession(SmtpConnection):
                 body_8bit=not content.isascii(),
             )
         )
+        self._messages += 1
         if reply.is_positive:
             self._commands = self._errors = 0
         return reply

@@ -19,6 +19,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from deliverability.address import Address
+from deliverability.settings import RetrySettings
+from deliverability.shaping.retry import next_attempt
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Event, State, Stream, after
 from mta.queue.settings import DoubtPolicy, QueueSettings
@@ -380,24 +382,41 @@ _BY_POLICY = {
 }
 
 
-def resolve_doubts(tx: Tx, now: datetime, settings: QueueSettings, limit: int = 200) -> int:
-    """Settle deliveries in doubt by their stream's policy; how many."""
+def resolve_doubts(
+    tx: Tx, now: datetime, settings: QueueSettings, retry: RetrySettings, *, jitter: float = 0, limit: int = 200
+) -> int:
+    """Settle deliveries in doubt by their stream's policy; how many.
+
+    What our own crash left is resent at once. A host that takes mail and never answers is given the time of a deferral,
+    and after `resend_at_most` doubts the delivery is held: a person decides before yet another copy goes out.
+    """
+    rows = tx.query(
+        "SELECT d.id, d.stream, d.domain, d.doubts, q.why FROM delivery d JOIN doubt q ON q.delivery_id = d.id"
+        " AND q.settled IS NULL WHERE d.state = ? LIMIT ?",
+        (int(State.IN_DOUBT), limit),
+    )
     now_ms = to_ms(now)
-    rows = tx.query("SELECT id, stream, domain FROM delivery WHERE state = ? LIMIT ?", (int(State.IN_DOUBT), limit))
-    for delivery_id, stream, domain in rows:
+    for delivery_id, stream, domain, doubts, why in rows:
         event = _BY_POLICY[settings.in_doubt(Stream(stream))]
-        state = after(State.IN_DOUBT, event)
-        tx.execute(
-            "UPDATE delivery SET state = ?, due_ms = ?, ended_ms = ? WHERE id = ?",
-            (int(state), now_ms, now_ms if state.is_end else None, delivery_id),
-        )
-        tx.execute(
-            "UPDATE doubt SET settled = ?, settled_ms = ? WHERE delivery_id = ? AND settled IS NULL",
-            (str(event), now_ms, delivery_id),
-        )
-        if state is State.QUEUED:
-            hint(tx, domain, now_ms)
+        if event is Event.RESENT and doubts > settings.resend_at_most:
+            event = Event.HELD_BACK
+        later = None if why == Event.ORPHANED else next_attempt(doubts, retry, now=now, jitter=jitter)
+        _settle_doubt(tx, delivery_id, domain, event, now_ms, to_ms(later) if later else now_ms)
     return len(rows)
+
+
+def _settle_doubt(tx: Tx, delivery_id: int, domain: str, event: Event, now_ms: int, due_ms: int) -> None:
+    state = after(State.IN_DOUBT, event)
+    tx.execute(
+        "UPDATE delivery SET state = ?, due_ms = ?, ended_ms = ? WHERE id = ?",
+        (int(state), due_ms, now_ms if state.is_end else None, delivery_id),
+    )
+    tx.execute(
+        "UPDATE doubt SET settled = ?, settled_ms = ? WHERE delivery_id = ? AND settled IS NULL",
+        (str(event), now_ms, delivery_id),
+    )
+    if state is State.QUEUED:
+        hint(tx, domain, due_ms)
 
 
 _EXPIRED = _CANDIDATES[: _CANDIDATES.index(" WHERE")] + (

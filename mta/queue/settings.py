@@ -35,6 +35,9 @@ class QueueSettings(Settings):
         default=DoubtPolicy.ASSUME_DELIVERED,
         description="The same for marketing mail, where a copy annoys more than a gap.",
     )
+    resend_at_most: int = Field(
+        default=3, ge=0, le=100, description="Resend a delivery in doubt this often; after one more doubt it is held."
+    )
     keep_bodies: Duration = Field(
         default=timedelta(days=3),
         description="Keep a message's octets for this long after its last delivery has ended.",
