@@ -4,11 +4,11 @@ The glyphs are one cell wide in every terminal tried, and none is an emoji. What
 tables is shown as it is, behind a dot: a newer daemon may know more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from engine.control.protocol import SiteRow
-from tui.format import fit, safe
+from tui.format import cells, fit, safe
 from tui.ink import Ink, Run
 
 
@@ -37,11 +37,10 @@ _DELIVERY: Final[Mapping[str, Mark]] = {
 _HAPPENING: Final[Mapping[str, Mark]] = {
     **_DELIVERY,
     "accepted": Mark("+", "accepted", Ink.CALM),
+    "failed": Mark("✗", "failed", Ink.BAD),
     "event": Mark("◆", "event", Ink.HORN),
     "event read": Mark("◆", "event read", Ink.HORN),
     "enrolment": Mark("→", "enrolment", Ink.HORN),
-    "flow step": Mark("→", "flow step", Ink.HORN),
-    "consent": Mark("§", "consent", Ink.TEXT),
     "attempt": Mark("►", "attempt", Ink.CALM),
     "deferred": Mark("↻", "deferred", Ink.WAIT),
     "suppressed": Mark("⊘", "suppressed", Ink.WAIT),
@@ -73,8 +72,20 @@ def delivery(state: str) -> Mark:
 
 
 def happening(kind: str, glyph: str = "·") -> Mark:
-    """Of the journal and of a message's life; `glyph` is the daemon's own, for what is not in the table."""
-    return _known(_HAPPENING, kind, glyph)
+    """Of the journal and of a message's life; `glyph` is the daemon's own, for what is not in the tables."""
+    first, _, rest = kind.partition(" ")
+    if first == "flow" and rest:
+        return Mark(_known(_STEP, rest, "→").glyph, safe(kind), Ink.HORN)
+    if first == "consent":
+        return Mark("§", safe(kind), Ink.TEXT)
+    if "." in kind:  # an event by its name: order.placed
+        return Mark("◆", safe(kind), Ink.HORN)
+    return _known({**_STEP, **_HAPPENING}, kind, glyph)
+
+
+def happening_cells(marks: Iterable[Mark], width: int) -> int:
+    """How wide their column is on a page of `width`: as the widest of them, within reason."""
+    return min(max((cells(mark.run().text) for mark in marks), default=0), 20, width // 3)
 
 
 def flow(state: str) -> Mark:

@@ -32,7 +32,7 @@ async def test_a_site_opens_into_its_deliveries_and_a_delivery_into_its_life_and
         await one.press("j", "enter")
         await one.see("Queue › mx.seznam.example", "reader1@mx.seznam.exa", "last reply  354 go ahead")
         await one.press("down", "down", "enter")
-        await one.see("── Message 4713", "→ flow step")
+        await one.see("── Message 4713", "◔ flow wait")
         await one.press("escape")
         await one.see("1,204 deliveries")
         await one.press("escape")

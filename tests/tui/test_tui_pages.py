@@ -88,7 +88,7 @@ def test_the_highest_minute_fills_the_chart_and_a_single_delivery_still_shows() 
 
 def test_moments_are_told_in_order_with_glyph_and_word() -> None:
     text = plain(life_page(life(4711), 77))
-    words = ["◆ event read", "→ flow step", "§ consent", "○ queued", "✓ delivered", "↻ deferred"]
+    words = ["◆ event read", "◔ flow wait", "§ consent confirmed", "○ queued", "✓ delivered", "↻ deferred"]
     places = [text.index(word, text.index("Life")) for word in words]
     assert places == sorted(places)
 

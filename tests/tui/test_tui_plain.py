@@ -19,7 +19,7 @@ from tui import cli, plain
         (["queue"], ["── Queue ──", "last reply", "דואר.example"]),
         (["flows"], ["confirm-subscription", "transactional"]),
         (["flow", "abandoned-cart"], ["◇ if", "├─ then", "● 112"]),
-        (["message", "4711"], ["Your cart is waiting", "§ consent", "Hello Dana"]),
+        (["message", "4711"], ["Your cart is waiting", "§ consent confirmed", "Hello Dana"]),
     ],
 )
 async def test_every_screen_has_its_twin_in_plain_text(tmp_path: Path, words: list[str], seen: list[str]) -> None:

@@ -48,16 +48,18 @@ def _in(milliseconds: int) -> str:
 def moments(message: MessageLife, width: int) -> list[Line]:
     heading = rule("Life", width, f"message {message.message_id}")
     first = message.moments[0].at_ms if message.moments else 0
-    return [heading, *(drawn for each in message.moments for drawn in _moment(each, first, message, width)), BLANK]
+    cells = words.happening_cells((words.happening(each.what, each.glyph) for each in message.moments), width)
+    told = (drawn for each in message.moments for drawn in _moment(each, first, message, cells, width))
+    return [heading, *told, BLANK]
 
 
-def _moment(moment: Moment, first_ms: int, message: MessageLife, width: int) -> list[Line]:
+def _moment(moment: Moment, first_ms: int, message: MessageLife, cells: int, width: int) -> list[Line]:
     when = fit(clock(moment.at_ms, message.now_ms), 12)
     since = fit("+" + span(moment.at_ms - first_ms), 11, right=True) if width >= 90 else ""
-    mark = words.happening(moment.what, moment.glyph).run(14)
-    indent = 12 + len(since) + 1 + 14 + 1
+    mark = words.happening(moment.what, moment.glyph).run(cells)
+    indent = 12 + len(since) + 1 + cells + 2
     texts = wrap(moment.text + _whose(moment, message), max(width - indent, 10))
-    head = line((when, Ink.DIM), (since, Ink.DIM), " ", mark, " ", texts[0])
+    head = line((when, Ink.DIM), (since, Ink.DIM), " ", mark, "  ", texts[0])
     return [head, *(line(" " * indent, text) for text in texts[1:])]
 
 

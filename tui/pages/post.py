@@ -165,14 +165,15 @@ def journal(overview: Overview, width: int) -> list[Line]:
         return [heading, line(("nothing has happened yet", Ink.DIM))]
     times = [clock(each.at_ms, overview.now_ms) for each in overview.journal]
     when_cells = max(len(time) for time in times)
+    what_cells = words.happening_cells((words.happening(each.kind) for each in overview.journal), width)
     pairs = zip(overview.journal, times, strict=True)
-    return [heading, *(_happened(each, fit(time, when_cells), width) for each, time in pairs)]
+    return [heading, *(_happened(each, fit(time, when_cells), what_cells, width) for each, time in pairs)]
 
 
-def _happened(happening: Happening, when: str, width: int) -> Line:
-    mark = words.happening(happening.kind)
-    text = cut(happening.text, width - len(when) - 16)
-    drawn = line((when + "  ", Ink.DIM), mark.run(13), " ", text)
+def _happened(happening: Happening, when: str, what_cells: int, width: int) -> Line:
+    what = words.happening(happening.kind).run(what_cells)
+    text = cut(happening.text, width - len(when) - what_cells - 4)
+    drawn = line((when + "  ", Ink.DIM), what, "  ", text)
     if happening.message_id is None:
         return drawn
     key = (happening.at_ms, happening.kind, happening.message_id)
