@@ -28,7 +28,7 @@ from mta.inbound.transaction import Peer
 
 READ_SIZE: Final = 256 * 1024
 LINGER: Final = 2.0  # seconds for a client to take our last words and close its side
-PROMPT: Final = timedelta(seconds=2)  # once we are leaving, a client that has not had its turn yet must not take longer
+PROMPT: Final = timedelta(seconds=1)  # once we are leaving, a client may take this long over each command
 MAX_COMMAND: Final = 2048  # octets without CRLF: 512 (RFC 5321 section 4.5.3.1.4), and what RFC 3461 and 6531 add
 
 aiosmtpd_log.setLevel(logging.WARNING)  # below that it logs strangers' octets; our log has words of its own
@@ -71,11 +71,6 @@ class SmtpConnection(SMTP):
     def _refuse(self, reply: Reply) -> None:
         """Answer a command that cannot be carried out."""
 
-    @property
-    @abstractmethod
-    def _had_its_turn(self) -> bool:
-        """Whether the client handed over what it came with: a message was answered and no other one is begun."""
-
     # The life of the connection.
 
     def eof_received(self) -> bool | None:
@@ -95,13 +90,11 @@ class SmtpConnection(SMTP):
             await self._handler_coroutine
 
     def leave(self) -> None:
-        """Say 421 and hang up: now, or after the reply to the message that the client came with, if it is prompt."""
+        """Say 421 and hang up as soon as it refuses nobody: a client may hand over the message it came with and say
+        QUIT, if it is prompt.
+        """
         self._is_leaving = True
-        if self._awaited != "idle_timeout":
-            return
-        if self._had_its_turn:
-            self.hang_up(replies.CLOSING)
-        else:
+        if self._awaited == "idle_timeout":
             self._expect_line()
 
     def hang_up(self, reply: Reply) -> None:
@@ -184,8 +177,6 @@ class SmtpConnection(SMTP):
 
     async def _next_line(self) -> bytes | None:
         """The next command line without its CRLF, or None when the session is over."""
-        if self._is_leaving and self._had_its_turn and not self._is_over:
-            self._end(replies.CLOSING)
         self._expect_line()
         try:
             while (line := self._take_line()) is None and not self._is_over:

@@ -51,6 +51,7 @@ class InboundSession(SmtpConnection):
 
     @property
     def _had_its_turn(self) -> bool:
+        """Whether the client handed over what it came with."""
         return self._messages > 0 and self._opened is None
 
     async def _obey(self, line: bytes) -> None:
@@ -62,6 +63,9 @@ class InboundSession(SmtpConnection):
         verb = ""
         try:
             verb, argument = _split(line)
+            if self._is_leaving and self._had_its_turn and verb != "QUIT":
+                self._end(replies.CLOSING)
+                return
             method = self._smtp_methods.get(verb)
             if method is None:
                 self._refuse_unknown(verb)
