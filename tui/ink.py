@@ -26,7 +26,6 @@ class Ink(Enum):
     BAD = auto()  # it failed
     DOUBT = auto()  # nobody knows, or the clock is not the real one
     TAB = auto()  # the mode we are in
-    CHIP = auto()  # a filter that is on
 
 
 class Run(NamedTuple):

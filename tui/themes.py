@@ -60,7 +60,6 @@ _NIGHT: Final[Mapping[Ink, str]] = {
     Ink.BAD: "bold #f26d5b",
     Ink.DOUBT: "#cda4f4",
     Ink.TAB: "bold #191613 on #f4c430",
-    Ink.CHIP: "#191613 on #e8c468",
 }
 
 _PAPER: Final[Mapping[Ink, str]] = {
@@ -77,7 +76,6 @@ _PAPER: Final[Mapping[Ink, str]] = {
     Ink.BAD: "bold #b3261e",
     Ink.DOUBT: "#6d3aa3",
     Ink.TAB: "bold #2e2822 on #f2c230",
-    Ink.CHIP: "#2e2822 on #ecd58c",
 }
 
 
