@@ -25,6 +25,9 @@ from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
 DUE_MAX: Final = 500  # domains looked at in one poll
+ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
+ROUTES_MAX: Final = 50_000
+ROUTING_MAX: Final = 100  # routes asked for at once
 CACHE_OCTETS: Final = 16 * 1024 * 1024  # of messages accepted here, so that sending them reads nothing
 
 
@@ -40,6 +43,10 @@ class Scheduler:
         self._gate, self._follow, self._owner = gate, follow, owner
         self._limit = max(1, settings.site_connections // carriers)
         self._lanes: dict[str, Lane] = {}
+        self._routes: dict[str, tuple[float, Lane]] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._routing = asyncio.Semaphore(ROUTING_MAX)
+        self._next_poll = 0.0
         self._due: set[str] = set()
         self._wake = asyncio.Event()
         self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
@@ -69,6 +76,7 @@ class Scheduler:
         """The clock was moved: every lane's back-off is asked for anew."""
         for lane in self._lanes.values():
             lane.retry_ms = 0
+        self._next_poll = 0.0
         self.wake()
 
     # -- the loop
@@ -80,11 +88,14 @@ class Scheduler:
                 await self._round()
             except StoreTrouble as err:
                 maillog.store_trouble("claim", err)
+            if self._clock.monotonic() >= self._next_poll:
+                await self._poll()
+                continue
             try:
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(self._next_poll - self._clock.monotonic()):
                     await self._wake.wait()
             except TimeoutError:
-                await self._poll()
+                continue
             self._wake.clear()
 
     async def drain(self, seconds: float) -> None:
@@ -95,6 +106,7 @@ class Scheduler:
         await self.courier.drain(seconds)
 
     async def _poll(self) -> None:
+        self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
         try:
             rows = await self._store.read(lambda tx: _due_domains(tx, now_ms))
@@ -107,11 +119,16 @@ class Scheduler:
         if self._draining or not self._due:
             return
         due, self._due = self._due, set()
+        now_ms = to_ms(self._clock.now())
         plan: dict[str, tuple[Lane, int]] = {}
         for domain in due:
-            lane = await self._lane_of(domain)
-            if lane is not None and lane.retry_ms <= to_ms(self._clock.now()) and lane.room:
+            lane = self._lane_of(domain)
+            if lane is None or lane.retry_ms > now_ms:
+                continue  # its route is being asked for, or the poll finds it when the site's back-off is over
+            if lane.room:
                 plan[domain] = (lane, lane.room)
+            else:
+                lane.domains.add(domain)  # the lane asks for more when it is nearly empty
         if plan:
             await self._claim(plan)
 
@@ -150,17 +167,40 @@ class Scheduler:
         found = await self._store.read(lambda tx: queue.contents(tx, [message_id]))
         return found.get(message_id)
 
-    async def _lane_of(self, domain: str) -> Lane | None:
-        route = await self._router.route(domain)
-        if isinstance(route, NoRoute):
-            await self._no_route(domain, route.reply)
-            return None
-        lane = self._lanes.get(route.site)
-        if lane is None:
-            lane = self._lanes[route.site] = Lane(route.site, route, self._limit)
-            lane.retry_ms, lane.failures = await self._store.read(lambda tx: _site(tx, route.site))
-        lane.route = route
-        return lane
+    # -- routes
+
+    def _lane_of(self, domain: str) -> Lane | None:
+        """The lane of a domain whose route is known and fresh; else None, and the route is asked for beside the others."""
+        fresh_until, lane = self._routes.get(domain, (0.0, None))
+        if self._clock.monotonic() < fresh_until:
+            return lane
+        if domain not in self._asking:
+            task = asyncio.create_task(self._route(domain))
+            self._asking[domain] = task
+            task.add_done_callback(lambda _: self._asking.pop(domain, None))
+        return None
+
+    async def _route(self, domain: str) -> None:
+        """Find where a domain's mail goes. A slow look-up holds up nobody but its own domain."""
+        try:
+            async with self._routing:
+                route = await self._router.route(domain)
+            if isinstance(route, NoRoute):
+                await self._no_route(domain, route.reply)
+                return
+            lane = self._lanes.get(route.site)
+            if lane is None:
+                retry_ms, failures = await self._store.read(lambda tx: _site(tx, route.site))
+                fresh = Lane(route.site, route, self._limit, retry_ms=retry_ms, failures=failures)
+                lane = self._lanes.setdefault(route.site, fresh)
+            lane.route = route
+        except StoreTrouble as err:
+            maillog.store_trouble("route", err)
+            return
+        if len(self._routes) >= ROUTES_MAX:
+            self._routes.clear()
+        self._routes[domain] = (self._clock.monotonic() + ROUTE_SECONDS, lane)
+        self.wake((domain,))
 
     # -- what concerns more than one delivery
 
