@@ -1,0 +1,163 @@
+"""`python -m bench`: calibrate the machine, measure the targets side by side, print tables, keep the figures as JSON."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bench import latency
+from bench.calibrate import calibrate
+from bench.cells import FULL, QUICK, SELECTOR, Cell, Latency, Result, parse_cells
+from bench.load import Run
+from bench.report import tables
+from bench.sinks import Sink
+from bench.targets import ROOT, TARGETS, Target, end_politely
+
+RESULTS: Final = ROOT / "bench" / "results"
+WARM_UP: Final = Cell(2048, 10, 100)  # before the first cell of a round: starts processes, opens connections
+
+
+def main() -> int:
+    options = _options()
+    end_politely()
+    kinds = _installed(options.targets.split(","))
+    if not kinds:
+        return 1
+    results: list[Result] = []
+    latencies: list[Latency] = []
+    with _workshop(options.work) as folder:
+        figures = _calibrate(folder)
+        key = _key(folder)
+        for number in range(options.rounds):
+            ordered = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]  # nobody is always first
+            results += _round(ordered, options.cells, folder / f"round-{number}", key, number, options.limit)
+            if options.latency:
+                latencies += _latencies(ordered, folder / f"latency-{number}", key, options.latency, number)
+    print("\n" + tables(results, latencies))
+    print(f"\nkept in {_keep(figures, results, latencies)}")
+    return 0 if all(each.is_whole for each in results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of small cells")
+    parser.add_argument("--rounds", type=int, help="rounds over all cells (3; with --quick 1)")
+    parser.add_argument("--cells", type=parse_cells, help="octets:sessions:messages, with commas between")
+    parser.add_argument("--targets", default="postfix-dkim,posthouse", help=f"of {', '.join(TARGETS)}")
+    parser.add_argument(
+        "--latency", type=int, help="messages one at a time, each round (200; with --quick 60); 0 for none"
+    )
+    parser.add_argument("--limit", type=float, default=180, help="seconds that one cell may take")
+    parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="where queues are kept: a real disk")
+    options = parser.parse_args()
+    quick = options.quick
+    options.rounds = options.rounds or (1 if quick else 3)
+    options.cells = (QUICK if quick else FULL) if options.cells is None else options.cells
+    options.latency = (60 if quick else 200) if options.latency is None else options.latency
+    if unknown := set(options.targets.split(",")) - set(TARGETS):
+        parser.error(f"there is no target {', '.join(sorted(unknown))}")
+    return options
+
+
+def _installed(names: Sequence[str]) -> list[type[Target]]:
+    """The targets that can run here; of the others it is said what they lack."""
+    if missing := TARGETS["postfix"].missing():  # its smtp-source and smtp-sink are what everybody is measured with
+        print(f"the bench can't run: {missing}", file=sys.stderr)
+        return []
+    kinds: list[type[Target]] = []
+    for name in names:
+        if lack := TARGETS[name].missing():
+            print(f"{name} is left out: {lack}", file=sys.stderr)
+        else:
+            kinds.append(TARGETS[name])
+    return kinds
+
+
+@contextlib.contextmanager
+def _workshop(parent: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="posthouse-bench-", dir=parent))
+    folder.chmod(0o755)  # Postfix's processes run as another user
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _calibrate(folder: Path) -> dict[str, float]:
+    load = os.getloadavg()[0]
+    print(
+        f"machine: {os.cpu_count()} processors, load {load:.2f}, Linux {platform.release()}, Python {sys.version.split()[0]}"
+    )
+    figures = calibrate(folder)
+    for name, figure in figures.items():
+        print(f"  {figure:8.0f}  {name}")
+    return figures
+
+
+def _key(folder: Path) -> Path:
+    """The RSA-2048 key that all sign with; in the form that OpenDKIM reads."""
+    path = folder / f"{SELECTOR}.private"
+    key = rsa.generate_private_key(65537, 2048)
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    path.chmod(0o644)  # OpenDKIM may run as another user, and it signs nothing but bench mail
+    return path
+
+
+def _round(
+    kinds: Sequence[type[Target]], cells: Sequence[Cell], folder: Path, key: Path, number: int, limit: float
+) -> list[Result]:
+    """Each cell for one target after the other, so that what else the machine does hits all of them."""
+    found = []
+    with contextlib.ExitStack() as stack:
+        pairs = []
+        for kind in kinds if cells else ():
+            sink = stack.enter_context(Sink(folder))
+            pairs.append((stack.enter_context(kind(folder / kind.name, key, sink.port)), sink))
+        for target, sink in pairs:
+            Run(target, sink, WARM_UP, folder).measure(number, limit)
+        for cell in cells:
+            for target, sink in pairs:
+                result = Run(target, sink, cell, folder).measure(number, limit)
+                _say(result)
+                found.append(result)
+    return found
+
+
+def _latencies(kinds: Sequence[type[Target]], folder: Path, key: Path, count: int, number: int) -> list[Latency]:
+    return [latency.measure(kind, folder / kind.name, key, count, number) for kind in kinds]
+
+
+def _say(each: Result) -> None:
+    print(
+        f"round {each.round + 1}  {each.cell.name:20} {each.target:15} accepted {each.accept_rate:6.0f}/s  end to end"
+        f" {each.end_to_end_rate:6.0f}/s  CPU {each.cpu_ms:5.2f} ms  private {each.private_mib:4.0f} MiB"
+        f" (largest {each.largest_mib:.0f})  others {each.others_percent:2.0f} %  {each.trouble}",
+        flush=True,
+    )
+
+
+def _keep(figures: dict[str, float], results: Sequence[Result], latencies: Sequence[Latency]) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}.json"
+    content = {
+        "calibration": figures, "results": [asdict(each) for each in results],
+        "latencies": [asdict(each) for each in latencies],
+    }  # fmt: skip
+    path.write_text(json.dumps(content, indent=1))
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
