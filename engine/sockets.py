@@ -20,14 +20,21 @@ class CannotListen(Exception):
 
 
 def handed_over() -> dict[str, list[socket.socket]]:
-    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, inbound, web, control)."""
+    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, inbound, web, control). CannotListen when
+    a descriptor is no socket."""
     if os.environ.get("LISTEN_PID") not in (None, str(os.getpid())) or not os.environ.get("LISTEN_FDS"):
         return {}
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
     found: dict[str, list[socket.socket]] = {}
     for position in range(int(os.environ["LISTEN_FDS"])):
         name = names[position] if position < len(names) else "unknown"
-        each = socket.socket(fileno=_FIRST_FD + position)
+        try:
+            each = socket.socket(fileno=_FIRST_FD + position)
+        except OSError as err:
+            raise CannotListen(
+                f"LISTEN_FDS: descriptor {_FIRST_FD + position} ({name}) is no socket ({err.strerror}): only the"
+                " supervisor that opened it should set LISTEN_FDS"
+            ) from None
         each.setblocking(False)
         os.set_inheritable(each.fileno(), False)
         found.setdefault(name.removeprefix("posthouse-").removesuffix(".socket"), []).append(each)

@@ -92,3 +92,139 @@ def test_a_reload_under_load_refuses_nobody_and_new_carriers_take_over(tmp_path:
         daemon.until_idle()
         assert sink.kept() == dict.fromkeys(crowd.accepted, 1)
         assert [note for note in daemon.notes if "RELOADING" in note]
+
+
+def test_a_reload_with_faults_changes_nothing_and_says_them(tmp_path: Path, sink: Sink) -> None:
+    with Daemon(tmp_path, next_hop=sink.address) as daemon:
+        before = daemon.carriers()
+        whole = daemon.config_path.read_text()
+        daemon.config_path.write_text(whole.replace("max_size", "max_siez") + "[queue]\nkeep_bodies = '5 dyas'\n")
+        daemon.signal(signal.SIGHUP)
+        [said] = daemon.until(lambda: daemon.logged("not reloaded, the old configuration stays"))
+        assert '"5 dyas" is not a duration (try "5 days")' in str(said["faults"])
+        assert daemon.carriers() == before
+        number = daemon.submit("ann@example.org")
+        daemon.until(lambda: daemon.state_of(number) == "delivered")
+
+
+def test_a_reload_says_what_needs_a_restart_and_keeps_its_old_value(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        port = daemon.submission_port
+        daemon.configure({"submission": {"listen": [f"127.0.0.1:{free_port()}"]}})
+        done = daemon.control.post("/v1/reload", {})
+        assert done.text.startswith("reloaded")
+        assert daemon.logged("needs a restart, keeps its old value until then", setting="submission.listen")
+        with socket.create_connection(("127.0.0.1", port)) as still:
+            assert still.recv(3) == b"220"
+
+
+def test_a_stop_finishes_the_message_under_way_and_loses_nothing(tmp_path: Path, sink: Sink) -> None:
+    with Daemon(tmp_path, next_hop=sink.address) as daemon:
+        smtp = daemon.smtp()
+        smtp.ehlo()
+        smtp.mail("app@shop.example")
+        smtp.rcpt("ann@example.org")
+        smtp.docmd("DATA")
+        smtp.send(b"X-Marker: under way\r\nSubject: half\r\n\r\nfirst half, ")
+        daemon.signal(signal.SIGTERM)
+        daemon.until(lambda: daemon.logged("stopping"))
+        smtp.send(b"second half\r\n.\r\n")
+        assert smtp.getreply()[0] == 250
+        assert daemon.wait_exit() == 0
+        assert daemon.audit().balances
+        daemon.start()
+        daemon.until_idle()
+        assert sink.kept() == {"under way": 1}
+
+
+def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_is_there(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as first:
+        ports = {door: {"listen": [f"127.0.0.1:{free_port()}"]} for door in ("submission", "inbound", "web")}
+        second = Daemon(tmp_path)
+        second.configure(ports)
+        second.launch()
+        try:
+            assert second.wait_exit(patience=5) == 1
+        finally:
+            second.close()
+        assert f"another Posthouse (pid {first.pid}) runs on " in second.log_tail()
+        assert first.overview().carriers, "the first one was disturbed"
+
+
+def test_a_port_that_is_taken_is_named_with_the_command_that_shows_by_whom(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        daemon = Daemon(tmp_path, settings={"submission": {"listen": [f"127.0.0.1:{port}"]}})
+        daemon.launch()
+        try:
+            assert daemon.wait_exit(patience=5) == 1
+        finally:
+            daemon.close()
+        assert f"submission.listen: 127.0.0.1:{port} can't be had" in daemon.log_tail()
+        assert f"ss -ltnp 'sport = :{port}'" in daemon.log_tail()
+
+
+def test_sockets_from_the_supervisor_are_used_and_outlive_the_daemon(tmp_path: Path, sink: Sink) -> None:
+    with contextlib.ExitStack() as stack:
+        doors = {name: stack.enter_context(socket.socket()) for name in ("submission", "inbound", "web")}
+        for each in doors.values():
+            each.bind(("127.0.0.1", 0))
+            each.listen(100)
+        daemon = stack.enter_context(Daemon(tmp_path, next_hop=sink.address, sockets=doors))
+        daemon.submission_port = doors["submission"].getsockname()[1]
+        daemon.submit("ann@example.org", X_Marker="one")
+        daemon.kill_all()
+        with socket.create_connection(("127.0.0.1", daemon.submission_port)) as patient:  # nobody serves it yet
+            daemon.restart()
+            patient.settimeout(10)
+            assert patient.recv(3) == b"220"
+        number = daemon.submit("ann@example.org", X_Marker="two")
+        daemon.until(lambda: daemon.state_of(number) == "delivered")
+
+
+def test_a_descriptor_that_is_no_socket_is_refused_in_words(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as no_socket:
+        daemon = Daemon(tmp_path, sockets={"submission": no_socket})  # type: ignore[dict-item]
+        daemon.launch()
+        try:
+            assert daemon.wait_exit(patience=5) == 1
+        finally:
+            daemon.close()
+    assert "LISTEN_FDS: descriptor 3 (submission) is no socket" in daemon.log_tail()
+    assert "Traceback" not in daemon.log_tail()
+
+
+def test_a_wrong_configuration_is_refused_with_all_faults_and_their_lines(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    daemon.config_path.write_text(
+        'hostname = "mail..example"\n[submission]\nlisten = ["127.0.0.1:99999"]\nmax_siez = 12\n[queue]\n'
+        'keep_bodies = "5 dyas"\n[dameon]\ncarriers = 2\n'
+    )
+    daemon.launch()
+    try:
+        assert daemon.wait_exit(patience=5) == 2
+    finally:
+        daemon.close()
+    said = daemon.log_tail()
+    for fault in (
+        ":1: hostname: ", ":3: submission.listen.0: ", ":4: submission.max_siez: is not a setting (did you mean max_size?)",
+        ':6: queue.keep_bodies: "5 dyas" is not a duration (try "5 days")', ":7: dameon: is not a setting (did you mean daemon?)",
+    ):  # fmt: skip
+        assert f"{daemon.config_path}{fault}" in said
+    assert not daemon.state.exists(), "a refused configuration left something behind"
+
+
+def test_a_file_that_is_no_socket_is_not_removed_for_the_control_socket(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    daemon.state.mkdir(mode=0o700)
+    precious = daemon.state / "control.sock"
+    precious.write_text("somebody's work")
+    daemon.launch()
+    try:
+        assert daemon.wait_exit(patience=5) == 1
+    finally:
+        daemon.close()
+    assert "exists and is no socket" in daemon.log_tail()
+    assert precious.read_text() == "somebody's work"

@@ -10,6 +10,7 @@ sleeps: `until` asks again when the log says something, and at the latest after 
 
 import json
 import os
+import select
 import signal
 import smtplib
 import socket
@@ -43,9 +44,9 @@ _AGAIN = 0.05
 _CODE = str(Path(engine.__file__).resolve().parents[1])
 # What systemd does for a unit with sockets: the descriptors from 3 on, and the environment (sd_listen_fds(3)).
 _ACTIVATE = """
-import os, sys
+import fcntl, os, sys
 given = [int(each) for each in sys.argv[1].split(",")]
-high = [os.dup(each) for each in given]
+high = [fcntl.fcntl(each, fcntl.F_DUPFD, 100) for each in given]
 for place, each in enumerate(high, 3):
     os.dup2(each, place)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(given)), "LISTEN_FDNAMES": sys.argv[2]}
@@ -338,20 +339,16 @@ class Daemon:
                     self._news.notify_all()
 
     def _follow_notes(self, notify: socket.socket) -> None:
-        leader = self._leader
-        assert leader is not None
-        notify.settimeout(1)
+        """Until the front office has ended and its last word is read."""
+        assert self._leader is not None
+        ended = os.pidfd_open(self._leader.pid)
         with notify:
-            while True:
-                try:
-                    said = notify.recv(4096).decode()
-                except TimeoutError:
-                    if leader.poll() is not None:
-                        return
-                    continue
+            while notify in select.select([notify, ended], [], [])[0]:
+                said = notify.recv(4096).decode()
                 with self._news:
                     self.notes.append(dict(line.split("=", 1) for line in said.splitlines()))
                     self._news.notify_all()
+        os.close(ended)
 
 
 def letter(to: str, *, subject: str = "Hello", body: str = "Good morning.", sender: str = "hello@shop.example",
