@@ -10,14 +10,13 @@ Each way imports what it needs and no more, so that a command starts in a tenth 
 import os
 import shutil
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.control import place
+
 _OPTIONS: Final = {"--socket", "--config", "--look"}
-_LOCAL: Final = Path("var/control.sock")
-_SYSTEM: Final = Path("/run/posthouse/control.sock")
 
 
 class UsageError(Exception):
@@ -70,22 +69,11 @@ def _asked(argv: list[str]) -> _Asked | None:
 
 def socket_path(options: dict[str, str]) -> Path:
     """Where the daemon listens: as told, else as configured, else in ./var, else in /run/posthouse."""
-    if told := options.get("--socket") or os.environ.get("POSTHOUSE_SOCKET"):
-        return Path(told)
-    if "--config" in options:
-        return _configured(Path(options["--config"]))
-    return _LOCAL if _LOCAL.exists() else _SYSTEM
-
-
-def _configured(file: Path) -> Path:
+    told, config = options.get("--socket"), options.get("--config")
     try:
-        control = tomllib.loads(file.read_text("utf-8")).get("control", {})
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, UnicodeError) as error:
-        raise UsageError(f"{file} is no TOML: {error}") from None
-    path = control.get("socket", str(_LOCAL)) if isinstance(control, dict) else str(_LOCAL)
-    return Path(path)
+        return place.socket_path(Path(told) if told else None, Path(config) if config else None)
+    except place.NoPlace as error:
+        raise UsageError(str(error)) from None
 
 
 def _plain(path: Path, words: list[str]) -> int:

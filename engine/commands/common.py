@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from engine.control import place
 from engine.control.client import Control, ControlError
 from engine.control.protocol import Done, encode
 
@@ -27,11 +28,6 @@ ConfigPath = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration file.", envvar="POSTHOUSE_CONFIG")
 ]
 
-LOCAL_CONFIG = Path("var/posthouse.toml")
-SYSTEM_CONFIG = Path("/etc/posthouse/posthouse.toml")
-LOCAL_SOCKET = Path("var/control.sock")
-SYSTEM_SOCKET = Path("/run/posthouse/control.sock")
-
 
 def make_app(about: str) -> typer.Typer:
     """An app for one command module."""
@@ -45,8 +41,11 @@ def refuse(words: str, remedy: str = "", code: int = 1) -> NoReturn:
 
 
 def socket_path(given: Path | None) -> Path:
-    """The socket asked for, else this folder's, else the system's."""
-    return given or (LOCAL_SOCKET if LOCAL_SOCKET.exists() else SYSTEM_SOCKET)
+    """Where the daemon listens (engine.control.place)."""
+    try:
+        return place.socket_path(given)
+    except place.NoPlace as err:
+        refuse(str(err), code=2)
 
 
 def ask(given: Path | None, question: Callable[[Control], T]) -> T:
@@ -77,7 +76,7 @@ def config(given: Path | None) -> "Config":
     """The configuration asked for, else this folder's, else the system's. Faults end the command with 2."""
     from engine.config import ConfigFaults, load
 
-    path = given or (LOCAL_CONFIG if LOCAL_CONFIG.exists() else SYSTEM_CONFIG)
+    path = given or (place.LOCAL_CONFIG if place.LOCAL_CONFIG.exists() else place.SYSTEM_CONFIG)
     try:
         return load(path)
     except ConfigFaults as err:

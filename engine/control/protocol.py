@@ -210,7 +210,7 @@ class Refused:
 
 def encode(value: Any) -> bytes:
     """One JSON object, UTF-8, no line break inside."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def decode(kind: type[T], octets: bytes | str) -> T:
@@ -220,7 +220,7 @@ def decode(kind: type[T], octets: bytes | str) -> T:
         raise ValueError(f"the daemon answered {type(value).__name__} where a {kind.__name__} was due")
     try:
         return _build(kind, value)
-    except (TypeError, KeyError) as err:
+    except (TypeError, KeyError, AttributeError) as err:
         raise ValueError(f"the daemon's answer is no {kind.__name__}: {err}") from None
 
 
@@ -248,4 +248,6 @@ def _shape(hint: Any, item: Any) -> Any:
         return item
     if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, item)
+    if hint in (int, str, bool) and not isinstance(item, hint):
+        raise TypeError(f"{item!r} is no {hint.__name__}")
     return item

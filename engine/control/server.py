@@ -28,6 +28,7 @@ from engine.control.protocol import (
 )  # fmt: skip
 from engine.house import House
 from mta.ports import StoreTrouble, to_ms
+from mta.queue.delivery import State
 
 log: Final = logging.getLogger("posthouse.control")
 STREAM_SECONDS: Final = 1.0
@@ -110,12 +111,15 @@ class ControlServer:
     async def _messages(self, request: web.Request) -> web.Response:
         now, query = self.house.clock.now(), request.query
         asked: dict[str, Any] = {key: query.get(key, "") for key in ("site", "domain", "state", "q")}
+        if asked["state"] and asked["state"] not in {state.word for state in State}:
+            words = ", ".join(state.word for state in State)
+            raise acts.Refusal(f"{asked['state'][:40]} is no state of a delivery", f"there are: {words}")
         try:
             asked["limit"] = min(1000, int(query.get("limit", "100")))
             asked["offset"] = int(query.get("offset", "0"))
             return _json(await self.house.store.read(lambda tx: views.messages(tx, now, **asked)))
-        except (ValueError, KeyError):
-            raise acts.Refusal("limit and offset are numbers, state is one of the delivery states", "") from None
+        except ValueError:
+            raise acts.Refusal("limit and offset are numbers") from None
 
     async def _message(self, request: web.Request) -> web.Response:
         number, now = int(request.match_info["id"]), self.house.clock.now()

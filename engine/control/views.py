@@ -65,8 +65,9 @@ def messages(
             clauses.append(clause)
             params.append(value)
     if q:
-        clauses.append("(d.forward_path LIKE ? OR m.subject LIKE ?)")
-        params += [f"%{q}%", f"%{q}%"]
+        clauses.append("(d.forward_path LIKE ? ESCAPE '!' OR m.subject LIKE ? ESCAPE '!')")
+        literal = q.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        params += [f"%{literal}%", f"%{literal}%"]
     where = " AND ".join(clauses)
     rows = tx.query(f"{_DELIVERY} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?", (*params, limit, offset))
     total = tx.one(f"SELECT count(*) FROM ({_DELIVERY} WHERE {where})", params)

@@ -99,7 +99,11 @@ def test_the_socket_is_as_told_then_as_configured_then_nearby_then_the_systems(
     config.write_text('[control]\nsocket = "/srv/c.sock"\n')
     assert cli.socket_path({"--config": str(config)}) == Path("/srv/c.sock")
     config.write_text("")
-    assert cli.socket_path({"--config": str(config)}) == Path("var/control.sock")
+    assert cli.socket_path({"--config": str(config)}) == Path("/var/lib/posthouse/control.sock")
+    config.write_text('[daemon]\nstate_dir = "state"\n')
+    assert cli.socket_path({"--config": str(config)}) == tmp_path / "state" / "control.sock"
+    monkeypatch.setenv("POSTHOUSE_CONFIG", str(config))
+    assert cli.socket_path({}) == tmp_path / "state" / "control.sock"
     monkeypatch.setenv("POSTHOUSE_SOCKET", "/env.sock")
     assert cli.socket_path({"--config": str(config)}) == Path("/env.sock")
     assert cli.socket_path({"--socket": "/told.sock"}) == Path("/told.sock")

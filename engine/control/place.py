@@ -1,0 +1,49 @@
+"""Where the daemon's control socket is: as told, as configured, in this folder's ./var, or the system's.
+
+Reads the configuration with tomllib alone, so that a command need not load what checks it.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Final
+
+LOCAL_CONFIG: Final = Path("var/posthouse.toml")
+SYSTEM_CONFIG: Final = Path("/etc/posthouse/posthouse.toml")
+LOCAL_SOCKET: Final = Path("var/control.sock")
+SYSTEM_SOCKET: Final = Path("/run/posthouse/control.sock")
+STATE_DIR: Final = Path("/var/lib/posthouse")  # as engine.config says
+
+
+class NoPlace(Exception):
+    """The configuration that should say where the socket is can't be read; the words say why."""
+
+
+def socket_path(told: Path | None = None, config: Path | None = None) -> Path:
+    """The socket: `told`, else POSTHOUSE_SOCKET, else what `config` or POSTHOUSE_CONFIG says, else where one is usual."""
+    environment = os.environ.get
+    if told is not None or environment("POSTHOUSE_SOCKET"):
+        return told or Path(str(environment("POSTHOUSE_SOCKET")))
+    if config is None and environment("POSTHOUSE_CONFIG"):
+        config = Path(str(environment("POSTHOUSE_CONFIG")))
+    if config is not None:
+        return configured(config)
+    return LOCAL_SOCKET if LOCAL_SOCKET.exists() else SYSTEM_SOCKET
+
+
+def configured(config: Path) -> Path:
+    """What a configuration file says: control.socket below daemon.state_dir, below the file's own folder."""
+    try:
+        said = tomllib.loads(config.read_text("utf-8"))
+    except OSError as err:
+        raise NoPlace(f"cannot read {config}: {err.strerror}") from None
+    except (ValueError, UnicodeError) as err:
+        raise NoPlace(f"{config} is no TOML: {err}") from None
+    state_dir = _text(said, "daemon", "state_dir", str(STATE_DIR))
+    return config.resolve().parent / state_dir / _text(said, "control", "socket", "control.sock")
+
+
+def _text(said: dict[str, object], section: str, key: str, default: str) -> str:
+    values = said.get(section)
+    value = values.get(key, default) if isinstance(values, dict) else default
+    return value if isinstance(value, str) else default
