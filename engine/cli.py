@@ -47,13 +47,18 @@ def serve(
 
 @app.command()
 def check(config: ConfigPath = DEFAULT) -> None:
-    """Read the configuration; list everything that is wrong with it."""
+    """Read the configuration and the mail templates; list everything that is wrong with them."""
     from engine.config import ConfigFaults, load
+    from engine.sending.checking import check_mails
+    from engine.sending.resources import Resources
 
     try:
-        load(config)
+        settings = load(config)
     except ConfigFaults as err:
         _refuse(str(err))
+    faults = check_mails(Resources([settings.templates] if settings.templates else []))
+    if faults:
+        _refuse("\n".join(map(str, faults)))
     typer.echo(f"{config}: all right")
 
 

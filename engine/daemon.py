@@ -14,6 +14,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -32,8 +33,9 @@ from engine.store.database import Database
 from engine.system import SystemChance, SystemClock, boot_id
 from engine.web.routes import build_app
 from engine.web.server import WebServer
-from mta.ports import StoreTrouble
+from mta.ports import StoreTrouble, Tx
 from mta.queue import queue
+from mta.queue.queue import Settled
 
 log: Final = logging.getLogger("posthouse.daemon")
 SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
@@ -94,7 +96,7 @@ class Office:
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
-            self.store, self.clock, settings.queue, settings.retry, boot_id(), self.house.follow, self._wake_all
+            self.store, self.clock, settings.queue, settings.retry, boot_id(), self._follow, self._wake_all
         )
         self._control = ControlServer(self.house, control, self)
         self._web = WebServer(
@@ -115,8 +117,8 @@ class Office:
         await self._ready()
         await self._control.start()
         await self._web.start()
-        self._start(self._janitor.run())
-        self._start(self._watch())
+        self._start(self._janitor.run(), is_vital=True)
+        self._start(self._watch(), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": str(self.store.path)})
         await self._stopping.wait()
@@ -155,10 +157,20 @@ class Office:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(hand.pid, signal.SIGKILL)
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Any, *, is_vital: bool = False) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._ended(task, is_vital))
+
+    def _ended(self, task: "asyncio.Task[None]", is_vital: bool) -> None:
+        """What failed is said; what the daemon can't be without ends it, so that its supervisor starts a whole one."""
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.critical("a part of the front office failed", exc_info=error)
+        if is_vital:
+            self._broken = f"a part of the front office failed: {error!r}"
+            self._stopping.set()
 
     # -- carriers
 
@@ -245,6 +257,11 @@ class Office:
         """Say something to every carrier."""
         for hand in self.hands.values():
             hand.link.send(**message)
+
+    def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        """What follows when a delivery ends here and not in a carrier: the same as there."""
+        self.house.follow(tx, settled)
+        self.house.notices.write(tx, settled)
 
     def _wake_all(self) -> None:
         self.tell(wake=[])

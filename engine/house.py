@@ -23,6 +23,7 @@ from engine.audience.contacts import note_event
 from engine.audience.suppression import Reason
 from engine.config import Config
 from engine.running.runner import Runner
+from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
 from engine.store.database import Database
@@ -141,9 +142,7 @@ class House:
 
     def template_names(self) -> set[str]:
         """The mails that flows may send."""
-        return {
-            name.removeprefix("mail/").removesuffix(".html.j2") for name in self.resources.names("mail", ".html.j2")
-        }
+        return set(mail_names(self.resources))
 
     def load_keys(self, tx: Tx) -> Keyring:
         """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""

@@ -11,7 +11,7 @@ from deliverability.settings import RetrySettings
 from mta import maillog
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
-from mta.queue.queue import Follow
+from mta.queue.queue import Follow, Settled
 from mta.queue.settings import QueueSettings
 
 EVERY_SECONDS: Final = 2.0
@@ -80,13 +80,16 @@ class Janitor:
     async def _expire(self) -> None:
         now = self._clock.now()
 
-        def work(tx: Tx) -> int:
+        def work(tx: Tx) -> list[Settled]:
             ended = queue.expire(tx, now, CHUNK)
             self._follow(tx, ended)
-            return len(ended)
+            return ended
 
-        while await self._store.write(work) == CHUNK:
-            pass
+        while ended := await self._store.write(work):
+            for each in ended:
+                maillog.failed(
+                    each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply
+                )
         self._wake()
 
     async def _clear_bodies(self) -> None:

@@ -15,6 +15,7 @@ MODULES: Final = {
     "flow": "check, apply, list and draw flows",
     "lab": "start the lab, move its clock",
     "list": "lists and their double opt-in",
+    "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, cancel",
     "suppression": "who is not written to, and why; lift it",

@@ -16,6 +16,7 @@ from engine.control.protocol import Done, encode
 
 if TYPE_CHECKING:
     from engine.config import Config
+    from engine.sending.resources import Resources
     from engine.store.database import Database
 
 T = TypeVar("T")
@@ -100,3 +101,13 @@ def database(settings: "Config", *, create: bool = False) -> "Database":
     except SchemaMismatch as err:
         refuse(str(err), code=1)
     return store
+
+
+def own_templates(given: Path | None) -> "Resources":
+    """Our templates, with the user's own over them where a configuration says where those are."""
+    from engine.sending.resources import Resources
+
+    if given is None and not place.LOCAL_CONFIG.exists() and not place.SYSTEM_CONFIG.exists():
+        return Resources()
+    folder = config(given).templates
+    return Resources([folder] if folder else [])

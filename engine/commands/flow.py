@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import Json, Socket, act, ask, make_app, refuse
+from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse
 from engine.control.protocol import Flows
 
 app = make_app("Check, apply and list flows.")
@@ -14,17 +14,25 @@ File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Flow files.", exists=True, dir_okay=False)]) -> None:
-    """Read flow files; list everything that is wrong, with place and remedy. Exit code 2 when anything is."""
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Flow files.", exists=True, dir_okay=False)],
+    config_path: ConfigPath = None,
+) -> None:
+    """Read flow files and the mails they send; list everything that is wrong, with place and remedy.
+
+    Exit code 2 when anything is. Your own templates are looked at where --config names them.
+    """
     from engine.flow.definition import Definition
     from engine.flow.definition import check as check_text
-    from engine.sending.resources import Resources
+    from engine.sending.checking import check_mails, mail_names
 
-    names = {name.removeprefix("mail/").removesuffix(".html.j2") for name in Resources().names("mail", ".html.j2")}
-    faults = []
+    resources = own_templates(config_path)
+    names = set(mail_names(resources))
+    faults: list[object] = []
     for file in files:
         found = check_text(_read(file), str(file), names)
         if isinstance(found, Definition):
+            faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, flow {found.name} version {found.short_version}")
         else:
             faults += found

@@ -22,6 +22,7 @@ from engine.flow.events import EventError, make_event
 from engine.house import House
 from engine.intake.recording import record
 from engine.running.book import apply_flow as apply_flow_text
+from engine.sending.checking import check_mails
 from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
 from engine.system import SystemClock
@@ -170,6 +171,9 @@ async def apply_flow(house: House, office: Office, body: dict[str, Any]) -> Done
     definition = check(source, _text(body, "file", "flow.yaml"), house.template_names())
     if not isinstance(definition, Definition):
         raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
+    faults = check_mails(house.resources, sorted(definition.templates))
+    if faults:
+        raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the flow sends", 422)
     now = house.clock.now()
     applied = await house.store.write(lambda tx: apply_flow_text(tx, definition, source, now))
     office.tell(wake=[])

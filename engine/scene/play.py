@@ -229,7 +229,9 @@ class Scene:
         code, text = await self._submit("unknown@gmail.lab", "again")
         self.report.note(act, "the next mail to it is refused at once", f"{code} {text}", code == 550)
         notices = await self._see(partial(self._mails, f"orders@{SHOP}", "Undelivered"))
-        self.report.note(act, "the shop was told: a DSN in its mailbox", notices[0].subject if notices else 0, bool(notices))
+        self.report.note(
+            act, "the shop was told: a DSN in its mailbox", notices[0].subject if notices else 0, bool(notices)
+        )
         code, text = await self._submit("later-bounce@shop.lab", "bounces later")
         self.report.note(act, "mail that is accepted and bounces later: taken", f"{code} {text}", code == 250)
         await self._suppressed(act, "later-bounce@shop.lab", "a DSN came back to its VERP address: suppressed")

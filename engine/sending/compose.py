@@ -45,6 +45,9 @@ _TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OURS: Final = frozenset(
     ("contact", "shop", "brand", "links", "is_marketing", "lang", "dir", "start", "end", "subject")
 )
+GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires"}
+"""The names that a mail's templates may use."""
+
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 _TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 

@@ -71,6 +71,10 @@ class Words:
             raise TextError(f"{section}.{key} has plural forms: it needs a count")
         return entry.get(self.babel.plural_form(count)) or entry["other"]
 
+    def has(self, section: str, key: str) -> bool:
+        """Whether the section, or [common], has this entry."""
+        return f"{section}.{key}" in self.entries or f"common.{key}" in self.entries
+
     def has_section(self, section: str) -> bool:
         return any(key.startswith(f"{section}.") for key in self.entries)
 
@@ -91,6 +95,10 @@ class Texts:
     def tags(self) -> list[str]:
         """The languages there are, by their tags."""
         return sorted(self._catalogues)
+
+    def of(self, tag: str) -> Words:
+        """The catalogue of this very tag. KeyError where there is none."""
+        return self._catalogues[tag]
 
     def has(self, tag: str) -> bool:
         """Whether there is a catalogue for this locale, or for a parent of it."""

@@ -1,0 +1,119 @@
+"""Checking mail templates before a mail depends on them: everything that is wrong, at once, each with its place.
+
+Looked at, for each mail: both parts are there and can be parsed (with all they extend and include); every name that a
+template uses is one that it is given; every t("...") has its words in every language that has the mail.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import Environment, TemplateSyntaxError, meta, nodes
+
+from engine.sending.compose import GIVEN
+from engine.sending.functions import FILTERS, FUNCTIONS
+from engine.sending.resources import ResourceError, Resources
+from engine.sending.sandbox import Sandbox
+from engine.sending.texts import TextError, Texts
+
+KINDS: Final = ("html", "txt")
+_GIVEN: Final = frozenset((*GIVEN, *FUNCTIONS, "caller", "self", "super", "loop"))
+
+
+@dataclass(frozen=True, slots=True)
+class MailFault:
+    """One thing that is wrong with a mail. `line` is 0 where it concerns the whole file."""
+
+    file: str
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}" if self.line else f"{self.file}: {self.problem}"
+
+
+def mail_names(resources: Resources) -> list[str]:
+    """The mails there are."""
+    return sorted({name.removeprefix("mail/").rsplit(".", 2)[0] for name in resources.names("mail", ".j2")})
+
+
+def check_mails(resources: Resources, names: list[str] | None = None) -> list[MailFault]:
+    """All faults of these mails (of all, when None). None of them: every mail can be written in every language."""
+    try:
+        texts = Texts(resources)
+    except TextError as err:
+        return [MailFault("i18n", 0, str(err))]
+    checker = _Checker(resources, texts)
+    return [fault for name in (mail_names(resources) if names is None else names) for fault in checker.mail(name)]
+
+
+class _Checker:
+    def __init__(self, resources: Resources, texts: Texts) -> None:
+        self._resources, self._texts = resources, texts
+        sandbox = Sandbox(resources.read, dict(FILTERS), dict(FUNCTIONS))
+        # Read here is the template as it was written; the sandbox weaves its meter in.
+        self._environment = Environment(trim_blocks=True, lstrip_blocks=True)
+        self._environment.filters, self._environment.tests = sandbox.filters, sandbox.tests
+
+    def mail(self, name: str) -> Iterator[MailFault]:
+        seen: set[str] = set()
+        for kind in KINDS:
+            yield from self._file(f"mail/{name}.{kind}.j2", f"mail.{name}", seen)
+        languages = [tag for tag in self._texts.tags if self._texts.of(tag).has_section(f"mail.{name}")]
+        if not languages:
+            yield MailFault(f"mail/{name}", 0, f"no language has texts for it: add [mail.{name}] to an i18n file")
+
+    def _file(self, file: str, section: str, seen: set[str]) -> Iterator[MailFault]:
+        if file in seen:
+            return
+        seen.add(file)
+        try:
+            tree = self._environment.parse(self._resources.read(file), file)
+            unknown = self._unknown_names(tree, file)
+        except ResourceError as err:
+            yield MailFault(file, 0, f"{err}: a mail has an .html.j2 and a .txt.j2")
+            return
+        except TemplateSyntaxError as err:  # an unknown filter is one too
+            yield MailFault(file, err.lineno, err.message or "syntax error")
+            return
+        yield from unknown
+        yield from self._missing_words(tree, file, section)
+        for other in meta.find_referenced_templates(tree):
+            if other is not None:
+                yield from self._file(other, section, seen)
+
+    def _unknown_names(self, tree: nodes.Template, file: str) -> list[MailFault]:
+        faults = []
+        unknown = meta.find_undeclared_variables(tree) - _GIVEN - set(_made_here(tree))
+        for name in sorted(unknown):
+            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 0)
+            near = difflib.get_close_matches(name, _GIVEN, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(GIVEN))})"
+            faults.append(MailFault(file, line, f"{name} is nothing that a mail is given{hint}"))
+        return faults
+
+    def _missing_words(self, tree: nodes.Template, file: str, section: str) -> Iterator[MailFault]:
+        for call in tree.find_all(nodes.Call):
+            is_words = isinstance(call.node, nodes.Name) and call.node.name == "t" and bool(call.args)
+            if not is_words or not isinstance(call.args[0], nodes.Const):
+                continue
+            key = call.args[0].value
+            for tag in self._texts.tags:
+                words = self._texts.of(tag)
+                if words.has_section(section) and not words.has(section, key):
+                    yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}')
+
+
+def _made_here(tree: nodes.Template) -> Iterator[str]:
+    """Names that the template imports, sets or defines; its blocks see them too."""
+    for node in tree.find_all((nodes.FromImport, nodes.Import, nodes.Macro, nodes.Name)):
+        match node:
+            case nodes.FromImport(names=names):
+                yield from (each if isinstance(each, str) else each[1] for each in names)
+            case nodes.Import(target=target):
+                yield target
+            case nodes.Macro(name=name):
+                yield name
+            case nodes.Name(name=name, ctx=ctx) if ctx != "load":
+                yield name
