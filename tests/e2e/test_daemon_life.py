@@ -2,17 +2,15 @@
 clear words."""
 
 import contextlib
-import json
 import signal
 import smtplib
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from house import Daemon, hand_over, letter
+from house import Daemon
 from house_process import free_port
 from house_sink import Sink
 

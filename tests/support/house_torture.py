@@ -114,7 +114,8 @@ class Torture:
 
     def run(self) -> Score:
         plan = self._plan
-        with Sink(self._folder) as sink, Daemon(self._folder, next_hop=sink.address) as daemon:
+        doubts = {"queue": {"resend_at_most": 100}}  # here a delivery may be at its dot at every kill
+        with Sink(self._folder) as sink, Daemon(self._folder, next_hop=sink.address, settings=doubts) as daemon:
             applications = _Applications(daemon, plan.seed)
             for turn, victim in enumerate(self._victims()):
                 numbers = range(turn * plan.messages // plan.kills, (turn + 1) * plan.messages // plan.kills)

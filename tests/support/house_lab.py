@@ -1,0 +1,62 @@
+"""A Posthouse in the lab: DNS, receiving hosts and later bounces are the lab's, and both share one movable clock.
+
+with lab_town(folder) as town:
+    number = town.daemon.submit("greylist@shop.lab")
+    town.daemon.advance("10 min")
+    mail = town.mail_for("greylist@shop.lab")
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from house import Daemon
+from lab_thread import LabThread
+
+from engine.lab.keep import KeptMail
+from engine.system import SystemChance, SystemClock
+
+WRITER = "writer@shop.lab"  # who hands mail over, with a mailbox in the lab: notices can be delivered
+NO_SPREAD = {"retry": {"delivery": {"first": "10 min", "factor": 1.0, "spread": 0.0}}}
+
+
+@dataclass(frozen=True, slots=True)
+class LabTown:
+    daemon: Daemon
+    lab: LabThread
+
+    def mails_for(self, to: str, count: int = 1, subject: str = "") -> list[KeptMail]:
+        """The mails that the lab kept for this recipient, as soon as there are so many."""
+
+        def found() -> list[KeptMail]:
+            return [mail for mail in self.lab.kept() if to in mail.rcpt_to and subject in mail.subject]
+
+        return self.daemon.until(lambda: found()[count - 1 :] and found())
+
+    def mail_for(self, to: str, subject: str = "") -> KeptMail:
+        return self.mails_for(to, 1, subject)[0]
+
+    def submit(self, to: str, **fields: str) -> int:
+        """Hand a message over in the writer's name; its number."""
+        return self.daemon.submit(to, sender=WRITER, **fields)
+
+    def is_suppressed(self, key: str) -> list[tuple[Any, ...]]:
+        """The reasons on record, with their scope."""
+        return self.daemon.rows("SELECT reason, scope FROM suppression WHERE key = ?", key)
+
+
+@contextmanager
+def lab_town(folder: Path, settings: Mapping[str, Any] = NO_SPREAD) -> Iterator[LabTown]:
+    """Both, running. Retries come after exactly ten minutes, so that tests can say what is due."""
+    daemon = Daemon(folder, settings=settings)
+    lab = LabThread(
+        folder / "lab", clock=SystemClock(), chance=SystemChance(), inbound=f"127.0.0.1:{daemon.inbound_port}",
+        database=daemon.state / "posthouse.db",
+    )  # fmt: skip
+    with lab:
+        routing = {"resolvers": [lab.dns_address], "port": lab.smtp_port, "permit": ["127.0.0.0/8", "::1/128"]}
+        daemon.configure({"routing": routing})
+        with daemon:
+            yield LabTown(daemon, lab)
