@@ -1,0 +1,196 @@
+"""People at the other end: they confirm by a button, leave by one click, order, and get what a flow decides."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from house_lab import LabTown, lab_town
+
+from engine.control.client import ControlError
+from engine.lab.hand_over import hand_over
+from engine.lab.orders import Order
+from engine.lab.people import Person, link
+from engine.lab.shop import SampleShop
+from engine.sending.resources import packaged_folder
+from engine.system import SystemClock
+
+pytestmark = pytest.mark.e2e
+
+PURPOSE = "One letter a month about tea."
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
+    with lab_town(tmp_path_factory.mktemp("people")) as town:
+        town.daemon.act("lists", name="tea", title="Tea Letters", purpose=PURPOSE)
+        yield town
+        assert town.daemon.audit().balances
+
+
+def subscription(town: LabTown, address: str) -> str:
+    rows = town.daemon.rows(
+        "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id WHERE c.address = ?", address
+    )
+    return str(rows[0][0]) if rows else ""
+
+
+def consent(town: LabTown, address: str) -> list[tuple[str, str]]:
+    return town.daemon.rows(
+        "SELECT n.act, n.source FROM consent n JOIN contact c ON c.id = n.contact_id WHERE c.address = ? ORDER BY n.id",
+        address,
+    )
+
+
+def test_a_list_writes_once_and_a_button_confirms_but_looking_does_not(town: LabTown) -> None:
+    ann = "ann@shop.lab"
+    done = town.daemon.command("list", "subscribe", "tea", ann, "--name", "Ann", "--source", "site")
+    assert done.returncode == 0, done.stderr
+    mail = town.mail_for(ann)
+    assert subscription(town, ann) == "unconfirmed"
+    assert PURPOSE in mail.text
+
+    person = Person()
+    page = person.click(mail, "/confirm")
+    person.visit(link(mail, "/confirm"))  # a scanner follows the link, twice
+    assert page.code == 200
+    assert subscription(town, ann) == "unconfirmed"
+
+    thanks = person.press(page)
+    assert thanks.code == 200
+    assert subscription(town, ann) == "confirmed"
+    assert consent(town, ann) == [("asked", "site"), ("confirmed", "web")]
+    [(wording, ip)] = town.daemon.rows("SELECT wording, ip FROM consent WHERE act = 'confirmed' ORDER BY id DESC LIMIT 1")
+    assert PURPOSE in wording
+    assert ip == "127.0.0.1"
+    assert len(town.mails_for(ann)) == 1
+
+
+def test_who_never_answers_stays_unconfirmed_and_gets_nothing_more(town: LabTown) -> None:
+    town.daemon.act("lists/subscribe", list="tea", address="silent@shop.lab")
+    town.mail_for("silent@shop.lab")
+    town.daemon.advance("3 days")
+    assert subscription(town, "silent@shop.lab") == "unconfirmed"
+    assert len(town.mails_for("silent@shop.lab")) == 1
+
+
+@pytest.mark.parametrize("token", ["x", "a" * 60, "../../etc/passwd", "%00", "%2e%2e"])
+def test_a_wrong_token_says_nothing_about_why(town: LabTown, token: str) -> None:
+    page = Person().visit(f"http://127.0.0.1:{town.daemon.web_port}/confirm/{token}")
+    assert page.code == 404
+    assert "Traceback" not in page.body
+
+
+def test_a_hard_bounced_address_is_not_asked(town: LabTown) -> None:
+    town.submit("unknown.asked@shop.lab")
+    town.daemon.until(lambda: town.is_suppressed("unknown.asked@shop.lab"))
+    with pytest.raises(ControlError, match="hard bounce"):
+        town.daemon.act("lists/subscribe", list="tea", address="unknown.asked@shop.lab")
+
+
+def an_order(language: str) -> tuple[SampleShop, Order]:
+    """An order over 20 of somebody who reads this language."""
+    shop = SampleShop(SystemClock().now(), domain="shop.example", at=("shop.lab",))
+    orders = (shop.order(number) for number in range(500))
+    return shop, next(each for each in orders if each.customer.language == language and 20 <= each.total < 100)
+
+
+def flow_mails(town: LabTown, to: str) -> list[str]:
+    """The templates of the mails that flows wrote to somebody, in order."""
+    rows = town.daemon.rows(
+        "SELECT s.template FROM sending s JOIN contact c ON c.id = s.contact_id WHERE c.address = ? AND s.flow <> ''"
+        " ORDER BY s.message_id",
+        to,
+    )
+    return [row[0] for row in rows]
+
+
+def sends(town: LabTown, address: str) -> list[str]:
+    """What came of each send step that somebody passed."""
+    rows = town.daemon.rows(
+        "SELECT p.result FROM passage p JOIN enrolment e ON e.id = p.enrolment_id JOIN contact c ON c.id = e.contact_id"
+        " WHERE p.kind = 'send' AND c.address = ? ORDER BY p.id",
+        address,
+    )
+    return [row[0] for row in rows]
+
+
+def test_an_order_mail_is_delivered_read_and_thanked_for_in_the_customers_language(town: LabTown) -> None:
+    daemon = town.daemon
+    source = (packaged_folder() / "flows" / "order-thanks.yaml").read_text("utf-8")
+    daemon.act("flows", source=source, file="order-thanks.yaml")
+    shop, order = an_order("he")
+    to = order.customer.address
+
+    mail = shop.order_mail(order)
+    hand_over("127.0.0.1", daemon.submission_port, [replace(mail, content=b"Content-Language: he\r\n" + mail.content)])
+    confirmation = town.mail_for(to)
+    assert b"X-Posthouse" not in confirmation.raw
+    [(source_of_it, key)] = daemon.until(
+        lambda: daemon.rows("SELECT source, key FROM event WHERE name = 'order.placed' AND key = ?", order.number)
+    )
+    assert (source_of_it, key) == ("json-ld", order.number)
+    daemon.until(lambda: daemon.rows("SELECT 1 FROM enrolment WHERE state = 'waiting' AND due_ms > 0"))
+
+    daemon.until(lambda: daemon.rows("SELECT 1 FROM passage WHERE kind = 'wait'"))
+    assert flow_mails(town, to) == []
+    daemon.advance("2h 1m")
+    daemon.until(lambda: flow_mails(town, to))
+    thanks = town.mails_for(to, 2)[1]
+    assert flow_mails(town, to) == ["order-thanks"]
+    assert 'dir="rtl"' in thanks.html
+    assert order.number in thanks.text
+
+    hand_over("127.0.0.1", daemon.submission_port, [shop.order_mail(order)])  # the shop sends it again: nothing new
+    town.mails_for(to, 3)
+    daemon.advance("2h 1m")
+    daemon.advance("10 days")
+    daemon.until(lambda: flow_mails(town, to)[1:])
+    assert flow_mails(town, to) == ["order-thanks", "review-request"]
+
+
+def test_an_event_with_a_known_idempotency_key_changes_nothing(town: LabTown) -> None:
+    words = ("event", "cart.updated", "--address", "cart@shop.lab", "--data", '{"cart_id": "C1", "total": 30}',
+             "--idempotency-key", "only once", "--json")  # fmt: skip
+    first, second = town.daemon.command(*words), town.daemon.command(*words)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert "known already" in second.stdout
+    assert town.daemon.rows("SELECT count(*) FROM event WHERE name = 'cart.updated'") == [(1,)]
+
+
+def test_a_marketing_flow_writes_only_to_those_who_confirmed_and_one_click_ends_it(town: LabTown) -> None:
+    daemon = town.daemon
+    daemon.act("flows", source=TEA_FLOW, file="tea.yaml")
+    for who in ("yes", "no"):
+        daemon.act("lists/subscribe", list="tea", address=f"{who}@shop.lab")
+    Person().confirm(town.mail_for("yes@shop.lab"))
+    for who in ("yes", "no"):
+        daemon.act("events", name="cart.updated", address=f"{who}@shop.lab", data=CART, key=who)
+    reminder = town.mails_for("yes@shop.lab", 2)[1]
+    [refused] = daemon.until(lambda: sends(town, "no@shop.lab"))
+    assert refused.startswith("refused")
+    assert len(town.mails_for("no@shop.lab")) == 1
+
+    page = Person().unsubscribe(reminder)  # RFC 8058: one POST, no page
+    assert page.code == 200
+    assert subscription(town, "yes@shop.lab") == "unsubscribed"
+    assert consent(town, "yes@shop.lab")[-1] == ("withdrawn", "one-click")
+    daemon.act("events", name="cart.updated", address="yes@shop.lab", data=CART, key="again")
+    _, refused = daemon.until(lambda: (found := sends(town, "yes@shop.lab"))[1:] and found)
+    assert refused.startswith("refused")
+    assert len(town.mails_for("yes@shop.lab")) == 2
+
+
+CART = {
+    "cart_id": "C7", "currency": "EUR", "total": 42.0, "url": "https://shop.example/cart/7",
+    "lines": [{"name": "Teapot", "quantity": 1, "price": 42.0}],
+}  # fmt: skip
+TEA_FLOW = """
+name: cart-at-once
+title: Cart at once
+about: Remind at once, for this test.
+stream: marketing
+trigger: {event: cart.updated, where: event.total >= 20, key: event.cart_id}
+reentry: always
+steps:
+  - send: cart-reminder
+"""
