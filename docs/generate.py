@@ -1,0 +1,289 @@
+"""Writes the three pages of reference that the code already says: configuration.md, commands.md, events.md.
+
+    .venv/bin/python docs/generate.py            writes them
+    .venv/bin/python docs/generate.py --check    says which are out of date, and exits with 1
+
+Every word comes from the settings classes, the commands' own help and the event vocabulary; what is here only sets it in
+tables. tests/test_docs.py fails when a page is out of date.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+HERE: Final = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from deliverability.settings import Settings, format_duration, parse_size  # noqa: E402
+from engine.cli import app as daemon_app  # noqa: E402
+from engine.commands import MODULES  # noqa: E402
+from engine.config import Config  # noqa: E402
+from engine.daemon import _FIXED as FIXED  # noqa: E402
+from engine.flow.events import VOCABULARY  # noqa: E402
+
+MARK: Final = "<!-- Written by docs/generate.py: change the code's own words and run it. -->\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+# -- configuration.md
+
+_CONFIGURATION: Final = """\
+# Configuration
+
+One file in TOML: `/etc/posthouse/posthouse.toml`, or the one named by `--config` or `POSTHOUSE_CONFIG`. An example to
+begin with is `systemd/posthouse.toml`. `posthoused check` reads it and lists everything that is wrong, each with its
+line and its remedy; a name that is no setting is refused, with the nearest one that is.
+
+```
+$ posthoused check --config posthouse.toml
+posthouse.toml:4: queue.expire_transactional: "5 dyas" is not a duration (try "5 days")
+posthouse.toml:7: routing.smarthost: is not a setting (did you mean smart_host?)
+```
+
+**Durations** are texts: `"90s"`, `"1h30m"`, `"5 days"`. **Sizes** are octets or texts: `1048576`, `"32 MiB"`. Relative
+paths begin at `daemon.state_dir`, which itself begins at the folder of the file; write `templates` as a whole path.
+
+`SIGHUP` reads the file again: new carriers begin with it and the old ones finish what is open. Settings marked
+*restart* keep their old value until the daemon is started anew, and the log says so. A file with a fault changes nothing.
+"""
+
+
+def configuration() -> str:
+    parts = [MARK, _CONFIGURATION, "\n## Top of the file\n\n", settings_table(Config, "")]
+    for name, info in Config.model_fields.items():
+        if (nested := section_of(info)) is not None:
+            parts += section(nested, name, info.get_default(call_default_factory=True))
+    return "".join(parts)
+
+
+def section(settings: type[Settings], path: str, values: Settings) -> Iterator[str]:
+    about = " ".join((settings.__doc__ or "").split())
+    yield f"\n## [{path}]\n"
+    # "`[queue]`: how long ..." repeats the heading; what follows the colon says what it is for.
+    _, colon, said = about.partition("]`: ") if "]`: " in about else about.partition("]: ")
+    if colon:
+        yield f"\n{said[0].upper()}{said[1:]}\n"
+    if rows := settings_table(settings, path, values):
+        yield "\n" + rows
+    for name, info in settings.model_fields.items():
+        if (nested := section_of(info)) is not None:
+            yield f"\n### [{path}.{name}]\n\n{sentence(info.description or '')}\n\n"
+            yield settings_table(nested, f"{path}.{name}", getattr(values, name))
+
+
+def section_of(info: FieldInfo) -> type[Settings] | None:
+    kind = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
+
+
+def settings_table(settings: type[Settings], path: str, values: Settings | None = None) -> str:
+    rows = []
+    for name, info in settings.model_fields.items():
+        if section_of(info) is not None:
+            continue
+        whole = f"{path}.{name}" if path else name
+        about = sentence(info.description or "") + ("" if not needs_restart(whole) else " *Restart.*")
+        default = getattr(values, name) if values is not None else info.default
+        rows.append((f"`{written(name, info)}`", f"{kind_of(info)}", default_of(info, default), about))
+    return table(("setting", "kind", "default", "what it says"), rows) if rows else ""
+
+
+def needs_restart(path: str) -> bool:
+    return any(path == each or path.startswith(each + ".") for each in FIXED)
+
+
+def written(name: str, info: FieldInfo) -> str:
+    """The name in the file: `from` where Python needs another."""
+    choices = getattr(info.validation_alias, "choices", None)
+    return str(choices[0]) if choices else name
+
+
+def kind_of(info: FieldInfo) -> str:
+    kind: Any = info.annotation
+    if any(getattr(each, "func", None) is parse_size for each in info.metadata):
+        return "size" + bounds(info)
+    if get_origin(kind) is Literal:
+        return " or ".join(f'`"{each}"`' for each in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "list"
+    if get_origin(kind) is dict:
+        return "table"
+    if kind is timedelta:
+        return "duration"
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return " or ".join(f'`"{each}"`' for each in kind)
+    names = {bool: "true or false", int: "number", float: "number", str: "text", Path: "path"}
+    return names.get(kind, "path") + bounds(info)
+
+
+def bounds(info: FieldInfo) -> str:
+    found = {mark: getattr(each, mark) for each in info.metadata for mark in ("ge", "le", "lt") if hasattr(each, mark)}
+    low, high = found.get("ge"), found.get("le", found.get("lt"))
+    if low is None:
+        return ""
+    if high is None:
+        return f", at least {low}"
+    return f", {low} to {'under ' if 'lt' in found else ''}{high}"
+
+
+def default_of(info: FieldInfo, value: Any) -> str:
+    if info.default_factory is not None:
+        return "the machine's own"
+    if value is None or value in ("", (), {}):
+        return "empty"
+    if isinstance(value, timedelta):
+        return f'`"{format_duration(value)}"`'
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        listed = ", ".join(f'"{each}"' for each in value)
+        return f"`[{listed}]`"
+    if isinstance(value, int) and kind_of(info).startswith("size"):
+        unit, size = next((unit, size) for unit, size in (("MiB", 2**20), ("KiB", 2**10), ("", 1)) if value % size == 0)
+        return f'`"{value // size} {unit}"`'
+    return f"`{round(value, 3)}`" if isinstance(value, int | float) else f'`"{value}"`'
+
+
+def sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+# -- commands.md
+
+_COMMANDS: Final = """\
+# Commands
+
+`posthoused` is the daemon. `posthouse` without a command opens the [terminal application](tui.md); with one it does one
+thing and ends. All that changes a running Posthouse goes over its control socket ([control.md](control.md)); what needs
+no daemon reads the configuration and the database itself, and runs as the daemon's user (`sudo -u posthouse ...`).
+
+The **socket** is the one named by `--socket` or `POSTHOUSE_SOCKET`, else `./var/control.sock`, else
+`/run/posthouse/control.sock`. The **configuration** is the one named by `--config` or `POSTHOUSE_CONFIG`, else
+`./var/posthouse.toml`, else `/etc/posthouse/posthouse.toml`.
+
+**Exit codes.** 0: done. 1: refused or failed; standard error says what and how to mend it. 2: what was typed or given is
+wrong, and nothing was changed. 70: a carrier that lost its lease (only ever seen in the log).
+"""
+
+_DEFAULTS: Final = {"log_format": "`text` at a terminal, else `json`"}  # its own depends on where this runs
+
+
+def commands() -> str:
+    parts = [MARK, _COMMANDS, "\n## posthoused\n"]
+    parts += command_group("posthoused", typer.main.get_command(daemon_app))
+    for name, about in MODULES.items():
+        app = import_module(f"engine.commands.{name}").app
+        parts += [f"\n## posthouse {name}\n\n{sentence(about[0].upper() + about[1:])}\n"]
+        parts += command_group(f"posthouse {name}", typer.main.get_command(app))
+    return "".join(parts)
+
+
+def command_group(path: str, command: Any) -> Iterator[str]:
+    children: Mapping[str, Any] = getattr(command, "commands", {})
+    if not children:
+        yield command_text(path, command)
+        return
+    if getattr(command, "invoke_without_command", False):
+        yield f"\n### {path}\n" + command_text(path, command)
+    for name, child in children.items():
+        yield f"\n### {path} {name}\n" + command_text(f"{path} {name}", child)
+
+
+def command_text(path: str, command: Any) -> str:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    words = [path, *(f"{each.name.upper()}{'...' if each.nargs < 0 else ''}" for each in arguments)]
+    words += [f"{each.opts[0]} ..." for each in options if each.required]
+    about = " ".join((command.callback.__doc__ or command.help or "").split())
+    rows = [(f"`{each.name.upper()}`", sentence(each.help or ""), "") for each in arguments]
+    rows += [(", ".join(f"`{opt}`" for opt in each.opts), option_text(each), option_default(each)) for each in options]
+    text = f"\n    {' '.join(words)}\n\n{about}\n"
+    return text + ("\n" + table(("", "meaning", "default"), rows) if rows else "")
+
+
+def option_text(option: Any) -> str:
+    variable = f" Or the variable `{option.envvar}`." if option.envvar else ""
+    return sentence(option.help or "") + variable
+
+
+def option_default(option: Any) -> str:
+    if option.name in _DEFAULTS:
+        return _DEFAULTS[option.name]
+    if option.required:
+        return "must be given"
+    default = option.default
+    return "" if default in (None, "", False) else f"`{default}`"
+
+
+# -- events.md
+
+_EVENTS: Final = """\
+# Events
+
+An event says that something happened in a contact's affairs. Applications tell Posthouse of theirs
+([applications.md](applications.md)); flows are entered, and left, by them ([flows.md](flows.md)).
+
+These names are known. Data of another shape is taken as it comes: a condition that asks for what is not there finds it
+missing ([conditions.md](conditions.md)). Any other name of small letters, digits, `-` and `_`, joined by dots, is an
+event of your own, as long as its first word is not one of these families.
+
+An event is about one thing: its **key**, which is the part of the data marked *key* unless it was told otherwise. Data is
+a JSON object of at most 64 KiB, ten levels deep.
+
+Posthouse itself makes these: `contact.created`, `list.joined`, `list.confirmed`, `list.left`, `mail.delivered` and
+`mail.bounced` (about mail that it wrote; not about mail that an application handed over), `mail.unsubscribed`, and
+`suppression.lifted`, which is nobody's and is kept for the record. It reads `order.*` and `parcel.*` out of mail
+that has them as JSON-LD. All others come from applications; the other `mail.*` and `contact.*` names are reserved for
+what later versions see by themselves.
+"""
+
+
+def events() -> str:
+    parts = [MARK, _EVENTS]
+    family = ""
+    for name, kind in VOCABULARY.items():
+        if name.partition(".")[0] != family:
+            family = name.partition(".")[0]
+            parts.append(f"\n## {family}\n\n")
+            named = {key: each for key, each in VOCABULARY.items() if key.partition(".")[0] == family}
+            parts.append(table(("event", "says"), [(f"`{key}`", sentence(each.about)) for key, each in named.items()]))
+            rows = [(f"`{key}`", text + (" (*key*)" if key == kind.key else "")) for key, text in kind.data.items()]
+            parts.append("\n" + table(("data", "what it is"), rows))
+    return "".join(parts)
+
+
+PAGES: Final = {"configuration.md": configuration, "commands.md": commands, "events.md": events}
+
+
+def stale() -> list[str]:
+    """The pages that are not what the code says."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main() -> int:
+    if "--check" in sys.argv[1:]:
+        for name in (found := stale()):
+            print(f"docs/{name} is out of date: run docs/generate.py")
+        return 1 if found else 0
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
