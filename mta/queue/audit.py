@@ -57,7 +57,8 @@ _CHECKS: Final = (
     ),
     (
         "one delivered twice without a doubt on record",
-        "SELECT delivery_id FROM attempt WHERE outcome = 'delivered' GROUP BY delivery_id HAVING count(*) > 1 LIMIT ?",
+        "SELECT a.delivery_id FROM attempt a WHERE a.outcome = 'delivered' GROUP BY a.delivery_id HAVING count(*) - 1 >"
+        " (SELECT count(*) FROM doubt q WHERE q.delivery_id = a.delivery_id) LIMIT ?",
     ),
     (
         "a queued delivery that no destination's hint will ever lead to",
