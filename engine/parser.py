@@ -37,18 +37,26 @@ class Parser:
         to_keeper.setblocking(False)
         self._socket = to_keeper
         self._turn = asyncio.Lock()
+        self._asking: set[asyncio.Task[dict[str, Any]]] = set()
         self.is_gone = False
 
     async def read(self, kind: str, content: bytes) -> dict[str, Any]:
         """What the reader `kind` made of `content`, or {"unread": why}."""
         if len(content) > LONGEST - 64:
             return {"unread": "too large"}
+        # A caller that is cancelled must not leave its answer on the line for the next one to take as its own.
+        asking = asyncio.create_task(self._ask(kind.encode() + b"\n" + content))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        return await asyncio.shield(asking)
+
+    async def _ask(self, request: bytes) -> dict[str, Any]:
         async with self._turn:
             if self.is_gone:
                 return {"unread": "no parser"}
             try:
                 async with asyncio.timeout(SECONDS + 3):
-                    return await self._exchange(kind.encode() + b"\n" + content)
+                    return await self._exchange(request)
             except (TimeoutError, OSError, EOFError):
                 self.is_gone = True  # a frame may be half read: this line is of no more use
                 self._socket.close()
@@ -96,6 +104,7 @@ class _Worker:
     def __init__(self, readers: Readers, from_carrier: socket.socket) -> None:
         ours, theirs = socket.socketpair()
         self.mails = 0
+        self._is_late = False
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
@@ -111,18 +120,20 @@ class _Worker:
         try:
             _write_frame(self._socket, request)
             ready, _, _ = select.select([self._socket], [], [], SECONDS)
+            self._is_late = not ready
             return _read_frame(self._socket) if ready else None
+        except TimeoutError:
+            self._is_late = True
         except OSError:
-            return None
+            pass  # it died, and stop() says how
+        return None
 
     def stop(self) -> str:
         """Kill and bury it; how it ended."""
-        ended, status = os.waitpid(self.pid, os.WNOHANG)
-        if ended == 0:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        os.kill(self.pid, signal.SIGKILL)  # changes nothing for one that is ending already
+        _, status = os.waitpid(self.pid, 0)
         self._socket.close()
-        if ended == 0:
+        if self._is_late:
             return f"took longer than {SECONDS} s"
         return f"the parser ended with {os.waitstatus_to_exitcode(status)}"
 
