@@ -173,8 +173,9 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
-        line = re.search(r"at line (\d+)", str(err))
-        raise ConfigFaults([Fault(file, int(line[1]) if line else None, "", f"is no TOML: {err}")]) from None
+        place = re.search(r"at line (\d+)", str(err))
+        line = int(place[1]) if place else len(text.splitlines())  # it says "at end of document"
+        raise ConfigFaults([Fault(file, line, "", f"is no TOML: {err}")]) from None
     lines = _lines_of(text)
     try:
         config = Config.model_validate(data)
@@ -187,11 +188,11 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
 def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
     place = tuple(str(part) for part in error["loc"])
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
-    problem = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    problem = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"))
     if error["type"] == "extra_forbidden":
         problem = "is not a setting" + _suggestion(place)
     elif error["type"] not in ("value_error", "missing"):
-        problem = f"{problem}, not {str(error['input'])[:60]!r}"
+        problem = f"{problem}, not {repr(error['input'])[:60]}"
     return Fault(file, line, ".".join(place), problem)
 
 

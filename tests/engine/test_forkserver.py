@@ -109,7 +109,7 @@ def test_a_carrier_that_raises_ends_with_1(server: ForkServer) -> None:
 
 
 def test_a_carrier_inherits_no_other_carriers_link_and_answers_signals_by_itself(server: ForkServer) -> None:
-    first, one = spawn(server, "list descriptors")
+    _, one = spawn(server, "list descriptors")
     mine = one.recv(1000).split()
     others = [spawn(server, "say", words="x")[1] for _ in range(5)]
     _, two = spawn(server, "list descriptors")
