@@ -78,6 +78,11 @@ def unsigned(message_id: int, domain: str, *, why: str) -> None:
     log.error("not signed, not sent", extra={"message_id": message_id, "domain": domain, "why": why})
 
 
+def courier_trouble(delivery_id: int, error: BaseException) -> None:
+    """Carrying a delivery raised what it should not; the delivery is deferred, or in doubt when its dot may have left."""
+    log.error("carrying failed", extra={"delivery": delivery_id, "error": repr(error)}, exc_info=error)
+
+
 def listener_trouble(during: str, error: BaseException) -> None:
     """A session raised what it should not; the peer was told 4xx."""
     log.error("session failed", extra={"during": during, "error": repr(error)}, exc_info=error)

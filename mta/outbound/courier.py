@@ -90,8 +90,10 @@ class Courier:
     async def _run(self, lane: Lane) -> None:
         connection: Connection | None = None
         try:
-            connection = await self._open(lane)
-            lane.idle -= 1
+            try:
+                connection = await self._open(lane)
+            finally:
+                lane.idle -= 1
             while connection is not None and connection.is_usable:
                 each = await self._next(lane)
                 if each is None or not await self._carry(lane, connection, each):
@@ -100,9 +102,7 @@ class Courier:
                     break
         finally:
             lane.connections -= 1
-            if connection is None:
-                lane.idle -= 1
-            else:
+            if connection is not None:
                 connection.close()
             self.serve(lane)
 
@@ -165,6 +165,9 @@ class Courier:
         except StoreTrouble as err:
             maillog.store_trouble("permit", err)
             outcome = NotPermitted()
+        except Exception as err:  # a fault of ours: the delivery must not stay in hands that let it fall
+            maillog.courier_trouble(each.delivery_id, err)
+            outcome = _our_fault(state, err)
         self._write(lane, each, outcome, state, began, connection.host.name, connection.host.address, connection.tls)
         if isinstance(outcome, Failure) and outcome.scope is Scope.ROUTE:
             await self._trouble(lane, outcome.reply)
@@ -215,6 +218,14 @@ class Courier:
             except StoreTrouble as err:  # the remote has answered; this must not be forgotten while we live
                 maillog.store_trouble("settle", err)
                 await asyncio.sleep(1)
+
+
+def _our_fault(state: State, err: Exception) -> Outcome:
+    """What a fault of ours in the middle of a dialogue means: once the dot was permitted, nobody knows."""
+    why = f"a fault of ours: {type(err).__name__}"
+    if state is State.AT_THE_DOT:
+        return Unanswered(Stage.DOT, why)
+    return Failure(Scope.MESSAGE, our_trouble(why), Stage.MAIL, is_ours=True)
 
 
 def _log(each: Claimed, outcome: Outcome, came: Settlement, host: str) -> None:

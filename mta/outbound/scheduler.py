@@ -6,6 +6,7 @@ into a site; the site's lane decides how much to claim. What a lane carries, and
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
@@ -20,7 +21,7 @@ from mta.outbound.settings import OutboundSettings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Event, State
-from mta.queue.queue import Claim, Claimed, Follow, Gate, Settlement
+from mta.queue.queue import Claim, Claimed, Follow, Gate, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -101,8 +102,10 @@ class Scheduler:
     async def drain(self, seconds: float) -> None:
         """Claim no more, give back what was not begun, let what is open finish within `seconds`."""
         self._draining = True
-        for lane in self._lanes.values():
-            await self._release(lane.empty())
+        with contextlib.suppress(TimeoutError):  # what a full disk keeps here, the sweep of our lease gives back
+            async with asyncio.timeout(seconds):
+                for lane in self._lanes.values():
+                    await self._release(lane.empty())
         await self.courier.drain(seconds)
 
     async def _poll(self) -> None:
@@ -149,10 +152,7 @@ class Scheduler:
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
             for each in claim.taken:
                 lane.put(each)
-            for gone in claim.ended:
-                maillog.failed(
-                    gone.delivery_id, gone.forward_path, state=gone.state.word, stage=gone.stage, reply=gone.reply
-                )
+            _log_ended(claim.ended)
             self.courier.serve(lane)
 
     async def _content(self, message_id: int) -> bytes | None:
@@ -214,7 +214,7 @@ class Scheduler:
             return
         now = self._clock.now()
 
-        def work(tx: Tx) -> bool:
+        def work(tx: Tx) -> tuple[list[Settled], bool]:
             claim = queue.claim(tx, domain, 100, self._owner, now, self._gate)
             settled = [
                 queue.settle(
@@ -224,11 +224,14 @@ class Scheduler:
                 )
                 for each in claim.taken
             ]  # fmt: skip
-            self._follow(tx, [*claim.ended, *(each for each in settled if each is not None)])
-            return claim.is_drained
+            ended = [*claim.ended, *(each for each in settled if each is not None)]
+            self._follow(tx, ended)
+            return ended, claim.is_drained
 
-        while not await self._store.write(work):
-            pass
+        is_drained = False
+        while not is_drained:
+            ended, is_drained = await self._store.write(work)
+            _log_ended(ended)
 
     async def site_trouble(self, lane: Lane, reply: Reply) -> None:
         """The whole site waits; what was claimed for it and not begun goes back, untouched."""
@@ -241,7 +244,10 @@ class Scheduler:
         lane.retry_ms = to_ms(until)
         maillog.site_backed_off(lane.site, seconds=(until - now).total_seconds(), reply=str(reply))
         row = (lane.site, lane.retry_ms, lane.failures, str(reply), to_ms(now))
-        await self._store.write(lambda tx: _write_site(tx, row))
+        try:
+            await self._store.write(lambda tx: _write_site(tx, row))
+        except StoreTrouble as err:
+            maillog.store_trouble("back-off", err)  # this carrier knows it, the others will find out
         await self._release(lane.empty())
 
     async def _release(self, waiting: list[Claimed]) -> None:
@@ -254,10 +260,21 @@ class Scheduler:
                 came = Settlement(each.delivery_id, State.IN_FLIGHT, Event.RELEASED, "", "queue", to_ms(now))
                 queue.settle(tx, each, came, self._owner, now)
 
-        await self._store.write(work)
+        while True:
+            try:
+                await self._store.write(work)
+                return
+            except StoreTrouble as err:  # nobody else can give them back while we live
+                maillog.store_trouble("release", err)
+                await asyncio.sleep(1)
 
 
 _NOWHERE: Final = Route("", ())
+
+
+def _log_ended(ended: Iterable[Settled]) -> None:
+    for each in ended:
+        maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
 
 
 def _due_domains(tx: Tx, now_ms: int) -> list[tuple[str, str]]:

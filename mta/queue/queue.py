@@ -272,11 +272,11 @@ def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -
         state = after(came.state, Event.TIME_RAN_OUT)
     _keep_attempt(tx, came, state)
     changed = tx.execute(
-        "UPDATE delivery SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_reply = ?, ended_ms = ?"
-        " WHERE id = ? AND owner = ? AND state = ?",
+        "UPDATE delivery SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), attempts = attempts - ?,"
+        " last_reply = CASE WHEN ? = '' THEN last_reply ELSE ? END, ended_ms = ? WHERE id = ? AND owner = ? AND state = ?",
         (
-            int(state), came.due_ms, came.reply, now_ms if state.is_end else None,
-            each.delivery_id, owner, int(came.state),
+            int(state), came.due_ms, int(came.event is Event.RELEASED),  # a claim that came to nothing was no attempt
+            came.reply, came.reply, now_ms if state.is_end else None, each.delivery_id, owner, int(came.state),
         ),
     )  # fmt: skip
     if changed != 1:
