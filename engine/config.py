@@ -188,7 +188,9 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
 def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
     place = tuple(str(part) for part in error["loc"])
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
-    problem = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"))
+    problem = _WORDS.get(
+        error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    )
     if error["type"] == "extra_forbidden":
         problem = "is not a setting" + _suggestion(place)
     elif error["type"] not in ("value_error", "missing"):

@@ -8,7 +8,7 @@ into a site; the site's lane decides how much to claim. What a lane carries, and
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from deliverability.reply import Reply
@@ -26,6 +26,7 @@ from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
 DUE_MAX: Final = 500  # domains looked at in one poll
+BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
 ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
 ROUTES_MAX: Final = 50_000
 ROUTING_MAX: Final = 100  # routes asked for at once
@@ -48,7 +49,7 @@ class Scheduler:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._routing = asyncio.Semaphore(ROUTING_MAX)
         self._next_poll = 0.0
-        self._due: set[str] = set()
+        self._due: dict[str, str | None] = {}  # domains to look at, with the site that the store knows of (None: not asked)
         self._wake = asyncio.Event()
         self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._cached = 0
@@ -63,7 +64,8 @@ class Scheduler:
 
     def wake(self, domains: Iterable[str] = ()) -> None:
         """Look at these domains now (and at whatever is due)."""
-        self._due.update(domains)
+        for domain in domains:
+            self._due.setdefault(domain, None)
         self._wake.set()
 
     def remember(self, message_id: int, content: bytes, uses: int) -> None:
@@ -111,27 +113,34 @@ class Scheduler:
     async def _poll(self) -> None:
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
+        busy = [lane.site for lane in self._lanes.values() if not lane.room][:BUSY_MAX]
         try:
-            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms))
+            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy))
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
-        self._due.update(domain for domain, _ in rows)
+        self._due.update(rows)
 
     async def _round(self) -> None:
         if self._draining or not self._due:
             return
-        due, self._due = self._due, set()
+        due, self._due = self._due, {}
         now_ms = to_ms(self._clock.now())
         plan: dict[str, tuple[Lane, int]] = {}
-        for domain in due:
+        waiting: dict[str, str] = {}
+        for domain, noted in due.items():
             lane = self._lane_of(domain)
-            if lane is None or lane.retry_ms > now_ms:
-                continue  # its route is being asked for, or the poll finds it when the site's back-off is over
-            if lane.room:
+            if lane is None:
+                continue  # its route is being asked for
+            if lane.retry_ms <= now_ms and lane.room:
                 plan[domain] = (lane, lane.room)
-            else:
+                continue
+            if noted not in (None, lane.site):
+                waiting[domain] = lane.site
+            if lane.retry_ms <= now_ms:
                 lane.domains.add(domain)  # the lane asks for more when it is nearly empty
+        if waiting:  # so that the poll passes over them while their site waits, or it would see nothing else
+            await self._store.write(lambda tx: _note_sites(tx, waiting))
         if plan:
             await self._claim(plan)
 
@@ -142,7 +151,7 @@ class Scheduler:
             found = {}
             for domain, (lane, room) in plan.items():
                 found[domain] = queue.claim(tx, domain, room, self._owner, now, self._gate)
-                _note_site(tx, domain, lane.site)
+                _note_sites(tx, {domain: lane.site})
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
             return found
@@ -210,7 +219,7 @@ class Scheduler:
         if not reply.is_permanent:
             lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE, 1))
             await self.site_trouble(lane, reply)
-            await self._store.write(lambda tx: _note_site(tx, domain, lane.site))
+            await self._store.write(lambda tx: _note_sites(tx, {domain: lane.site}))
             return
         now = self._clock.now()
 
@@ -277,17 +286,19 @@ def _log_ended(ended: Iterable[Settled]) -> None:
         maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
 
 
-def _due_domains(tx: Tx, now_ms: int) -> list[tuple[str, str]]:
+def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str]) -> dict[str, str]:
+    """Domains to look at, with the site that each was folded into; none of a site that waits, or is busy anyway."""
     rows = tx.query(
-        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
-        " WHERE d.next_ms <= ? AND COALESCE(s.retry_ms, 0) <= ? ORDER BY d.next_ms LIMIT ?",
-        (now_ms, now_ms, DUE_MAX),
+        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site WHERE d.next_ms <= ?"
+        f" AND COALESCE(s.retry_ms, 0) <= ? AND d.site NOT IN ({','.join('?' * len(busy))}) ORDER BY d.next_ms LIMIT ?",
+        (now_ms, now_ms, *busy, DUE_MAX),
     )
-    return [(row[0], row[1]) for row in rows]
+    return {row[0]: row[1] for row in rows}
 
 
-def _note_site(tx: Tx, domain: str, site: str) -> None:
-    tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
+def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:
+    for domain, site in sites.items():
+        tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
 
 
 def _site(tx: Tx, name: str) -> tuple[int, int]:

@@ -56,7 +56,9 @@ def fill(daemon: Daemon, accepted: list[str]) -> tuple[int, bytes]:
         marker = f"n{len(accepted)}"
         try:
             with daemon.smtp() as smtp:
-                hand_over(smtp, "app@shop.example", ["ann@example.org"], letter("ann@example.org", body=BODY, X_Marker=marker))
+                hand_over(
+                    smtp, "app@shop.example", ["ann@example.org"], letter("ann@example.org", body=BODY, X_Marker=marker)
+                )
         except smtplib.SMTPResponseException as refused:
             return refused.smtp_code, refused.smtp_error
         accepted.append(marker)
@@ -85,7 +87,9 @@ def test_a_full_disk_is_answered_452_loses_nothing_and_heals_by_itself(disk: Dis
         assert daemon.audit().balances
 
 
-def test_a_disk_that_fills_while_mail_leaves_sends_nothing_that_it_could_not_write_down(disk: Disk, tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_mail_leaves_sends_nothing_that_it_could_not_write_down(
+    disk: Disk, tmp_path: Path
+) -> None:
     """A dot may leave only after its mark was committed; an outcome that can't be written is not forgotten."""
     accepted: list[str] = []
     with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:

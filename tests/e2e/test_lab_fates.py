@@ -34,7 +34,9 @@ ENDS = {state.word for state in State if state.is_end}
 
 def notice(town: LabTown, about: str) -> str:
     """The text of the notice that came to the writer about this recipient."""
-    found = town.daemon.until(lambda: [mail for mail in town.lab.kept() if WRITER in mail.rcpt_to and about in mail.text])
+    found = town.daemon.until(
+        lambda: [mail for mail in town.lab.kept() if WRITER in mail.rcpt_to and about in mail.text]
+    )
     assert found[0].mail_from == "", "a notice has the null reverse-path (RFC 3464 section 2)"
     return found[0].raw.decode()
 
@@ -60,7 +62,9 @@ def test_what_can_never_arrive_bounces_at_once_and_the_writer_is_told(town: LabT
     assert "Action: failed" in told
 
 
-@pytest.mark.parametrize("to", ["ann@servfail.lab", "ann@dead.lab", "ann@defer-mail.lab", "defer@shop.lab", "full@shop.lab"])
+@pytest.mark.parametrize(
+    "to", ["ann@servfail.lab", "ann@dead.lab", "ann@defer-mail.lab", "defer@shop.lab", "full@shop.lab"]
+)
 def test_what_may_still_arrive_waits_and_nobody_is_suppressed(town: LabTown, to: str) -> None:
     number = town.submit(to)
     town.daemon.until(
@@ -90,7 +94,8 @@ def test_a_greylisted_mail_arrives_when_its_time_has_come(town: LabTown) -> None
     town.mail_for("greylist.one@shop.lab")
     assert end_of(town, number) == "delivered"
     outcomes = town.daemon.rows(
-        "SELECT outcome FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE message_id = ? ORDER BY a.id", number
+        "SELECT outcome FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE message_id = ? ORDER BY a.id",
+        number,
     )
     assert outcomes == [("deferred",), ("delivered",)]
 
@@ -100,18 +105,21 @@ def test_a_lost_answer_is_on_record_and_resent_with_the_same_octets_until_a_pers
     for copy in range(1, 5):  # the first, and resend_at_most = 3
         mails = town.mails_for("drop-after-dot.one@shop.lab", copy)
         town.daemon.until(
-            lambda copy=copy: town.daemon.rows(
-                "SELECT count(*) FROM doubt b JOIN delivery d ON d.id = b.delivery_id WHERE message_id = ? AND settled > ''",
-                number,
+            lambda copy=copy: (
+                town.daemon.rows(
+                    "SELECT count(*) FROM doubt b JOIN delivery d ON d.id = b.delivery_id WHERE message_id = ? AND settled > ''",
+                    number,
+                )
+                == [(copy,)]
             )
-            == [(copy,)]
         )
         town.daemon.advance("11 min")
     assert town.daemon.state_of(number) == "held"
     assert len(mails) == 4
     assert len({mail.raw for mail in mails}) == 1, "the copies differ"
     settled = town.daemon.rows(
-        "SELECT why, settled FROM doubt b JOIN delivery d ON d.id = b.delivery_id WHERE message_id = ? ORDER BY b.id", number
+        "SELECT why, settled FROM doubt b JOIN delivery d ON d.id = b.delivery_id WHERE message_id = ? ORDER BY b.id",
+        number,
     )
     assert settled == [("answer lost", "resent")] * 3 + [("answer lost", "held back")]
 
@@ -127,7 +135,9 @@ def test_a_lost_answer_about_marketing_mail_is_assumed_to_be_yes(town: LabTown) 
 
 def test_what_waited_too_long_expires_and_the_writer_is_told_so(town: LabTown) -> None:
     number = town.submit("defer.one@shop.lab", X_Posthouse_Expires="2h")
-    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number))
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number)
+    )
     town.daemon.advance("2h 1m")
     assert end_of(town, number) == "expired"
     assert "Status: 5.4.7" in notice(town, "defer.one@shop.lab")
@@ -137,10 +147,14 @@ def test_what_waited_too_long_expires_and_the_writer_is_told_so(town: LabTown) -
 def test_a_bounce_that_comes_later_suppresses_tells_the_writer_and_stops_what_is_queued(town: LabTown) -> None:
     to = "later-bounce.one@greylist.lab"
     first = town.submit(to, subject="first")
-    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", first))
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", first)
+    )
     town.daemon.advance("5 min")
     second = town.submit(to, subject="second")
-    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", second))
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", second)
+    )
     town.daemon.advance("6 min")  # the first one's retry is due, the second one's not yet
 
     town.daemon.until(lambda: town.is_suppressed(to))
@@ -199,7 +213,9 @@ def test_a_report_in_a_strangers_mail_to_postmaster_suppresses_nobody(town: LabT
 
 def test_a_held_back_or_cancelled_delivery_never_leaves(town: LabTown) -> None:
     number = town.submit("greylist.cancelled@shop.lab")
-    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number))
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number)
+    )
     [(delivery,)] = town.daemon.rows("SELECT id FROM delivery WHERE message_id = ?", number)
     done = town.daemon.command("queue", "cancel", str(delivery), "--why", "ordered twice")
     assert done.returncode == 0, done.stderr

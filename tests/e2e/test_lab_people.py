@@ -59,7 +59,9 @@ def test_a_list_writes_once_and_a_button_confirms_but_looking_does_not(town: Lab
     assert thanks.code == 200
     assert subscription(town, ann) == "confirmed"
     assert consent(town, ann) == [("asked", "site"), ("confirmed", "web")]
-    [(wording, ip)] = town.daemon.rows("SELECT wording, ip FROM consent WHERE act = 'confirmed' ORDER BY id DESC LIMIT 1")
+    [(wording, ip)] = town.daemon.rows(
+        "SELECT wording, ip FROM consent WHERE act = 'confirmed' ORDER BY id DESC LIMIT 1"
+    )
     assert PURPOSE in wording
     assert ip == "127.0.0.1"
     assert len(town.mails_for(ann)) == 1

@@ -110,7 +110,9 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
         st.sampled_from([*Config.model_fields, "odd"]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(max_size=9),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abclistenport_", max_size=8), inner, max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text("abclistenport_", max_size=8), inner, max_size=3)
+            ),
             max_leaves=6,
         ),
         max_size=4,

@@ -179,7 +179,9 @@ BOMBS = {
     "a million parts": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n\r\n" * 300_000,
     "a long header": b"Subject: " + b"=?utf-8?q?" + b"a" * 900_000 + b"?=\r\n\r\n",
     "deep JSON": b'Content-Type: text/html\r\n\r\n<script type="application/ld+json">' + b"[" * 400_000,
-    "deep HTML": b"Content-Type: text/html\r\n\r\n" + b"<div>" * 400_000 + b'<script type="application/ld+json">{}</script>',
+    "deep HTML": b"Content-Type: text/html\r\n\r\n"
+    + b"<div>" * 400_000
+    + b'<script type="application/ld+json">{}</script>',
     "many addresses": b"To: " + b"(" * 200_000 + b"\r\n\r\n",
     "nothing": b"",
     "no header end": b"x" * 1_000_000,

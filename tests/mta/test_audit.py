@@ -63,7 +63,11 @@ def test_honest_books_balance_and_are_counted(books: Books) -> None:
         ("DELETE FROM delivery WHERE id = 2", "a message with more or fewer deliveries than it had recipients", (1,)),
         ("UPDATE delivery SET state = 7 WHERE id = 2", "a delivery in a state that does not exist", (2,)),
         ("UPDATE delivery SET ended_ms = NULL WHERE id = 1", "an ended delivery without the time of its end", (1,)),
-        ("UPDATE delivery SET ended_ms = 1 WHERE id = 2", "a delivery that has not ended, with the time of an end", (2,)),
+        (
+            "UPDATE delivery SET ended_ms = 1 WHERE id = 2",
+            "a delivery that has not ended, with the time of an end",
+            (2,),
+        ),
         ("UPDATE delivery SET owner = NULL WHERE id = 3", "a claimed delivery that nobody owns", (3,)),
         ("UPDATE delivery SET state = 0 WHERE id = 4", "an owned delivery that is not claimed", (4,)),
         ("UPDATE carrier SET lease_until_ms = 0", "a claimed delivery whose owner is done with", (3, 4)),
@@ -112,7 +116,9 @@ def test_an_answer_that_came_after_the_lease_was_lost_is_kept_and_is_no_finding(
     books.write(lambda tx: queue.resolve_doubts(tx, NOON, SETTINGS, RetrySettings()))
     assert settle(books, claim(books, "b.example", heir), heir, State.AT_THE_DOT, Event.ACCEPTED)
     assert books.states()[each.delivery_id] is State.DELIVERED
-    assert books.rows("SELECT count(*) FROM attempt WHERE delivery_id = ? AND outcome = 'delivered'", each.delivery_id) == [(2,)]
+    assert books.rows(
+        "SELECT count(*) FROM attempt WHERE delivery_id = ? AND outcome = 'delivered'", each.delivery_id
+    ) == [(2,)]
     assert findings(books) == []
 
 

@@ -1,7 +1,7 @@
 """The real tables in memory, for tests that make thousands of transactions: a Tx without threads, files or fsync.
 
-    books = Books()
-    books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
+books = Books()
+books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
 """
 
 import functools
