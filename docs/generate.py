@@ -169,8 +169,8 @@ thing and ends. All that changes a running Posthouse goes over its control socke
 no daemon reads the configuration and the database itself, and runs as the daemon's user (`sudo -u posthouse ...`).
 
 The **socket** is the one named by `--socket` or `POSTHOUSE_SOCKET`, else the one that the configuration named by
-`POSTHOUSE_CONFIG` says, else `./var/control.sock`, else `/run/posthouse/control.sock`. The **configuration** is the one named by `--config` or `POSTHOUSE_CONFIG`, else
-`./var/posthouse.toml`, else `/etc/posthouse/posthouse.toml`.
+`POSTHOUSE_CONFIG` says, else `./var/control.sock`, else `/run/posthouse/control.sock`. The **configuration** is the
+one named by `--config` or `POSTHOUSE_CONFIG`, else `./var/posthouse.toml`, else `/etc/posthouse/posthouse.toml`.
 
 **Exit codes.** 0: done. 1: refused or failed; standard error says what and how to mend it. 2: what was typed or given is
 wrong, and nothing was changed. 70: a carrier that lost its lease (only ever seen in the log).
