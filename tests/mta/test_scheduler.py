@@ -1,0 +1,399 @@
+"""The scheduler and its courier: one carrier over a real store and real connections, with a clock that stands still.
+
+Nothing polls by itself here: the store's clock moves only when a test moves it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from clock import FakeChance, FakeClock
+from house_books import message
+from house_hop import Hop
+
+from deliverability.reply import Reply
+from deliverability.settings import RetrySettings
+from engine.store.database import Database
+from engine.system import SystemNet
+from mta.outbound.courier import CannotPrepare
+from mta.outbound.outcome import Outgoing
+from mta.outbound.scheduler import Scheduler
+from mta.outbound.settings import OutboundSettings
+from mta.ports import StoreFull, Tx
+from mta.queue import queue
+from mta.queue.audit import audit
+from mta.queue.delivery import State, Stream
+from mta.queue.queue import Claimed, Host, Settled
+from mta.queue.settings import QueueSettings
+from mta.routing.routes import NoRoute, Route
+
+T = TypeVar("T")
+SETTINGS = QueueSettings()
+PATIENCE = 10.0
+
+
+class Told(Database):
+    """A store that tells the test of each of the scheduler's commits."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.news = asyncio.Event()
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        try:
+            return await super().write(work)
+        finally:
+            self.news.set()
+
+
+class Roads:
+    """A router that the test draws."""
+
+    def __init__(self, anywhere: Route) -> None:
+        self.by_domain: dict[str, Route | NoRoute] = {}
+        self.anywhere = anywhere
+        self.asked: list[str] = []
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    async def route(self, domain: str) -> Route | NoRoute:
+        self.asked.append(domain)
+        if domain.startswith("slow"):
+            await self.is_open.wait()
+        return self.by_domain.get(domain, self.anywhere)
+
+
+@dataclass
+class Carrier:
+    """One carrier's relay, with the test's hands on everything around it."""
+
+    store: Told
+    clock: FakeClock
+    hop: Hop
+    roads: Roads
+    scheduler: Scheduler
+    owner: int
+    followed: list[Settled] = field(default_factory=list)
+    refuses: dict[str, Exception] = field(default_factory=dict)  # forward-path: what preparing it raises
+    suppressed: set[str] = field(default_factory=set)
+
+    async def hand_over(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> list[int]:
+        """Accept messages, one for each recipient, and wake the scheduler as an accepting session does."""
+        now = self.clock.now()
+        done = [
+            await self.store.write(lambda tx, each=each: queue.enqueue(tx, message(each, stream=stream), now, SETTINGS))
+            for each in to
+        ]
+        self.scheduler.wake({each.rpartition("@")[2] for each in to})
+        return [each.deliveries[0] for each in done]
+
+    async def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
+        return await self.store.read(lambda tx: tx.query(sql, params))
+
+    async def until(self, sql: str, *wanted: tuple[object, ...]) -> None:
+        """Until the store says so."""
+        async with asyncio.timeout(PATIENCE):
+            self.store.news.clear()
+            while await self.rows(sql) != list(wanted):
+                await self.store.news.wait()
+                self.store.news.clear()
+
+    async def until_states(self, *states: State) -> None:
+        """Until all deliveries, by their ids, are in these states."""
+        await self.until("SELECT state FROM delivery ORDER BY id", *((int(state),) for state in states))
+
+    async def prepare(self, each: Claimed, content: bytes) -> Outgoing:
+        if each.forward_path in self.refuses:
+            raise self.refuses[each.forward_path]
+        return Outgoing(
+            delivery_id=each.delivery_id, message_id=each.message_id, reverse_path=each.reverse_path,
+            forward_path=each.forward_path, content=content, size=len(content), needs_utf8=False, has_8bit=False,
+            domain=each.domain, stream=each.stream,
+        )  # fmt: skip
+
+    def gate(self, tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
+        return {each.delivery_id: "hard bounce" for each in claimed if each.forward_path in self.suppressed}
+
+    def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        self.followed.extend(settled)
+
+
+@contextlib.asynccontextmanager
+async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[Carrier]:
+    clock, chance = FakeClock(), FakeChance()
+    clock.advance(timedelta(seconds=1))
+    store = Told(tmp_path / "posthouse.db", clock).open()
+    store.migrate()
+    async with Hop() as hop:
+        roads = Roads(hop.route())
+        owner = await store.write(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), clock.now()))
+        made = Carrier(store, clock, hop, roads, None, owner)  # type: ignore[arg-type]
+        made.scheduler = Scheduler(
+            store=store, clock=clock, chance=chance, net=SystemNet(), router=roads,  # type: ignore[arg-type]
+            settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(), prepare=made.prepare,
+            gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner, carriers=1,
+        )  # fmt: skip
+        task = asyncio.create_task(made.scheduler.run())
+        try:
+            yield made
+            assert not task.done() or task.exception() is None
+            found = await store.read(lambda tx: audit(tx, clock.now()))
+            assert found.balances, found
+        finally:
+            hop.gate.set()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await made.scheduler.drain(5)
+            await asyncio.to_thread(store.close)
+
+
+@pytest.fixture
+async def carrier(tmp_path: Path) -> AsyncIterator[Carrier]:
+    async with running(tmp_path) as carrier:
+        yield carrier
+
+
+async def test_what_is_handed_over_leaves_and_its_fate_is_written(carrier: Carrier) -> None:
+    await carrier.hand_over("ann@a.example", "bob@a.example")
+    await carrier.until_states(State.DELIVERED, State.DELIVERED)
+    assert sorted(carrier.hop.kept) == ["ann@a.example", "bob@a.example"]
+    assert [each.state for each in carrier.followed] == [State.DELIVERED] * 2
+    assert await carrier.rows("SELECT outcome, reply, host FROM attempt") == [("delivered", "250 2.0.0 ok", "hop.example")] * 2
+
+
+async def test_connections_are_used_again_and_never_more_than_allowed(carrier: Carrier) -> None:
+    await carrier.hand_over(*(f"n{number}@a.example" for number in range(60)))
+    await carrier.until_states(*[State.DELIVERED] * 60)
+    assert carrier.hop.most_open <= 3
+    assert carrier.hop.connections <= 6
+
+
+async def test_a_worn_connection_is_replaced(tmp_path: Path) -> None:
+    async with running(tmp_path, connection_deliveries=5, site_connections=1) as carrier:
+        await carrier.hand_over(*(f"n{number}@a.example" for number in range(12)))
+        await carrier.until_states(*[State.DELIVERED] * 12)
+        assert carrier.hop.connections == 3
+
+
+async def test_transactional_mail_overtakes_bulk_that_came_before_it(tmp_path: Path) -> None:
+    async with running(tmp_path, site_connections=1) as carrier:
+        carrier.hop.gate.clear()
+        await carrier.hand_over(*(f"bulk{number}@a.example" for number in range(40)), stream=Stream.MARKETING)
+        await carrier.hop.until(lambda: carrier.hop.waiting == 1)
+        await carrier.hand_over("code@a.example")
+        carrier.hop.gate.set()
+        await carrier.until("SELECT count(*) FROM delivery WHERE state < 10", (0,))
+        assert carrier.hop.kept.index("code@a.example") < 10
+
+
+async def test_a_site_that_cannot_be_reached_is_dialled_once_and_then_left_alone(carrier: Carrier) -> None:
+    carrier.hop.answers["GREETING"] = lambda _: ""
+    ids = await carrier.hand_over(*(f"n{number}@a.example" for number in range(9)))
+    await carrier.until("SELECT count(*), sum(owner IS NULL) FROM delivery WHERE state = 0", (9, 9))
+    await carrier.until("SELECT failures FROM site", (1,))
+    carrier.scheduler.wake({"a.example"})
+    await carrier.hand_over("later@a.example")
+    assert carrier.hop.connections <= 3
+    attempts = await carrier.rows("SELECT attempts FROM delivery WHERE id IN (SELECT delivery_id FROM attempt)")
+    untouched = await carrier.rows("SELECT attempts FROM delivery WHERE id NOT IN (SELECT delivery_id FROM attempt)")
+    assert 1 <= len(attempts) <= 3
+    assert set(attempts) == {(1,)}, "only those that bear witness count an attempt"
+    assert set(untouched) == {(0,)}
+    assert len(ids) == 9
+
+    del carrier.hop.answers["GREETING"]
+    carrier.clock.advance(timedelta(minutes=2))
+    carrier.scheduler.wake({"a.example"})
+    await carrier.until_states(*[State.DELIVERED] * 10)
+    await carrier.until("SELECT failures, retry_ms FROM site", (0, 0))
+
+
+async def test_one_recipients_deferral_moves_that_delivery_alone(carrier: Carrier) -> None:
+    carrier.hop.answers["RCPT"] = lambda line: "450 4.2.0 greylisted" if "later@" in line else "250 ok"
+    await carrier.hand_over("later@a.example", "ann@a.example")
+    await carrier.until_states(State.QUEUED, State.DELIVERED)
+    [(due, reply)] = await carrier.rows("SELECT due_ms - created_ms, last_reply FROM delivery WHERE id = 1")
+    assert 300_000 <= due <= 600_000
+    assert reply == "450 4.2.0 greylisted"
+    assert await carrier.rows("SELECT * FROM site") == []
+
+
+async def test_a_refusal_ends_a_delivery_and_is_told_in_the_same_commit(carrier: Carrier) -> None:
+    carrier.hop.answers["RCPT"] = lambda _: "550 5.1.1 no such user"
+    await carrier.hand_over("nobody@a.example")
+    await carrier.until_states(State.BOUNCED)
+    assert [(each.state, each.stage, each.reply) for each in carrier.followed] == [
+        (State.BOUNCED, "rcpt", "550 5.1.1 no such user")
+    ]
+
+
+async def test_a_lost_answer_is_in_doubt_and_stays_so_until_somebody_settles_it(carrier: Carrier) -> None:
+    carrier.hop.answers["DOT"] = lambda _: ""
+    await carrier.hand_over("ann@a.example")
+    await carrier.until_states(State.IN_DOUBT)
+    assert await carrier.rows("SELECT delivery_id, why, settled FROM doubt") == [(1, "answer lost", None)]
+
+
+async def test_a_message_that_must_not_leave_unsigned_waits_and_the_next_one_goes(carrier: Carrier) -> None:
+    carrier.refuses["ann@a.example"] = CannotPrepare("the key of shop.example can't be read")
+    await carrier.hand_over("ann@a.example", "bob@a.example")
+    await carrier.until_states(State.QUEUED, State.DELIVERED)
+    assert carrier.hop.kept == ["bob@a.example"]
+    [(reply,)] = await carrier.rows("SELECT last_reply FROM delivery WHERE id = 1")
+    assert reply == "451 4.3.0 the key of shop.example can't be read"
+
+
+async def test_a_fault_of_ours_defers_its_delivery_and_no_other(carrier: Carrier) -> None:
+    carrier.refuses["ann@a.example"] = ZeroDivisionError()
+    await carrier.hand_over("ann@a.example", "bob@a.example")
+    await carrier.until_states(State.QUEUED, State.DELIVERED)
+    [(reply, owner)] = await carrier.rows("SELECT last_reply, owner FROM delivery WHERE id = 1")
+    assert (reply, owner) == ("451 4.3.0 a fault of ours: ZeroDivisionError", None)
+
+
+async def test_no_mark_no_dot(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the mark should be written: nothing leaves, and the delivery is given back untouched."""
+    real = queue.mark_dot
+
+    def full(tx: Tx, delivery_id: int, owner: int) -> bool:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(queue, "mark_dot", full)
+    await carrier.hand_over("ann@a.example")
+    await carrier.hop.until(lambda: carrier.hop.connections > 0 and carrier.hop.open == 0)
+    await carrier.until("SELECT state, attempts, owner FROM delivery", (0, 0, None))
+    assert carrier.hop.kept == []
+    monkeypatch.setattr(queue, "mark_dot", real)
+    carrier.scheduler.wake({"a.example"})
+    await carrier.until_states(State.DELIVERED)
+
+
+async def test_a_lease_that_was_lost_stops_the_dot(carrier: Carrier) -> None:
+    held = asyncio.Event()
+    prepare = carrier.prepare
+
+    async def slowly(each: Claimed, content: bytes) -> Outgoing:
+        await held.wait()
+        return await prepare(each, content)
+
+    carrier.scheduler.courier._prepare = slowly
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT state FROM delivery", (1,))
+    await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, carrier.clock.now()))
+    held.set()
+    await carrier.hop.until(lambda: carrier.hop.connections == 1 and carrier.hop.open == 0)
+    assert carrier.hop.kept == []
+    await carrier.until("SELECT state, owner FROM delivery", (0, None))
+
+
+async def test_what_was_suppressed_while_it_waited_does_not_leave(carrier: Carrier) -> None:
+    carrier.suppressed.add("ann@a.example")
+    await carrier.hand_over("ann@a.example", "bob@a.example")
+    await carrier.until_states(State.BOUNCED, State.DELIVERED)
+    assert carrier.hop.kept == ["bob@a.example"]
+
+
+async def test_a_domain_that_takes_no_mail_bounces_all_that_waits_for_it(carrier: Carrier) -> None:
+    carrier.roads.by_domain["null.example"] = NoRoute(Reply.parse("556 5.1.10 null.example does not accept mail"))
+    await carrier.hand_over(*(f"n{number}@null.example" for number in range(3)), "ann@a.example")
+    await carrier.until_states(*[State.BOUNCED] * 3, State.DELIVERED)
+    assert {each.reply for each in carrier.followed if each.state is State.BOUNCED} == {
+        "556 5.1.10 null.example does not accept mail"
+    }
+
+
+async def test_a_domain_that_cannot_be_looked_up_waits_and_nobody_waits_with_it(carrier: Carrier) -> None:
+    carrier.roads.by_domain["lost.example"] = NoRoute(Reply.parse("451 4.4.3 DNS says nothing"))
+    await carrier.hand_over("ann@lost.example", "ann@a.example")
+    await carrier.until_states(State.QUEUED, State.DELIVERED)
+    await carrier.until("SELECT site FROM destination WHERE domain = 'lost.example'", ("unresolved:lost.example",))
+
+
+async def test_a_slow_look_up_holds_up_nobody_but_its_own_domain(carrier: Carrier) -> None:
+    carrier.roads.is_open.clear()
+    await carrier.hand_over("ann@slow.example", "ann@a.example")
+    await carrier.until_states(State.QUEUED, State.DELIVERED)
+    carrier.roads.is_open.set()
+    await carrier.until_states(State.DELIVERED, State.DELIVERED)
+
+
+async def test_domains_with_one_exchanger_share_its_connections(carrier: Carrier) -> None:
+    await carrier.hand_over(*(f"ann@d{number}.example" for number in range(30)))
+    await carrier.until_states(*[State.DELIVERED] * 30)
+    assert carrier.hop.most_open <= 3
+
+
+async def test_many_domains_of_a_site_that_waits_do_not_hide_the_others(
+    carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll looks at so many domains; those of a site that is backing off must not be all that it ever sees."""
+    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 5)
+    async with Hop() as dead:
+        dead.answers["GREETING"] = lambda _: "421 4.3.2 later"
+        for number in range(12):
+            carrier.roads.by_domain[f"d{number}.dead.example"] = dead.route("dead")
+        now = carrier.clock.now()
+        for domain in [*(f"d{number}.dead.example" for number in range(12)), "alive.example"]:
+            await carrier.store.write(
+                lambda tx, domain=domain: queue.enqueue(tx, message(f"ann@{domain}"), now, SETTINGS)
+            )
+        for _ in range(12):  # polls
+            carrier.clock.advance(timedelta(seconds=2))
+            carrier.scheduler.wake()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):  # a poll has happened by then, or the next round is one
+                    await carrier.hop.until(lambda: bool(carrier.hop.kept))
+        assert carrier.hop.kept == ["ann@alive.example"]
+
+
+async def test_many_domains_of_a_busy_site_do_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 5)
+    async with running(tmp_path, site_connections=1) as carrier, Hop() as busy:
+        busy.gate.clear()
+        for number in range(20):
+            carrier.roads.by_domain[f"d{number}.busy.example"] = busy.route("busy")
+        now = carrier.clock.now()
+        for domain in [*(f"d{number}.busy.example" for number in range(20)), "alive.example"]:
+            await carrier.store.write(
+                lambda tx, domain=domain: queue.enqueue(tx, message(f"ann@{domain}"), now, SETTINGS)
+            )
+        for _ in range(12):
+            carrier.clock.advance(timedelta(seconds=2))
+            carrier.scheduler.wake()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):  # a poll has happened by then, or the next round is one
+                    await carrier.hop.until(lambda: bool(carrier.hop.kept))
+        assert carrier.hop.kept == ["ann@alive.example"]
+        busy.gate.set()
+        await carrier.until_states(*[State.DELIVERED] * 21)
+
+
+async def test_draining_finishes_what_is_open_and_gives_the_rest_back(tmp_path: Path) -> None:
+    async with running(tmp_path, site_connections=1) as carrier:
+        carrier.hop.gate.clear()
+        await carrier.hand_over("one@a.example", "two@a.example", "three@a.example")
+        await carrier.hop.until(lambda: carrier.hop.waiting == 1)
+        draining = asyncio.create_task(carrier.scheduler.drain(PATIENCE))
+        await carrier.until("SELECT count(*) FROM delivery WHERE state = 0 AND owner IS NULL", (2,))
+        carrier.hop.gate.set()
+        await draining
+        await carrier.until("SELECT count(*) FROM delivery WHERE state = 10", (1,))
+        assert len(carrier.hop.kept) == 1
+
+
+async def test_a_drain_that_takes_too_long_leaves_a_mark_that_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, site_connections=1) as carrier:
+        carrier.hop.gate.clear()
+        await carrier.hand_over("one@a.example")
+        await carrier.hop.until(lambda: carrier.hop.waiting == 1)
+        await carrier.scheduler.drain(0.05)
+        await carrier.until_states(State.AT_THE_DOT)
+        await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, carrier.clock.now()))
+        await carrier.until_states(State.IN_DOUBT)
