@@ -1,0 +1,159 @@
+"""The janitor: what dead carriers held comes back, doubts are settled, old mail ends and is told, old octets go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clock import NOON, FakeClock
+from house_books import message, nobody_is_suppressed
+
+from deliverability.settings import RetrySettings
+from engine import janitor as module
+from engine.janitor import Janitor
+from engine.store.database import Database
+from mta.ports import StoreFull, Tx
+from mta.queue import queue
+from mta.queue.audit import audit
+from mta.queue.delivery import State, Stream
+from mta.queue.queue import Host, Settled
+from mta.queue.settings import QueueSettings
+
+SETTINGS = QueueSettings()
+
+
+@dataclass
+class House:
+    """A store with a janitor, and what it told."""
+
+    store: Database
+    clock: FakeClock
+    janitor: Janitor
+    followed: list[Settled] = field(default_factory=list)
+    wakes: int = 0
+
+    async def enqueue(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> None:
+        await self.store.write(lambda tx: queue.enqueue(tx, message(*to, stream=stream), self.clock.now(), SETTINGS))
+
+    async def carrier(self, boot_id: str = "this boot") -> int:
+        host = Host(boot_id, self.clock.boottime_ms())
+        return await self.store.write(lambda tx: queue.register(tx, "carrier", 1, host, self.clock.now()))
+
+    async def claim(self, owner: int, count: int = 100) -> None:
+        now = self.clock.now()
+        await self.store.write(lambda tx: queue.claim(tx, "a.example", count, owner, now, nobody_is_suppressed))
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return await self.store.read(lambda tx: tx.query(sql))
+
+    async def states(self) -> list[State]:
+        return [State(row[0]) for row in await self.rows("SELECT state FROM delivery ORDER BY id")]
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    monkeypatch.setattr(module, "CHUNK", 3)  # so that everything here takes several turns
+    clock = FakeClock()
+    store = Database(tmp_path / "posthouse.db", clock).open()
+    store.migrate()
+    made = House(store, clock, None)  # type: ignore[arg-type]
+
+    def follow(tx: Tx, settled: Sequence[Settled]) -> None:
+        made.followed.extend(settled)
+
+    def wake() -> None:
+        made.wakes += 1
+
+    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), "this boot", follow, wake)
+    yield made
+    found = await store.read(lambda tx: audit(tx, clock.now()))
+    assert found.balances, found
+    await asyncio.to_thread(store.close)
+
+
+async def test_with_nothing_to_do_it_writes_nothing(house: House) -> None:
+    before = house.store.commits
+    await house.janitor.round()
+    assert house.store.commits == before
+    assert house.wakes == 0
+
+
+async def test_a_lapsed_carriers_deliveries_come_back_and_those_at_the_dot_are_doubts(house: House) -> None:
+    await house.enqueue(*(f"n{number}@a.example" for number in range(8)))
+    owner = await house.carrier()
+    await house.claim(owner)
+    for delivery_id in (2, 5):
+        await house.store.write(lambda tx, each=delivery_id: queue.mark_dot(tx, each, owner))
+    await house.janitor.round()
+    assert await house.rows("SELECT count(*) FROM delivery WHERE owner IS NOT NULL") == [(8,)], "its lease still runs"
+    house.clock.advance(timedelta(seconds=31))
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED] * 8  # the doubts were settled in the same round: resent
+    assert await house.rows("SELECT delivery_id, why, settled FROM doubt ORDER BY 1") == [
+        (2, "orphaned", "resent"), (5, "orphaned", "resent"),
+    ]  # fmt: skip
+    assert house.wakes == 1
+
+
+async def test_a_carrier_of_an_earlier_boot_is_done_with_at_once(house: House) -> None:
+    await house.enqueue("ann@a.example")
+    await house.claim(await house.carrier("the boot before"))
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED]
+
+
+async def test_what_is_too_old_ends_is_followed_and_leaves_no_trace_in_the_queue(house: House) -> None:
+    await house.enqueue(*(f"n{number}@a.example" for number in range(7)))
+    await house.enqueue("bulk@a.example", stream=Stream.MARKETING)
+    house.clock.advance(timedelta(days=3))
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED] * 7 + [State.EXPIRED]
+    house.clock.advance(timedelta(days=3))
+    await house.janitor.round()
+    assert await house.states() == [State.EXPIRED] * 8
+    assert [each.state for each in house.followed] == [State.EXPIRED] * 8
+    assert house.wakes == 2
+
+
+async def test_octets_go_when_their_last_delivery_ended_long_enough_ago_and_not_before(house: House) -> None:
+    for number in range(10):
+        await house.enqueue(f"n{number}@a.example")
+    await house.enqueue("ann@a.example", "later@b.example")
+    owner = await house.carrier()
+    await house.claim(owner)
+    await house.store.write(lambda tx: queue.sweep(tx, owner, NOON))
+    await house.store.write(lambda tx: queue.cancel(tx, list(range(1, 12)), "ann: a test", NOON))
+    house.clock.advance(timedelta(days=2))
+    await house.enqueue("young@a.example")
+    for _ in range(6):
+        await house.janitor.round()
+    assert len(await house.rows("SELECT 1 FROM body")) == 12
+    house.clock.advance(timedelta(days=1, minutes=1))
+    for _ in range(6):
+        await house.janitor.round()
+    assert await house.rows("SELECT message_id FROM body ORDER BY 1") == [(11,), (12,)]
+    assert len(await house.rows("SELECT 1 FROM message")) == 12, "what happened stays known"
+
+
+async def test_a_store_that_will_not_is_tried_again(house: House) -> None:
+    troubles = [StoreFull("no room"), StoreFull("no room")]
+    real = house.store.read
+    looked = asyncio.Event()
+
+    async def read(work: Any) -> Any:
+        if troubles:
+            raise troubles.pop()
+        looked.set()
+        return await real(work)
+
+    house.store.read = read  # type: ignore[method-assign]
+    running = asyncio.create_task(house.janitor.run())
+    while not looked.is_set():
+        house.janitor.ring()
+        await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
