@@ -63,6 +63,11 @@ def test_it_tells_its_supervisor_when_it_is_ready_and_when_it_stops(tmp_path: Pa
         assert not (daemon.state / "control.sock").exists()
 
 
+def test_it_feeds_the_watchdog_where_one_watches_and_nobody_where_none_does(tmp_path: Path) -> None:
+    with Daemon(tmp_path, environment={"WATCHDOG_USEC": "400000"}) as daemon:
+        daemon.until(lambda: daemon.notes.count({"WATCHDOG": "1"}) > 2)
+
+
 def test_what_it_keeps_is_nobody_elses_to_read(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         daemon.submit("ann@example.org")

@@ -70,8 +70,10 @@ class Daemon:
         carriers: int = 2,
         settings: Mapping[str, Any] | None = None,
         sockets: Mapping[str, socket.socket] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`next_hop`: host:port for all mail. `sockets`: listening ones by door, handed over as systemd does."""
+        """`next_hop`: host:port for all mail. `sockets`: listening ones by door, handed over as systemd does.
+        `environment`: what a supervisor sets beside the usual."""
         self.folder = folder
         self.state = folder / "state"
         self.config_path = folder / "posthouse.toml"
@@ -93,6 +95,7 @@ class Daemon:
         self.notes: list[dict[str, str]] = []  # what it told the supervisor, in order (sd_notify(3))
         self.lines: list[dict[str, Any]] = []  # its log
         self._sockets = dict(sockets or {})
+        self._environment = dict(environment or {})
         self._news = threading.Condition()
         self._leader: subprocess.Popen[bytes] | None = None
         self._sessions: set[int] = set()
@@ -134,6 +137,7 @@ class Daemon:
         read_end, write_end = os.pipe()
         # Only what a service would have: a test's own variables must not steer it.
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": _CODE, "NOTIFY_SOCKET": name, "LANG": "C.UTF-8"}
+        environment |= self._environment
         try:
             self._leader = subprocess.Popen(
                 self._command(), cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=write_end,
