@@ -9,7 +9,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 from datetime import timedelta
@@ -198,6 +197,6 @@ class Carrier:
 
 
 def _own_memory_kib() -> int:
-    """Private memory, so that what carriers share is not counted for each."""
-    _, resident, shared, *_ = Path("/proc/self/statm").read_text(encoding="ascii").split()
-    return (int(resident) - int(shared)) * resource.getpagesize() // 1024
+    """Private memory: what carriers share since they were forked is not counted for each."""
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))

@@ -93,7 +93,9 @@ class Config(Settings):
     outbound: OutboundSettings = OutboundSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
-    templates: Path | None = Field(default=None, description="Folder of your own mail templates and texts, over ours.")
+    templates: Path | None = Field(
+        default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
+    )
     lab: LabSettings = LabSettings()
 
     @field_validator("hostname")
@@ -182,7 +184,10 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     except ValidationError as err:
         raise ConfigFaults([_fault(each, lines, file) for each in err.errors()]) from None
     state_dir = folder / config.daemon.state_dir
-    return config.model_copy(update={"daemon": config.daemon.model_copy(update={"state_dir": state_dir})})
+    placed: dict[str, Any] = {"daemon": config.daemon.model_copy(update={"state_dir": state_dir})}
+    if config.templates is not None:
+        placed["templates"] = state_dir / config.templates
+    return config.model_copy(update=placed)
 
 
 def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:

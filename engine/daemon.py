@@ -83,6 +83,7 @@ class Office:
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = given.get("control") or [listen_unix(settings.socket_path)]
+        self._owns_control = "control" not in given  # a socket that systemd made is systemd's to remove
         self.clock = SystemClock()
         self.store = Database(settings.database_path, self.clock).open()
         for name in self.store.migrate():
@@ -99,9 +100,8 @@ class Office:
             self.store, self.clock, settings.queue, settings.retry, boot_id(), self._follow, self._wake_all
         )
         self._control = ControlServer(self.house, control, self)
-        self._web = WebServer(
-            build_app(self.store, self.clock, self.house.composer, proxies=settings.web.proxies), pages
-        )
+        self._pages = pages
+        self._web = self._make_web()
 
     # -- its life
 
@@ -137,7 +137,8 @@ class Office:
         self.store.close()
         self._forks.close()
         self._lock.release()
-        self.config.socket_path.unlink(missing_ok=True)
+        if self._owns_control:
+            self.config.socket_path.unlink(missing_ok=True)
         log.info("stopped")
 
     async def _drain(self, leaving: list[Hand]) -> None:
@@ -263,6 +264,11 @@ class Office:
         self.house.follow(tx, settled)
         self.house.notices.write(tx, settled)
 
+    def _make_web(self) -> WebServer:
+        """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
+        app = build_app(self.store, self.clock, self.house.composer, proxies=self.config.web.proxies)
+        return WebServer(app, [each.dup() for each in self._pages])
+
     def _wake_all(self) -> None:
         self.tell(wake=[])
 
@@ -285,6 +291,9 @@ class Office:
         self.config = _keeping_fixed(self.config, fresh)
         self.house = House.build(self.config, self.store, self.clock, SystemChance())
         self._control.house = self.house
+        old_web, self._web = self._web, self._make_web()
+        await self._web.start()
+        await old_web.stop()
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         self._generation += 1
         old = list(self.hands.values())

@@ -16,6 +16,7 @@ from deliverability.address import Address, AddressError
 from deliverability.bounces.classify import Suppress, classify
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
+from deliverability.settings import DkimSettings
 from deliverability.signing.keys import Key, KeyTrouble, load_key
 from deliverability.signing.signer import Signer
 from engine.audience import suppression
@@ -146,7 +147,7 @@ class House:
 
     def load_keys(self, tx: Tx) -> Keyring:
         """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""
-        return load_keys(tx, self.config.keys_path)
+        return load_keys(tx, self.config.keys_path, self.config.dkim)
 
 
 def _reported(diagnostic: str, status: str) -> Reply:
@@ -158,21 +159,24 @@ def _reported(diagnostic: str, status: str) -> Reply:
         return Reply.of(550 if permanent else 450, status or "5.0.0", diagnostic or "reported without a reason")
 
 
-_NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced"}
+_NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}
 
 
-def load_keys(tx: Tx, folder: Path) -> Keyring:
+def load_keys(tx: Tx, folder: Path, settings: DkimSettings) -> Keyring:
     """As `House.load_keys`."""
-    found: dict[str, list[object]] = {}
+    found: dict[str, list[Key]] = {}
     broken: dict[str, str] = {}
-    for domain, selector, file in tx.query(
-        "SELECT domain, selector, file FROM dkim_key WHERE state = 'active' ORDER BY 1, 2"
-    ):
+    rows = tx.query("SELECT domain, selector, file FROM dkim_key WHERE state = 'active' ORDER BY 1, 2")
+    for domain, selector, file in rows:
         try:
             found.setdefault(domain, []).append(load_key((folder / file).read_bytes(), domain, selector))
         except (OSError, KeyTrouble) as err:
             broken[domain] = f"the key {folder / file} of {domain} can't be used: {err}"
-    signers = {domain: Signer(keys) for domain, keys in found.items() if domain not in broken}  # type: ignore[arg-type]
+    signers = {
+        domain: Signer(keys, headers=settings.headers, oversigned=settings.oversigned)
+        for domain, keys in found.items()
+        if domain not in broken
+    }
     return Keyring(signers, broken)
 
 

@@ -142,7 +142,7 @@ def _work(keeper: socket.socket, readers: Readers) -> None:
     """The worker's life. Never returns."""
     code = 1
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends when its keeper does
         _limit()
         keeper.setblocking(True)
         while (request := _read_frame(keeper)) is not None:

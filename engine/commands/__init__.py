@@ -12,12 +12,12 @@ MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",
-    "flow": "check, apply, list and draw flows",
+    "flow": "check, apply, pause, resume and list flows",
     "lab": "start the lab, move its clock",
     "list": "lists and their double opt-in",
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
-    "queue": "what waits, by site; retry, cancel",
+    "queue": "what waits, by site; retry, hold, release, cancel",
     "suppression": "who is not written to, and why; lift it",
 }
 

@@ -71,11 +71,11 @@ def records(
 
     settings = config(config_path)
     rows = database(settings).read_now(
-        lambda tx: tx.query("SELECT selector, file FROM dkim_key WHERE domain = ? ORDER BY selector", (domain,))
+        lambda tx: tx.query("SELECT selector, file FROM dkim_key WHERE domain = ? ORDER BY selector", (domain.lower(),))
     )
     if not rows:
         refuse(f"there are no keys for {domain}", f"`posthouse domain add {domain}` makes them")
-    keys = [load_key((settings.keys_path / file).read_bytes(), domain, selector) for selector, file in rows]
+    keys = [load_key((settings.keys_path / file).read_bytes(), domain.lower(), selector) for selector, file in rows]
     _print(settings, keys, as_json)
 
 
@@ -117,7 +117,8 @@ def _print(settings: "Config", keys: "list[Key]", as_json: bool) -> None:
     for record, _ in found:
         print(record.zone_line + "\n")
     for name, kind, value in others:
-        print(f"{name}. IN {kind} {value}\n")
+        shown = f'"{value}"' if kind == "TXT" else value
+        print(f"{name}. IN {kind} {shown}\n")
     for _, each in found:
         for warning in each.warnings:
             print(f"warning: {warning}")
@@ -125,8 +126,8 @@ def _print(settings: "Config", keys: "list[Key]", as_json: bool) -> None:
 
 def _other_records(settings: "Config", domain: str) -> list[tuple[str, str, str]]:
     """What else receivers look for: a DMARC policy to begin with, and where bounces come back."""
-    rows = [(f"_dmarc.{domain}", "TXT", '"v=DMARC1; p=none"')]
+    rows = [(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none")]
     if settings.bounces.domain:
         rows.append((settings.bounces.domain, "MX", f"10 {settings.hostname}."))
-        rows.append((settings.bounces.domain, "TXT", f'"v=spf1 a:{settings.hostname} -all"'))
+        rows.append((settings.bounces.domain, "TXT", f"v=spf1 a:{settings.hostname} -all"))
     return rows

@@ -10,6 +10,7 @@ from engine.control.protocol import Flows
 
 app = make_app("Check, apply and list flows.")
 
+Name = Annotated[str, typer.Argument(help="The flow's name.")]
 File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
 
 
@@ -44,6 +45,18 @@ def check(
 def apply(file: File, socket: Socket = None, as_json: Json = False) -> None:
     """Make this file the active version of its flow. People under way stay on the version they entered."""
     act(socket, "flows", {"source": _read(file), "file": str(file)}, as_json)
+
+
+@app.command()
+def pause(name: Name, socket: Socket = None, as_json: Json = False) -> None:
+    """Keep everybody where they are; who triggers the flow meanwhile enters and waits."""
+    act(socket, "flows/state", {"flow": name, "state": "paused"}, as_json)
+
+
+@app.command()
+def resume(name: Name, socket: Socket = None, as_json: Json = False) -> None:
+    """Let a paused flow go on."""
+    act(socket, "flows/state", {"flow": name, "state": "active"}, as_json)
 
 
 @app.command("list")

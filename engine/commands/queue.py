@@ -40,8 +40,12 @@ def messages(
     if as_json:
         print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
         return
+    print(f"{'delivery':>9} {'message':>8} {'state':<10} {'to':<36} {'subject':<30} last reply")
     for row in found.rows:
-        print(f"{row.message_id:>8} {row.state:<10} {row.forward_path:<36} {row.subject:<30.30} {row.last_reply}")
+        print(
+            f"{row.delivery_id:>9} {row.message_id:>8} {row.state:<10} {row.forward_path:<36} {row.subject:<30.30}"
+            f" {row.last_reply}"
+        )
     print(f"{len(found.rows)} of {found.total}")
 
 
@@ -51,6 +55,26 @@ def retry(
 ) -> None:
     """Try a site now, whatever its back-off."""
     act(socket, "queue/retry", {"site": site}, as_json)
+
+
+@app.command()
+def hold(
+    deliveries: Annotated[list[int], typer.Argument(help="Numbers of deliveries.")],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Keep deliveries back until they are released."""
+    act(socket, "queue/hold", {"deliveries": deliveries}, as_json)
+
+
+@app.command()
+def release(
+    deliveries: Annotated[list[int], typer.Argument(help="Numbers of deliveries.")],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Let held deliveries go, those in doubt too: they are sent (again) at once."""
+    act(socket, "queue/release", {"deliveries": deliveries}, as_json)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from engine.flow.events import EventError, make_event
 from engine.house import House
 from engine.intake.recording import record
 from engine.running.book import apply_flow as apply_flow_text
+from engine.running.book import set_flow_state
 from engine.sending.checking import check_mails
 from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
@@ -181,17 +182,51 @@ async def apply_flow(house: House, office: Office, body: dict[str, Any]) -> Done
     return Done(f"flow {definition.name} version {definition.short_version} {words}", {"version": definition.version})
 
 
+async def set_state(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Pause a flow (people enter and wait at its first step), or let it go on."""
+    name, state = _text(body, "flow"), _text(body, "state")
+    if state not in ("active", "paused"):
+        raise Refusal(f"{state[:20]} is no state of a flow", "there are: active, paused")
+    if not await house.store.write(lambda tx: set_flow_state(tx, name, state)):
+        raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
+    office.tell(wake=[])
+    return Done(f"flow {name} is {state}")
+
+
 # -- queue
 
 
 async def cancel(house: House, office: Office, body: dict[str, Any]) -> Done:
     """End deliveries that have not begun, in the name of an operator."""
-    ids, by, why = body.get("deliveries"), _text(body, "by"), _text(body, "why")
-    if not isinstance(ids, list) or not all(isinstance(each, int) for each in ids) or not why.strip():
-        raise Refusal("deliveries is a list of numbers, why is a reason")
+    ids, by, why = _numbers(body), _text(body, "by"), _text(body, "why")
+    if not why.strip():
+        raise Refusal("a reason is needed", "say why with --why")
     now = house.clock.now()
     ended = await house.store.write(lambda tx: queue.cancel(tx, ids, f"{by}: {why}", now))
     return Done(f"{ended} of {len(ids)} deliveries cancelled", {"cancelled": ended})
+
+
+async def release(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let held deliveries go."""
+    ids = _numbers(body)
+    now = house.clock.now()
+    domains = await house.store.write(lambda tx: queue.let_go(tx, ids, now))
+    office.tell(wake=sorted(set(domains)))
+    return Done(f"{len(domains)} of {len(ids)} deliveries released", {"released": len(domains)})
+
+
+async def hold(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Keep queued deliveries back until somebody releases them."""
+    ids = _numbers(body)
+    held = await house.store.write(lambda tx: queue.hold(tx, ids))
+    return Done(f"{held} of {len(ids)} deliveries held", {"held": held})
+
+
+def _numbers(body: dict[str, Any]) -> list[int]:
+    ids = body.get("deliveries")
+    if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
+        raise Refusal("deliveries is a list of numbers", "`posthouse queue messages` shows them")
+    return ids
 
 
 async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -246,6 +281,9 @@ ACTS: Final[Mapping[str, Act]] = {
     "flows": apply_flow,
     "queue/cancel": cancel,
     "queue/retry": retry,
+    "queue/hold": hold,
+    "queue/release": release,
+    "flows/state": set_state,
     "reload": reload,
     "keys": reload_keys,
     "lab/advance": advance,

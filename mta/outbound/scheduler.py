@@ -49,7 +49,9 @@ class Scheduler:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._routing = asyncio.Semaphore(ROUTING_MAX)
         self._next_poll = 0.0
-        self._due: dict[str, str | None] = {}  # domains to look at, with the site that the store knows of (None: not asked)
+        self._due: dict[
+            str, str | None
+        ] = {}  # domains to look at, with the site that the store knows of (None: not asked)
         self._wake = asyncio.Event()
         self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._cached = 0

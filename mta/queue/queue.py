@@ -501,6 +501,30 @@ def cancel(tx: Tx, delivery_ids: Sequence[int], by: str, now: datetime) -> int:
     )
 
 
+def hold(tx: Tx, delivery_ids: Sequence[int]) -> int:
+    """Keep queued deliveries back; how many."""
+    held = int(after(State.QUEUED, Event.HELD_BACK))
+    return sum(
+        tx.execute("UPDATE delivery SET state = ? WHERE id = ? AND state = 0", (held, delivery_id))
+        for delivery_id in delivery_ids
+    )
+
+
+def let_go(tx: Tx, delivery_ids: Sequence[int], now: datetime) -> list[str]:
+    """Queue held deliveries again, due now; the domain of each that was held."""
+    queued, now_ms = int(after(State.HELD, Event.LET_GO)), to_ms(now)
+    domains = []
+    for delivery_id in delivery_ids:
+        rows = tx.query(
+            "UPDATE delivery SET state = ?, due_ms = ? WHERE id = ? AND state = 4 RETURNING domain",
+            (queued, now_ms, delivery_id),
+        )
+        for (domain,) in rows:
+            hint(tx, domain, now_ms)
+            domains.append(str(domain))
+    return domains
+
+
 def retry_site(tx: Tx, site: str, now: datetime) -> list[str]:
     """End a site's back-off and make all that is queued for it due; its domains."""
     rows = tx.query(

@@ -163,7 +163,10 @@ async def test_what_is_handed_over_leaves_and_its_fate_is_written(carrier: Carri
     await carrier.until_states(State.DELIVERED, State.DELIVERED)
     assert sorted(carrier.hop.kept) == ["ann@a.example", "bob@a.example"]
     assert [each.state for each in carrier.followed] == [State.DELIVERED] * 2
-    assert await carrier.rows("SELECT outcome, reply, host FROM attempt") == [("delivered", "250 2.0.0 ok", "hop.example")] * 2
+    assert (
+        await carrier.rows("SELECT outcome, reply, host FROM attempt")
+        == [("delivered", "250 2.0.0 ok", "hop.example")] * 2
+    )
 
 
 async def test_connections_are_used_again_and_never_more_than_allowed(carrier: Carrier) -> None:

@@ -1,9 +1,9 @@
 """A next hop inside the test's own loop: it answers as told, counts connections, and can be held at any point.
 
-    async with Hop() as hop:
-        hop.answers["RCPT"] = lambda line: "450 4.2.0 later" if "later@" in line else "250 ok"
-        hop.gate.clear()              # every dot now waits for hop.gate.set()
-        await hop.until(lambda: hop.waiting == 3)
+async with Hop() as hop:
+    hop.answers["RCPT"] = lambda line: "450 4.2.0 later" if "later@" in line else "250 ok"
+    hop.gate.clear()              # every dot now waits for hop.gate.set()
+    await hop.until(lambda: hop.waiting == 3)
 """
 
 import asyncio
