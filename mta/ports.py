@@ -103,8 +103,11 @@ class Tx(Protocol):
 class Store(Protocol):
     """The database, shared by all processes of one Posthouse."""
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, can_wait: bool = False) -> T:
         """Run `work` in the next group commit. When this returns, what it wrote is durable.
+
+        A work that `can_wait` begins no commit of its own for some milliseconds: it rides on the next that somebody
+        else needs, before all that was asked after it.
 
         `work` runs on the writer's thread and may run twice (singly, when a neighbour in its group failed), so it must
         touch nothing but the transaction. What it raises reaches the caller, and then nothing of it was kept.
@@ -113,3 +116,6 @@ class Store(Protocol):
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on a short snapshot (keep it under 100 ms)."""
+
+    async def look(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, which asks for one row by its key and nothing else. Quicker than `read` for that."""

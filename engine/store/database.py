@@ -1,9 +1,10 @@
 """The store on SQLite: one file, one writer's thread a process, group commits, short reads.
 
 Promises. When `write` returns, what the work wrote is synced to disk (WAL, synchronous=FULL). Works that wait
-together are committed together: no timer gathers them, the sync in progress does. A work that raises is undone alone:
-its group is rolled back and replayed singly, so a bad message never fails its neighbours. No transaction starts that
-could last: bulk work comes in chunks from its caller.
+together are committed together: no timer gathers them, the sync in progress does. A work that can wait rides on the
+next commit that another one needs, and has one of its own only when none came for RIDE_SECONDS. Works run in the order
+in which they were asked. A work that raises is undone alone: its group is rolled back and replayed singly, so a bad
+message never fails its neighbours. No transaction starts that could last: bulk work comes in chunks from its caller.
 
 Order in one group: turn at the turnstile, BEGIN IMMEDIATE, the works, COMMIT (here it becomes durable), turn given
 back, answers. A crash before COMMIT leaves nothing; after it, everything, and the asker simply never heard.
@@ -13,7 +14,9 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +30,7 @@ T = TypeVar("T")
 
 GROUP_MAX: Final = 256  # works in one commit
 GROUP_SECONDS: Final = 0.015  # no transaction gathers for longer (the design's bound is 20 ms)
+RIDE_SECONDS: Final = 0.02  # how long a work that can wait waits for company
 BUSY_SECONDS: Final = 10.0  # how long a work may wait for its turn before its asker is told to come again
 
 PRAGMAS: Final = {
@@ -78,6 +82,13 @@ class _Ask:
         self.state = "waiting"  # waiting, taken, given up: moves once, under the database's lock
 
 
+class _Word(Enum):
+    """What the writer is told, where it is not a work."""
+
+    RIDE = "commit what can wait no longer"
+    CLOSE = "finish"
+
+
 class Database:
     """A Store on one SQLite file. Open it after a fork, never before."""
 
@@ -86,7 +97,9 @@ class Database:
         self._clock = clock
         self._peewee = peewee.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512)
         self._turnstile: Turnstile | None = None
-        self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
+        self._asks: queue.SimpleQueue[_Ask | _Word] = queue.SimpleQueue()
+        self._riders: deque[_Ask] = deque()  # asked before whatever is put into _asks after them
+        self._is_bell_set = False
         self._reads: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -120,7 +133,7 @@ class Database:
     def close(self) -> None:
         """Finish what waits, stop the threads, close the connections."""
         if self._threads:
-            self._asks.put(None)
+            self._asks.put(_Word.CLOSE)
             self._reads.put(None)
             for thread in self._threads:
                 thread.join()
@@ -133,21 +146,42 @@ class Database:
 
     # -- from the event loop
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, can_wait: bool = False) -> T:
         ask = self._ask(work)
-        handle = asyncio.get_running_loop().call_later(BUSY_SECONDS, self._give_up, ask)
-        self._asks.put(ask)
+        handle = ask.future.get_loop().call_later(BUSY_SECONDS, self._give_up, ask)
+        if can_wait:
+            self._ride(ask)
+        else:
+            self._asks.put(ask)
         try:
-            value: T = await asyncio.shield(ask.future)
+            value: T = await ask.future
             return value
         finally:
             handle.cancel()
+
+    def _ride(self, ask: _Ask) -> None:
+        self._riders.append(ask)
+        if not self._is_bell_set:
+            self._is_bell_set = True
+            ask.future.get_loop().call_later(RIDE_SECONDS, self._ring)
+
+    def _ring(self) -> None:
+        self._is_bell_set = False
+        if self._riders:
+            self._asks.put(_Word.RIDE)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         ask = self._ask(work)
         self._reads.put(ask)
         value: T = await ask.future
         return value
+
+    async def look(self, work: Callable[[Tx], T]) -> T:
+        # On the loop's own thread: a row by its key costs less than waking another thread and being woken by it.
+        try:
+            return work(SqliteTx(self._connection()))
+        except (sqlite3.Error, peewee.DatabaseError) as err:
+            raise trouble(err) from err
 
     def _ask(self, work: Callable[[Tx], Any]) -> _Ask:
         if not self._threads:
@@ -209,44 +243,48 @@ class Database:
     def _write_forever(self) -> None:
         connection = self._connection()
         assert self._turnstile is not None
-        while (ask := self._asks.get()) is not None:
+        told: _Ask | _Word | None = None
+        while told is not _Word.CLOSE:
+            told = self._asks.get()
             with self._turnstile.turn():
-                group, last = self._gather(ask, connection)
+                group, told = self._gather(told, connection)
             _answer(group)
-            if last:
-                break
         self._peewee.close()
 
-    def _gather(self, first: _Ask, connection: sqlite3.Connection) -> tuple[list[_Ask], bool]:
-        """Run one group: what waits now and what comes while it is being written, in one commit."""
+    def _gather(self, told: _Ask | _Word, connection: sqlite3.Connection) -> tuple[list[_Ask], _Ask | _Word]:
+        """Run one group: what waits now and what comes while it is being written, in one commit. The group, and what
+        the writer was told last."""
         group: list[_Ask] = []
-        last = False
-        ask: _Ask | None = first
         began = self._clock.monotonic()
         try:
             connection.execute("BEGIN IMMEDIATE")
             tx = SqliteTx(connection)
             while True:
-                if ask is None:
-                    last = True
-                    break
-                if self._take(ask):
+                for ask in self._boarding(told):
                     group.append(ask)
                     ask.value = ask.work(tx)
-                if len(group) >= GROUP_MAX or self._clock.monotonic() - began > GROUP_SECONDS:
+                if told is _Word.CLOSE or len(group) >= GROUP_MAX or self._clock.monotonic() - began > GROUP_SECONDS:
                     break
                 try:
-                    ask = self._asks.get_nowait()
+                    told = self._asks.get_nowait()
                 except queue.Empty:
                     break
             connection.commit()
             self.commits += 1
         except BaseException:
             _roll_back(connection)
-            if first not in group and self._take(first):
-                group.append(first)
+            group.extend(self._boarding(told))
             self._replay(group, connection)
-        return group, last
+        return group, told
+
+    def _boarding(self, told: _Ask | _Word) -> Iterator[_Ask]:
+        """Those that could wait, then the one that could not, each taken from whoever might give it up."""
+        while self._riders:
+            ask = self._riders.popleft()
+            if self._take(ask):
+                yield ask
+        if isinstance(told, _Ask) and self._take(told):
+            yield told
 
     def _replay(self, group: list[_Ask], connection: sqlite3.Connection) -> None:
         for ask in group:

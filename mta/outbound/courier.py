@@ -191,8 +191,8 @@ class Courier:
     ) -> None:
         now = self._clock.now()
         came = settlement(
-            each, outcome, state=state, began=began, now=now, retry=self._retry, jitter=self._chance.uniform(-1, 1),
-            host=host, address=address, tls=tls,
+            each, outcome, state=state, began=began, now=now, retry=self._retry,
+            jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
         )  # fmt: skip
         if isinstance(outcome, Delivered):
             self.delivered += 1
@@ -213,7 +213,7 @@ class Courier:
 
         while True:
             try:
-                await self._store.write(work)
+                await self._store.write(work, can_wait=True)
                 return
             except StoreTrouble as err:  # the remote has answered; this must not be forgotten while we live
                 maillog.store_trouble("settle", err)
