@@ -46,7 +46,7 @@ class Submission:
         """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken."""
         house = self._house
         key, credential, now = forward_path.key, transaction.credential, house.clock.now()
-        found = await house.store.read(lambda tx: suppression.is_suppressed(tx, [key], Stream.TRANSACTIONAL))
+        found = await house.store.look(lambda tx: suppression.is_suppressed(tx, [key], Stream.TRANSACTIONAL))
         reason = found.get(key)
         if reason is None:
             return None
@@ -62,12 +62,15 @@ class Submission:
             examined = with_structured(examined, answer, now)
         message = self._message(transaction, examined, now)
 
-        def work(tx: Tx) -> Enqueued:
-            queued = queue.enqueue(tx, message, now, house.config.queue)
-            record_mail(tx, examined, now=now, message_id=queued.message_id)
-            return queued
+        domains = [each.forward_path.domain for each in message.recipients]
+        with self._scheduler.room_for(domains) as hand:
 
-        queued = await house.store.write(work)
+            def work(tx: Tx) -> Enqueued:
+                queued = queue.enqueue(tx, message, now, house.config.queue, hand)
+                record_mail(tx, examined, now=now, message_id=queued.message_id)
+                return queued
+
+            queued = await house.store.write(work)
         maillog.accepted(
             queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
             size=len(message.content),
@@ -75,8 +78,7 @@ class Submission:
         for trouble in examined.troubles:
             maillog.unread(queued.message_id, trouble)
         if message.recipients:
-            self._scheduler.remember(queued.message_id, message.content, len(message.recipients))
-            self._scheduler.wake({each.forward_path.domain for each in message.recipients})
+            self._scheduler.take_on(queued, message.content, domains)
         if examined.events:
             self._wake_runner()
         return Reply.of(250, "2.0.0", f"queued as {queued.message_id}")

@@ -20,6 +20,7 @@ class Lane:
     domains: set[str] = field(default_factory=set)  # folded into this site, with more due than was claimed
     urgent: deque[Claimed] = field(default_factory=deque)
     bulk: deque[Claimed] = field(default_factory=deque)
+    promised: int = 0  # room held for deliveries that are being accepted
     connections: int = 0  # open, or being opened
     idle: int = 0  # of those, waiting for something to carry
     retry_ms: int = 0  # the site's back-off, as far as this carrier knows
@@ -31,7 +32,7 @@ class Lane:
     @property
     def room(self) -> int:
         """How many more deliveries to claim: enough to keep every connection busy, no more."""
-        return max(0, 4 * self.limit - len(self))
+        return max(0, 4 * self.limit - len(self) - self.promised)
 
     @property
     def is_hungry(self) -> bool:

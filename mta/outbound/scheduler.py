@@ -1,14 +1,14 @@
 """The scheduler of one carrier: finds what is due, claims it, and keeps each site's lane supplied.
 
 A domain is looked at when a hint says so (mail just accepted here) or when the poll finds it due; its route folds it
-into a site; the site's lane decides how much to claim. What a lane carries, and what is written of it, is
-`mta.outbound.courier`.
+into a site; the site's lane decides how much to claim. Mail accepted here whose lane has room and no backlog is claimed
+in the commit that accepts it. What a lane carries, and what is written of it, is `mta.outbound.courier`.
 """
 
 import asyncio
 import contextlib
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from deliverability.reply import Reply
@@ -21,7 +21,7 @@ from mta.outbound.settings import OutboundSettings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Event, State
-from mta.queue.queue import Claim, Claimed, Follow, Gate, Settled, Settlement
+from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -56,6 +56,7 @@ class Scheduler:
         self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._cached = 0
         self._draining = False
+        self._releases: set[asyncio.Task[None]] = set()
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             hostname=hostname, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
@@ -70,7 +71,49 @@ class Scheduler:
             self._due.setdefault(domain, None)
         self._wake.set()
 
-    def remember(self, message_id: int, content: bytes, uses: int) -> None:
+    @contextlib.contextmanager
+    def room_for(self, domains: Sequence[str]) -> Iterator[Hand | None]:
+        """Hold room for a message that is about to be accepted, one delivery for each of `domains`. The hand is for
+        those whose lane is known, is not backed off, and has nothing older waiting in the queue; None when for none."""
+        now_ms = to_ms(self._clock.now())
+        held: list[tuple[Lane, int]] = []
+        ready = set()
+        for domain, count in Counter(domains).items() if not self._draining else ():
+            lane = self._lane_of(domain)
+            if lane is not None and lane.retry_ms <= now_ms and domain not in lane.domains and lane.room >= count:
+                lane.promised += count
+                held.append((lane, count))
+                ready.add(domain)
+        try:
+            yield Hand(self._owner, frozenset(ready), self._gate) if ready else None
+        finally:
+            for lane, count in held:
+                lane.promised -= count
+
+    def take_on(self, accepted: Enqueued, content: bytes, domains: Iterable[str]) -> None:
+        """A message was accepted here: carry what was claimed with it, look at where the rest goes."""
+        self._remember(accepted.message_id, content, len(accepted.deliveries))
+        if len(accepted.claimed) < len(accepted.deliveries):
+            self.wake(domains)
+        if accepted.claimed and not self._draining:  # a drained carrier gives back all that it holds when it leaves
+            self._carry(accepted.claimed)
+
+    def _carry(self, claimed: Iterable[Claimed]) -> None:
+        now_ms = to_ms(self._clock.now())
+        late = []
+        for each in claimed:
+            _, lane = self._routes.get(each.domain, (0.0, None))
+            if lane is None or lane.retry_ms > now_ms:
+                late.append(each)  # the site has backed off while this was being written
+            else:
+                lane.put(each)
+                self.courier.serve(lane)
+        if late:
+            task = asyncio.create_task(self._release(late))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    def _remember(self, message_id: int, content: bytes, uses: int) -> None:
         """Keep the octets of a message that was just accepted for `uses` deliveries, or until others need the room."""
         self._contents[message_id] = (uses, content)
         self._cached += len(content)

@@ -4,7 +4,8 @@ Every function works inside one transaction that its caller opened (`Tx`), touch
 The states and what a crash leaves are in `mta.queue.delivery`; here is the durable order of one delivery:
 
     enqueue     message, body, deliveries and the destination's hint: one commit, then 250 to whoever handed it over
-    claim       QUEUED -> IN_FLIGHT with an owner, committed before the first command of the dialogue
+    claim       QUEUED -> IN_FLIGHT with an owner, committed before the first command of the dialogue; where the
+                enqueuing process has a hand free for the domain, in the commit of the enqueue itself
     mark_dot    IN_FLIGHT -> AT_THE_DOT, committed before the body and its dot leave; refused when the lease was lost
     settle      the outcome, its attempt and what follows from it (DSN, suppression, event): one commit
     sweep       a dead owner's deliveries: IN_FLIGHT -> QUEUED, AT_THE_DOT -> IN_DOUBT with a row that says so
@@ -51,12 +52,6 @@ class NewMessage:
     subject: str = ""
     header_from: str = ""
     message_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    message_id: int
-    deliveries: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +116,36 @@ class Settled:
     created_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    message_id: int
+    deliveries: tuple[int, ...]
+    claimed: tuple[Claimed, ...] = ()  # of these deliveries, those that the given hand now holds
+
+
 Gate = Callable[[Tx, Sequence[Claimed]], Mapping[int, str]]
 """Told of what is about to be claimed; answers {delivery_id: reason} for those that must not leave (suppressed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """An owner that can carry at once what is enqueued for these domains."""
+
+    owner: int
+    domains: frozenset[str]
+    gate: Gate
+
 
 Follow = Callable[[Tx, Sequence[Settled]], None]
 """Told of what was settled, inside the same transaction."""
 
 
-def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings) -> Enqueued:
-    """Take a message on. After the commit it is ours until each of its deliveries has an end."""
+def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings, hand: Hand | None = None) -> Enqueued:
+    """Take a message on. After the commit it is ours until each of its deliveries has an end.
+
+    Deliveries for a domain of `hand` are claimed in the same breath, as by `claim`; one that the gate stops stays
+    queued, and ends when it is looked at.
+    """
     now_ms = to_ms(now)
     expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
     message_id = tx.insert(
@@ -142,20 +158,41 @@ def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings)
         ),
     )  # fmt: skip
     tx.execute("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
-    ids = tuple(
-        tx.insert(
-            "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
-            " notify, orcpt, last_reply, created_ms) VALUES (?,?,?,?,0,?,?,0,0,?,?,'',?)",
-            (
-                message_id, str(each.forward_path), each.forward_path.domain, int(message.stream), now_ms, expires_ms,
-                ",".join(sorted(each.notify)), each.orcpt, now_ms,
-            ),
-        )
-        for each in message.recipients
-    )  # fmt: skip
-    for domain in {each.forward_path.domain for each in message.recipients}:
+    fresh = [_insert_delivery(tx, message_id, message, each, now_ms, expires_ms, hand) for each in message.recipients]
+    claimed = _let_through(tx, [each for each in fresh if hand and each.domain in hand.domains], hand)
+    held = {each.delivery_id for each in claimed}
+    for domain in {each.domain for each in fresh if each.delivery_id not in held}:
         hint(tx, domain, now_ms)
-    return Enqueued(message_id, ids)
+    return Enqueued(message_id, tuple(each.delivery_id for each in fresh), claimed)
+
+
+def _insert_delivery(
+    tx: Tx, message_id: int, message: NewMessage, to: Recipient, now_ms: int, expires_ms: int, hand: Hand | None
+) -> Claimed:
+    """One delivery's row: queued, or already in the hand that carries its domain."""
+    forward_path, domain, notify = str(to.forward_path), to.forward_path.domain, ",".join(sorted(to.notify))
+    is_claimed = hand is not None and domain in hand.domains
+    delivery_id = tx.insert(
+        "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
+        " owner, notify, orcpt, last_reply, created_ms) VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?)",
+        (
+            message_id, forward_path, domain, int(message.stream), int(State.IN_FLIGHT if is_claimed else State.QUEUED),
+            now_ms, expires_ms, int(is_claimed), hand.owner if hand and is_claimed else None, notify, to.orcpt, now_ms,
+        ),
+    )  # fmt: skip
+    return Claimed(
+        delivery_id, message_id, forward_path, domain, message.stream, 1, now_ms, expires_ms, notify, to.orcpt,
+        message.reverse_path, message.header_from, message.origin, len(message.content), message.needs_utf8,
+        message.has_8bit, message.envid, message.ret,
+    )  # fmt: skip
+
+
+def _let_through(tx: Tx, claimed: list[Claimed], hand: Hand | None) -> tuple[Claimed, ...]:
+    """Those of `claimed` that the gate lets through; the others are queued again, as if nobody had taken them."""
+    stopped = hand.gate(tx, claimed) if hand and claimed else {}
+    for delivery_id in stopped:
+        tx.execute("UPDATE delivery SET state = 0, owner = NULL, attempts = 0 WHERE id = ?", (delivery_id,))
+    return tuple(each for each in claimed if each.delivery_id not in stopped)
 
 
 def hint(tx: Tx, domain: str, due_ms: int) -> None:
