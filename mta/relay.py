@@ -5,10 +5,8 @@ the delivery, the DKIM signatures), and writes, in the commit that ends a delive
 submitted it. What else follows (suppression, events) the engine adds through `follow`.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +17,7 @@ from mta.outbound.courier import CannotPrepare
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.signing import SigningThread
 from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
@@ -57,7 +56,7 @@ class Relay:
     ) -> None:  # fmt: skip
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
-        self._pool = ThreadPoolExecutor(1, "signer")
+        self._signing = SigningThread()
         self._signatures: OrderedDict[int, bytes] = OrderedDict()
         self.scheduler = Scheduler(
             store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=outbound,
@@ -73,7 +72,7 @@ class Relay:
     async def stop(self, seconds: float) -> None:
         """Claim no more, finish what is open."""
         await self.scheduler.drain(seconds)
-        self._pool.shutdown(wait=False)
+        self._signing.close()
 
     async def _prepare(self, each: Claimed, content: bytes) -> Outgoing:
         content = mended(content)  # what is signed is what goes out
@@ -105,9 +104,7 @@ class Relay:
         if (kept := self._signatures.get(each.message_id)) is not None:
             return kept
         try:
-            signature = await asyncio.get_running_loop().run_in_executor(
-                self._pool, signer.sign, content, from_ms(each.created_ms)
-            )
+            signature = await self._signing.sign(signer, content, from_ms(each.created_ms))
         except Exception as err:
             raise CannotPrepare(f"the signature for {domain} could not be made: {err}") from err
         self._signatures[each.message_id] = signature
