@@ -44,9 +44,9 @@ class Told(Database):
         super().__init__(*args)
         self.news = asyncio.Event()
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[Tx], T], *, can_wait: bool = False) -> T:
         try:
-            return await super().write(work)
+            return await super().write(work, can_wait=can_wait)
         finally:
             self.news.set()
 
