@@ -24,6 +24,7 @@ def test_nothing_that_was_accepted_is_lost_to_twenty_kills(tmp_path) -> None:
     print(score)
     assert score.lost == []
     assert score.unexplained == []
+    assert score.changed == []
     assert score.delivered == score.accepted > 800
     assert set(score.kills) == {"carrier", "front office", "all", "fork server", "keeper"}
 
@@ -36,6 +37,19 @@ def test_a_dead_carrier_is_replaced_and_what_it_held_is_delivered_at_once(tmp_pa
         daemon.until(lambda: daemon.state_of(number) == "delivered")
         assert daemon.carriers() != dead
         assert daemon.logged("carrier died, another takes its place", code=-signal.SIGKILL)
+
+
+def test_a_stopped_carrier_makes_no_client_wait(tmp_path) -> None:
+    """All carriers accept on the same descriptors, so a connection never sits in the backlog of one that hangs."""
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
+        frozen = daemon.carriers()[0]
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            numbers = [daemon.submit("ann@example.org") for _ in range(30)]
+            daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+        assert frozen in daemon.carriers()
 
 
 def test_without_a_front_office_carriers_finish_and_go_and_the_next_one_listens_on_the_same_ports(tmp_path) -> None:

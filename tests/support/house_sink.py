@@ -4,11 +4,12 @@
         Daemon(..., next_hop=sink.address)
         sink.kept()["marker"]        # how often the mail with `X-Marker: marker` came
 
-Each mail is one line in `kept`: its marker, its Message-ID and its envelope. Written, then answered: what it answered
-for is in the file, whoever is killed afterwards.
+Each mail is one line in `kept`: its marker, its Message-ID, its envelope and the digest of its octets. Written, then
+answered: what it answered for is in the file, whoever is killed afterwards.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -100,7 +101,7 @@ class _Session(asyncio.Protocol):
         fields = {name.lower(): value.strip().decode() for name, value in _FIELD.findall(content)}
         line = {
             "marker": fields.get(b"x-marker", ""), "message_id": fields.get(b"message-id", ""), "from": self._sender,
-            "to": self._rcpt,
+            "to": self._rcpt, "digest": hashlib.sha256(content).hexdigest(),
         }  # fmt: skip
         os.write(self._kept, json.dumps(line).encode() + b"\n")
         self._say(b"250 2.0.0 kept")

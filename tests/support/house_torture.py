@@ -3,7 +3,7 @@
 Applications hand mail over and write down every 250. The sink writes down every mail before its 250. Between them any
 process of the daemon dies without a word, again and again, and is started again as a supervisor would. At the end the
 three books are compared: the applications', the daemon's, the sink's. What was accepted must have arrived or still be
-queued; what arrived twice must be on record as a doubt.
+queued; what arrived twice must be on record as a doubt, and be the same octets.
 
 The moments come from a seed; the machine's own timing does the rest.
 """
@@ -44,6 +44,7 @@ class Score:
     repeated: int = 0  # deliveries that came more than once
     lost: list[str] = field(default_factory=list)  # promised, and neither there nor here
     unexplained: list[str] = field(default_factory=list)  # came more often than doubts on record allow
+    changed: list[str] = field(default_factory=list)  # came again with other octets
     kills: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
@@ -51,7 +52,7 @@ class Score:
         return (
             f"kills = {sum(self.kills.values())} ({kills})\naccepted = {self.accepted}\ndelivered = {self.delivered}\n"
             f"still queued = {self.queued}\nin doubt = {self.in_doubt}\nrepeated = {self.repeated}, without a doubt on"
-            f" record = {len(self.unexplained)}\nlost = {len(self.lost)}"
+            f" record = {len(self.unexplained)}, changed = {len(self.changed)}\nlost = {len(self.lost)}"
         )
 
 
@@ -113,22 +114,28 @@ class Torture:
         self._score = Score()
 
     def run(self) -> Score:
-        plan = self._plan
         doubts = {"queue": {"resend_at_most": 100}}  # here a delivery may be at its dot at every kill
-        with Sink(self._folder) as sink, Daemon(self._folder, next_hop=sink.address, settings=doubts) as daemon:
-            applications = _Applications(daemon, plan.seed)
-            for turn, victim in enumerate(self._victims()):
-                numbers = range(turn * plan.messages // plan.kills, (turn + 1) * plan.messages // plan.kills)
-                threads = applications.begin(numbers, plan.applications)
-                self._wait_for_the_moment(daemon, threads, len(numbers))
-                self._kill(daemon, victim, applications)
-                for thread in threads:
-                    thread.join()
-                assert not applications.troubles, applications.troubles
-            daemon.until_idle(_LEASE + 60)
-            self._check(daemon)
-            self._count(daemon, sink, applications)
+        with Sink(self._folder) as sink:
+            daemon = Daemon(self._folder, next_hop=sink.address, settings=doubts)
+            made = daemon.command("domain", "add", "shop.example")
+            assert made.returncode == 0, made.stderr
+            with daemon:
+                self._run(daemon, sink)
         return self._score
+
+    def _run(self, daemon: Daemon, sink: Sink) -> None:
+        plan, applications = self._plan, _Applications(daemon, self._plan.seed)
+        for turn, victim in enumerate(self._victims()):
+            numbers = range(turn * plan.messages // plan.kills, (turn + 1) * plan.messages // plan.kills)
+            threads = applications.begin(numbers, plan.applications)
+            self._wait_for_the_moment(daemon, threads, len(numbers))
+            self._kill(daemon, victim, applications)
+            for thread in threads:
+                thread.join()
+            assert not applications.troubles, applications.troubles
+        daemon.until_idle(_LEASE + 60)
+        self._check(daemon)
+        self._count(daemon, sink, applications)
 
     def _victims(self) -> list[str]:
         deck = [VICTIMS[place % len(VICTIMS)] for place in range(self._plan.kills)]
@@ -168,7 +175,10 @@ class Torture:
 
     def _count(self, daemon: Daemon, sink: Sink, applications: _Applications) -> None:
         score = self._score
-        came = Counter((mail["marker"], mail["to"]) for mail in sink.mails())
+        copies: dict[tuple[str, str], list[str]] = {}
+        for mail in sink.mails():
+            copies.setdefault((mail["marker"], mail["to"]), []).append(mail["digest"])
+        came = {each: len(digests) for each, digests in copies.items()}
         here = {
             (subject, to): (state, doubts)
             for subject, to, state, doubts in daemon.rows(
@@ -186,6 +196,7 @@ class Torture:
                 score.lost.append("{} to {}".format(*each))
         score.in_doubt = sum(doubts for _, doubts in here.values())
         score.repeated = sum(count > 1 for count in came.values())
+        score.changed = [f"{marker} to {to}" for (marker, to), digests in copies.items() if len(set(digests)) > 1]
         score.unexplained = [
             f"{marker} to {to}: {count} times, {here.get((marker, to), (None, 0))[1]} doubts"
             for (marker, to), count in came.items()
