@@ -2,9 +2,11 @@
 clear words."""
 
 import contextlib
+import http.client
 import signal
 import smtplib
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +57,16 @@ class Crowd:
                 self.refused.append(f"{marker}: {trouble!r}")
 
 
+def healthz(daemon: Daemon) -> int:
+    """What the public pages' own check answers."""
+    asking = http.client.HTTPConnection("127.0.0.1", daemon.web_port, timeout=10)
+    try:
+        asking.request("GET", "/healthz")
+        return asking.getresponse().status
+    finally:
+        asking.close()
+
+
 def test_it_tells_its_supervisor_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         assert daemon.notes == [{"READY": "1", "STATUS": "2 carriers"}]
@@ -87,6 +99,7 @@ def test_a_reload_under_load_refuses_nobody_and_new_carriers_take_over(tmp_path:
             daemon.until(lambda reloads=reloads: len(daemon.logged("reloaded")) > reloads)
             assert not set(before) & set(daemon.carriers())
             daemon.until(lambda seen=seen: len(crowd.accepted) > seen + 20)
+            assert healthz(daemon) == 200
         with daemon.smtp() as smtp:
             smtp.ehlo()
             assert smtp.esmtp_features["size"] == str(3 * 2**20)
@@ -138,6 +151,30 @@ def test_a_stop_finishes_the_message_under_way_and_loses_nothing(tmp_path: Path,
         daemon.start()
         daemon.until_idle()
         assert sink.kept() == {"under way": 1}
+
+
+def test_the_books_balance_beside_a_running_daemon_after_it_stopped_and_are_false_when_spoilt(
+    tmp_path: Path, sink: Sink
+) -> None:
+    with Daemon(tmp_path, next_hop=sink.address) as daemon:
+        daemon.submit(["ann@example.org", "bob@example.org"])
+        daemon.until_idle()
+        daemon.advance("3 days")
+        running = daemon.command("audit")
+        assert daemon.stop() == 0
+        stopped = daemon.command("audit", "--json")
+        assert running.returncode == stopped.returncode == 0, running.stdout + stopped.stdout
+        assert "accepted deliveries 2" in running.stdout
+        assert "the books balance" in running.stdout
+        assert '"balances": true' in stopped.stdout
+
+        books = sqlite3.connect(daemon.state / "posthouse.db")
+        books.execute("DELETE FROM delivery WHERE id = 1")
+        books.commit()
+        books.close()
+        spoilt = daemon.command("audit")
+        assert spoilt.returncode == 1
+        assert "FINDING: a message with more or fewer deliveries than it had recipients: 1" in spoilt.stdout
 
 
 def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_is_there(tmp_path: Path) -> None:
