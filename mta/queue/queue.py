@@ -143,9 +143,11 @@ Follow = Callable[[Tx, Sequence[Settled]], None]
 def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings, hand: Hand | None = None) -> Enqueued:
     """Take a message on. After the commit it is ours until each of its deliveries has an end.
 
-    Deliveries for a domain of `hand` are claimed in the same breath, as by `claim`; one that the gate stops stays
-    queued, and ends when it is looked at.
+    Deliveries for a domain of `hand` are claimed in the same breath, as by `claim`, while it has its lease; one that
+    the gate stops stays queued, and ends when it is looked at.
     """
+    if hand and not _has_lease(tx, hand.owner):
+        hand = None
     now_ms = to_ms(now)
     expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
     message_id = tx.insert(
@@ -224,7 +226,12 @@ class Claim:
 def claim(
     tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, streams: Iterable[Stream] = Stream
 ) -> Claim:
-    """Take up to `limit` due deliveries of a domain, transactional ones first. Expired and suppressed ones end here."""
+    """Take up to `limit` due deliveries of a domain, transactional ones first. Expired and suppressed ones end here.
+
+    An owner whose lease was taken away gets nothing: nobody would ever sweep it again.
+    """
+    if not _has_lease(tx, owner):
+        return Claim()
     now_ms = to_ms(now)
     found: list[Claimed] = []
     for stream in streams:
@@ -377,6 +384,11 @@ def renew(tx: Tx, owner: int, host: Host) -> bool:
     """Keep the lease. False when it had been taken away: the owner must stop at once."""
     until = host.boottime_ms + LEASE // timedelta(milliseconds=1)
     return tx.execute("UPDATE carrier SET lease_until_ms = ? WHERE id = ? AND lease_until_ms > 1", (until, owner)) == 1
+
+
+def _has_lease(tx: Tx, owner: int) -> bool:
+    """Whether nobody has taken this owner's lease away; it may have lapsed, but then its sweep is still to come."""
+    return tx.one("SELECT 1 FROM carrier WHERE id = ? AND lease_until_ms > 1", (owner,)) is not None
 
 
 def take_away(tx: Tx, owner: int) -> None:

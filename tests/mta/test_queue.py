@@ -17,7 +17,7 @@ from deliverability.settings import RetrySettings
 from mta.ports import Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import LIVE, TRANSITIONS, Event, IllegalTransition, State, Stream, after
-from mta.queue.queue import Claimed, Host, Settlement
+from mta.queue.queue import Claimed, Hand, Host, Settlement
 from mta.queue.settings import DoubtPolicy, QueueSettings
 
 SETTINGS = QueueSettings()
@@ -118,7 +118,16 @@ class AnyLife(RuleBasedStateMachine):
     def a_carrier_starts(self) -> Owner:
         return Owner(self.books.write(lambda tx: queue.register(tx, "carrier", 1, self.host, self.now)))
 
-    @rule(owner=owners, domain=st.sampled_from(DOMAINS), limit=st.integers(1, 4), suppressed=st.sets(st.integers(1, 9)))
+    @rule(owner=owners | ghosts, to=st.lists(st.sampled_from([f"w@{at}" for at in DOMAINS]), min_size=1, unique=True))
+    def it_accepts_and_claims_at_once(self, owner: Owner, to: list[str]) -> None:
+        hand = Hand(owner.id, frozenset(DOMAINS[:1]), nobody_is_suppressed)
+        done = self.books.write(lambda tx: queue.enqueue(tx, message(*to), self.now, SETTINGS, hand))
+        self.accepted |= dict(zip(done.deliveries, to, strict=True))
+        owner.held |= {each.delivery_id: each for each in done.claimed}
+
+    @rule(
+        owner=owners | ghosts, domain=st.sampled_from(DOMAINS), limit=st.integers(1, 4), suppressed=st.sets(st.integers(1, 9))
+    )  # fmt: skip
     def it_claims(self, owner: Owner, domain: str, limit: int, suppressed: set[int]) -> None:
         def gate(tx: Tx, claimed: object) -> dict[int, str]:
             return {each.delivery_id: "hard bounce" for each in claimed if each.delivery_id in suppressed}  # type: ignore[attr-defined]
@@ -198,6 +207,16 @@ class AnyLife(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def what_is_too_old_ends(self, limit: int) -> None:
         self.books.write(lambda tx: queue.expire(tx, self.now, limit))
+
+    @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
+    def an_operator_holds(self, ids: list[int]) -> None:
+        queued = [each for each in ids if self.before.get(each) is State.QUEUED]
+        assert self.books.write(lambda tx: queue.hold(tx, ids)) == len(queued)
+
+    @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
+    def an_operator_lets_go(self, ids: list[int]) -> None:
+        held = [each for each in ids if self.before.get(each) is State.HELD]
+        assert len(self.books.write(lambda tx: queue.let_go(tx, ids, self.now))) == len(held)
 
     @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
     def an_operator_cancels(self, ids: list[int]) -> None:

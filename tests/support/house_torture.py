@@ -92,7 +92,9 @@ class _Applications:
             to = [f"{marker}@{domain}" for domain in DOMAINS[: 1 + number % 3]]
             try:
                 smtp = smtp or self._daemon.smtp()
-                hand_over(smtp, "app@shop.example", to, letter(to[0], subject=marker, X_Marker=marker))
+                hand_over(
+                    smtp, "app@shop.example", to, letter(to[0], subject=marker, X_Marker=marker, body=_body(number))
+                )
             except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException) as trouble:
                 if isinstance(trouble, smtplib.SMTPResponseException) and trouble.smtp_code >= 500:
                     raise
@@ -103,6 +105,11 @@ class _Applications:
             else:
                 self.promised += [(marker, each) for each in to]
                 return smtp
+
+
+def _body(number: int) -> str:
+    """Every fourth mail shows a marker of structured data, so that the parser reads it."""
+    return "An order.\napplication/ld+json\n" if number % 4 == 0 else "Good morning.\n"
 
 
 class Torture:
@@ -151,7 +158,8 @@ class Torture:
     def _kill(self, daemon: Daemon, victim: str, applications: _Applications) -> None:
         self._score.kills[victim] += 1
         if victim in ("carrier", "keeper"):
-            here = daemon.until(lambda: daemon.processes()[victim])  # the last one's successor may still be on its way
+            # The last one's successor may be on its way; a keeper has none until its carrier needs it.
+            here = daemon.until(lambda: (alive := daemon.processes())[victim] or alive["carrier"])
             daemon.kill(self._dice.choice(here))
         else:
             self._bring_down(daemon, victim, applications)
