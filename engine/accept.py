@@ -9,12 +9,12 @@ Inbound, in this order: the token in the forward-path judged at RCPT; the report
 commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
+from deliverability.authors import first_author
 from deliverability.encoded_words import decode_text
 from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import first_value, split_message, without
@@ -33,7 +33,6 @@ from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, NewMessage
 
 SUBJECT_SHOWN: Final = 200  # characters kept for screens
-_FROM_ADDRESS: Final = re.compile(r"[^\s<>\"\(\),;:]+@[^\s<>\"\(\),;:]+")
 
 
 class Submission:
@@ -97,7 +96,7 @@ class Submission:
             expires_at=now + examined.expires_after if examined.expires_after else None,
             credential=transaction.credential, envid=transaction.envid, ret=transaction.ret,
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
-            subject=_shown(head, "Subject"), header_from=_author(head),
+            subject=_shown(head, "Subject"), header_from=first_author(first_value(head, "From") or b""),
             message_id=examined.message_id,
         )  # fmt: skip
 
@@ -114,12 +113,6 @@ class Submission:
 
 def _shown(head: bytes, name: str) -> str:
     return decode_text(first_value(head, name) or b"")[:SUBJECT_SHOWN]
-
-
-def _author(head: bytes) -> str:
-    """The address in From: whose domain signs. The last one in it, as it stands; "" where there is none."""
-    found = _FROM_ADDRESS.findall(_shown(head, "From"))
-    return str(found[-1]) if found else ""
 
 
 def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
