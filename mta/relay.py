@@ -12,7 +12,7 @@ from typing import Final
 
 from deliverability.bounces.verp import TokenKey
 from deliverability.settings import BounceSettings, RetrySettings
-from deliverability.signing.signer import Signer, signer_for
+from deliverability.signing.signer import Signer
 from mta.outbound.courier import CannotPrepare
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
@@ -44,6 +44,17 @@ class Keyring:
 
     signers: Mapping[str, Signer]
     broken: Mapping[str, str] = field(default_factory=dict)
+
+    def signer(self, domain: str) -> Signer | None:
+        """Who signs for a From domain: its own keys, else those of the nearest parent. CannotPrepare where these can't
+        be read; None where there are none."""
+        while domain:
+            if why := self.broken.get(domain):
+                raise CannotPrepare(why)
+            if domain in self.signers:
+                return self.signers[domain]
+            domain = domain.partition(".")[2]
+        return None
 
 
 class Relay:
@@ -96,10 +107,8 @@ class Relay:
         """The signature fields for a message; the same octets at each attempt. b"" where no key is ours to sign
         with."""
         domain = each.header_from.rpartition("@")[2]
-        signer = signer_for(domain, self._keys.signers)
+        signer = self._keys.signer(domain)
         if signer is None:
-            if why := self._keys.broken.get(domain):
-                raise CannotPrepare(why)
             return b""
         if (kept := self._signatures.get(each.message_id)) is not None:
             return kept

@@ -7,7 +7,7 @@ appended) and never sha1.
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -61,15 +61,6 @@ class Signer:
             signed.extend(reversed(found))
             names.extend([name] * (len(found) + (name in self._oversigned)))
         return tuple(names), b"".join(signed)
-
-
-def signer_for(domain: str, signers: Mapping[str, Signer]) -> Signer | None:
-    """The signer of a From domain: its own, else that of the nearest parent (aligned in DMARC's relaxed mode)."""
-    while domain:
-        if domain in signers:
-            return signers[domain]
-        domain = domain.partition(".")[2]
-    return None
 
 
 def _opening(key: Key) -> tuple[bytes, bytes]:

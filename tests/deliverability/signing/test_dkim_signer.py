@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deliverability.rawmail import split_message
 from deliverability.signing.canonical import relaxed_body, relaxed_fields
 from deliverability.signing.keys import Algorithm, Key, dns_record, generate_key
-from deliverability.signing.signer import Signer, signer_for
+from deliverability.signing.signer import Signer
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 MESSAGE = (
@@ -106,14 +106,6 @@ def test_a_signer_wants_keys_of_one_domain(keys: list[Key]) -> None:
         Signer([])
     with pytest.raises(ValueError, match="one domain"):
         Signer([keys[0], generate_key("other.example", "x", Algorithm.ED25519)])
-
-
-def test_a_from_domain_is_signed_by_its_own_signer_or_its_nearest_parents(keys: list[Key]) -> None:
-    signer = Signer(keys)
-    assert signer_for("news.shop.example", {"shop.example": signer}) is signer
-    assert signer_for("shop.example", {"shop.example": signer}) is signer
-    assert signer_for("notshop.example", {"shop.example": signer}) is None
-    assert signer_for("", {"shop.example": signer}) is None
 
 
 def test_the_examples_of_rfc_6376_section_3_4_5() -> None:
