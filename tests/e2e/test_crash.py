@@ -7,12 +7,15 @@ Here 20 kills and 800 messages; `make torture` (torture.py beside this) does mor
 import os
 import random
 import signal
+import sqlite3
 
 import pytest
 from house import Daemon
 from house_process import session, wait_ended
 from house_sink import Sink
 from house_torture import Plan, Torture
+
+from engine.store.turnstile import Turnstile
 
 pytestmark = pytest.mark.e2e
 
@@ -40,10 +43,17 @@ def test_a_dead_carrier_is_replaced_and_what_it_held_is_delivered_at_once(tmp_pa
 
 
 def test_a_stopped_carrier_makes_no_client_wait(tmp_path) -> None:
-    """All carriers accept on the same descriptors, so a connection never sits in the backlog of one that hangs."""
+    """All carriers accept on the same descriptors, so a connection never sits in the backlog of one that hangs.
+
+    It is stopped between two commits: one that is stopped inside a commit holds the database up until it is killed.
+    """
     with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
         frozen = daemon.carriers()[0]
-        os.kill(frozen, signal.SIGSTOP)
+        turnstile = Turnstile(daemon.state / "posthouse.db")
+        with turnstile.turn():
+            os.kill(frozen, signal.SIGSTOP)
+            daemon.until(lambda: session(daemon.pid)[frozen].state == "T")
+        turnstile.close()
         try:
             numbers = [daemon.submit("ann@example.org") for _ in range(30)]
             daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
@@ -82,4 +92,19 @@ def test_a_power_cut_in_the_middle_of_a_message_leaves_nothing_of_it(tmp_path) -
         smtp.close()
         daemon.restart()
         assert daemon.rows("SELECT count(*) FROM message") == [(0,)]
+        assert daemon.audit().balances
+
+
+def test_carriers_whose_leases_lapsed_while_the_machine_slept_lose_nothing_and_are_replaced(tmp_path) -> None:
+    """After a sleep of the machine the janitor may come before a carrier renews; until it does, it still takes mail."""
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
+        before = daemon.carriers()
+        daemon.submit("warm@example.org")
+        daemon.until_idle()  # now each lane is open, and mail is claimed where it is accepted
+        with sqlite3.connect(daemon.state / "posthouse.db") as janitor:
+            janitor.execute("UPDATE carrier SET lease_until_ms = 0")
+        numbers = [daemon.submit("ann@example.org") for _ in range(20)]
+        daemon.until(lambda: daemon.logged("lease lost"))
+        daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers), 40)
+        daemon.until(lambda: not set(before) & set(daemon.carriers()))
         assert daemon.audit().balances
