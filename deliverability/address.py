@@ -21,10 +21,10 @@ MAX_DOMAIN: Final = 253  # octets; section 4.5.3.1.2 says 255, of which DNS need
 _ATEXT: Final = r"-A-Za-z0-9!#$%&'*+/=?^_`{|}~"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # Possessive quantifiers: a stranger's text is read once, whatever it is.
-_COMMON: Final = re.compile(rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*+)@((?:{_LABEL}\.)+[A-Za-z]{{2,63}})")
+_COMMON: Final = re.compile(rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*)@((?:{_LABEL}\.)+[A-Za-z]{{2,63}})")
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_DOT_ATOM: Final = re.compile(rf"[{_ATEXT}\x80-\U0010ffff]++(?:\.[{_ATEXT}\x80-\U0010ffff]++)*+")
-_QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*+)"')
+_DOT_ATOM: Final = re.compile(rf"[{_ATEXT}\x80-\U0010ffff]++(?:\.[{_ATEXT}\x80-\U0010ffff]++)*")
+_QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*)"')
 _ENCODED_WORD: Final = re.compile(r"=\?[^?]+\?[BbQq]\?")
 _SOURCE_ROUTE: Final = re.compile(r"@[^:<>\"\s]{1,512}:")
 

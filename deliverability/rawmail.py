@@ -12,7 +12,7 @@ from typing import Final
 MAX_FIELDS: Final = 1_000
 MAX_HEADER: Final = 262_144  # octets of one message's header
 
-_FIELD: Final = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
+_FIELD: Final = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*)", re.MULTILINE)
 _BLANKS: Final = b" \t\r\n"
 _LONE_CR: Final = re.compile(rb"\r(?!\n)")
 _LONE_LF: Final = re.compile(rb"(?<!\r)\n")
@@ -81,7 +81,7 @@ def normalise_newlines(content: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def _one_field(name: str) -> re.Pattern[bytes]:
     return re.compile(
-        rb"^" + re.escape(name.encode("ascii")) + rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)",
+        rb"^" + re.escape(name.encode("ascii")) + rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*)",
         re.MULTILINE | re.IGNORECASE,
     )
 
@@ -94,5 +94,5 @@ def _any_field(names: tuple[str, ...]) -> tuple[re.Pattern[bytes], tuple[bytes, 
         re.escape(stem) + (rb"[!-9;-~]*+" if name.endswith("*") else b"")
         for name, stem in zip(names, stems, strict=True)
     )
-    pattern = rb"^(?:" + rb"|".join(alternatives) + rb")[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
+    pattern = rb"^(?:" + rb"|".join(alternatives) + rb")[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*(?:\n|\Z)"
     return re.compile(pattern, re.MULTILINE | re.IGNORECASE), stems

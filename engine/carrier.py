@@ -39,7 +39,9 @@ from mta.routing.resolver import DnsResolver
 from mta.routing.routes import Router
 
 log: Final = logging.getLogger("posthouse.carrier")
-SWITCH_SECONDS: Final = 0.0003  # how long a thread may keep the interpreter from the others, not the 5 ms of its default
+SWITCH_SECONDS: Final = (
+    0.0003  # how long a thread may keep the interpreter from the others, not the 5 ms of its default
+)
 BEAT_SECONDS: Final = 1.0
 RENEW_BEATS: Final = 10  # the lease is renewed every so many beats; it lasts 30 s
 

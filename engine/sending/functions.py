@@ -28,7 +28,7 @@ from engine.sending.texts import TextError, Words
 
 _AMOUNT_LIMIT: Final = Decimal(10) ** 15
 _SCHEMES: Final = ("https", "http", "mailto")
-_SAFE_URL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%")
+_SAFE_URL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*,;=%")
 
 
 @dataclass(frozen=True, slots=True)

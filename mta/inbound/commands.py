@@ -14,9 +14,9 @@ from mta.inbound.replies import Refused
 from mta.queue.queue import Recipient
 
 # A quoted local part may hold "<", ">" and spaces. Possessive: a stranger's text is read once, whatever it is.
-_PATH: Final = re.compile(r' ?<((?:[^<>" ]|"(?:[^"\\]|\\.)*+")*+)>( .*+)?', re.DOTALL)
+_PATH: Final = re.compile(r' ?<((?:[^<>" ]|"(?:[^"\\]|\\.)*")*)>( .*+)?', re.DOTALL)
 _PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([^= ]++))?")
-_XTEXT: Final = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*+")
+_XTEXT: Final = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEX: Final = re.compile(r"\+([0-9A-F]{2})")
 _ADDRESS_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 

@@ -14,7 +14,7 @@ _NOTIFY: Final = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 # A path that cannot end its command early: a quoted local part holds anything printable, an unquoted one no space and
 # no angle bracket. Addresses were parsed at the border; this is the last door.
 _PATH: Final = re.compile(
-    r'(?:"(?:[^"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]|\\[ -~])*+")?+[^ "<>\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*+'
+    r'(?:"(?:[^"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]|\\[ -~])*")?[^ "<>\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*+'
 )
 
 

@@ -3,6 +3,7 @@
 Nothing here waits for a time: `until` lets the application work until a fact holds.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tui.app import PosthouseApp
 from tui.themes import NIGHT, PAPER
 
 SIZES = ((80, 24), (160, 48))
-_PATIENCE = 400  # turns of the loop before a fact is given up
+_PATIENCE = 30.0  # seconds until a fact is given up, on a machine that may be busy
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Stage:
         return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
     async def until(self, fact: Callable[[], object]) -> None:
-        for _ in range(_PATIENCE):
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
             if fact():
                 return
             await self.pilot.pause()
