@@ -11,7 +11,7 @@ commit: the mail as it came, what was concluded, the suppression, the notice to 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from deliverability.address import Address
 from deliverability.authors import first_author
@@ -27,10 +27,12 @@ from engine.parser import Parser
 from mta import maillog
 from mta.inbound.transaction import Transaction
 from mta.outbound.scheduler import Scheduler
-from mta.ports import Tx, to_ms
+from mta.ports import Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, NewMessage
+
+T = TypeVar("T")
 
 SUBJECT_SHOWN: Final = 200  # characters kept for screens
 
@@ -69,7 +71,7 @@ class Submission:
                 record_mail(tx, examined, now=now, message_id=queued.message_id)
                 return queued
 
-            queued = await house.store.write(work)
+            queued = await _committed(house.store, work)
         maillog.accepted(
             queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
             size=len(message.content),
@@ -147,7 +149,7 @@ class Returns:
                 for each in transaction.recipients
             ]
 
-        for verdict in await self._house.store.write(work):
+        for verdict in await _committed(self._house.store, work):
             maillog.returned(transaction.reverse_path, verdict)
         self._wake_runner()
         return Reply.of(250, "2.0.0", "taken in")
@@ -170,3 +172,12 @@ class Returns:
             ),
         )  # fmt: skip
         return verdict
+
+
+async def _committed(store: Store, work: Callable[[Tx], T]) -> T:
+    """The commit that a 250 waits for. When it can't be had the peer hears 4xx, and the log says why."""
+    try:
+        return await store.write(work)
+    except StoreTrouble as err:
+        maillog.store_trouble("accept", err)
+        raise

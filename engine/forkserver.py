@@ -130,7 +130,7 @@ class _Server:
         if os.fork() == 0:
             for other in (link, to_keeper):
                 other.close()
-            self._become(lambda: self._run_keeper(from_carrier) or 0)
+            self._become(lambda: self._live_as_keeper(from_carrier))
         pid = os.fork()
         if pid == 0:
             from_carrier.close()
@@ -140,6 +140,11 @@ class _Server:
         self._carriers.add(pid)
         self._orders.send(str(pid).encode())
         return True
+
+    def _live_as_keeper(self, from_carrier: socket.socket) -> int:
+        _keep_only(from_carrier)
+        self._run_keeper(from_carrier)
+        return 0
 
     def _become(self, life: Callable[[], int]) -> NoReturn:
         """In a child: leave the server behind and live `life`."""
@@ -158,3 +163,9 @@ class _Server:
         finally:
             sys.stderr.flush()
             os._exit(code)
+
+
+def _keep_only(line: socket.socket) -> None:
+    """Close everything but the standard streams and this: who reads strangers' mail holds no listening socket."""
+    os.closerange(3, line.fileno())
+    os.closerange(line.fileno() + 1, 1 << 16)

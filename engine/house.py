@@ -121,13 +121,15 @@ class House:
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
         told = failed[0]
         reply = _reported(told["diagnostic"], told["status"])
+        if each.state is State.BOUNCED or _is_told(tx, each.delivery_id):
+            return f"told already: {reply}"  # whoever knows a token may send it often
         verdict = classify(reply, "")
         if verdict.suppress is Suppress.NOW:
             self._suppress(tx, each, str(reply))
         self._note(tx, each, "mail.bounced", str(reply))
         if each.origin == "submission" and each.reverse_path:
             self.notices.report(tx, each, str(reply))
-        return f"{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
+        return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
 
     def runner(self, share: tuple[int, int], wake: Callable[[Iterable[str]], None]) -> Runner:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
@@ -157,6 +159,15 @@ def _reported(diagnostic: str, status: str) -> Reply:
     except ValueError:
         permanent = status.startswith("5") or not status
         return Reply.of(550 if permanent else 450, status or "5.0.0", diagnostic or "reported without a reason")
+
+
+_TOLD = "bounce: "
+
+
+def _is_told(tx: Tx, delivery_id: int) -> bool:
+    """Whether a report has already been believed about this delivery."""
+    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND substr(verdict, 1, 8) = ? LIMIT 1"
+    return tx.one(sql, (delivery_id, _TOLD)) is not None
 
 
 _NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 SECONDS: Final = 2  # for one mail
+WAIT_SECONDS: Final = 5  # for one's turn; then the mail goes on unread
 MEMORY: Final = 256 * 1024 * 1024  # octets a worker may add to what it began with
 MAILS: Final = 2000  # a worker is replaced after this many
 LONGEST: Final = 64 * 1024 * 1024  # octets of one frame
@@ -51,16 +52,22 @@ class Parser:
         return await asyncio.shield(asking)
 
     async def _ask(self, request: bytes) -> dict[str, Any]:
-        async with self._turn:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            return {"unread": "the parser is busy"}
+        try:
             if self.is_gone:
                 return {"unread": "no parser"}
-            try:
-                async with asyncio.timeout(SECONDS + 3):
-                    return await self._exchange(request)
-            except (TimeoutError, OSError, EOFError):
-                self.is_gone = True  # a frame may be half read: this line is of no more use
-                self._socket.close()
-                return {"unread": "no parser"}
+            async with asyncio.timeout(SECONDS + 3):
+                return await self._exchange(request)
+        except (TimeoutError, OSError, EOFError):
+            self.is_gone = True  # a frame may be half read: this line is of no more use
+            self._socket.close()
+            return {"unread": "no parser"}
+        finally:
+            self._turn.release()
 
     async def _exchange(self, request: bytes) -> dict[str, Any]:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ command that changes something is logged with the peer's user id, which the kern
 """
 
 import asyncio
+import json
 import logging
 import pwd
 import socket
@@ -115,8 +116,8 @@ class ControlServer:
             words = ", ".join(state.word for state in State)
             raise acts.Refusal(f"{asked['state'][:40]} is no state of a delivery", f"there are: {words}")
         try:
-            asked["limit"] = min(1000, int(query.get("limit", "100")))
-            asked["offset"] = int(query.get("offset", "0"))
+            asked["limit"] = min(1000, max(1, int(query.get("limit", "100"))))
+            asked["offset"] = max(0, int(query.get("offset", "0")))
             return _json(await self.house.store.read(lambda tx: views.messages(tx, now, **asked)))
         except ValueError:
             raise acts.Refusal("limit and offset are numbers") from None
@@ -153,8 +154,9 @@ class ControlServer:
             body = await request.json() if request.can_read_body else {}
             if not isinstance(body, dict):
                 raise ValueError
-        except ValueError:
-            raise acts.Refusal("the request is no JSON object", "") from None
+            json.dumps(body, ensure_ascii=False).encode()  # what is no Unicode text can't be kept
+        except (ValueError, RecursionError):
+            raise acts.Refusal("the request is no JSON object of Unicode text") from None
         done = await act(self.house, self._office, body)
         log.info("command", extra={"act": request.match_info["act"], "by": _peer(request), "done": done.text})
         return _json(done)
@@ -195,6 +197,8 @@ async def _errors(
         return await handler(request)
     except acts.Refusal as err:
         return _json(Refused(err.error, err.remedy), err.status)
+    except OverflowError:
+        return _json(Refused("a number is too large"), 400)
     except StoreTrouble as err:
         return _json(Refused(f"the database would not: {err}", "nothing was changed; try again"), 503)
     except web.HTTPException as err:

@@ -349,6 +349,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS event_new_of ON event (contact_id) WHERE matched = 0",
+    "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS enrolment_due ON enrolment (due_ms) WHERE state = 'waiting'",
     "CREATE INDEX IF NOT EXISTS enrolment_due_of ON enrolment (flow_id, due_ms) WHERE state = 'waiting'",
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
