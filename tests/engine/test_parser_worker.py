@@ -16,7 +16,7 @@ from engine.intake.returns import read_return
 from engine.intake.structured import read_structured
 from engine.parser import Parser, keep
 
-SECONDS = 5  # instead of 2: on a busy machine only the endless loop may meet it
+SECONDS = 3  # instead of 2: on a busy machine only the endless loop may meet it
 NOBODY = 65534
 codecs.lookup("ascii")  # before a keeper becomes somebody who may not read this Python
 
