@@ -1,8 +1,9 @@
 """Limits on what goes to a site: the words for them, and which of several says what holds.
 
 A limit may be said by the configuration's general section, by providers.toml, and by an operator for a provider, a
-host or a site. Who says it most specifically wins, so that an agreement with a provider can also widen; what was
-learnt from replies (`deliverability.shaping.controller`) only ever narrows. Each limit that holds remembers who set it.
+host or a site. Of the first two the narrower holds; what an operator says of this very site or provider replaces both,
+so that an agreement can also widen; what was learnt from replies (`deliverability.shaping.controller`) only narrows.
+Each limit that holds remembers who set it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,15 +67,22 @@ class Said:
     origin: str
 
 
-def effective(layers: Iterable[tuple[str, Limits]]) -> dict[str, Said]:
-    """The limits that hold: each as the last of `layers` (origin, limits) that mentions it says."""
+def effective(general: Iterable[tuple[str, Limits]], own: Iterable[tuple[str, Limits]]) -> dict[str, Said]:
+    """The limits that hold, from layers of (origin, limits): of the general ones the narrowest, in whose place the last
+    of the operator's own comes."""
     found: dict[str, Said] = {}
-    for origin, limits in layers:
-        for name in NAMES:
-            value = getattr(limits, name)
-            if value is not None:
+    for origin, limits in general:
+        for name, value in _said(limits):
+            if name not in found or value < found[name].value:
                 found[name] = Said(value, origin)
+    for origin, limits in own:
+        found.update({name: Said(value, origin) for name, value in _said(limits)})
     return found
+
+
+def _said(limits: Limits) -> list[tuple[str, int]]:
+    values = [(name, getattr(limits, name)) for name in NAMES]
+    return [(name, value) for name, value in values if value is not None]
 
 
 def own_layers(settings: ShapingSettings, site: str, provider: str, hosts: Iterable[str]) -> list[tuple[str, Limits]]:

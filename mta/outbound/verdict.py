@@ -5,10 +5,12 @@ failure moves the delivery itself. A reply is judged once, by deliverability.bou
 """
 
 from datetime import datetime
+from typing import Final
 
-from deliverability.bounces.classify import Verdict, classify
+from deliverability.bounces.classify import BounceClass, Verdict, classify
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
+from deliverability.shaping.controller import STRONG
 from deliverability.shaping.retry import next_attempt
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Unanswered
 from mta.ports import to_ms
@@ -33,10 +35,13 @@ def settlement(
     host: str = "",
     address: str = "",
     tls: str = "",
+    verdict: Verdict | None = None,
+    is_believed: bool = True,
 ) -> Settlement:
     """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was
-    marked."""
-    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter)
+    marked. `verdict`: of a failure. `is_believed`: False while the bounce guard holds the domain: nothing is final
+    then."""
+    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter, verdict, is_believed)
     return Settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),
         took_ms=max(0, to_ms(now) - to_ms(began)), host=host, address=address, tls=tls, due_ms=due_ms,
@@ -44,7 +49,13 @@ def settlement(
 
 
 def _event(
-    each: Claimed, outcome: Outcome, now: datetime, retry: RetrySettings, jitter: float
+    each: Claimed,
+    outcome: Outcome,
+    now: datetime,
+    retry: RetrySettings,
+    jitter: float,
+    verdict: Verdict | None,
+    is_believed: bool,
 ) -> tuple[Event, str, str, int | None]:
     match outcome:
         case Delivered(reply=reply):
@@ -58,11 +69,24 @@ def _event(
         case Failure(scope=Scope.SESSION, reply=reply, stage=stage) if each.attempts == 1:
             return Event.DEFERRED, str(reply), stage, None  # at once over a new connection, but only once
         case Failure(reply=reply, stage=stage):
-            if reply.is_permanent and judge(outcome).hard:
+            verdict = verdict or judge(outcome)
+            if reply.is_permanent and verdict.hard and is_believed:
                 return Event.REJECTED, str(reply), stage, None
-            due = next_attempt(each.attempts, retry, now=now, jitter=jitter)
+            if slows_site(verdict) and not verdict.hard:
+                return Event.DEFERRED, str(reply), stage, None  # the site rests, not the delivery
+            # A greylist lets the same source through after minutes, however often it was asked before.
+            attempts = 1 if verdict.klass is BounceClass.GREYLISTED else each.attempts
+            due = next_attempt(attempts, retry, now=now, jitter=jitter)
             return Event.DEFERRED, str(reply), stage, to_ms(due) if due else None
     raise AssertionError(f"no settlement for {outcome!r}")
+
+
+def slows_site(verdict: Verdict) -> bool:
+    """Whether a reply is, by itself, the site's word that it is too much: then everything to it stops at once."""
+    return verdict.slow_down >= STRONG and verdict.klass in _TOO_MUCH
+
+
+_TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
 
 
 def our_trouble(text: str) -> Reply:

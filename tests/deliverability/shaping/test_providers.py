@@ -65,12 +65,17 @@ def test_the_most_specific_limit_wins_and_says_who_set_it() -> None:
     )
     found = effective(
         [
-            ("outbound.site_connections", Limits(connections=20)),
+            ("outbound", Limits(connections=20, per_connection=100)),
             ("providers.toml gmail", limits_of("gmail")),
-            *own_layers(settings, "aspmx.l.google.com", "gmail", ["aspmx.l.google.com"]),
-        ]
+        ],
+        own_layers(settings, "aspmx.l.google.com", "gmail", ["aspmx.l.google.com"]),
     )
     assert found["connections"] == Said(30, 'posthouse.toml shaping.limits.".google.com"')
     assert found["per_minute"] == Said(60, 'posthouse.toml shaping.limits."aspmx.l.google.com"')
     assert found["per_connection"] == Said(50, "providers.toml gmail")
     assert "per_day" not in found
+
+
+def test_a_general_limit_of_the_operators_is_not_widened_by_what_a_provider_would_allow() -> None:
+    found = effective([("outbound", Limits(connections=20)), ("providers.toml comcast", limits_of("comcast"))], [])
+    assert found["connections"] == Said(20, "outbound")
