@@ -225,7 +225,8 @@ class Book:
         if rate is None:
             return 1.0, 0.0
         reserve = max(1.0, self.reserve * rate) if self.reserve else 0.0
-        return max(1.0, rate / 20) + reserve, reserve
+        least = 1.0 if self.limit("per_second") else 2.0  # room for what a late timer would lose
+        return max(least, rate / 20) + reserve, reserve
 
     def _grants(self, holders: list[int], rate: float | None, now: float) -> dict[int, tuple[int | None, int | None]]:
         if not self.ledgers:

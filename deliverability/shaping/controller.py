@@ -9,7 +9,8 @@ What it promises:
   in the last minute; **additive increase**, quick up to nine tenths of where it refused, slow beyond, and quicker again
   once that point is left behind;
 - **slow start**: connections to a provider begin with two and grow by one for each delivery;
-- weak signs (a weight under a half) act only when they come thick: a site that puts off one mail in ten is not slowed.
+- other signs (a server in trouble, a mail taken for spam) act only when they come thick: a site that puts off one mail
+  in ten is not slowed.
 
 A site that never complained and has no known provider is not paced at all. State goes to and from a plain dict, so that
 what was learnt survives restarts.
@@ -26,7 +27,7 @@ from deliverability.shaping.retry import wait_after
 FIRST_CONNECTIONS: Final = 2
 CUT_FIRST: Final = 0.2  # of the rate, for a reply of weight 1 after deliveries ...
 CUT_AGAIN: Final = 0.5  # ... and when the site says so again before it took anything
-STRONG: Final = 0.5  # a reply of this weight acts by itself
+STRONG: Final = 0.5  # a reply of this weight that says "too much" acts by itself
 FADE: Final = 0.05  # how much evidence of weak signs one delivery takes away
 RECOVER_SECONDS: Final = 60.0  # from eight to nine tenths of where it refused
 PROBE_SECONDS: Final = 60.0  # for one hundredth beyond that
@@ -36,7 +37,15 @@ UNPACED: Final = 500.0  # attempts a second: whoever takes so much needs no pace
 SLOWEST: Final = 1 / 3600  # attempts a second
 SHORT: Final = 0.25  # of a whole pause: enough for a site that was paced already
 USED: Final = 0.6  # of the rate must have been used, or its being borne proves nothing
+LATE_SECONDS: Final = 5.0  # after a complaint: what is told of until then was taken before it
 GRAIN: Final = 5.0  # seconds: what one look at the growth may count at most
+
+_TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
+
+
+def is_too_much(verdict: Verdict) -> bool:
+    """Whether a reply is, by itself, the site's word that it is too much: then everything to it stops at once."""
+    return verdict.slow_down >= STRONG and verdict.klass in _TOO_MUCH
 
 
 @dataclass(slots=True)
@@ -64,6 +73,7 @@ class Controller:
     learnt: Learnt = field(default_factory=Learnt)
     evidence: float = 0.0
     _taken: Ledger = field(default_factory=lambda: Ledger(0, 60.0))  # what the site accepted in the last minute
+    _base: tuple[float, float | None] | None = None  # of the last cut: how much is left, and the rate before
     _grown_at: float = 0.0
     _connections_grown_at: float = 0.0
 
@@ -75,10 +85,14 @@ class Controller:
 
     def delivered(self, count: int, now: float, *, limit: int) -> None:
         """The site took `count` mails. `limit`: how many connections its settings allow."""
+        if not count:
+            return
         self._taken.spend(count, now)
         self.evidence = max(0.0, self.evidence - FADE * count)
-        if now < self.learnt.paused_until or not count:
-            return  # what was under way when it complained tells nothing new
+        if now < self.learnt.paused_until:  # it was under way, or another carrier tells of it only now
+            if self._base is not None and now < self.learnt.slowed_at + LATE_SECONDS:
+                self._cut_rate(now)
+            return
         self.learnt.strikes = 0
         self._grow_rate(now)
         self._grow_connections(count, now, limit)
@@ -87,7 +101,7 @@ class Controller:
         """A reply that is no acceptance. True when it changed what may be sent; `open_now`: connections at that time."""
         if verdict.blame is Blame.RECIPIENT or verdict.slow_down <= 0 or now < self.learnt.paused_until:
             return False  # while it rests, only answers to what was under way can come
-        self.evidence += 1.0 if verdict.slow_down >= STRONG else verdict.slow_down
+        self.evidence += 1.0 if is_too_much(verdict) else verdict.slow_down
         if self.evidence < 1.0:
             return False
         self.evidence = 0.0
@@ -106,6 +120,7 @@ class Controller:
     def _slow(self, verdict: Verdict, now: float, open_now: int, jitter: float) -> None:
         learnt = self.learnt
         learnt.strikes += 1
+        self._base = None
         cut = 1 - verdict.slow_down * (CUT_FIRST if learnt.strikes == 1 else CUT_AGAIN)
         pause = wait_after(learnt.strikes, self.back_off, jitter=jitter).total_seconds() * verdict.slow_down
         if verdict.klass is BounceClass.TOO_MANY_CONNECTIONS:
@@ -117,19 +132,23 @@ class Controller:
         else:
             if learnt.rate is not None and learnt.strikes == 1:
                 pause *= SHORT
-            self._cut_rate(cut, now)
+            self._base = (cut, learnt.rate)
+            self._cut_rate(now)
         learnt.slowed_at, learnt.paused_until = now, now + pause
         self._grown_at = self._connections_grown_at = learnt.paused_until
 
-    def _cut_rate(self, cut: float, now: float) -> None:
+    def _cut_rate(self, now: float) -> None:
         """From what the site took of late, which is what it can bear; or, when it takes nothing, from where we were."""
-        learnt = self.learnt
+        assert self._base is not None
+        learnt, (cut, before) = self.learnt, self._base
         seen = self.taken_rate(now)
-        # A rate below the pace says that the pace was not what it minded.
-        base = seen if learnt.strikes == 1 and seen > 0 else learnt.rate or seen or 1.0
-        if learnt.rate is not None:
-            base = min(base, learnt.rate)
-        learnt.refused_rate = base if learnt.strikes == 1 else learnt.refused_rate or base
+        if learnt.strikes == 1 and seen > 0:
+            # A rate below the pace says that the pace was not what it minded.
+            base = seen if before is None else min(seen, before)
+            learnt.refused_rate = base
+        else:
+            base = before or seen or 1.0
+            learnt.refused_rate = learnt.refused_rate or base
         learnt.rate = max(SLOWEST, base * cut)
 
     def _grow_rate(self, now: float) -> None:

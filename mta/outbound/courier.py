@@ -8,20 +8,20 @@ durable before the next dot on the same connection leaves, since the writer keep
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from deliverability.bounces.classify import BounceClass, Verdict
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
+from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound.connection import Connection, ConnectionSettings
 from mta.outbound.lane import Lane
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.tidings import Tidings
-from mta.outbound.verdict import judge, our_trouble, settlement, slows_site
+from mta.outbound.verdict import concerns_site, judge, our_trouble, settlement
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
@@ -147,7 +147,9 @@ class Courier:
             if witness is not None:  # one delivery bears witness; the others go back untouched
                 where = (host.name, host.address, "")
                 self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
-            if slows_site(verdict):  # a site is all of its hosts: the next one would say the same
+            if not failure.is_ours and is_too_much(
+                verdict
+            ):  # a site is all of its hosts: the next one would say the same
                 await self._slow(lane, verdict, reply)
                 return None
         await self._trouble(lane, reply)
@@ -217,12 +219,10 @@ class Courier:
 
     async def _failed(self, lane: Lane, connection: Connection, failure: Failure, verdict: Verdict) -> bool:
         """What a failure means for the others. False when the connection carries no more."""
-        if failure.is_ours:
-            verdict = replace(verdict, slow_down=0.0)  # nobody said so
-        if slows_site(verdict):
-            await self._slow(lane, verdict, failure.reply)
-            return False
-        if verdict.slow_down:
+        if concerns_site(failure, verdict):
+            if is_too_much(verdict):
+                await self._slow(lane, verdict, failure.reply)
+                return False
             self._tidings.complained(lane, verdict, str(failure.reply))
         if verdict.klass is BounceClass.SESSION_LIMIT and connection.delivered_count:
             self._tidings.session_ended(lane, connection.delivered_count)

@@ -5,14 +5,13 @@ failure moves the delivery itself. A reply is judged once, by deliverability.bou
 """
 
 from datetime import datetime
-from typing import Final
 
 from deliverability.bounces.classify import BounceClass, Verdict, classify
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
-from deliverability.shaping.controller import STRONG
+from deliverability.shaping.controller import is_too_much
 from deliverability.shaping.retry import next_attempt
-from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Unanswered
+from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Stage, Unanswered
 from mta.ports import to_ms
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Settlement
@@ -72,7 +71,7 @@ def _event(
             verdict = verdict or judge(outcome)
             if reply.is_permanent and verdict.hard and is_believed:
                 return Event.REJECTED, str(reply), stage, None
-            if slows_site(verdict) and not verdict.hard:
+            if is_too_much(verdict) and not verdict.hard:
                 return Event.DEFERRED, str(reply), stage, None  # the site rests, not the delivery
             # A greylist lets the same source through after minutes, however often it was asked before.
             attempts = 1 if verdict.klass is BounceClass.GREYLISTED else each.attempts
@@ -81,12 +80,12 @@ def _event(
     raise AssertionError(f"no settlement for {outcome!r}")
 
 
-def slows_site(verdict: Verdict) -> bool:
-    """Whether a reply is, by itself, the site's word that it is too much: then everything to it stops at once."""
-    return verdict.slow_down >= STRONG and verdict.klass in _TOO_MUCH
-
-
-_TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
+def concerns_site(failure: Failure, verdict: Verdict) -> bool:
+    """Whether a failure may tell something about the site's pace. What is said to RCPT is about that recipient, unless
+    it says plainly that it is too much; what is in our words nobody said."""
+    if failure.is_ours or not verdict.slow_down:
+        return False
+    return failure.stage is not Stage.RCPT or is_too_much(verdict)
 
 
 def our_trouble(text: str) -> Reply:
