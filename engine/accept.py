@@ -64,7 +64,7 @@ class Submission:
         message = self._message(transaction, examined, now)
 
         domains = [each.forward_path.domain for each in message.recipients]
-        with self._scheduler.room_for(domains) as hand:
+        with self._scheduler.room_for(domains, message.stream) as hand:
 
             def work(tx: Tx) -> Enqueued:
                 queued = queue.enqueue(tx, message, now, house.config.queue, hand)

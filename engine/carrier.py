@@ -114,6 +114,7 @@ class Carrier:
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
+            tell=self._link.send,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
@@ -162,6 +163,10 @@ class Carrier:
                 self._clock.offset = timedelta(milliseconds=message["clock"])
                 self._relay.scheduler.rearm()
                 self._runner.wake()
+            if "shares" in message:
+                self._relay.scheduler.use_shares(message["shares"])
+            if "paused" in message:
+                self._relay.scheduler.use_pauses(message["paused"], message["doubted"])
             if "keys" in message:
                 self._relay.use_keys(await self._store.read(self._house.load_keys))
             if "stop" in message:
@@ -180,6 +185,7 @@ class Carrier:
                     "memory_kib": _own_memory_kib(),
                 }
             )
+            scheduler.tidings.flush()
             if beats % RENEW_BEATS == 0:
                 await self._renew()
             if self._parser.is_gone:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
+from deliverability.shaping.limits import ShapingSettings
 from engine.sending.settings import MailSettings
 from mta.inbound.settings import Endpoint, InboundSettings, SubmissionSettings
 from mta.outbound.settings import OutboundSettings
@@ -91,6 +92,7 @@ class Config(Settings):
     retry: RetrySettings = RetrySettings()
     routing: RoutingSettings = RoutingSettings()
     outbound: OutboundSettings = OutboundSettings()
+    shaping: ShapingSettings = ShapingSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
     templates: Path | None = Field(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import carrier, config, notify
+from engine.conductor import Conductor
 from engine.config import Config, ConfigFaults
 from engine.control.server import ControlServer
 from engine.forkserver import ForkServer
@@ -99,6 +100,9 @@ class Office:
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, boot_id(), self._follow, self._wake_all
         )
+        self.conductor = Conductor(
+            self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what)
+        )
         self._control = ControlServer(self.house, control, self)
         self._pages = pages
         self._web = self._make_web()
@@ -112,12 +116,14 @@ class Office:
             loop.add_signal_handler(stop, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self.reload()))
         loop.add_reader(self._forks.fileno(), self._bury)
+        await self.conductor.start()
         for number in range(self.config.carriers):
             await self._spawn(number)
         await self._ready()
         await self._control.start()
         await self._web.start()
         self._start(self._janitor.run(), is_vital=True)
+        self._start(self.conductor.run(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": str(self.store.path)})
@@ -132,6 +138,8 @@ class Office:
         await self._web.stop()
         await self._drain(list(self.hands.values()))
         await self._control.stop()
+        with contextlib.suppress(StoreTrouble):
+            await self.conductor.save()
         for task in self._tasks:
             task.cancel()
         self.store.close()
@@ -197,6 +205,8 @@ class Office:
                 self._bell.set()
             if "wake" in message:
                 self.tell(wake=message["wake"])
+            if hand.pid in self.hands:
+                await self.conductor.hear(hand.pid, message)
         if self._broken:  # nobody is left who would tell of its death
             self.hands.pop(hand.pid, None)
             self._bell.set()
@@ -219,6 +229,7 @@ class Office:
             hand = self.hands.pop(each.pid, None)
             if hand is not None:
                 hand.link.close()
+                self.conductor.lost(hand.pid)
                 self._start(self._replace(hand, each.code))
         self._bell.set()
 
@@ -253,6 +264,11 @@ class Office:
                         os.kill(hand.pid, signal.SIGKILL)
 
     # -- what the control server asks for
+
+    def _say(self, carrier: int, **message: Any) -> None:
+        """Say something to one carrier, by its process id."""
+        if carrier in self.hands:
+            self.hands[carrier].link.send(**message)
 
     def tell(self, **message: Any) -> None:
         """Say something to every carrier."""
@@ -294,6 +310,7 @@ class Office:
         old_web, self._web = self._web, self._make_web()
         await self._web.start()
         await old_web.stop()
+        self.conductor.use(self.config)
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         self._generation += 1
         old = list(self.hands.values())

@@ -29,6 +29,7 @@ from engine.sending.compose import Composer
 from engine.sending.resources import Resources
 from engine.store.database import Database
 from mta.ports import Chance, Clock, Tx, to_ms
+from mta.queue import shaping
 from mta.queue.delivery import State
 from mta.queue.notices import Notices
 from mta.queue.queue import Gate, Settled
@@ -101,6 +102,8 @@ class House:
             note_event(tx, name, row[0], data, self.clock.now())
 
     def _bounced(self, tx: Tx, each: Settled) -> None:
+        if shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now()):
+            return
         if classify(Reply.parse(each.reply), each.stage).suppress is Suppress.NOW:
             self._suppress(tx, each, each.reply)
 
@@ -113,6 +116,10 @@ class House:
             tx, key, Reason.HARD_BOUNCE, evidence=evidence, delivery_id=each.delivery_id, now=self.clock.now()
         )
 
+    def disbelieve(self, tx: Tx, domain: str, since: datetime) -> int:
+        """The bounce guard stopped a domain: lift what its refusals since then suppressed; how many."""
+        return suppression.lift_bounces(tx, domain, since=since)
+
     def bounced_later(self, tx: Tx, each: Settled, report: Mapping[str, Any]) -> str:
         """A report at a valid token about a delivery of ours: suppress, tell the submitter. What was concluded, in
         words."""
@@ -124,7 +131,8 @@ class House:
         if each.state is State.BOUNCED or _is_told(tx, each.delivery_id):
             return f"told already: {reply}"  # whoever knows a token may send it often
         verdict = classify(reply, "")
-        if verdict.suppress is Suppress.NOW:
+        is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
+        if verdict.suppress is Suppress.NOW and not is_doubted:
             self._suppress(tx, each, str(reply))
         self._note(tx, each, "mail.bounced", str(reply))
         if each.origin == "submission" and each.reverse_path:

@@ -48,6 +48,31 @@ def site_backed_off(site: str, *, seconds: float, reply: str) -> None:
     log.info("site backs off", extra={"site": site, "seconds": round(seconds), "reply": reply})
 
 
+def site_slowed(site: str, *, seconds: float, rate: float | None, connections: int, rule: str, reply: str) -> None:
+    """A site said that it is too much: it rests, and goes on at this rate (attempts a second) over so many connections."""
+    log.warning(
+        "site slowed",
+        extra={
+            "site": site,
+            "seconds": round(seconds),
+            "rate": rate and round(rate, 3),
+            "connections": connections,
+            "rule": rule,
+            "reply": reply,
+        },
+    )
+
+
+def suspended(scope: str, name: str, *, until: str, by: str, why: str) -> None:
+    """A site or a domain waits because somebody says so."""
+    log.warning("suspended", extra={"scope": scope, "what": name, "until": until, "by": by, "why": why})
+
+
+def resumed(scope: str, name: str, *, by: str) -> None:
+    """It goes on before its time."""
+    log.warning("resumed", extra={"scope": scope, "what": name, "by": by})
+
+
 def lease_lost(owner: int) -> None:
     """This carrier's deliveries were taken from it; it stops."""
     log.error("lease lost", extra={"owner": owner})

@@ -18,6 +18,7 @@ from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.signing import SigningThread
+from mta.outbound.tidings import Tell
 from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
@@ -63,7 +64,7 @@ class Relay:
     def __init__(
         self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
         retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
-        gate: Gate, follow: Follow,
+        gate: Gate, follow: Follow, tell: Tell | None = None,
     ) -> None:  # fmt: skip
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
@@ -72,7 +73,7 @@ class Relay:
         self.scheduler = Scheduler(
             store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=outbound,
             retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
-            carriers=carriers,
+            carriers=carriers, tell=tell,
         )  # fmt: skip
 
     def use_keys(self, keys: "Keyring") -> None:

@@ -1,6 +1,9 @@
-"""How much at once, and how fast: slots and token buckets. Time comes as an argument (monotonic seconds)."""
+"""How much at once, and how fast: slots and token buckets. Time comes as an argument (seconds)."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+_DUST: Final = 1e-6  # of a token: what sums of floating-point fractions may lack
 
 
 @dataclass(slots=True)
@@ -17,18 +20,24 @@ class TokenBucket:
             raise ValueError("a bucket needs a rate above 0 and room for one token")
         self._tokens = self.burst
 
-    def take(self, now: float, count: float = 1.0) -> bool:
-        """Take tokens if they are there; all or none."""
+    def take(self, now: float, count: float = 1.0, leave: float = 0.0) -> bool:
+        """Take tokens if they are there and `leave` of them stay for others; all or none."""
         self._fill(now)
-        if self._tokens < min(count, self.burst):
+        if self._tokens < min(count + leave, self.burst) - _DUST:
             return False
         self._tokens -= count
         return True
 
-    def wait(self, now: float, count: float = 1.0) -> float:
+    def wait(self, now: float, count: float = 1.0, leave: float = 0.0) -> float:
         """Seconds until `take` would succeed; 0 when it would now."""
         self._fill(now)
-        return max(0.0, (min(count, self.burst) - self._tokens) / self.rate)
+        short = min(count + leave, self.burst) - self._tokens
+        return short / self.rate if short > _DUST else 0.0
+
+    def level(self, now: float) -> float:
+        """How many tokens are there; under 0 while some are owed."""
+        self._fill(now)
+        return self._tokens
 
     def set_rate(self, rate: float, now: float) -> None:
         """Go on at another rate; what was saved up stays."""
@@ -38,9 +47,9 @@ class TokenBucket:
         self.rate = rate
 
     def _fill(self, now: float) -> None:
-        if now > self._as_of:  # a clock that stands still or steps back adds nothing
+        if now > self._as_of:
             self._tokens = min(self.burst, self._tokens + (now - self._as_of) * self.rate)
-            self._as_of = now
+        self._as_of = now  # a clock that stands still or steps back adds nothing; from there it counts on
 
 
 @dataclass(slots=True)

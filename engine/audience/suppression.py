@@ -100,6 +100,18 @@ def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
     return reasons
 
 
+def lift_bounces(tx: Tx, domain: str, *, since: datetime) -> int:
+    """Take back the hard bounces that a domain's own refusals caused since then; how many."""
+    rows = tx.query(
+        "SELECT s.key FROM suppression s JOIN delivery d ON d.id = s.delivery_id"
+        " WHERE s.reason = ? AND s.at_ms >= ? AND d.domain = ?",
+        (str(Reason.HARD_BOUNCE), to_ms(since), domain),
+    )
+    for (key,) in rows:
+        tx.execute("DELETE FROM suppression WHERE key = ? AND reason = ?", (key, str(Reason.HARD_BOUNCE)))
+    return len(rows)
+
+
 def record_refusal(tx: Tx, forward_path: str, reason: str, credential: str, now: datetime) -> int:
     """Keep that a submission's recipient was answered 550 because it is suppressed: silence would look like loss."""
     return tx.insert(

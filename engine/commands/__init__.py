@@ -18,7 +18,9 @@ MODULES: Final = {
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, hold, release, cancel",
+    "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",
+    "why": "what mail to a site or domain waits for, and when that ends",
 }
 
 

@@ -16,6 +16,8 @@ from engine.audience import lists
 from engine.audience.consent import Answer
 from engine.audience.lists import ListError
 from engine.audience.suppression import lift
+from engine.conductor import Conductor
+from engine.control import shaping
 from engine.control.protocol import Done
 from engine.flow.definition import Definition, check
 from engine.flow.events import EventError, make_event
@@ -43,6 +45,7 @@ class Office(Protocol):
     """What only the front office knows and can do."""
 
     clock: SystemClock
+    conductor: Conductor
 
     @property
     def hands(self) -> Mapping[int, Any]: ...
@@ -235,8 +238,31 @@ async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
     domains = await house.store.write(lambda tx: queue.retry_site(tx, site, now))
     if not domains:
         raise Refusal(f"nothing waits for {site}", "`posthouse queue` lists the sites", 404)
+    await office.conductor.forgive(site)
     office.tell(clock=office.clock.offset // timedelta(milliseconds=1), wake=domains)
     return Done(f"{site} is tried now", {"domains": domains})
+
+
+# -- shaping
+
+
+async def suspend(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let nothing go to a site or a domain for a while."""
+    try:
+        return await shaping.suspend(house, office.conductor, body)
+    except shaping.Wrong as err:
+        raise Refusal(str(err)) from None
+
+
+async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let it go on before its time."""
+    try:
+        done = await shaping.resume(house, office.conductor, body)
+    except shaping.Wrong as err:
+        raise Refusal(str(err)) from None
+    if done is None:
+        raise Refusal(f"{body.get('scope')} {body.get('name')} is not suspended", "", 404)
+    return done
 
 
 # -- the daemon
@@ -284,6 +310,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "queue/hold": hold,
     "queue/release": release,
     "flows/state": set_state,
+    "shaping/suspend": suspend,
+    "shaping/resume": resume,
     "reload": reload,
     "keys": reload_keys,
     "lab/advance": advance,

@@ -193,6 +193,59 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One limit on a site, and who set it."""
+
+    name: str
+    value: float
+    unit: str
+    origin: str  # a key of posthouse.toml, an entry of providers.toml, or what was learnt
+    binds: bool = True  # no other is narrower
+    used: int | None = None
+    frees_ms: int | None = None  # when it lets the next one through, where it lets none through now
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """What one carrier was allotted of a site."""
+
+    pid: int
+    slots: int
+    open: int
+    waiting: int
+    rate: float | None = None  # attempts a second
+
+
+@dataclass(frozen=True, slots=True)
+class SiteShaping:
+    now_ms: int
+    site: str
+    provider: str = ""
+    limits: tuple[LimitRow, ...] = ()
+    shares: tuple[ShareRow, ...] = ()
+    taken_per_minute: float = 0.0  # what the site took in the last minute
+    paused_ms: int | None = None
+    strikes: int = 0  # times in a row that it said too much
+    reason: str = ""  # the reply that slowed it last
+    rule: str = ""
+    last_reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What mail to a site or a domain waits for. No `limit`: for nothing but its turn."""
+
+    now_ms: int
+    name: str
+    site: str
+    waiting: int = 0  # deliveries that are due
+    limit: str = ""
+    text: str = ""
+    origin: str = ""  # who set it
+    frees_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The answer to a command: what was done, in words, and the facts."""
 
@@ -248,6 +301,8 @@ def _shape(hint: Any, item: Any) -> Any:
         return item
     if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, item)
-    if hint in (int, str, bool) and not isinstance(item, hint):
+    if hint is float and isinstance(item, int):
+        return float(item)
+    if hint in (int, str, bool, float) and not isinstance(item, hint):
         raise TypeError(f"{item!r} is no {hint.__name__}")
     return item

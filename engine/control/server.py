@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, views
+from engine.control import acts, shaping, views
 from engine.control.protocol import (
     VERSION,
     Alert,
@@ -54,6 +54,8 @@ class ControlServer:
                 web.get("/v1/queue", self._queue),
                 web.get("/v1/messages", self._messages),
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
+                web.get("/v1/shaping/{site}", self._shaping),
+                web.get("/v1/why/{site}", self._why),
                 web.get("/v1/flows", self._flows),
                 web.get("/v1/flows/{name}", self._flow),
                 web.post("/v1/{act:[a-z/-]+}", self._act),
@@ -90,7 +92,8 @@ class ControlServer:
 
     def _alerts(self) -> tuple[Alert, ...]:
         missing = self.house.config.carriers - sum(hand.is_ready for hand in self._office.hands.values())
-        return (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
+        unready = (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
+        return (*unready, *(Alert(*row) for row in shaping.rows_of(self._office.conductor)))
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -128,6 +131,22 @@ class ControlServer:
         if life is None:
             raise acts.Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
         return _json(life)
+
+    async def _shaping(self, request: web.Request) -> web.Response:
+        name = request.match_info["site"]
+        try:
+            return _json(await shaping.show(self.house, self._office.conductor, name))
+        except shaping.NoSuchSite:
+            raise acts.Refusal(
+                f"nothing was sent to {name} since the start", "`posthouse queue` lists sites", 404
+            ) from None
+
+    async def _why(self, request: web.Request) -> web.Response:
+        name = request.match_info["site"]
+        try:
+            return _json(await shaping.why(self.house, self._office.conductor, name))
+        except shaping.NoSuchSite:
+            raise acts.Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404) from None
 
     async def _flows(self, request: web.Request) -> web.Response:
         now_ms = to_ms(self.house.clock.now())

@@ -6,23 +6,29 @@ durable before the next dot on the same connection leaves, since the writer keep
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from deliverability.bounces.classify import BounceClass, Verdict
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
+from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound.connection import Connection, ConnectionSettings
 from mta.outbound.lane import Lane
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
-from mta.outbound.verdict import our_trouble, settlement
+from mta.outbound.tidings import Tidings
+from mta.outbound.verdict import concerns_site, judge, our_trouble, settlement
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Follow, Settled, Settlement
 from mta.smtp.timeouts import Timeouts
+
+_TICK: Final = 0.001  # seconds: an alarm rings when the token is surely there
 
 Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
 """Makes the form that leaves: the reverse-path with its token, the signature. CannotPrepare when it must not leave."""
@@ -39,7 +45,7 @@ class Courier:
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, settings: OutboundSettings, retry: RetrySettings,
         prepare: Prepare, follow: Follow, hostname: str, owner: int, most: int,
         content: Callable[[int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
-        hungry: Callable[[set[str]], None],
+        hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
@@ -47,10 +53,13 @@ class Courier:
         self._how = ConnectionSettings(
             hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds())
         )
-        self._content, self._trouble, self._hungry = content, trouble, hungry
+        self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
+        self._tidings = tidings
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._bells: dict[str, asyncio.Event] = {}
+        self._alarms: dict[str, asyncio.TimerHandle] = {}  # by site: when its pace lets the next one go
+        self.doubted: frozenset[str] = frozenset()  # domains whose refusals the bounce guard does not believe
         self._draining = False
         self.delivered = 0
 
@@ -59,21 +68,39 @@ class Courier:
         return len(self._tasks)
 
     def serve(self, lane: Lane) -> None:
-        """Carry what the lane holds: wake its idle connections, open more where it pays."""
+        """Carry what the lane holds: wake its idle connections, open more where it pays; or, where its pace lets nothing
+        go yet, come back when it does."""
+        now = self._now(lane)
+        ready = lane.ready(now)
         bell = self._bells.get(lane.site)
-        if bell is not None and len(lane):
+        if bell is not None and (ready or lane.connections > lane.share.slots):
             bell.set()
-        while lane.wants_connection and len(self._tasks) < self._most and not self._draining:
-            lane.connections += 1
-            lane.idle += 1  # until it has taken its first delivery, it counts as free
+        while lane.wants_connection(now) and len(self._tasks) < self._most and not self._draining:
+            lane.opening(now)
             task = asyncio.create_task(self._run(lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            self._tidings.changed(lane)
+        if lane.is_paced and len(lane):
+            self._set_alarm(lane, now)
+
+    def _now(self, lane: Lane) -> float:
+        """Civil seconds, which a lab can move; not asked for where nothing depends on them."""
+        return self._clock.now().timestamp() if lane.is_paced else 0.0
+
+    def _set_alarm(self, lane: Lane, now: float) -> None:
+        if (alarm := self._alarms.pop(lane.site, None)) is not None:
+            alarm.cancel()
+        seconds = lane.wait(now)
+        if 0 < seconds < math.inf and not self._draining:
+            self._alarms[lane.site] = asyncio.get_running_loop().call_later(seconds + _TICK, self.serve, lane)
 
     async def drain(self, seconds: float) -> None:
         """Finish open transactions within `seconds`; then cut what is left (its mark on disk says whether it is in
         doubt)."""
         self._draining = True
+        for alarm in self._alarms.values():
+            alarm.cancel()
         for bell in self._bells.values():
             bell.set()
         if self._tasks:
@@ -98,12 +125,13 @@ class Courier:
                 each = await self._next(lane)
                 if each is None or not await self._carry(lane, connection, each):
                     break
-                if connection.delivered_count >= self._settings.connection_deliveries:
+                if connection.delivered_count >= lane.share.per_connection or lane.connections > lane.share.slots:
                     break
         finally:
             lane.connections -= 1
             if connection is not None:
                 connection.close()
+            self._tidings.changed(lane)
             self.serve(lane)
 
     async def _open(self, lane: Lane) -> Connection | None:
@@ -113,21 +141,33 @@ class Courier:
             opened = await Connection.open(self._net, self._clock, host, self._how)
             if isinstance(opened, Connection):
                 return opened
-            failure, witness = opened.failure, lane.take() if host is lane.route.hosts[-1] else None
-            reply = failure.reply
+            failure, is_last = opened.failure, host is lane.route.hosts[-1]
+            witness = lane.take(self._now(lane)) if is_last else None
+            reply, verdict = failure.reply, judge(failure, lane.provider)
             if witness is not None:  # one delivery bears witness; the others go back untouched
-                self._write(lane, witness, failure, State.IN_FLIGHT, self._clock.now(), host.name, host.address, "")
+                where = (host.name, host.address, "")
+                self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
+            if not failure.is_ours and is_too_much(
+                verdict
+            ):  # a site is all of its hosts: the next one would say the same
+                await self._slow(lane, verdict, reply)
+                return None
         await self._trouble(lane, reply)
         return None
 
     async def _next(self, lane: Lane) -> Claimed | None:
         """The next delivery; None when there is none for as long as an idle connection is kept."""
         while not self._draining:
-            each = lane.take()
+            each = None if lane.connections > lane.share.slots else lane.take(self._now(lane))
             if lane.is_hungry:
                 self._hungry(set(lane.domains))
             if each is not None:
+                self._tidings.took(lane)
                 return each
+            if lane.connections > lane.share.slots:
+                return None
+            if lane.is_paced and len(lane):
+                self._set_alarm(lane, self._now(lane))
             bell = self._bells.setdefault(lane.site, asyncio.Event())
             bell.clear()
             lane.idle += 1
@@ -168,13 +208,39 @@ class Courier:
         except Exception as err:  # a fault of ours: the delivery must not stay in hands that let it fall
             maillog.courier_trouble(each.delivery_id, err)
             outcome = _our_fault(state, err)
-        self._write(lane, each, outcome, state, began, connection.host.name, connection.host.address, connection.tls)
-        if isinstance(outcome, Failure) and outcome.scope is Scope.ROUTE:
-            await self._trouble(lane, outcome.reply)
-            return False
+        verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
+        where = (connection.host.name, connection.host.address, connection.tls)
+        self._write(lane, each, outcome, verdict, state, began, *where)
+        if isinstance(outcome, Failure) and verdict is not None:
+            return await self._failed(lane, connection, outcome, verdict)
         if isinstance(outcome, Delivered) and lane.failures:
             lane.failures = 0
         return not isinstance(outcome, NotPermitted)
+
+    async def _failed(self, lane: Lane, connection: Connection, failure: Failure, verdict: Verdict) -> bool:
+        """What a failure means for the others. False when the connection carries no more."""
+        if concerns_site(failure, verdict):
+            if is_too_much(verdict):
+                await self._slow(lane, verdict, failure.reply)
+                return False
+            self._tidings.complained(lane, verdict, str(failure.reply))
+        if verdict.klass is BounceClass.SESSION_LIMIT and connection.delivered_count:
+            self._tidings.session_ended(lane, connection.delivered_count)
+            return False  # the session is worn out, the site is not
+        if failure.scope is Scope.ROUTE:
+            await self._trouble(lane, failure.reply)
+            return False
+        return True
+
+    async def _slow(self, lane: Lane, verdict: Verdict, reply: Reply) -> None:
+        """The site says that it is too much: nothing more leaves until the conductor says how to go on."""
+        if not self._tidings.is_heard:
+            await self._trouble(lane, reply)
+            return
+        lane.is_hushed = True
+        self._tidings.complained(lane, verdict, str(reply))
+        self._tidings.flush()
+        await self._hush(lane)
 
     # -- outcomes
 
@@ -183,6 +249,7 @@ class Courier:
         lane: Lane,
         each: Claimed,
         outcome: Outcome,
+        verdict: Verdict | None,
         state: State,
         began: datetime,
         host: str,
@@ -193,9 +260,13 @@ class Courier:
         came = settlement(
             each, outcome, state=state, began=began, now=now, retry=self._retry,
             jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
+            verdict=verdict, is_believed=each.domain not in self.doubted,
         )  # fmt: skip
         if isinstance(outcome, Delivered):
             self.delivered += 1
+            self._tidings.delivered(lane, each.domain)
+        elif isinstance(outcome, Failure) and outcome.scope is not Scope.ROUTE:
+            self._tidings.failed(lane, each.domain, is_hard=came.event is Event.REJECTED)
         _log(each, outcome, came, host)
         recovered = lane.site if isinstance(outcome, Delivered) and lane.failures else None
         task = asyncio.create_task(self._keep(each, came, now, recovered))

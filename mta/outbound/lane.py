@@ -1,55 +1,160 @@
-"""A lane: one site's deliveries in this carrier, and how long the site asked us to wait.
+"""A lane: one site's deliveries in this carrier, and the share of the site's limits that this carrier was allotted.
 
 Pure bookkeeping: the scheduler fills it, the courier's connections empty it. Transactional deliveries overtake the
-others.
+others, have room of their own here and tokens that the others may not touch. Times are civil seconds or milliseconds.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
+from deliverability.shaping.limiter import TokenBucket
+from deliverability.shaping.providers import provider_of
+from deliverability.shaping.share import Share
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
 from mta.routing.routes import Route
+
+AHEAD_SECONDS: Final = 4  # a paced lane claims no more than it carries in that time
 
 
 @dataclass(slots=True)
 class Lane:
     site: str
     route: Route
-    limit: int  # connections this carrier may hold to the site
+    share: Share = Share()  # noqa: RUF009 - frozen
     domains: set[str] = field(default_factory=set)  # folded into this site, with more due than was claimed
     urgent: deque[Claimed] = field(default_factory=deque)
     bulk: deque[Claimed] = field(default_factory=deque)
-    promised: int = 0  # room held for deliveries that are being accepted
+    promised_urgent: int = 0  # room held for deliveries that are being accepted
+    promised_bulk: int = 0
     connections: int = 0  # open, or being opened
     idle: int = 0  # of those, waiting for something to carry
     retry_ms: int = 0  # the site's back-off, as far as this carrier knows
     failures: int = 0
+    spent: int = 0  # attempts from the beginning
+    looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
+    is_hushed: bool = False  # the site said too much: nothing more until the conductor answered
+    _pace: TokenBucket | None = None
+    _door: TokenBucket | None = None
 
     def __len__(self) -> int:
         return len(self.urgent) + len(self.bulk)
 
     @property
-    def room(self) -> int:
-        """How many more deliveries to claim: enough to keep every connection busy, no more."""
-        return max(0, 4 * self.limit - len(self) - self.promised)
+    def exchangers(self) -> tuple[str, ...]:
+        """The MX hosts that are this site; none for a next hop that was named."""
+        return () if self.site.startswith("transport:") else tuple(self.site.split(","))
+
+    @property
+    def provider(self) -> str:
+        return provider_of(self.exchangers)
+
+    # -- its share
+
+    def use(self, share: Share, now: float) -> None:
+        """Go by this share from now on."""
+        self.share, self.is_hushed = share, False
+        self._pace = _bucket(self._pace, share.rate, share.burst, now)
+        self._door = _bucket(self._door, share.connection_rate, 1.0, now)
+
+    def is_resting(self, now_ms: int) -> bool:
+        """Whether nothing may be tried now, whoever says so."""
+        return self.is_hushed or not self.share.slots or max(self.retry_ms, self.share.paused_ms) > now_ms
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether it matters what time it is."""
+        return self._pace is not None or self._door is not None or self.share.upto is not None
+
+    # -- filling
+
+    @property
+    def capacity(self) -> int:
+        """How many of each kind to hold: enough to keep every connection busy, no more than are soon carried."""
+        most = 4 * self.share.slots
+        return most if self.share.rate is None else min(most, max(1, math.ceil(self.share.rate * AHEAD_SECONDS)))
+
+    @property
+    def urgent_room(self) -> int:
+        """How many more transactional deliveries to claim; bulk takes none of this room."""
+        return max(0, self.capacity - len(self.urgent) - self.promised_urgent)
+
+    @property
+    def bulk_room(self) -> int:
+        return max(0, self.capacity - len(self.bulk) - self.promised_bulk)
+
+    def promise(self, stream: Stream, count: int) -> None:
+        """Hold room for so many (or, under 0, let it go again)."""
+        if stream is Stream.TRANSACTIONAL:
+            self.promised_urgent += count
+        else:
+            self.promised_bulk += count
+
+    def room_for(self, stream: Stream, domain: str) -> int:
+        """How many that are just being accepted may be claimed with it: none where older ones of their kind wait."""
+        if stream is Stream.MARKETING:
+            return self.bulk_room if domain not in self.domains else 0
+        is_behind_bulk = not self.bulk_room and not self.urgent  # what waits in the queue is not of its kind
+        return self.urgent_room if domain not in self.domains or is_behind_bulk else 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is claimed, of one kind or of both."""
+        return not self.urgent_room or not self.bulk_room
 
     @property
     def is_hungry(self) -> bool:
         """More is due than was claimed, and what was claimed is nearly carried."""
-        return bool(self.domains) and len(self) <= self.limit
-
-    @property
-    def wants_connection(self) -> bool:
-        return len(self) > self.idle and self.connections < self.limit
+        return bool(self.domains) and 4 * len(self) <= self.capacity
 
     def put(self, each: Claimed) -> None:
         (self.urgent if each.stream is Stream.TRANSACTIONAL else self.bulk).append(each)
 
-    def take(self) -> Claimed | None:
-        if self.urgent:
-            return self.urgent.popleft()
-        return self.bulk.popleft() if self.bulk else None
+    # -- emptying
+
+    def ready(self, now: float) -> int:
+        """How many may be taken now."""
+        if not self.is_paced:
+            return len(self)
+        urgent = min(len(self.urgent), self._allowed(now, is_urgent=True))
+        return urgent + min(len(self.bulk), max(0, self._allowed(now, is_urgent=False) - urgent))
+
+    def wants_connection(self, now: float) -> bool:
+        """Whether one more would have something to carry now."""
+        if self.connections >= self.share.slots or self.is_hushed or not len(self):
+            return False
+        return self.ready(now) > self.idle and (self._door is None or not self._door.wait(now))
+
+    def opening(self, now: float) -> None:
+        """A connection is being opened."""
+        self.connections += 1
+        self.idle += 1  # until it has taken its first delivery, it counts as free
+        if self._door is not None:
+            self._door.take(now)
+
+    def wait(self, now: float) -> float:
+        """Seconds until something may be taken or a connection opened; infinite when only another share helps."""
+        waits = [math.inf]
+        for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
+            if queue and self._granted(is_urgent):
+                leave = 0.0 if is_urgent else self.share.reserve
+                waits.append(self._pace.wait(now, 1.0, leave) if self._pace else 0.0)
+        soonest = min(waits)
+        return max(soonest, self._door.wait(now)) if self._door is not None and not self.connections else soonest
+
+    def take(self, now: float) -> Claimed | None:
+        """The next delivery, if one may be tried now; it counts as an attempt."""
+        if self.is_hushed:
+            return None
+        for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
+            if queue and self._granted(is_urgent):
+                leave = 0.0 if is_urgent else self.share.reserve
+                if self._pace is None or self._pace.take(now, 1.0, leave):
+                    self.spent += 1
+                    return queue.popleft()
+        return None
 
     def empty(self) -> list[Claimed]:
         """All that waits, taken out."""
@@ -57,3 +162,34 @@ class Lane:
         self.urgent.clear()
         self.bulk.clear()
         return out
+
+    def empty_of(self, domains: set[str]) -> list[Claimed]:
+        """What waits for these domains, taken out."""
+        everything = self.empty()
+        for each in everything:
+            if each.domain not in domains:
+                self.put(each)
+        return [each for each in everything if each.domain in domains]
+
+    def _granted(self, is_urgent: bool) -> bool:
+        upto = self.share.upto if is_urgent else self.share.bulk_upto
+        return upto is None or self.spent < upto
+
+    def _allowed(self, now: float, *, is_urgent: bool) -> int:
+        upto = self.share.upto if is_urgent else self.share.bulk_upto
+        allowed = len(self) if upto is None else max(0, upto - self.spent)
+        if self._pace is None:
+            return allowed
+        leave = 0.0 if is_urgent else self.share.reserve
+        return min(allowed, max(0, int(self._pace.level(now) - leave + 1e-6)))
+
+
+def _bucket(old: TokenBucket | None, rate: float | None, burst: float, now: float) -> TokenBucket | None:
+    """A bucket of this rate; what an older one had saved up or owes goes on."""
+    if rate is None:
+        return None
+    if old is None:
+        return TokenBucket(rate, burst)
+    old.set_rate(rate, now)
+    old.burst = burst
+    return old

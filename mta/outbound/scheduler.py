@@ -9,23 +9,26 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
 from deliverability.shaping.retry import site_retry
+from deliverability.shaping.share import Share
 from mta import maillog
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.lane import Lane
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.tidings import Tell, Tidings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
-from mta.queue.delivery import Event, State
+from mta.queue.delivery import Event, State, Stream
 from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
 DUE_MAX: Final = 500  # domains looked at in one poll
+LOOK_SECONDS: Final = 0.1  # between two looks for urgent mail to a site whose bulk is waiting
 BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
 ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
 ROUTES_MAX: Final = 50_000
@@ -39,11 +42,16 @@ class Scheduler:
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
+        tell: Tell | None = None,
     ) -> None:  # fmt: skip
+        """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
+        limit."""
         self._store, self._clock, self._chance, self._router = store, clock, chance, router
         self._retry = retry
         self._gate, self._follow, self._owner = gate, follow, owner
-        self._limit = max(1, settings.site_connections // carriers)
+        self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
+        self.tidings = Tidings(tell)
+        self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
         self._lanes: dict[str, Lane] = {}
         self._routes: dict[str, tuple[float, Lane]] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -60,7 +68,7 @@ class Scheduler:
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             hostname=hostname, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
-            most=max(1, settings.connections // carriers),
+            hush=lambda lane: self._release(lane.empty()), tidings=self.tidings, most=max(1, settings.connections // carriers),
         )  # fmt: skip
 
     # -- hints
@@ -72,23 +80,26 @@ class Scheduler:
         self._wake.set()
 
     @contextlib.contextmanager
-    def room_for(self, domains: Sequence[str]) -> Iterator[Hand | None]:
+    def room_for(self, domains: Sequence[str], stream: Stream = Stream.TRANSACTIONAL) -> Iterator[Hand | None]:
         """Hold room for a message that is about to be accepted, one delivery for each of `domains`. The hand is for
-        those whose lane is known, is not backed off, and has nothing older waiting in the queue; None when for none."""
+        those whose lane is known, does not rest, and has nothing older of that kind waiting in the queue; None when for
+        none."""
         now_ms = to_ms(self._clock.now())
         held: list[tuple[Lane, int]] = []
         ready = set()
         for domain, count in Counter(domains).items() if not self._draining else ():
             lane = self._lane_of(domain)
-            if lane is not None and lane.retry_ms <= now_ms and domain not in lane.domains and lane.room >= count:
-                lane.promised += count
+            if lane is None or lane.is_resting(now_ms) or self._paused.get(domain, 0) > now_ms:
+                continue
+            if lane.room_for(stream, domain) >= count:
+                lane.promise(stream, count)
                 held.append((lane, count))
                 ready.add(domain)
         try:
             yield Hand(self._owner, frozenset(ready), self._gate) if ready else None
         finally:
             for lane, count in held:
-                lane.promised -= count
+                lane.promise(stream, -count)
 
     def take_on(self, accepted: Enqueued, content: bytes, domains: Iterable[str]) -> None:
         """A message was accepted here: carry what was claimed with it, look at where the rest goes."""
@@ -103,15 +114,12 @@ class Scheduler:
         late = []
         for each in claimed:
             _, lane = self._routes.get(each.domain, (0.0, None))
-            if lane is None or lane.retry_ms > now_ms:
-                late.append(each)  # the site has backed off while this was being written
+            if lane is None or lane.is_resting(now_ms) or each.domain in self._paused:
+                late.append(each)  # the site rests since this was being written
             else:
                 lane.put(each)
                 self.courier.serve(lane)
-        if late:
-            task = asyncio.create_task(self._release(late))
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
+        self._give_back(late)
 
     def _remember(self, message_id: int, content: bytes, uses: int) -> None:
         """Keep the octets of a message that was just accepted for `uses` deliveries, or until others need the room."""
@@ -121,11 +129,44 @@ class Scheduler:
             self._cached -= len(self._contents.popitem(last=False)[1][1])
 
     def rearm(self) -> None:
-        """The clock was moved: every lane's back-off is asked for anew."""
+        """The clock was moved: every lane's back-off and pace is asked for anew."""
         for lane in self._lanes.values():
             lane.retry_ms = 0
+            self.courier.serve(lane)
         self._next_poll = 0.0
         self.wake()
+
+    # -- the conductor's word
+
+    def use_shares(self, shares: Mapping[str, Mapping[str, Any]]) -> None:
+        """Go by these shares from now on."""
+        now = self._clock.now()
+        for site, said in shares.items():
+            lane = self._lanes.get(site)
+            if lane is None:
+                continue
+            lane.use(Share(**said), now.timestamp())
+            self.tidings.changed(lane)
+            if lane.is_resting(to_ms(now)):
+                self._give_back(lane.empty())
+            self.wake(lane.domains)
+            self.courier.serve(lane)
+
+    def use_pauses(self, paused: Mapping[str, int], doubted: Iterable[str]) -> None:
+        """These domains wait until the times given; refusals of the doubted ones are not believed."""
+        ended = self._paused.keys() - paused.keys()
+        self._paused = dict(paused)
+        self.courier.doubted = frozenset(doubted)
+        for lane in self._lanes.values():
+            self._give_back(lane.empty_of(set(paused)))
+        self.wake(ended)
+
+    def _give_back(self, waiting: list[Claimed]) -> None:
+        """Release these beside everything else."""
+        if waiting:
+            task = asyncio.create_task(self._release(waiting))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
 
     # -- the loop
 
@@ -158,7 +199,7 @@ class Scheduler:
     async def _poll(self) -> None:
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
-        busy = [lane.site for lane in self._lanes.values() if not lane.room][:BUSY_MAX]
+        busy = [lane.site for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
         try:
             rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy))
         except StoreTrouble as err:
@@ -171,42 +212,60 @@ class Scheduler:
             return
         due, self._due = self._due, {}
         now_ms = to_ms(self._clock.now())
-        plan: dict[str, tuple[Lane, int]] = {}
+        plan: dict[str, Lane] = {}
         waiting: dict[str, str] = {}
         for domain, noted in due.items():
             lane = self._lane_of(domain)
-            if lane is None:
-                continue  # its route is being asked for
-            if lane.retry_ms <= now_ms and lane.room:
-                plan[domain] = (lane, lane.room)
+            if lane is None or self._paused.get(domain, 0) > now_ms:
+                continue  # its route is being asked for; or the poll finds it when its pause is over
+            if not lane.is_resting(now_ms) and self._may_claim(lane, domain):
+                plan[domain] = lane
                 continue
             if noted not in (None, lane.site):
                 waiting[domain] = lane.site
             if lane.retry_ms <= now_ms:
                 lane.domains.add(domain)  # the lane asks for more when it is nearly empty
+                self.tidings.changed(lane)
         if waiting:  # so that the poll passes over them while their site waits, or it would see nothing else
             await self._store.write(lambda tx: _note_sites(tx, waiting))
         if plan:
             await self._claim(plan)
 
-    async def _claim(self, plan: dict[str, tuple[Lane, int]]) -> None:
+    def _may_claim(self, lane: Lane, domain: str) -> bool:
+        """Whether the lane has room. One that is full of bulk is asked for urgent mail too, but not for every hint."""
+        if not lane.urgent_room or lane.bulk_room:
+            return lane.urgent_room > 0
+        now = self._clock.monotonic()
+        if now - lane.looked < LOOK_SECONDS:
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self.wake, (domain,))
+            return False
+        lane.looked = now
+        return True
+
+    async def _claim(self, plan: dict[str, Lane]) -> None:
         now = self._clock.now()
 
         def work(tx: Tx) -> dict[str, Claim]:
             found = {}
-            for domain, (lane, room) in plan.items():
-                found[domain] = queue.claim(tx, domain, room, self._owner, now, self._gate)
+            for domain, lane in plan.items():
+                urgent, bulk = lane.urgent_room, lane.bulk_room
+                found[domain] = queue.claim(tx, domain, urgent, self._owner, now, self._gate, bulk=bulk)
                 _note_sites(tx, {domain: lane.site})
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
             return found
 
         for domain, claim in (await self._store.write(work)).items():
-            lane = plan[domain][0]
+            lane = plan[domain]
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
             for each in claim.taken:
                 lane.put(each)
             _log_ended(claim.ended)
+            if lane.is_resting(to_ms(now)):  # said while the claim was being written
+                await self._release(lane.empty())
+            if domain in self._paused:
+                await self._release(lane.empty_of({domain}))
+            self.tidings.changed(lane)
             self.courier.serve(lane)
 
     async def _content(self, message_id: int) -> bytes | None:
@@ -245,8 +304,7 @@ class Scheduler:
             lane = self._lanes.get(route.site)
             if lane is None:
                 retry_ms, failures = await self._store.read(lambda tx: _site(tx, route.site))
-                fresh = Lane(route.site, route, self._limit, retry_ms=retry_ms, failures=failures)
-                lane = self._lanes.setdefault(route.site, fresh)
+                lane = self._new_lane(route, retry_ms, failures)
             lane.route = route
         except StoreTrouble as err:
             maillog.store_trouble("route", err)
@@ -256,13 +314,24 @@ class Scheduler:
         self._routes[domain] = (self._clock.monotonic() + ROUTE_SECONDS, lane)
         self.wake((domain,))
 
+    def _new_lane(self, route: Route, retry_ms: int, failures: int) -> Lane:
+        """The lane of a site that this carrier had nothing for until now. Another look-up may have made it meanwhile."""
+        lane = self._lanes.get(route.site)
+        if lane is None:
+            lane = self._lanes[route.site] = Lane(route.site, route, retry_ms=retry_ms, failures=failures)
+            if self.tidings.is_heard:
+                self.tidings.new_lane(lane)
+            else:
+                lane.share = self._alone
+        return lane
+
     # -- what concerns more than one delivery
 
     async def _no_route(self, domain: str, reply: Reply) -> None:
         """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site
         would."""
         if not reply.is_permanent:
-            lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE, 1))
+            lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE))
             await self.site_trouble(lane, reply)
             await self._store.write(lambda tx: _note_sites(tx, {domain: lane.site}))
             return
@@ -334,9 +403,11 @@ def _log_ended(ended: Iterable[Settled]) -> None:
 def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str]) -> dict[str, str]:
     """Domains to look at, with the site that each was folded into; none of a site that waits, or is busy anyway."""
     rows = tx.query(
-        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site WHERE d.next_ms <= ?"
-        f" AND COALESCE(s.retry_ms, 0) <= ? AND d.site NOT IN ({','.join('?' * len(busy))}) ORDER BY d.next_ms LIMIT ?",
-        (now_ms, now_ms, *busy, DUE_MAX),
+        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
+        " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms <= ?"
+        " AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?"
+        f" AND d.site NOT IN ({','.join('?' * len(busy))}) ORDER BY d.next_ms LIMIT ?",
+        (now_ms, now_ms, now_ms, *busy, DUE_MAX),
     )
     return {row[0]: row[1] for row in rows}
 

@@ -6,11 +6,12 @@ failure moves the delivery itself. A reply is judged once, by deliverability.bou
 
 from datetime import datetime
 
-from deliverability.bounces.classify import Verdict, classify
+from deliverability.bounces.classify import BounceClass, Verdict, classify
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
+from deliverability.shaping.controller import is_too_much
 from deliverability.shaping.retry import next_attempt
-from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Unanswered
+from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Stage, Unanswered
 from mta.ports import to_ms
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Settlement
@@ -33,10 +34,13 @@ def settlement(
     host: str = "",
     address: str = "",
     tls: str = "",
+    verdict: Verdict | None = None,
+    is_believed: bool = True,
 ) -> Settlement:
     """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was
-    marked."""
-    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter)
+    marked. `verdict`: of a failure. `is_believed`: False while the bounce guard holds the domain: nothing is final
+    then."""
+    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter, verdict, is_believed)
     return Settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),
         took_ms=max(0, to_ms(now) - to_ms(began)), host=host, address=address, tls=tls, due_ms=due_ms,
@@ -44,7 +48,13 @@ def settlement(
 
 
 def _event(
-    each: Claimed, outcome: Outcome, now: datetime, retry: RetrySettings, jitter: float
+    each: Claimed,
+    outcome: Outcome,
+    now: datetime,
+    retry: RetrySettings,
+    jitter: float,
+    verdict: Verdict | None,
+    is_believed: bool,
 ) -> tuple[Event, str, str, int | None]:
     match outcome:
         case Delivered(reply=reply):
@@ -58,11 +68,24 @@ def _event(
         case Failure(scope=Scope.SESSION, reply=reply, stage=stage) if each.attempts == 1:
             return Event.DEFERRED, str(reply), stage, None  # at once over a new connection, but only once
         case Failure(reply=reply, stage=stage):
-            if reply.is_permanent and judge(outcome).hard:
+            verdict = verdict or judge(outcome)
+            if reply.is_permanent and verdict.hard and is_believed:
                 return Event.REJECTED, str(reply), stage, None
-            due = next_attempt(each.attempts, retry, now=now, jitter=jitter)
+            if is_too_much(verdict) and not verdict.hard:
+                return Event.DEFERRED, str(reply), stage, None  # the site rests, not the delivery
+            # A greylist lets the same source through after minutes, however often it was asked before.
+            attempts = 1 if verdict.klass is BounceClass.GREYLISTED else each.attempts
+            due = next_attempt(attempts, retry, now=now, jitter=jitter)
             return Event.DEFERRED, str(reply), stage, to_ms(due) if due else None
     raise AssertionError(f"no settlement for {outcome!r}")
+
+
+def concerns_site(failure: Failure, verdict: Verdict) -> bool:
+    """Whether a failure may tell something about the site's pace. What is said to RCPT is about that recipient, unless
+    it says plainly that it is too much; what is in our words nobody said."""
+    if failure.is_ours or not verdict.slow_down:
+        return False
+    return failure.stage is not Stage.RCPT or is_too_much(verdict)
 
 
 def our_trouble(text: str) -> Reply:

@@ -223,22 +223,20 @@ class Claim:
     is_drained: bool = True  # nothing more of this domain is due now
 
 
-def claim(
-    tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, streams: Iterable[Stream] = Stream
-) -> Claim:
-    """Take up to `limit` due deliveries of a domain, transactional ones first. Expired and suppressed ones end here.
+def claim(tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, *, bulk: int | None = None) -> Claim:
+    """Take due deliveries of a domain: up to `limit` transactional ones, then up to `bulk` others (None: what is left
+    of `limit`). Expired and suppressed ones end here.
 
     An owner whose lease was taken away gets nothing: nobody would ever sweep it again.
     """
     if not _has_lease(tx, owner):
         return Claim()
     now_ms = to_ms(now)
-    found: list[Claimed] = []
-    for stream in streams:
-        rows = tx.query(_CANDIDATES, (domain, int(stream), now_ms, limit - len(found)))
-        found.extend(_claimed(row) for row in rows)
-        if len(found) >= limit:
-            break
+    found = _due(tx, domain, Stream.TRANSACTIONAL, now_ms, limit)
+    bulk = limit - len(found) if bulk is None else bulk
+    others = _due(tx, domain, Stream.MARKETING, now_ms, bulk)
+    is_drained = len(found) < limit and len(others) < bulk
+    found += others
     ended = _end_before_claim(tx, found, now_ms, gate)
     gone = {each.delivery_id for each in ended}
     taken = tuple(each for each in found if each.delivery_id not in gone)
@@ -246,10 +244,13 @@ def claim(
         "UPDATE delivery SET state = 1, owner = ?, attempts = attempts + 1 WHERE id = ?",
         [(owner, each.delivery_id) for each in taken],
     )
-    is_drained = len(found) < limit
     if is_drained:
         _set_next(tx, domain)
     return Claim(taken, tuple(ended), is_drained)
+
+
+def _due(tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int) -> list[Claimed]:
+    return [_claimed(row) for row in tx.query(_CANDIDATES, (domain, int(stream), now_ms, limit))] if limit else []
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

@@ -4,7 +4,7 @@ Times are milliseconds since 1970 UTC. Partial indexes hold only what is alive, 
 nothing.
 """
 
-from peewee import SQL, BigIntegerField, BlobField, IntegerField, Model, TextField
+from peewee import SQL, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField
 
 
 class Message(Model):
@@ -131,7 +131,35 @@ class Site(Model):
         table_name = "site"
 
 
-TABLES = (Message, Body, Delivery, Attempt, Doubt, Carrier, Destination, Site)
+class Shaping(Model):
+    """What one site taught us about mail from one source (deliverability.shaping.controller)."""
+
+    source = TextField()  # the IP address we send from; "" is the system's choice
+    site = TextField()
+    learnt = TextField()  # JSON
+    changed_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "shaping"
+        primary_key = CompositeKey("source", "site")
+
+
+class Suspension(Model):
+    """A site or a domain that waits because an operator, or the bounce guard, says so."""
+
+    scope = TextField()  # site, domain
+    name = TextField()
+    until_ms = BigIntegerField()
+    set_by = TextField()  # an operator's name, or "bounce guard": then nothing that the domain answers is believed
+    why = TextField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "suspension"
+        primary_key = CompositeKey("scope", "name")
+
+
+TABLES = (Message, Body, Delivery, Attempt, Doubt, Carrier, Destination, Site, Shaping, Suspension)
 
 # What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).
 INDEXES = (

@@ -1,0 +1,58 @@
+"""The ledger: how much of a limit on a minute, an hour or a day is used up, exactly. Seconds come as an argument.
+
+What was spent is kept in slices of a thirtieth of the window. A slice counts until the whole of it has left the window,
+so the sum is never under the truth and a limit is never passed; at worst a thirtieth of the window is waited for too
+long.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+SLICES: Final = 30
+
+
+@dataclass(slots=True)
+class Ledger:
+    """At most `limit` in any `window` seconds."""
+
+    limit: int
+    window: float
+    _slices: deque[tuple[int, int]] = field(default_factory=deque)  # (number of the slice, spent in it)
+
+    def spend(self, count: int, now: float) -> None:
+        """Write down that `count` were spent by now."""
+        number = self._number(now)
+        if self._slices and self._slices[-1][0] >= number:  # a clock that steps back writes into the newest slice
+            last, spent = self._slices.pop()
+            self._slices.append((last, spent + count))
+        elif count:
+            self._slices.append((number, count))
+
+    def used(self, now: float) -> int:
+        """How many count as spent within the window."""
+        first = self._number(now) - SLICES
+        while self._slices and self._slices[0][0] < first:
+            self._slices.popleft()
+        return sum(spent for _, spent in self._slices)
+
+    def free(self, now: float) -> int:
+        """How many may be spent now."""
+        return max(0, self.limit - self.used(now))
+
+    def frees_at(self, now: float) -> float | None:
+        """When the next one may be spent; None when one may be now, or nothing was written down."""
+        if self.free(now) or not self._slices:
+            return None
+        return (self._slices[0][0] + SLICES + 1) * self.window / SLICES
+
+    def _number(self, now: float) -> int:
+        return int(now * SLICES // self.window)
+
+    def rows(self) -> list[tuple[int, int]]:
+        """What is written down, to be kept across restarts."""
+        return list(self._slices)
+
+    def restore(self, rows: list[tuple[int, int]]) -> None:
+        """Go on from `rows`."""
+        self._slices = deque((int(number), int(spent)) for number, spent in rows)

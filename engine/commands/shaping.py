@@ -1,0 +1,63 @@
+"""`posthouse shaping`: what limits a site and where each limit comes from; suspend and resume a site or a domain."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from engine.commands.common import Json, Socket, act, ask, make_app, who
+from engine.control.client import part
+from engine.control.protocol import SiteShaping, encode
+
+app = make_app("How fast mail may go to a site, and who says so.")
+
+Name = Annotated[str, typer.Argument(help="A site as `posthouse queue` names it, or a domain.")]
+IsDomain = Annotated[bool, typer.Option("--domain", help="The name is a recipient domain: only its mail waits.")]
+
+
+@app.command()
+def show(site: Name, socket: Socket = None, as_json: Json = False) -> None:
+    """The limits that hold for a site, each with who set it, and what each carrier has of them."""
+    found = ask(socket, lambda control: control.get(SiteShaping, f"/v1/shaping/{part(site)}"))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    print(f"{found.site}" + (f" ({found.provider})" if found.provider else ""))
+    if found.paused_ms is not None:
+        print(f"rests for {_seconds(found.paused_ms - found.now_ms)} more: {found.reason or 'suspended'}")
+    print(f"took {found.taken_per_minute:g} in the last minute\n")
+    print(f"{'limit':<24} {'value':>8} {'':<12} {'used':>6}  set by")
+    for row in found.limits:
+        used = "" if row.used is None else str(row.used)
+        print(
+            f"{row.name:<24} {row.value:>8g} {row.unit:<12} {used:>6}  {row.origin}{'' if row.binds else ' (another binds)'}"
+        )
+    print(f"\n{'carrier':<10} {'slots':>6} {'open':>6} {'waiting':>8}  rate")
+    for share in found.shares:
+        rate = "not paced" if share.rate is None else f"{share.rate * 60:g} a minute"
+        print(f"{share.pid:<10} {share.slots:>6} {share.open:>6} {share.waiting:>8}  {rate}")
+
+
+@app.command()
+def suspend(
+    name: Name,
+    why: Annotated[str, typer.Option(help="The reason; it is shown with your name.")],
+    span: Annotated[str, typer.Option("--for", help='How long, as "2h" or "1 day".')] = "1h",
+    domain: IsDomain = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Let nothing go there for a while. Mail is still accepted, and waits."""
+    body = {"scope": "domain" if domain else "site", "name": name, "for": span, "why": why, "by": who()}
+    act(socket, "shaping/suspend", body, as_json)
+
+
+@app.command()
+def resume(name: Name, domain: IsDomain = False, socket: Socket = None, as_json: Json = False) -> None:
+    """Let mail go there again; also what the bounce guard stopped."""
+    act(socket, "shaping/resume", {"scope": "domain" if domain else "site", "name": name, "by": who()}, as_json)
+
+
+def _seconds(ms: int) -> str:
+    minutes, seconds = divmod(max(0, ms) // 1000, 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

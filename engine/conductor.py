@@ -1,0 +1,303 @@
+"""The conductor: keeps each site's book in the front office and allots the carriers their shares.
+
+Carriers tell it what they have to carry and what came of it (over engine.link), it answers with shares, so that a limit
+holds over all of them together. It also keeps the bounce guard, and the word of an operator who suspends a site or a
+domain. What was learnt and what is suspended is in the database; everything else is told anew after a restart.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from deliverability.shaping.book import Book
+from deliverability.shaping.controller import Controller
+from deliverability.shaping.guard import Guard
+from deliverability.shaping.limits import Limits, Said, ShapingSettings, effective, own_layers
+from deliverability.shaping.providers import limits_of, provider_of
+from deliverability.shaping.share import Report
+from mta import maillog
+from mta.outbound.settings import OutboundSettings
+from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, to_ms
+from mta.queue import shaping
+from mta.queue.shaping import GUARD, Suspension
+
+TICK_SECONDS: Final = 0.5
+SAVE_TICKS: Final = 10  # what was learnt is written every so many ticks, a complaint at once
+CHUNK: Final = 500  # sites in one message
+KEEP_BOOKS: Final = 20_000  # more than that, and those that nobody has anything for are closed
+
+
+class Send(Protocol):
+    """Says something to one carrier, by its process id."""
+
+    def __call__(self, carrier: int, **message: Any) -> None: ...
+
+
+class Settings(Protocol):
+    """What it needs of the configuration."""
+
+    @property
+    def shaping(self) -> ShapingSettings: ...
+    @property
+    def outbound(self) -> OutboundSettings: ...
+    @property
+    def carriers(self) -> int: ...
+
+
+Disbelieve = Callable[[Tx, str, datetime], int]
+"""Takes back what was concluded from a domain's refusals since then; how many."""
+
+
+class Conductor:
+    def __init__(
+        self, store: Store, clock: Clock, chance: Chance, settings: Settings, send: Send, disbelieve: Disbelieve
+    ) -> None:
+        self._store, self._clock, self._chance, self._settings = store, clock, chance, settings
+        self._send, self._disbelieve = send, disbelieve
+        self._source = settings.outbound.source
+        self._guard = Guard(settings.shaping)
+        self._carriers: set[int] = set()
+        self._unsaved: set[str] = set()
+        self.books: dict[str, Book] = {}
+        self.suspensions: dict[tuple[str, str], Suspension] = {}
+
+    # -- its life
+
+    async def start(self) -> None:
+        """Read what is suspended."""
+        now = self._clock.now()
+        self.suspensions = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            ticks += 1
+            try:
+                await self.tick(save=ticks % SAVE_TICKS == 0)
+            except StoreTrouble as err:
+                maillog.store_trouble("shaping", err)
+
+    async def tick(self, *, save: bool = True) -> None:
+        """Share out anew what time has freed, end suspensions whose time is over, keep what was learnt."""
+        now = self._clock.now()
+        over = [key for key, each in self.suspensions.items() if each.until_ms <= to_ms(now)]
+        for key in over:
+            self._forget_suspension(self.suspensions.pop(key))
+        if over:
+            await self._store.write(lambda tx: shaping.drop_ended(tx, now))
+            self._tell_pauses(self._carriers)
+        self._answer([book for book in self.books.values() if not book.is_plain])
+        if save:
+            await self.save()
+            self._close_books()
+
+    async def save(self) -> None:
+        """Write what was learnt since the last time."""
+        unsaved, self._unsaved = self._unsaved, set()
+        rows = [(site, self.books[site].controller.learnt, self.books[site].controller.to_dict()) for site in unsaved]
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            for site, learnt, kept in rows:
+                shaping.keep(tx, self._source, site, kept, now)
+                shaping.rest(tx, site, int(learnt.paused_until * 1000), learnt.strikes, learnt.reason, now)
+
+        if rows:
+            try:
+                await self._store.write(work)
+            except StoreTrouble:
+                self._unsaved |= unsaved
+                raise
+
+    def use(self, settings: Settings) -> None:
+        """The configuration was read again."""
+        self._settings = settings
+        self._source = settings.outbound.source
+        self._guard.settings = settings.shaping
+        for book in self.books.values():
+            book.carriers, book.reserve = settings.carriers, settings.shaping.reserve
+            book.use(self._said(book.site, book.provider, book.hosts))
+            book.controller.back_off = settings.shaping.pause
+        self._answer(self.books.values())
+
+    # -- carriers
+
+    async def hear(self, carrier: int, message: Mapping[str, Any]) -> None:
+        """What a carrier said."""
+        if carrier not in self._carriers:
+            self._carriers.add(carrier)
+            self._tell_pauses({carrier})
+        try:
+            if "sites" in message:
+                await self._hear_sites(carrier, [Report.from_dict(each) for each in message["sites"]])
+            for domain, (attempts, hard) in message.get("fates", {}).items():
+                await self._hear_fate(domain, attempts, hard)
+        except StoreTrouble as err:
+            maillog.store_trouble("shaping", err)
+
+    def lost(self, carrier: int) -> None:
+        """A carrier is gone; what it held is free."""
+        self._carriers.discard(carrier)
+        now = self._clock.now().timestamp()
+        for book in self.books.values():
+            book.forget(carrier, now)
+        self._answer([book for book in self.books.values() if not book.is_plain])
+
+    async def _hear_sites(self, carrier: int, reports: list[Report]) -> None:
+        await self._open_books(reports)
+        if carrier not in self._carriers:
+            return  # it went while we read
+        now = self._clock.now()
+        heard = []
+        slowed = False
+        for report in reports:
+            book = self.books[report.site]
+            strikes = book.controller.learnt.strikes
+            jitter = self._chance.uniform(-1, 1)
+            if book.hear(carrier, report, now.timestamp(), jitter=jitter):
+                self._log_slowed(book, now)
+                slowed = True
+            if book.controller.learnt != book.kept or strikes != book.controller.learnt.strikes:
+                self._unsaved.add(report.site)
+                book.kept = replace(book.controller.learnt)
+            if report.complaints:
+                book.peers[carrier].must_hear = True
+            heard.append(book)
+        self._answer(heard)
+        if slowed:
+            await self.save()
+
+    def _log_slowed(self, book: Book, now: datetime) -> None:
+        learnt = book.controller.learnt
+        maillog.site_slowed(
+            book.site, seconds=max(0.0, learnt.paused_until - now.timestamp()), rate=learnt.rate,
+            connections=book.connections, rule=learnt.rule, reply=learnt.reason,
+        )  # fmt: skip
+
+    def _answer(self, books: Iterable[Book]) -> None:
+        """Tell the carriers what changed of their shares."""
+        now = self._clock.now().timestamp()
+        news: dict[int, dict[str, Any]] = {}
+        for book in books:
+            for carrier, share in book.shares(now).items():
+                news.setdefault(carrier, {})[book.site] = share.to_dict()
+        for carrier, shares in news.items():
+            sites = list(shares)
+            for begin in range(0, len(sites), CHUNK):
+                self._send(carrier, shares={site: shares[site] for site in sites[begin : begin + CHUNK]})
+
+    # -- books
+
+    async def _open_books(self, reports: Iterable[Report]) -> None:
+        new = {each.site: each.hosts for each in reports if each.site not in self.books}
+        if not new:
+            return
+        known = await self._store.read(lambda tx: shaping.learnt(tx, self._source, new))
+        for site, hosts in new.items():
+            if site not in self.books:  # another carrier may have asked meanwhile
+                self.books[site] = self._book(site, hosts, known.get(site))
+
+    def _book(self, site: str, hosts: tuple[str, ...], known: dict[str, Any] | None) -> Book:
+        settings = self._settings.shaping
+        provider = provider_of(hosts)
+        controller = Controller(settings.pause, known=bool(provider))
+        if known is not None:
+            controller.restore(known)
+        book = Book(
+            site, provider, self._said(site, provider, hosts), controller, settings.reserve, self._settings.carriers,
+            hosts=hosts,
+        )  # fmt: skip
+        if (held := self.suspensions.get(("site", site))) is not None:
+            book.suspended_until = held.until_ms / 1000
+        return book
+
+    def _said(self, site: str, provider: str, hosts: tuple[str, ...]) -> dict[str, Said]:
+        outbound = self._settings.outbound
+        general = [
+            ("posthouse.toml outbound.site_connections", Limits(connections=outbound.site_connections)),
+            ("posthouse.toml outbound.connection_deliveries", Limits(per_connection=outbound.connection_deliveries)),
+            (f"providers.toml {provider}", limits_of(provider)),
+        ]
+        return effective(general, own_layers(self._settings.shaping, site, provider, hosts))
+
+    def _close_books(self) -> None:
+        if len(self.books) > KEEP_BOOKS:
+            idle = [site for site, book in self.books.items() if book.is_plain and not book.is_wanted]
+            for site in idle[: len(self.books) - KEEP_BOOKS]:
+                if site not in self._unsaved:
+                    del self.books[site]
+
+    # -- the bounce guard
+
+    async def _hear_fate(self, domain: str, attempts: int, hard: int) -> None:
+        now = self._clock.now()
+        found = self._guard.saw(domain, attempts, hard, now.timestamp())
+        if found is None or ("domain", domain) in self.suspensions:
+            return
+        tried, bounced = found
+        settings = self._settings.shaping
+        why = f"{bounced} of {tried} attempts within {settings.guard_window} were refused for good"
+        await self.suspend("domain", domain, now + settings.guard_pause, by=GUARD, why=why)
+        since = now - settings.guard_window
+        await self._store.write(lambda tx: self._disbelieve(tx, domain, since))
+
+    # -- an operator's word
+
+    async def suspend(self, scope: str, name: str, until: datetime, *, by: str, why: str) -> None:
+        """Let nothing go to a site or a domain until then."""
+        each = Suspension(scope, name, to_ms(until), by, why, to_ms(self._clock.now()))
+        await self._store.write(lambda tx: shaping.suspend(tx, each))
+        self.suspensions[scope, name] = each
+        maillog.suspended(scope, name, until=until.isoformat(timespec="seconds"), by=by, why=why)
+        self._obey(each)
+
+    async def resume(self, scope: str, name: str, *, by: str) -> bool:
+        """Let it go on. False when it was not suspended."""
+        found = await self._store.write(lambda tx: shaping.resume(tx, scope, name))
+        each = self.suspensions.pop((scope, name), None)
+        if each is not None:
+            maillog.resumed(scope, name, by=by)
+            self._forget_suspension(each)
+            self._tell_pauses(self._carriers)
+        return found
+
+    async def forgive(self, name: str) -> None:
+        """An operator wants a site tried now: its pause is over. What was learnt of its rate stays."""
+        site = await self._store.read(lambda tx: shaping.site_of(tx, name)) or name
+        book = self.books.get(site)
+        if book is not None:
+            book.controller.learnt.paused_until = 0.0
+            self._unsaved.add(site)
+            await self.save()
+            self._answer([book])
+
+    def _obey(self, each: Suspension) -> None:
+        if each.scope == "domain":
+            self._tell_pauses(self._carriers)
+        elif (book := self.books.get(each.name)) is not None:
+            book.suspended_until = each.until_ms / 1000
+            self._answer([book])
+
+    def _forget_suspension(self, each: Suspension) -> None:
+        if each.scope == "domain":
+            self._guard.forget(each.name)
+        elif (book := self.books.get(each.name)) is not None:
+            book.suspended_until = 0.0
+            self._answer([book])
+
+    def _tell_pauses(self, carriers: Iterable[int]) -> None:
+        domains = [each for each in self.suspensions.values() if each.scope == "domain"]
+        for carrier in carriers:
+            self._send(
+                carrier,
+                paused={each.name: each.until_ms for each in domains},
+                doubted=[each.name for each in domains if each.is_guard],
+            )
+
+
+def _by_name(found: Iterable[Suspension]) -> dict[tuple[str, str], Suspension]:
+    return {(each.scope, each.name): each for each in found}

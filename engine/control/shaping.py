@@ -1,0 +1,212 @@
+"""Shaping over the control socket: what limits a site, why its mail waits, suspend and resume."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from deliverability.address import AddressError, parse_domain
+from deliverability.settings import format_duration, parse_duration
+from deliverability.shaping.book import Book
+from deliverability.shaping.limits import WINDOWS
+from engine.conductor import Conductor
+from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, Why
+from engine.house import House
+from mta.ports import Tx, from_ms, to_ms
+from mta.queue import shaping
+from mta.queue.shaping import Suspension
+
+UNITS: Final = {
+    "connections": "at once",
+    "connections_per_minute": "a minute",
+    "per_connection": "deliveries",
+    "per_second": "attempts",
+    "per_minute": "attempts",
+    "per_hour": "attempts",
+    "per_day": "attempts",
+}
+LONGEST: Final = timedelta(days=365)
+
+
+class NoSuchSite(Exception):
+    """Nothing is known of this name."""
+
+
+async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
+    """What holds for a site, or the site of a domain, and where each of it comes from. NoSuchSite."""
+    now = house.clock.now()
+    site, row = await house.store.read(lambda tx: _known(tx, name))
+    book = conductor.books.get(site)
+    if not site or book is None:
+        raise NoSuchSite(name)
+    learnt, seconds = book.controller.learnt, now.timestamp()
+    return SiteShaping(
+        now_ms=to_ms(now), site=site, provider=book.provider, limits=_limits(book, seconds),
+        shares=tuple(
+            ShareRow(carrier, peer.share.slots, peer.open, peer.waiting, peer.share.rate)
+            for carrier, peer in sorted(book.peers.items())
+        ),
+        taken_per_minute=round(book.controller.taken_rate(seconds) * 60, 1),
+        paused_ms=_future(book.paused_until(), seconds), strikes=learnt.strikes, reason=learnt.reason, rule=learnt.rule,
+        last_reply=row,
+    )  # fmt: skip
+
+
+async def why(house: House, conductor: Conductor, name: str) -> Why:
+    """What mail to a site or domain waits for now: the limit that binds, who set it, when it frees. NoSuchSite."""
+    now = house.clock.now()
+    held = conductor.suspensions.get(("domain", name))
+    site, _ = await house.store.read(lambda tx: _known(tx, name))
+    if not site and held is None:
+        raise NoSuchSite(name)
+    waiting, retry_ms, reply = await house.store.read(lambda tx: _queue(tx, site or name, to_ms(now)))
+    base = Why(to_ms(now), name, site, waiting)
+    held = held or conductor.suspensions.get(("site", site))
+    if held is not None and held.until_ms > to_ms(now):
+        return _suspended(base, held)
+    book = conductor.books.get(site)
+    if book is not None and book.controller.is_paused(now.timestamp()):
+        learnt = book.controller.learnt
+        frees = int(learnt.paused_until * 1000)
+        words = f"the site rests: it said {learnt.reason!r}, {learnt.strikes} times in a row"
+        return _why(base, "pause", words, f"learnt (rule {learnt.rule})", frees)
+    if retry_ms > to_ms(now):
+        return _why(base, "back-off", f"the site could not be reached: {reply}", "retry.site", retry_ms)
+    return _why_paced(base, book, now) if book is not None else base
+
+
+def _suspended(base: Why, held: Suspension) -> Why:
+    return _why(base, f"{held.scope} suspended", held.why, held.by, held.until_ms)
+
+
+def _why_paced(base: Why, book: Book, now: datetime) -> Why:
+    """Neither paused nor suspended: the limit that leaves least room, if anything waits for one."""
+    seconds = now.timestamp()
+    for name, ledger in book.ledgers.items():
+        frees = ledger.frees_at(seconds)
+        if frees is not None:
+            words = f"{ledger.used(seconds)} of {ledger.limit} attempts are used"
+            return _why(base, name, words, book.said[name].origin, int(frees * 1000))
+    if not base.waiting:
+        return base
+    if book.rate is not None:
+        origin = next((row.origin for row in _limits(book, seconds) if row.binds and "rate" in row.name), "")
+        origin = origin or book.said[_paced_by(book)].origin
+        words = f"{book.rate * 60:.1f} attempts a minute over all carriers"
+        return _why(base, "rate", words, origin, to_ms(now) + int(1000 / book.rate))
+    if sum(peer.open for peer in book.peers.values()) >= book.connections:
+        row = next(row for row in _limits(book, seconds) if row.name.endswith("connections") and row.binds)
+        return _why(base, "connections", f"all {book.connections} connections are busy", row.origin, None)
+    return base
+
+
+def _paced_by(book: Book) -> str:
+    second, minute = book.limit("per_second"), book.limit("per_minute")
+    return "per_second" if second is not None and (minute is None or second < minute / 60) else "per_minute"
+
+
+def _why(base: Why, limit: str, text: str, origin: str, frees_ms: int | None) -> Why:
+    return Why(base.now_ms, base.name, base.site, base.waiting, limit, text, origin, frees_ms)
+
+
+def _limits(book: Book, now: float) -> tuple[LimitRow, ...]:
+    """Every limit that was set or learnt; the narrower of two `binds`."""
+    learnt = book.controller.learnt
+    rows = []
+    for name, said in book.said.items():
+        ledger = book.ledgers.get(name)
+        used = (
+            ledger.used(now)
+            if ledger
+            else (sum(p.open for p in book.peers.values()) if name == "connections" else None)
+        )
+        frees = ledger.frees_at(now) if ledger else None
+        own = {"connections": learnt.connections, "per_connection": learnt.per_connection}.get(name)
+        binds = own is None or said.value <= own
+        if name in ("per_second", "per_minute"):
+            each = said.value / (WINDOWS.get(name, 1.0))
+            binds = book.rate is not None and each <= book.rate
+        frees_ms = None if frees is None else int(frees * 1000)
+        rows.append(LimitRow(name, said.value, UNITS[name], said.origin, binds, used, frees_ms))
+    when = f"learnt from replies ({learnt.rule})" if learnt.rule else "learnt from replies"
+    if learnt.rate is not None:
+        rows.append(LimitRow("learnt rate", round(learnt.rate * 60, 1), "a minute", when, learnt.rate == book.rate))
+    for name, value in (("connections", learnt.connections), ("per_connection", learnt.per_connection)):
+        if value is not None:
+            origin = "slow start" if name == "connections" and learnt.refused_connections is None else when
+            limit = book.limit(name)
+            rows.append(LimitRow(f"learnt {name}", value, UNITS[name], origin, limit is None or value < limit))
+    return tuple(rows)
+
+
+def _future(until: float, now: float) -> int | None:
+    return int(until * 1000) if until > now else None
+
+
+def _known(tx: Tx, name: str) -> tuple[str, str]:
+    site = shaping.site_of(tx, name)
+    row = tx.one("SELECT last_reply FROM site WHERE name = ?", (site,))
+    return site, row[0] if row else ""
+
+
+def _queue(tx: Tx, site: str, now_ms: int) -> tuple[int, int, str]:
+    """Due deliveries, the site's back-off and its last reply."""
+    waiting = tx.one(
+        "SELECT count(*) FROM delivery d LEFT JOIN destination t ON t.domain = d.domain"
+        " WHERE d.state < 3 AND d.due_ms <= ? AND (t.site = ? OR d.domain = ?)",
+        (now_ms, site, site),
+    )
+    row = tx.one("SELECT retry_ms, last_reply FROM site WHERE name = ?", (site,))
+    return (waiting[0] if waiting else 0), *(row or (0, ""))
+
+
+# -- commands
+
+
+class Wrong(Exception):
+    """What was asked makes no sense; says why."""
+
+
+async def suspend(house: House, conductor: Conductor, body: dict[str, Any]) -> Done:
+    """Let nothing go to a site or a domain for a while. Wrong."""
+    scope, name = await _target(house, body)
+    by, why = str(body.get("by", "")), str(body.get("why", "")).strip()
+    if not why:
+        raise Wrong("a reason is needed: it is shown to whoever asks why nothing leaves")
+    try:
+        span = parse_duration(body.get("for", "1h"))
+    except ValueError as err:
+        raise Wrong(f"for: {err}") from None
+    if not timedelta(0) < span <= LONGEST:
+        raise Wrong("for: a time between a second and a year")
+    until = house.clock.now() + span
+    await conductor.suspend(scope, name, until, by=by, why=why)
+    return Done(
+        f"{scope} {name} waits for {format_duration(span)}",
+        {"scope": scope, "name": name, "until_ms": to_ms(until)},
+    )
+
+
+async def resume(house: House, conductor: Conductor, body: dict[str, Any]) -> Done | None:
+    """Let a site or a domain go on; None when it was not suspended. Wrong."""
+    scope, name = await _target(house, body)
+    ended = await conductor.resume(scope, name, by=str(body.get("by", "")))
+    return Done(f"{scope} {name} goes on", {"scope": scope, "name": name}) if ended else None
+
+
+async def _target(house: House, body: dict[str, Any]) -> tuple[str, str]:
+    scope, name = body.get("scope"), body.get("name")
+    if scope not in ("site", "domain") or not isinstance(name, str) or not name.strip():
+        raise Wrong("scope is site or domain, name is which")
+    if scope == "domain":
+        try:
+            return scope, parse_domain(name)
+        except AddressError as err:
+            raise Wrong(str(err)) from None
+    return scope, await house.store.read(lambda tx: shaping.site_of(tx, name)) or name
+
+
+def rows_of(conductor: Conductor) -> list[tuple[str, str]]:
+    """What is suspended, as alerts: (glyph, words)."""
+    return [
+        ("!", f"{each.scope} {each.name} waits until {from_ms(each.until_ms):%H:%M} UTC ({each.by}): {each.why}")
+        for each in conductor.suspensions.values()
+    ]

@@ -1,0 +1,186 @@
+"""Shaping, seen from outside: the lab's sites complain above a rate, refuse everybody, and are suspended.
+
+Lab time goes forward in steps of a second, so that ten minutes of pace take half one.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from house import hand_over, letter
+from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
+
+from engine.control.client import ControlError, part
+from engine.control.protocol import SiteShaping, Why
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = {
+    **NO_SPREAD,
+    "shaping": {"limits": {"mx.no-tls.lab": {"per_second": 20}, "mx.no-ehlo.lab": {"per_minute": 5}}},
+}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
+    with lab_town(tmp_path_factory.mktemp("shaping"), SETTINGS) as town:
+        yield town
+        assert town.daemon.audit().balances
+
+
+def bulk(town: LabTown, domain: str, count: int, first: int = 0) -> None:
+    """Marketing mail to so many people of a domain."""
+    with town.daemon.smtp() as smtp:
+        for number in range(first, first + count):
+            to = f"p{number}@{domain}"
+            hand_over(smtp, WRITER, [to], letter(to, X_Posthouse_Stream="marketing"))
+
+
+def show(town: LabTown, site: str) -> SiteShaping:
+    return town.daemon.control.get(SiteShaping, f"/v1/shaping/{part(site)}")
+
+
+def why(town: LabTown, site: str) -> Why:
+    return town.daemon.control.get(Why, f"/v1/why/{part(site)}")
+
+
+def attempts(town: LabTown, domain: str) -> list[tuple[Any, ...]]:
+    """(lab time in ms, outcome) of every attempt at a domain, in order."""
+    return town.daemon.rows(
+        "SELECT a.at_ms, a.outcome FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.domain = ? ORDER BY a.at_ms",
+        domain,
+    )
+
+
+def step(town: LabTown, seconds: int) -> None:
+    for _ in range(seconds):
+        town.daemon.advance("1s")
+
+
+def test_a_site_that_answers_421_above_a_rate_gets_nearly_that_rate_and_others_do_not_notice(town: LabTown) -> None:
+    bulk(town, "busy.lab", 900)
+    town.daemon.until(lambda: any(outcome == "deferred" for _, outcome in attempts(town, "busy.lab")))
+    number = town.submit("ann.meanwhile@shop.lab")
+    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered", patience=2)
+    told = why(town, "busy.lab")
+    assert told.limit == "pause" and "slow down" in told.text and told.frees_ms is not None
+
+    began = town.daemon.overview().now_ms
+    step(town, 12 * 60)
+    tried = attempts(town, "busy.lab")
+    minutes = [
+        sum(outcome == "delivered" and minute <= (at - began) // 60_000 < minute + 1 for at, outcome in tried)
+        for minute in range(4, 12)
+    ]
+    assert 0.8 * 60 <= sum(minutes) / len(minutes) <= 60, minutes
+    later = [outcome for at, outcome in tried if at > began]
+    assert later.count("deferred") < 0.02 * len(tried)
+    assert any(row.name == "learnt rate" and row.binds for row in show(town, "busy.lab").limits)
+    assert why(town, "busy.lab").limit == "rate"
+
+
+def test_what_was_learnt_survives_a_restart(town: LabTown) -> None:
+    def rate() -> list[float]:
+        return [row.value for row in show(town, "busy.lab").limits if row.name == "learnt rate"]
+
+    [before] = rate()
+    assert town.daemon.stop() == 0
+    town.daemon.restart()
+    town.submit("ann.again@busy.lab")
+    town.daemon.until(lambda: _is_known(town, "busy.lab"))
+    assert rate() == [pytest.approx(before, rel=0.1)]
+
+
+def _is_known(town: LabTown, site: str) -> bool:
+    try:
+        return bool(show(town, site).limits)
+    except ControlError:
+        return False
+
+
+def test_transactional_mail_overtakes_bulk_within_a_second_where_the_site_has_a_limit(town: LabTown) -> None:
+    bulk(town, "no-tls.lab", 400)
+    waits = []
+    for number in range(8):
+        message = town.submit(f"ann.urgent{number}@no-tls.lab")
+        town.daemon.until(lambda message=message: town.daemon.state_of(message) == "delivered")
+        [(waited,)] = town.daemon.rows(
+            "SELECT d.ended_ms - d.created_ms FROM delivery d WHERE d.message_id = ?", message
+        )
+        waits.append(waited)
+    assert max(waits) < 1000, waits
+    left = town.daemon.rows("SELECT count(*) FROM delivery WHERE domain = 'no-tls.lab' AND state < 10")
+    assert left[0][0] > 0, "the bulk was gone before it could be overtaken"
+    in_seconds: dict[int, int] = {}
+    for at, _ in attempts(town, "no-tls.lab"):
+        in_seconds[at // 1000] = in_seconds.get(at // 1000, 0) + 1
+    assert max(in_seconds.values()) <= 20
+
+
+def test_no_minute_holds_more_than_its_limit_over_all_carriers(town: LabTown) -> None:
+    bulk(town, "no-ehlo.lab", 25)
+    step(town, 200)
+    times = [at for at, _ in attempts(town, "no-ehlo.lab")]
+    assert len(times) >= 9
+    assert all(sum(at <= each < at + 60_000 for each in times) <= 5 for at in times)
+    [row] = [row for row in show(town, "no-ehlo.lab").limits if row.name == "per_minute"]
+    assert row.value == 5 and row.origin == 'posthouse.toml shaping.limits."mx.no-ehlo.lab"'
+
+
+def test_a_known_provider_has_its_limits_from_the_file_and_the_slots_of_all_carriers_keep_to_them(town: LabTown) -> None:
+    bulk(town, "gmail.lab", 60)
+    town.daemon.until(lambda: len(attempts(town, "gmail.lab")) >= 60)
+    found = show(town, "gmail.lab")
+    assert found.provider == "gmail"
+    limits = {row.name: row for row in found.limits}
+    assert limits["connections"].value == 5 and limits["connections"].origin == "providers.toml gmail"
+    assert sum(share.slots for share in found.shares) <= 5
+    printed = town.daemon.command("shaping", "show", "gmail.lab")
+    assert "providers.toml gmail" in printed.stdout, printed.stderr
+    assert json.loads(town.daemon.command("shaping", "show", "gmail.lab", "--json").stdout)["provider"] == "gmail"
+
+
+def test_a_domain_that_refuses_everybody_is_paused_and_not_believed(town: LabTown) -> None:
+    for number in range(25):
+        town.submit(f"unknown.g{number}@guarded.lab")
+    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM suspension WHERE name = 'guarded.lab'"))
+    town.daemon.until(
+        lambda: not town.daemon.rows("SELECT 1 FROM delivery WHERE domain = 'guarded.lab' AND state IN (1, 2)")
+    )
+    assert town.daemon.rows("SELECT key FROM suppression WHERE key LIKE '%@guarded.lab'") == []
+    assert any("guarded.lab" in alert.text and "bounce guard" in alert.text for alert in town.daemon.overview().alerts)
+    number = town.submit("ann@guarded.lab")
+    other = town.submit("ann.other@shop.lab")  # the same site, another domain
+    town.daemon.until(lambda: town.daemon.state_of(other) == "delivered")
+    assert town.daemon.state_of(number) == "queued"
+    assert why(town, "guarded.lab").origin == "bounce guard"
+    done = town.daemon.command("shaping", "resume", "guarded.lab", "--domain")
+    assert done.returncode == 0, done.stderr
+    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered")
+
+
+def test_a_suspended_site_waits_says_who_and_why_and_goes_on_by_itself(town: LabTown) -> None:
+    town.submit("ann.first@slow.lab")
+    town.mail_for("ann.first@slow.lab")
+    done = town.daemon.command("shaping", "suspend", "slow.lab", "--for", "20 min", "--why", "their postmaster asked")
+    assert done.returncode == 0, done.stderr
+    number = town.submit("ann.second@slow.lab")
+    told = town.daemon.until(lambda: (said := why(town, "slow.lab")).waiting and said)
+    assert told.limit == "site suspended" and told.text == "their postmaster asked"
+    town.daemon.advance("10 min")
+    assert town.daemon.state_of(number) == "queued"
+    town.daemon.advance("11 min")
+    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered")
+
+
+def test_what_makes_no_sense_is_refused_in_words(town: LabTown) -> None:
+    for words in (
+        ["suspend", "x.lab", "--why", " "],
+        ["suspend", "x.lab", "--why", "w", "--for", "5 dyas"],
+        ["resume", "x.lab"],
+        ["show", "nobody.lab"],
+    ):
+        refused = town.daemon.command("shaping", *words)
+        assert refused.returncode == 1 and refused.stderr.startswith("posthouse: "), words
+    assert town.daemon.command("why", "nobody.lab").returncode == 1
