@@ -10,6 +10,7 @@ from typing import Final
 
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
+    "credential": "who may submit mail with a password",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",
     "flow": "check, apply, pause, resume and list flows",
@@ -18,6 +19,7 @@ MODULES: Final = {
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, hold, release, cancel",
+    "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",
     "why": "what mail to a site or domain waits for, and when that ends",

@@ -128,7 +128,9 @@ def test_no_minute_holds_more_than_its_limit_over_all_carriers(town: LabTown) ->
     assert row.value == 5 and row.origin == 'posthouse.toml shaping.limits."mx.no-ehlo.lab"'
 
 
-def test_a_known_provider_has_its_limits_from_the_file_and_the_slots_of_all_carriers_keep_to_them(town: LabTown) -> None:
+def test_a_known_provider_has_its_limits_from_the_file_and_the_slots_of_all_carriers_keep_to_them(
+    town: LabTown,
+) -> None:
     bulk(town, "gmail.lab", 60)
     town.daemon.until(lambda: len(attempts(town, "gmail.lab")) >= 60)
     found = show(town, "gmail.lab")

@@ -26,7 +26,7 @@ def schema(path: Path) -> dict[str, str]:
 
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
     migrated = Database(tmp_path / "migrated.db", SystemClock()).open()
-    assert migrated.migrate() == ["0001_first", "0003_shaping"]
+    assert migrated.migrate() == ["0001_first", "0002_credentials", "0003_shaping"]
     migrated.close()
     models = (*queue_tables.TABLES, *engine_tables.TABLES)
     described = peewee.SqliteDatabase(str(tmp_path / "described.db"))

@@ -40,14 +40,18 @@ class Hands:
     letters: deque[Share] = field(default_factory=deque)
 
     def report(self) -> Report:
-        return Report("mx.example.org", spent=self.spent, open=self.open, waiting=self.waiting, version=self.share.version)
+        return Report(
+            "mx.example.org", spent=self.spent, open=self.open, waiting=self.waiting, version=self.share.version
+        )
 
 
 ACTS = st.sampled_from(["report", "read", "open", "close", "spend", "idle", "busy", "die", "later"])
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(1, 7), st.integers(1, 30), st.lists(st.tuples(ACTS, st.integers(0, 2), st.integers(1, 9)), max_size=150))
+@given(
+    st.integers(1, 7), st.integers(1, 30), st.lists(st.tuples(ACTS, st.integers(0, 2), st.integers(1, 9)), max_size=150)
+)
 def test_whatever_carriers_do_no_limit_is_passed(
     connections: int, per_minute: int, story: list[tuple[str, int, int]]
 ) -> None:
