@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ TAKEN = ("S: 250 ok", "S: 250 ok", "S: 354 go")
 AT_THE_DOT = (*OPENING, *GROUP, *TAKEN, "C: (the message)")
 LEAVING = ("C: QUIT", "S: 221 bye")
 BIG = mail(content=b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 200_000)  # 14 MB: more than any socket buffer takes
-SHORT = Timeouts().scaled(0.001)  # MAIL 0.3 s, block 0.18 s, dot 0.6 s
+SHORT = replace(Timeouts().scaled(0.001), connect=5.0)  # MAIL 0.3 s, block 0.18 s, dot 0.6 s
 
 
 @pytest.fixture(scope="module")
