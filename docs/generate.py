@@ -183,9 +183,13 @@ def commands() -> str:
     parts = [MARK, _COMMANDS, "\n## posthoused\n"]
     parts += command_group("posthoused", typer.main.get_command(daemon_app))
     for name, about in MODULES.items():
-        app = import_module(f"engine.commands.{name}").app
+        module = import_module(f"engine.commands.{name}")
         parts += [f"\n## posthouse {name}\n\n{sentence(about[0].upper() + about[1:])}\n"]
-        parts += command_group(f"posthouse {name}", typer.main.get_command(app))
+        if isinstance(module.app, typer.Typer):
+            parts += command_group(f"posthouse {name}", typer.main.get_command(module.app))
+        else:  # sendmail(8) has words of its own
+            _, _, words = (module.__doc__ or "").partition("\n\n")
+            parts += [f"\n{words}"]
     return "".join(parts)
 
 
