@@ -21,7 +21,7 @@ from mta.outbound.lane import Lane
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.tidings import Tidings
-from mta.outbound.verdict import concerns_site, judge, our_trouble, settlement
+from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_trouble, settlement
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
@@ -58,6 +58,7 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._bells: dict[str, asyncio.Event] = {}
+        self._starved: dict[str, Lane] = {}  # by site: lanes that would open a connection, where there may be no more
         self._alarms: dict[str, asyncio.TimerHandle] = {}  # by site: when its pace lets the next one go
         self.doubted: frozenset[str] = frozenset()  # domains whose refusals the bounce guard does not believe
         self._draining = False
@@ -79,10 +80,25 @@ class Courier:
             lane.opening(now)
             task = asyncio.create_task(self._run(lane))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._over)
             self._tidings.changed(lane)
+        if lane.wants_connection(now) and len(self._tasks) >= self._most:
+            self._starve(lane)
         if lane.is_paced and len(lane):
             self._set_alarm(lane, now)
+
+    def _starve(self, lane: Lane) -> None:
+        """Every connection is in use: this lane comes next, and whoever is idle makes room."""
+        self._starved[lane.site] = lane
+        for bell in self._bells.values():
+            bell.set()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """A connection has ended: those that waited for one are served, in their order."""
+        self._tasks.discard(task)
+        waiting, self._starved = self._starved, {}
+        for lane in waiting.values():
+            self.serve(lane)
 
     def _now(self, lane: Lane) -> float:
         """Civil seconds, which a lab can move; not asked for where nothing depends on them."""
@@ -164,7 +180,7 @@ class Courier:
             if each is not None:
                 self._tidings.took(lane)
                 return each
-            if lane.connections > lane.share.slots:
+            if lane.connections > lane.share.slots or self._starved:
                 return None
             if lane.is_paced and len(lane):
                 self._set_alarm(lane, self._now(lane))
@@ -212,12 +228,14 @@ class Courier:
         where = (connection.host.name, connection.host.address, connection.tls)
         self._write(lane, each, outcome, verdict, state, began, *where)
         if isinstance(outcome, Failure) and verdict is not None:
-            return await self._failed(lane, connection, outcome, verdict)
-        if isinstance(outcome, Delivered) and lane.failures:
-            lane.failures = 0
+            return await self._failed(lane, connection, each, outcome, verdict)
+        if isinstance(outcome, Delivered):
+            lane.failures, lane.suspect = 0, None
         return not isinstance(outcome, NotPermitted)
 
-    async def _failed(self, lane: Lane, connection: Connection, failure: Failure, verdict: Verdict) -> bool:
+    async def _failed(
+        self, lane: Lane, connection: Connection, each: Claimed, failure: Failure, verdict: Verdict
+    ) -> bool:
         """What a failure means for the others. False when the connection carries no more."""
         if concerns_site(failure, verdict):
             if is_too_much(verdict):
@@ -227,6 +245,9 @@ class Courier:
         if verdict.klass is BounceClass.SESSION_LIMIT and connection.delivered_count:
             self._tidings.session_ended(lane, connection.delivered_count)
             return False  # the session is worn out, the site is not
+        if is_in_transaction(failure) and lane.suspect in (None, each.delivery_id):
+            lane.suspect = each.delivery_id
+            return False  # one message at which a connection breaks says nothing about the others; two do
         if failure.scope is Scope.ROUTE:
             await self._trouble(lane, failure.reply)
             return False

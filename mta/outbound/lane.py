@@ -33,6 +33,7 @@ class Lane:
     idle: int = 0  # of those, waiting for something to carry
     retry_ms: int = 0  # the site's back-off, as far as this carrier knows
     failures: int = 0
+    suspect: int | None = None  # the delivery at which a connection broke last, as long as nothing was delivered since
     spent: int = 0  # attempts from the beginning
     looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
     is_hushed: bool = False  # the site said too much: nothing more until the conductor answered

@@ -64,7 +64,7 @@ def _event(
             return Event.ANSWER_LOST, why, stage, None
         case NotPermitted():
             return Event.RELEASED, "", "dot", None
-        case Failure(scope=Scope.ROUTE, reply=reply, stage=stage):
+        case Failure(scope=Scope.ROUTE, reply=reply, stage=stage) if not is_in_transaction(outcome):
             return Event.DEFERRED, str(reply), stage, None  # the site waits, not the delivery
         case Failure(scope=Scope.SESSION, reply=reply, stage=stage) if each.attempts == 1:
             return Event.DEFERRED, str(reply), stage, None  # at once over a new connection, but only once
@@ -79,6 +79,12 @@ def _event(
             due = next_attempt(attempts, retry, now=now, jitter=jitter)
             return Event.DEFERRED, str(reply), stage, to_ms(due) if due else None
     raise AssertionError(f"no settlement for {outcome!r}")
+
+
+def is_in_transaction(failure: Failure) -> bool:
+    """Whether a connection ended while it carried one message: that one waits by itself, so that it never comes first
+    at the next connection again, and again stops the others."""
+    return failure.scope is Scope.ROUTE and failure.stage in (Stage.RCPT, Stage.DATA, Stage.DOT)
 
 
 def concerns_site(failure: Failure, verdict: Verdict) -> bool:

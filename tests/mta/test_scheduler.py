@@ -400,3 +400,29 @@ async def test_a_drain_that_takes_too_long_leaves_a_mark_that_says_so(tmp_path: 
         await carrier.until_states(State.AT_THE_DOT)
         await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, carrier.clock.now()))
         await carrier.until_states(State.IN_DOUBT)
+
+
+async def test_one_message_that_breaks_its_connection_waits_alone_and_the_others_arrive(carrier: Carrier) -> None:
+    carrier.hop.answers["RCPT"] = lambda line: "250 " + "x" * 5000 if "poison@" in line else "250 ok"
+    await carrier.hand_over("poison@a.example", *(f"n{number}@a.example" for number in range(10)))
+    await carrier.until("SELECT count(*) FROM delivery WHERE state = 10", (10,))
+    await carrier.until("SELECT state FROM delivery WHERE id = 1", (int(State.QUEUED),))
+    [(due,)] = await carrier.rows("SELECT due_ms - created_ms FROM delivery WHERE id = 1")
+    assert due >= 300_000
+    assert await carrier.rows("SELECT * FROM site WHERE failures > 0") == []
+
+
+async def test_two_messages_that_break_their_connections_are_the_sites_trouble(tmp_path: Path) -> None:
+    async with running(tmp_path, site_connections=1) as carrier:
+        carrier.hop.answers["RCPT"] = lambda _: "250 " + "x" * 5000
+        await carrier.hand_over("ann@a.example", "bob@a.example", "cid@a.example")
+        await carrier.until("SELECT failures FROM site", (1,))
+        assert await carrier.rows("SELECT count(*) FROM attempt") == [(2,)]
+
+
+async def test_a_site_that_finds_every_connection_in_use_is_served_when_one_ends(tmp_path: Path) -> None:
+    async with running(tmp_path, connections=1) as carrier:
+        carrier.roads.by_domain["b.example"] = carrier.hop.route("other")
+        await carrier.hand_over("ann@a.example", "bob@b.example", "cid@a.example", "dan@b.example")
+        await carrier.until_states(*[State.DELIVERED] * 4)
+        assert carrier.hop.most_open == 1
