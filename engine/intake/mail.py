@@ -119,13 +119,11 @@ def _customer(data: Mapping[str, Any], contact: Address | None) -> str:
 def shows_marker(content: bytes) -> bool:
     """Whether a mail shows a sign of structured data, also through quoted-printable and base64, within LOOKED_AT."""
     content = content[:LOOKED_AT]
-    if any(mark in content for mark in _MARKS):
-        return True
-    lowered = content.lower() if b"html" in content or b"HTML" in content else b""
-    if b"text/html" not in lowered:
-        return False
+    lowered = content.lower()
     if any(mark in lowered for mark in _MARKS):
         return True
+    if b"text/html" not in lowered or b"content-transfer-encoding" not in lowered:
+        return False
     if b"quoted-printable" in lowered:
         whole = lowered.replace(b"=\r\n", b"")
         if any(mark in whole for mark in _MARKS):

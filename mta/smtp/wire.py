@@ -20,6 +20,9 @@ MAX_REPLY: Final = 65_536  # octets of all lines of one reply
 MAX_COMMON: Final = 80  # octets of a reply worth remembering
 
 _STRAY: Final = re.compile(rb"\x00|\r(?!\n)|(?<!\r)\n")
+_STRAY_CR: Final = re.compile(rb"\r(?!\n)")  # each begins with an octet that is there once a line: quick to look for
+_STRAY_LF: Final = re.compile(rb"\n(?<!\r\n)")
+_DOT: Final = re.compile(rb"\r\n\.")
 _REPLY_LINE: Final = re.compile(rb"[2-5][0-9][0-9](?:([ \t-]).*)?", re.DOTALL)
 
 
@@ -44,13 +47,12 @@ def mended(content: bytes) -> bytes:
 
 
 def _has_stray(content: bytes) -> bool:
-    ends = content.count(b"\r\n")
-    return content.count(b"\n") != ends or content.count(b"\r") != ends or b"\0" in content
+    return b"\0" in content or bool(_STRAY_CR.search(content) or _STRAY_LF.search(content))
 
 
 def _stuffed(content: bytes) -> bytes:
     """RFC 5321 section 4.5.2: a line that begins with a dot gets another one before it."""
-    if b"\r\n." in content:
+    if _DOT.search(content):
         content = content.replace(b"\r\n.", b"\r\n..")
     return b"." + content if content.startswith(b".") else content
 
