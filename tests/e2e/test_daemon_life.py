@@ -185,7 +185,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_is_there(tmp_
         second.configure(ports)
         second.launch()
         try:
-            assert second.wait_exit(patience=5) == 1
+            assert second.wait_exit(patience=60) == 1
         finally:
             second.close()
         assert f"another Posthouse serves {first.state}" in second.log_tail()
