@@ -200,7 +200,7 @@ def test_a_port_that_is_taken_is_named_with_the_command_that_shows_by_whom(tmp_p
         daemon = Daemon(tmp_path, settings={"submission": {"listen": [f"127.0.0.1:{port}"]}})
         daemon.launch()
         try:
-            assert daemon.wait_exit(patience=5) == 1
+            assert daemon.wait_exit(patience=60) == 1
         finally:
             daemon.close()
         assert f"submission.listen: 127.0.0.1:{port} can't be had" in daemon.log_tail()
@@ -230,7 +230,7 @@ def test_a_descriptor_that_is_no_socket_is_refused_in_words(tmp_path: Path) -> N
         daemon = Daemon(tmp_path, sockets={"submission": no_socket})  # type: ignore[dict-item]
         daemon.launch()
         try:
-            assert daemon.wait_exit(patience=5) == 1
+            assert daemon.wait_exit(patience=60) == 1
         finally:
             daemon.close()
     assert "LISTEN_FDS: descriptor 3 (submission) is no socket" in daemon.log_tail()
@@ -245,7 +245,7 @@ def test_a_wrong_configuration_is_refused_with_all_faults_and_their_lines(tmp_pa
     )
     daemon.launch()
     try:
-        assert daemon.wait_exit(patience=5) == 2
+        assert daemon.wait_exit(patience=60) == 2
     finally:
         daemon.close()
     said = daemon.log_tail()
@@ -264,7 +264,7 @@ def test_a_file_that_is_no_socket_is_not_removed_for_the_control_socket(tmp_path
     precious.write_text("somebody's work")
     daemon.launch()
     try:
-        assert daemon.wait_exit(patience=5) == 1
+        assert daemon.wait_exit(patience=60) == 1
     finally:
         daemon.close()
     assert "exists and is no socket" in daemon.log_tail()

@@ -62,7 +62,7 @@ def test_a_site_that_answers_421_above_a_rate_gets_nearly_that_rate_and_others_d
     bulk(town, "busy.lab", 900)
     town.daemon.until(lambda: any(outcome == "deferred" for _, outcome in attempts(town, "busy.lab")))
     number = town.submit("ann.meanwhile@shop.lab")
-    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered", patience=2)
+    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered", patience=20)
     told = why(town, "busy.lab")
     assert told.limit == "pause" and "slow down" in told.text and told.frees_ms is not None
 
