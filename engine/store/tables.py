@@ -224,9 +224,21 @@ class DkimKey(Model):
         primary_key = CompositeKey("domain", "selector")
 
 
+class Writer(Model):
+    """A thread that commits on PostgreSQL, and the number of its last group: what became of a commit whose answer was
+    lost is read here."""
+
+    token = TextField(primary_key=True)
+    commits = BigIntegerField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "writer"
+
+
 TABLES = (
     Meta, Contact, Tag, MailingList, Subscription, Consent, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
-    Passage, Sending, Inbound, DkimKey,
+    Passage, Sending, Inbound, DkimKey, Writer,
 )  # fmt: skip
 
 INDEXES = (
