@@ -86,3 +86,28 @@ def courier_trouble(delivery_id: int, error: BaseException) -> None:
 def listener_trouble(during: str, error: BaseException) -> None:
     """A session raised what it should not; the peer was told 4xx."""
     log.error("session failed", extra={"during": during, "error": repr(error)}, exc_info=error)
+
+
+def authenticated(name: str, *, ip: str) -> None:
+    """An application showed the right password."""
+    log.info("authenticated", extra={"credential": name, "ip": ip})
+
+
+def not_authenticated(name: str, *, ip: str, why: str) -> None:
+    """Somebody showed a wrong password, or none in time. What they showed is never kept."""
+    log.warning("not authenticated", extra={"credential": name, "ip": ip, "why": why})
+
+
+def no_handshake(ip: str, error: BaseException) -> None:
+    """A client and we could not agree on TLS."""
+    log.info("no TLS", extra={"ip": ip, "error": str(error)})
+
+
+def certificate_changed(chain: str) -> None:
+    """A renewed certificate is shown from now on."""
+    log.info("certificate taken up", extra={"file": chain})
+
+
+def certificate_trouble(error: BaseException) -> None:
+    """The certificate's files changed and can't be used; the old one is still shown."""
+    log.error("certificate not taken up", extra={"error": str(error)})

@@ -42,9 +42,12 @@ class MailCommand:
     envid: str | None = None
 
 
-def parse_mail(argument: str) -> MailCommand:
-    """Read what follows "MAIL "."""
-    path, parameters = _split(argument, "FROM:", _MAIL_KEYWORDS)
+def parse_mail(argument: str, *, knows_auth: bool = False) -> MailCommand:
+    """Read what follows "MAIL ". knows_auth: whether AUTH was offered, and with it this parameter of that name."""
+    path, parameters = _split(argument, "FROM:", _MAIL_KEYWORDS | {"AUTH"} if knows_auth else _MAIL_KEYWORDS)
+    if "AUTH" in parameters:
+        # RFC 4954 section 5: who the message was first submitted by. It is read, and believed of nobody.
+        _xtext("AUTH", parameters["AUTH"], MAX_ORCPT)
     smtputf8 = _flag(parameters, "SMTPUTF8")
     if not smtputf8 and not path.isascii():
         raise Refused(_NEEDS_SMTPUTF8, is_error=False)

@@ -1,15 +1,17 @@
 """The server's end of one SMTP connection: lines, replies, waits. Here aiosmtpd ends: nothing else of ours imports it.
 
-From aiosmtpd come the protocol object, its streams, its timer, its table of commands, and later its AUTH and STARTTLS.
-Ours are the lines, the replies and the waits, because aiosmtpd 1.4.6 ends a command at a bare LF, cancels the session
-(a commit included) when the client stops sending, writes each reply by itself, and answers an exception with its text.
+From aiosmtpd come the protocol object, its streams, its timer and its table of commands. Ours are the lines, the replies,
+the waits and the turn to TLS, because aiosmtpd 1.4.6 ends a command at a bare LF, cancels the session (a commit included)
+when the client stops sending, writes each reply by itself, answers an exception with its text, and bears a second STARTTLS.
 
 The promises: a line ends with CRLF and nothing else; replies to a pipelined group leave in one write (RFC 2920);
-nothing the client does cancels a command that runs; every wait has an end, and what is kept of a line has a size.
+nothing the client does cancels a command that runs; every wait has an end, and what is kept of a line has a size; no
+octet that came in clear is read after the turn to TLS.
 """
 
 import asyncio
 import logging
+import ssl
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,10 +22,11 @@ from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import log as aiosmtpd_log
 
 from deliverability.reply import Reply
+from mta import maillog
 from mta.inbound import replies
 from mta.inbound.limits import Load
 from mta.inbound.replies import wire
-from mta.inbound.settings import ListenSettings
+from mta.inbound.settings import DoorSettings
 from mta.inbound.transaction import Peer
 
 READ_SIZE: Final = 256 * 1024
@@ -40,15 +43,19 @@ Report = Callable[[str, Exception], None]
 class SmtpConnection(SMTP):
     """Feeds whole command lines to `_obey`, one after the other, until one of them or the client ends the session."""
 
+    protocol_name = "ESMTP"
     line_length_limit = READ_SIZE  # for aiosmtpd this is also where its stream stops reading; a line has MAX_COMMAND
 
-    def __init__(self, settings: ListenSettings, hostname: str, load: Load, report: Report) -> None:
+    def __init__(
+        self, settings: DoorSettings, hostname: str, load: Load, report: Report, uid: int | None = None
+    ) -> None:
+        """uid: who is at the other end of a Unix socket."""
         idle = settings.idle_timeout.total_seconds()
         super().__init__(None, hostname=hostname, timeout=idle, loop=asyncio.get_running_loop())
         self._settings = settings
         self._load = load
         self._report = report
-        self._peer = Peer("", 0)
+        self._peer = Peer("", 0, uid)
         self._input = bytearray()
         self._skips_line = False  # what comes belongs to a line that was refused before its end
         self._outgoing: list[bytes] = []
@@ -56,6 +63,7 @@ class SmtpConnection(SMTP):
         self._deadline = float("inf")  # of that wait, on the loop's clock
         self._is_leaving = False  # say 421 as soon as the client has had its turn
         self._is_over = False
+        self._is_lost = False  # the connection ended where nobody tells us: in a TLS handshake
 
     # What the rest of the session adds.
 
@@ -102,7 +110,7 @@ class SmtpConnection(SMTP):
         if not self._is_over:
             self._end(reply)
             self._flush()
-        _close_or_abort(self._writer.transport)
+        self._let_go()
 
     def _timeout_cb(self) -> None:
         """One timer serves every wait: it looks whether the present one is over, and comes again if not."""
@@ -117,7 +125,8 @@ class SmtpConnection(SMTP):
         peername = self._writer.get_extra_info("peername")
         if isinstance(peername, tuple):
             self._peer = Peer(peername[0].removeprefix("::ffff:"), peername[1])
-        is_welcome = self._load.enter(self._peer.ip)
+        client = client_of(self._peer)
+        is_welcome = self._load.enter(client)
         try:
             self._greet(None if is_welcome else replies.TOO_MANY_CONNECTIONS)
             while (line := await self._next_line()) is not None:
@@ -125,7 +134,7 @@ class SmtpConnection(SMTP):
         except Exception as trouble:
             self._report("a session", trouble)
         finally:
-            self._load.leave(self._peer.ip)
+            self._load.leave(client)
             await self._close()
 
     def _greet(self, refusal: Reply | None) -> None:
@@ -133,7 +142,7 @@ class SmtpConnection(SMTP):
         if refusal:
             self._end(refusal)
         else:
-            self._reply(Reply.of(220, None, f"{self.hostname} ESMTP Posthouse"))
+            self._reply(Reply.of(220, None, f"{self.hostname} {self.protocol_name} Posthouse"))
 
     async def _close(self) -> None:
         """Let the last words arrive: closing a socket with unread input resets the connection and takes them back."""
@@ -143,13 +152,60 @@ class SmtpConnection(SMTP):
         transport = self._writer.transport
         with suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(LINGER):
-                if not transport.is_closing():
+                if not (self.is_tls or transport.is_closing()):  # TLS knows no half-closed connection
                     transport.write_eof()
-                while await self._reader.read(READ_SIZE):
-                    pass
-        _close_or_abort(transport)
+                    while await self._reader.read(READ_SIZE):
+                        pass
+        self._let_go()
         with suppress(OSError):
-            await self._writer.wait_closed()
+            if not self._is_lost:
+                await self._writer.wait_closed()
+
+    # The turn to TLS.
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether nobody can listen."""
+        return self._over_ssl
+
+    async def _start_tls(self, context: ssl.SSLContext, patience: float) -> None:
+        """Say that we are ready, and turn to TLS. What the client sent before it heard that is forgotten: whoever sits
+        between could have written it (RFC 3207 section 5). When the handshake fails the session is over.
+        """
+        plain = self._writer.transport
+        try:
+            plain.pause_reading()  # type: ignore[attr-defined]
+            self._input.clear()
+            self._reader._buffer.clear()  # type: ignore[attr-defined]
+            self._reply(replies.READY_FOR_TLS)
+            self._flush()
+            await self._writer.drain()
+            secure = await self.loop.start_tls(
+                plain, self, context, server_side=True, ssl_handshake_timeout=patience, ssl_shutdown_timeout=LINGER
+            )
+        except OSError as trouble:  # ssl.SSLError is one, and a handshake that takes too long too
+            maillog.no_handshake(self._peer.ip, trouble)
+            self._is_over = self._is_lost = True
+            plain.abort()
+            return
+        assert secure is not None
+        self._use(secure)
+
+    def _use(self, transport: asyncio.Transport) -> None:
+        """The streams were made for the transport in clear; the standard library changes them from Python 3.12 on."""
+        self._over_ssl = True
+        self.transport = transport
+        self._reader._transport = self._writer._transport = transport  # type: ignore[attr-defined]
+
+    def _let_go(self) -> None:
+        """A close waits for what is unwritten, which a client that reads nothing would make forever; under TLS the
+        shutdown has a time of its own.
+        """
+        transport = self._writer.transport
+        if not self.is_tls and transport.get_write_buffer_size():
+            transport.abort()
+        else:
+            transport.close()
 
     # Waiting and reading.
 
@@ -220,9 +276,6 @@ class SmtpConnection(SMTP):
         self._outgoing.clear()
 
 
-def _close_or_abort(transport: asyncio.WriteTransport) -> None:
-    """A close waits for what is unwritten, which a client that reads nothing would make forever."""
-    if transport.get_write_buffer_size():
-        transport.abort()
-    else:
-        transport.close()
+def client_of(peer: Peer) -> str:
+    """What counts as one client where connections are counted."""
+    return peer.ip or f"uid {peer.uid}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from deliverability.reply import Reply
-from mta.inbound.settings import ListenSettings, LongLines, Newlines
+from mta.inbound.settings import DoorSettings, LongLines, Newlines
 
 END: Final = b"\r\n.\r\n"
 MAX_LINE: Final = 998  # octets without CRLF; RFC 5322 section 2.1.1, RFC 5321 section 4.5.3.1.6
@@ -19,7 +19,7 @@ _FIRST_BREAK: Final = 500  # a line is wrapped at a space if one comes after thi
 class MessageReader:
     """Reads one message. Feed it until it returns what follows the final dot; then ask `fault`, then `content`."""
 
-    def __init__(self, settings: ListenSettings) -> None:
+    def __init__(self, settings: DoorSettings) -> None:
         self._settings = settings
         self._pending = (
             b"\r\n"  # not yet known to be content. The CRLF of the DATA line counts for a dot right after it,
@@ -149,7 +149,7 @@ def _fault_of(line: bytes, refuses_long: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _fault_of_header(content: bytes, settings: ListenSettings) -> tuple[str, Reply | None]:
+def _fault_of_header(content: bytes, settings: DoorSettings) -> tuple[str, Reply | None]:
     """The setting that the header section of CRLF + message breaks, and the refusal."""
     limit = settings.max_header_size
     end = content.find(b"\r\n\r\n", 0, limit + 4)

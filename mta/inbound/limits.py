@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from mta.inbound.settings import ListenSettings
+from mta.inbound.settings import DoorSettings
 
 
 class Load:
@@ -11,7 +11,7 @@ class Load:
     hits: how often a limit was met, under the name of its setting. octets: of all messages being received or committed.
     """
 
-    def __init__(self, settings: ListenSettings) -> None:
+    def __init__(self, settings: DoorSettings) -> None:
         self._settings = settings
         self._sessions: Counter[str] = Counter()
         self.octets = 0

@@ -7,16 +7,19 @@ carrier that is full leaves the rest in the backlog, where another carrier finds
 
 import asyncio
 import socket
+import struct
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from mta import maillog
 from mta.inbound import replies
-from mta.inbound.connection import Report
+from mta.inbound.access import OPEN, Access
+from mta.inbound.connection import LINGER, Report
 from mta.inbound.limits import Load
 from mta.inbound.session import InboundSession
-from mta.inbound.settings import ListenSettings
+from mta.inbound.settings import DoorSettings
 from mta.inbound.transaction import Policy
 
 _BREATH: Final = 1.0  # seconds without accepting, after the system refused a descriptor or memory
@@ -25,8 +28,19 @@ _BREATH: Final = 1.0  # seconds without accepting, after the system refused a de
 class Listener:
     """One door in one process: `start`, then `stop`. It never closes the sockets it was given."""
 
-    def __init__(self, policy: Policy, settings: ListenSettings, hostname: str, report: Report) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        settings: DoorSettings,
+        hostname: str,
+        report: Report,
+        *,
+        access: Access = OPEN,
+        session: type[InboundSession] = InboundSession,
+    ) -> None:
         self._policy = policy
+        self._access = access
+        self._session = session
         self._settings = settings
         self._hostname = hostname
         self._report = report
@@ -108,9 +122,12 @@ class Listener:
         connection.setblocking(False)
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session = InboundSession(self._policy, self._settings, self._hostname, self._load, self._report)
+        uid = _user_of(connection) if connection.family == socket.AF_UNIX else None
+        session = self._session(
+            self._policy, self._settings, self._hostname, self._load, self._report, self._access, uid
+        )
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: session, connection)
+            await self._connect(session, connection)
         except OSError:
             connection.close()  # gone before it began
             return
@@ -121,3 +138,29 @@ class Listener:
             await session.ended()
         finally:
             del self._sessions[session]
+
+    async def _connect(self, session: InboundSession, connection: socket.socket) -> None:
+        loop, certificate = asyncio.get_running_loop(), self._access.certificate
+        if certificate is None or not self._access.begins_with_tls:
+            await loop.connect_accepted_socket(lambda: session, connection)
+            return
+        ip = connection.getpeername()[0].removeprefix("::ffff:")
+        try:
+            if not self._load.enter(ip):  # the session counts for itself from the handshake on
+                raise ConnectionRefusedError("too many connections from one address")
+            await loop.connect_accepted_socket(
+                lambda: session, connection, ssl=certificate.context(), ssl_handshake_timeout=self._access.tls_timeout,
+                ssl_shutdown_timeout=LINGER,
+            )  # fmt: skip
+        except OSError as trouble:  # ssl.SSLError is one
+            maillog.no_handshake(ip, trouble)
+            raise
+        finally:
+            self._load.leave(ip)
+
+
+def _user_of(connection: socket.socket) -> int:
+    """The user at the other end of a Unix socket; the kernel vouches for it (unix(7), SO_PEERCRED)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", credentials)[1]
+    return uid

@@ -12,6 +12,8 @@ from deliverability.text import clean
 
 MAX_TEXT: Final = 480  # octets of text in a line; RFC 5321 section 4.5.3.1.5 allows 512 with code and CRLF
 
+READY_FOR_TLS: Final = Reply.of(220, "2.0.0", "Ready to start TLS")
+AUTHENTICATED: Final = Reply.of(235, "2.7.0", "Authentication successful")
 OK: Final = Reply.of(250, "2.0.0", "Ok")
 SENDER_OK: Final = Reply.of(250, "2.1.0", "Ok")
 RECIPIENT_OK: Final = Reply.of(250, "2.1.5", "Ok")
@@ -26,11 +28,14 @@ TOO_MANY_CONNECTIONS: Final = Reply.of(421, "4.7.0", "Too many connections from 
 TOO_MANY_COMMANDS: Final = Reply.of(421, "4.7.0", "Too many commands without a message")
 TOO_MANY_ERRORS: Final = Reply.of(421, "4.7.0", "Too many errors")
 TIMED_OUT: Final = Reply.of(421, "4.4.2", "Waited too long")
+WRONG_TOO_OFTEN: Final = Reply.of(421, "4.7.0", "Too many wrong passwords; come again later")
 NOT_SMTP: Final = Reply.of(421, "4.7.0", "This is SMTP, not HTTP")
 
 TROUBLE: Final = Reply.of(451, "4.3.0", "A trouble of ours; try again later")
 STORE_FULL: Final = Reply.of(452, "4.3.1", "No room at present; try again later")
 TOO_MANY_RECIPIENTS: Final = Reply.of(452, "4.5.3", "Too many recipients; send the rest in another transaction")
+
+AUTH_TROUBLE: Final = Reply.of(454, "4.7.0", "Passwords can't be looked up now; try again later")
 
 BAD_LINE: Final = Reply.of(500, "5.5.2", "A command line is text without control characters, and ends with CRLF")
 LINE_TOO_LONG: Final = Reply.of(500, "5.5.2", "Command line too long")
@@ -41,6 +46,14 @@ NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "Command not implemented")
 HELO_FIRST: Final = Reply.of(503, "5.5.1", "Say EHLO first")
 MAIL_FIRST: Final = Reply.of(503, "5.5.1", "Say MAIL first")
 NESTED_MAIL: Final = Reply.of(503, "5.5.1", "A transaction is open already")
+TLS_ALREADY: Final = Reply.of(503, "5.5.1", "This is TLS already")
+AUTH_ALREADY: Final = Reply.of(503, "5.5.1", "You are authenticated already")
+NO_AUTH_NOW: Final = Reply.of(503, "5.5.1", "Not in a transaction")
+AUTH_CANCELLED: Final = Reply.of(501, "5.7.0", "Authentication cancelled")
+BAD_RESPONSE: Final = Reply.of(501, "5.5.2", "Not a response of this mechanism")
+UNKNOWN_MECHANISM: Final = Reply.of(504, "5.5.4", "Mechanism not known; there are PLAIN and LOGIN")
+NOT_AUTHENTICATED: Final = Reply.of(535, "5.7.8", "Authentication failed")
+TLS_FIRST: Final = Reply.of(538, "5.7.11", "Passwords are taken over TLS only; say STARTTLS first")
 NO_RECIPIENTS: Final = Reply.of(554, "5.5.1", "No valid recipients")
 
 

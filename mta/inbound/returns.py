@@ -36,6 +36,9 @@ class ReturnsPolicy:
     def admit(self, peer: Peer) -> Reply | None:
         return None
 
+    def check_sender(self, transaction: Transaction) -> Reply | None:
+        return None
+
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
         if forward_path.domain in (self._domain, self._hostname) and forward_path.local.lower() in ALWAYS_THERE:
             return None

@@ -13,12 +13,14 @@ from deliverability.address import Address
 from deliverability.reply import Reply
 from deliverability.text import is_clean
 from mta.inbound import replies
+from mta.inbound.access import OPEN, Access
+from mta.inbound.authentication import AuthenticatingConnection
 from mta.inbound.commands import HELO_NAME, parse_mail, parse_rcpt
-from mta.inbound.connection import MAX_COMMAND, Report, SmtpConnection
+from mta.inbound.connection import MAX_COMMAND, Report
 from mta.inbound.content import MessageReader, too_big
 from mta.inbound.limits import Load
 from mta.inbound.replies import Refused
-from mta.inbound.settings import ListenSettings
+from mta.inbound.settings import DoorSettings
 from mta.inbound.transaction import Policy, Transaction
 from mta.ports import StoreFull, StoreTrouble
 from mta.queue.queue import Recipient
@@ -28,11 +30,20 @@ _EXTENSIONS: Final = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES
 _HTTP: Final = re.compile(r"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT|PRI|HOST:.*)")
 
 
-class InboundSession(SmtpConnection):
+class InboundSession(AuthenticatingConnection):
     """A session at a door with this policy. aiosmtpd's table finds a command by the name of its method."""
 
-    def __init__(self, policy: Policy, settings: ListenSettings, hostname: str, load: Load, report: Report) -> None:
-        super().__init__(settings, hostname, load, report)
+    def __init__(
+        self,
+        policy: Policy,
+        settings: DoorSettings,
+        hostname: str,
+        load: Load,
+        report: Report,
+        access: Access = OPEN,
+        uid: int | None = None,
+    ) -> None:
+        super().__init__(settings, hostname, load, report, access, uid)
         self._policy = policy
         self._helo = ""
         self._is_extended = False
@@ -41,6 +52,8 @@ class InboundSession(SmtpConnection):
         self._commands = 0  # since the last accepted message; the errors likewise
         self._errors = 0
         self._messages = 0  # that were answered, whatever the answer
+
+    is_lmtp = False
 
     def __dir__(self) -> tuple[str, ...]:
         """Our commands: aiosmtpd reads the names of all members three times a session, which costs 0.15 ms."""
@@ -103,7 +116,7 @@ class InboundSession(SmtpConnection):
 
     async def smtp_EHLO(self, argument: str) -> None:
         self._hello(argument, is_extended=True)
-        lines = (self.hostname, *_EXTENSIONS, f"SIZE {self._settings.max_size}")
+        lines = (self.hostname, *_EXTENSIONS, f"SIZE {self._settings.max_size}", *self._secure_extensions())
         self._reply(Reply.of(250, None, "\n".join(lines)))  # RFC 2034 section 4: no enhanced code here
 
     async def smtp_HELO(self, argument: str) -> None:
@@ -121,13 +134,17 @@ class InboundSession(SmtpConnection):
             raise Refused(replies.HELO_FIRST)
         if self._opened:
             raise Refused(replies.NESTED_MAIL)
-        mail = parse_mail(argument)
+        mail = parse_mail(argument, knows_auth=self._knows_auth)
         if mail.size > self._settings.max_size:
             self._load.hit("max_size")
             raise Refused(too_big(self._settings.max_size), is_error=False)
-        self._opened = Transaction(
-            mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid
-        )
+        opened = Transaction(
+            mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid,
+            self._grant, self.is_tls, self.is_lmtp,
+        )  # fmt: skip
+        if refusal := self._policy.check_sender(opened):
+            raise Refused(refusal, is_error=False)
+        self._opened = opened
         self._reply(replies.SENDER_OK)
 
     async def smtp_RCPT(self, argument: str) -> None:
@@ -150,11 +167,14 @@ class InboundSession(SmtpConnection):
         message = MessageReader(self._settings)
         try:
             if await self._receive(message):
-                self._reply(message.fault or await self._accept(opened, message))
+                self._answer_dot(message.fault or await self._accept(opened, message))
                 self._load.hit(message.limit)
         finally:
             self._load.hold(message.held, 0)
             self._reset()
+
+    def _answer_dot(self, reply: Reply) -> None:
+        self._reply(reply)
 
     async def _receive(self, message: MessageReader) -> bool:
         """Read to the real end of the message; False when the client did not get there, and nothing may be kept."""
@@ -213,10 +233,23 @@ class InboundSession(SmtpConnection):
         _nothing(argument)
         self._end(replies.GOOD_BYE)
 
+    async def smtp_STARTTLS(self, argument: str) -> None:
+        _nothing(argument)
+        await self._turn_to_tls()
+        self._helo, self._is_extended = "", False
+        self._reset()
+
+    async def smtp_AUTH(self, argument: str) -> None:
+        if not self._helo and self._knows_auth:
+            raise Refused(replies.HELO_FIRST)
+        if self._opened:
+            raise Refused(replies.NO_AUTH_NOW)
+        await self._become_known(argument)
+
     async def _not_implemented(self, arg: str) -> None:
         raise Refused(replies.NOT_IMPLEMENTED)
 
-    smtp_AUTH = smtp_STARTTLS = smtp_EXPN = smtp_BDAT = smtp_ETRN = smtp_TURN = _not_implemented
+    smtp_EXPN = smtp_BDAT = smtp_ETRN = smtp_TURN = _not_implemented
 
     def _transaction(self) -> Transaction:
         if self._opened is None:

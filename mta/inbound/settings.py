@@ -1,4 +1,5 @@
-"""What an administrator may set about the two doors: `[submission]` for applications, `[inbound]` for returning mail.
+"""What an administrator may set about the doors: `[submission]` and `[lmtp]` for applications, `[inbound]` for returning
+mail.
 
 Every limit that a stranger can reach is here, with its unit and its default. Numbers of connections and octets hold for
 one carrier process. `mta.inbound.limits` counts how often each was met, under the names of these fields.
@@ -8,9 +9,10 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from deliverability.settings import Duration, Settings, Size
 
@@ -48,10 +50,9 @@ def _is_endpoint(text: str) -> str:
 Endpoint = Annotated[str, AfterValidator(_is_endpoint)]
 
 
-class ListenSettings(Settings):
-    """What both doors have in common."""
+class DoorSettings(Settings):
+    """What all doors have in common."""
 
-    listen: tuple[Endpoint, ...] = Field(default=(), description="Addresses and ports to listen on.")
     max_size: Size = Field(default=32 * 2**20, ge=65_536, description="Largest message, in octets (RFC 1870).")
     max_header_size: Size = Field(default=256 * 2**10, ge=16_384, description="Largest header section, in octets.")
     max_recipients: int = Field(
@@ -93,8 +94,14 @@ class ListenSettings(Settings):
     )
 
 
+class ListenSettings(DoorSettings):
+    """A door on the network."""
+
+    listen: tuple[Endpoint, ...] = Field(default=(), description="Addresses and ports to listen on.")
+
+
 class SubmissionSettings(ListenSettings):
-    """`[submission]`: the door for applications on this host or in named networks."""
+    """`[submission]`: the door for applications: on this host, in named networks, or with a password over TLS."""
 
     max_connections_per_client: int = Field(
         default=500, ge=1, description="As for every door; local applications share one IP address, hence the number."
@@ -102,6 +109,56 @@ class SubmissionSettings(ListenSettings):
     networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
         description="Networks whose hosts may submit mail without a password. Keep it as small as it can be.",
+    )
+    listen_tls: tuple[Endpoint, ...] = Field(
+        default=(), description="Addresses and ports where TLS begins at once (RFC 8314; port 465)."
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate and its chain, below the state folder. With it STARTTLS and AUTH are"
+        " offered; a changed file is taken up without a reload.",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate's private key; not needed where it is in the same file.",
+    )
+    tls_timeout: Duration = Field(default=timedelta(seconds=30), description="Wait this long for a TLS handshake.")
+    auth_tries: int = Field(default=3, ge=1, le=10, description="Wrong passwords on one connection before we hang up.")
+    auth_delay: Duration = Field(
+        default=timedelta(seconds=1),
+        description="Answer the first wrong password after this long, the next after twice that, up to `auth_delay_max`.",
+    )
+    auth_delay_max: Duration = Field(
+        default=timedelta(seconds=10), description="The longest wait before the answer to a wrong password."
+    )
+    auth_failures: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong passwords for one name from one IP address in `auth_window` before it must wait.",
+    )
+    auth_failures_per_client: int = Field(
+        default=50, ge=1, description="Wrong passwords from one IP address (IPv6: /64), whatever the names; likewise."
+    )
+    auth_window: Duration = Field(
+        default=timedelta(minutes=10), description="Wrong passwords are forgotten after this long without another."
+    )
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> "SubmissionSettings":
+        if self.tls_certificate is None and (self.listen_tls or self.tls_key):
+            raise ValueError("TLS needs a certificate: set tls_certificate too")
+        return self
+
+
+class LmtpSettings(DoorSettings):
+    """`[lmtp]`: the door on a Unix socket for programs on this host; `posthouse sendmail` knocks there (RFC 2033)."""
+
+    socket: str = Field(
+        default="lmtp.sock", description='The Unix socket\'s path, below the state folder; "" opens none.'
+    )
+    users: tuple[str, ...] = Field(
+        default=(),
+        description='Local users (names or numbers) who may hand over mail there, beside root and our own; "*" is every one.',
     )
 
 

@@ -3,19 +3,42 @@
 A listener speaks SMTP and knows no queue; a `Policy` knows the queue and no SMTP. Between them pass these values.
 """
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.queue.delivery import Stream
 from mta.queue.queue import Recipient
 
 
 class Peer(NamedTuple):
-    """Where a connection comes from. An IPv4 address is always written as one, never mapped into IPv6."""
+    """Where a connection comes from. An IPv4 address is always written as one, never mapped into IPv6.
+
+    Over a Unix socket there is no address; `uid` is the user at the other end, for whom the kernel vouches.
+    """
 
     ip: str
     port: int
+    uid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a credential allows whoever shows its password."""
+
+    name: str
+    domains: frozenset[str] = frozenset()  # for From: and the reverse-path; empty: any
+    stream: Stream | None = None  # None: what the mail says
+    rate: int = 0  # deliveries a minute; 0: no limit
+    max_size: int = 0  # octets; 0: the door's own limit
+    dsn: bool = True  # whether failures are reported to the reverse-path
+
+
+Authenticate = Callable[[str, str], Coroutine[Any, Any, Grant | None]]
+"""(name, password) -> the grant, or None: whether the name or the password was wrong nobody learns, not by time either.
+StoreTrouble when it can't be looked up now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +56,9 @@ class Transaction:
     smtputf8: bool = False
     ret: str | None = None  # FULL or HDRS (RFC 3461 section 4.3)
     envid: str | None = None  # decoded from xtext: printable ASCII
-    credential: str = ""  # who authenticated; "" is nobody
+    grant: Grant | None = None  # of who authenticated; None is nobody
+    is_tls: bool = False
+    is_lmtp: bool = False
     recipients: tuple[Recipient, ...] = ()  # their orcpt: "addr-type;address", decoded from xtext
     content: bytes = b""
     size: int = 0
@@ -42,9 +67,17 @@ class Transaction:
     @property
     def protocol(self) -> str:
         """The word after "with" in a Received: field (RFC 3848, RFC 6531 section 4.3)."""
-        if self.smtputf8:
-            return "UTF8SMTP"
-        return "ESMTP" if self.is_extended else "SMTP"
+        if self.is_lmtp:
+            return "UTF8LMTP" if self.smtputf8 else "LMTP"
+        if not self.is_extended:
+            return "SMTP"
+        word = "UTF8SMTP" if self.smtputf8 else "ESMTP"
+        return word + "S" * self.is_tls + "A" * (self.grant is not None)
+
+    @property
+    def credential(self) -> str:
+        """The name of who authenticated; "" is nobody."""
+        return self.grant.name if self.grant else ""
 
 
 class Policy(Protocol):
@@ -56,6 +89,9 @@ class Policy(Protocol):
 
     def admit(self, peer: Peer) -> Reply | None:
         """None to talk to this peer, or what to say before hanging up."""
+
+    def check_sender(self, transaction: Transaction) -> Reply | None:
+        """None to open this transaction, or the refusal that answers MAIL."""
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
         """None to take this recipient, or the refusal that answers RCPT."""

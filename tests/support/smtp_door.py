@@ -13,8 +13,9 @@ from datetime import timedelta
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.inbound.access import OPEN, Access
 from mta.inbound.listener import Listener
-from mta.inbound.settings import ListenSettings, SubmissionSettings
+from mta.inbound.settings import DoorSettings, SubmissionSettings
 from mta.inbound.transaction import Peer, Policy, Transaction
 
 HOSTNAME = "mail.shop.example"
@@ -29,6 +30,9 @@ class Recorder:
         self.accepted: list[Transaction] = []
 
     def admit(self, peer: Peer) -> Reply | None:
+        return None
+
+    def check_sender(self, transaction: Transaction) -> Reply | None:
         return None
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
@@ -105,11 +109,15 @@ def listening_socket() -> socket.socket:
 
 
 @asynccontextmanager
-async def door(policy: Policy, settings: ListenSettings | None = None) -> AsyncIterator[Door]:
+async def door(policy: Policy, settings: DoorSettings | None = None, access: Access = OPEN) -> AsyncIterator[Door]:
     """A door that is open while the test runs; afterwards nothing unexpected may have been reported."""
     reports: list[tuple[str, Exception]] = []
     listener = Listener(
-        policy, settings or SubmissionSettings(), HOSTNAME, lambda what, trouble: reports.append((what, trouble))
+        policy,
+        settings or SubmissionSettings(),
+        HOSTNAME,
+        lambda what, trouble: reports.append((what, trouble)),
+        access=access,
     )
     with listening_socket() as listening:
         opened = Door(listener, listening.getsockname()[1], reports)
