@@ -1,9 +1,9 @@
 """The two doors' policies: what is done with a message that an application, or the world, hands over.
 
-Submission, in this order: header fields of ours read and stripped; what the mail says about events read (in the
-parser worker where it shows a marker); trace fields added; then ONE commit: message, deliveries, events. Only after
-it the 250. A trouble of ours anywhere before the commit leaves nothing and answers 4xx; an unreadable event never
-holds the mail up.
+Submission, in this order: header fields of ours read and stripped; what the credential allows compared; what the mail
+says about events read (in the parser worker where it shows a marker); trace fields added; then ONE commit: allowance,
+message, deliveries, events. Only after it the 250. A trouble of ours anywhere before the commit leaves nothing and
+answers 4xx; an unreadable event never holds the mail up.
 
 Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE
 commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
@@ -19,9 +19,12 @@ from deliverability.encoded_words import decode_text
 from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import first_value, split_message, without
 from deliverability.reply import Reply
+from engine import credentials
 from engine.audience import suppression
+from engine.credentials import RateExceeded, Revoked
 from engine.house import House
 from engine.intake.mail import Examined, examine, with_structured
+from engine.intake.permission import refusal
 from engine.intake.recording import record_mail
 from engine.parser import Parser
 from mta import maillog
@@ -35,6 +38,7 @@ from mta.queue.queue import Enqueued, NewMessage
 T = TypeVar("T")
 
 SUBJECT_SHOWN: Final = 200  # characters kept for screens
+REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
 class Submission:
@@ -58,20 +62,29 @@ class Submission:
         house = self._house
         now = house.clock.now()
         examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
+        if refused := refusal(transaction.grant, split_message(transaction.content)[0], examined.stream):
+            return refused
         if examined.wants_parser:
             answer = await self._parser.read("structured", transaction.content)
             examined = with_structured(examined, answer, now)
         message = self._message(transaction, examined, now)
 
         domains = [each.forward_path.domain for each in message.recipients]
-        with self._scheduler.room_for(domains) as hand:
+        try:
+            with self._scheduler.room_for(domains) as hand:
 
-            def work(tx: Tx) -> Enqueued:
-                queued = queue.enqueue(tx, message, now, house.config.queue, hand)
-                record_mail(tx, examined, now=now, message_id=queued.message_id)
-                return queued
+                def work(tx: Tx) -> Enqueued:
+                    if transaction.grant is not None:
+                        credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
+                    queued = queue.enqueue(tx, message, now, house.config.queue, hand)
+                    record_mail(tx, examined, now=now, message_id=queued.message_id)
+                    return queued
 
-            queued = await _committed(house.store, work)
+                queued = await house.store.write(work)
+        except Revoked:
+            return REVOKED
+        except RateExceeded as exceeded:
+            return Reply.of(550, "5.7.1", str(exceeded)) if exceeded.never else Reply.of(450, "4.7.1", str(exceeded))
         maillog.accepted(
             queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
             size=len(message.content),
@@ -93,13 +106,13 @@ class Submission:
             reverse_path=transaction.reverse_path,
             recipients=transaction.recipients if examined.deliver else (),
             content=received + content,
-            stream=examined.stream if examined.stream is not None else Stream.TRANSACTIONAL,
+            stream=_stream(transaction, examined),
             origin="submission",
             expires_at=now + examined.expires_after if examined.expires_after else None,
             credential=transaction.credential, envid=transaction.envid, ret=transaction.ret,
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
             subject=_shown(head, "Subject"), header_from=first_author(first_value(head, "From") or b""),
-            message_id=examined.message_id,
+            message_id=examined.message_id, dsn=transaction.grant is None or transaction.grant.dsn,
         )  # fmt: skip
 
     def _missing_fields(self, head: bytes, now: datetime) -> bytes:
@@ -113,16 +126,22 @@ class Submission:
         return added
 
 
+def _stream(transaction: Transaction, examined: Examined) -> Stream:
+    if transaction.grant is not None and transaction.grant.stream is not None:
+        return transaction.grant.stream
+    return examined.stream if examined.stream is not None else Stream.TRANSACTIONAL
+
+
 def _shown(head: bytes, name: str) -> str:
     return decode_text(first_value(head, name) or b"")[:SUBJECT_SHOWN]
 
 
 def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
     """The trace field (RFC 5321 section 4.4). What the client said of itself was checked by the session."""
-    peer = transaction.peer.ip
-    literal = f"[IPv6:{peer}]" if ":" in peer else f"[{peer}]"
+    peer = transaction.peer
+    where = f"[IPv6:{peer.ip}]" if ":" in peer.ip else f"[{peer.ip}]" if peer.ip else f"local user {peer.uid}"
     return (
-        f"Received: from {transaction.helo} ({literal})\r\n"
+        f"Received: from {transaction.helo} ({where})\r\n"
         f"\tby {hostname} with {transaction.protocol};\r\n\t{format_date(now)}\r\n"
     ).encode("ascii")
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,16 +21,20 @@ from typing import Any, Final
 import uvloop
 
 from engine.accept import Returns, Submission
-from engine.config import Config
+from engine.config import Config, certificate
+from engine.credentials import Credentials
 from engine.house import House, read_offset
 from engine.intake.returns import read_return
 from engine.intake.structured import read_structured
 from engine.link import Link
 from engine.parser import Parser, keep
 from engine.store.database import Database
-from engine.system import SystemChance, SystemClock, SystemNet, boot_id, own_addresses
+from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, boot_id, own_addresses
 from mta import maillog
+from mta.inbound.access import OPEN, Access, Passwords
+from mta.inbound.guard import Guard
 from mta.inbound.listener import Listener
+from mta.inbound.lmtp import LmtpSession, LocalPolicy
 from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.submission import SubmissionPolicy
 from mta.ports import StoreTrouble
@@ -117,17 +122,31 @@ class Carrier:
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
+        self._credentials = Credentials(self._store, chance)
         returns = Returns(self._house, self._parser, self._runner.wake)
-        self._doors = {
-            "submission": Listener(
-                SubmissionPolicy(config.submission.networks, submission.accept, submission.check_recipient),
-                config.submission, config.hostname, maillog.listener_trouble,
+        self._doors = self._make_doors(submission, returns)
+
+    def _make_doors(self, submission: Submission, returns: Returns) -> dict[str, Listener]:
+        config = self._config
+        shown = certificate(config)
+        passwords = Passwords(
+            self._credentials.authenticate, Guard(config.submission), config.submission.auth_tries
+        )  # fmt: skip
+        access = Access(shown, tls_timeout=config.submission.tls_timeout.total_seconds(), passwords=passwords)
+        for_apps = SubmissionPolicy(
+            config.submission.networks, submission.accept, submission.check_recipient, knows_passwords=shown is not None
+        )
+        for_locals = LocalPolicy(allowed_uids(config.lmtp.users), submission.accept, submission.check_recipient)
+        for_returns = ReturnsPolicy(config.bounces.domain, config.hostname, returns.is_ours, returns.accept)
+        name, report = config.hostname, maillog.listener_trouble
+        return {
+            "submission": Listener(for_apps, config.submission, name, report, access=access if shown else OPEN),
+            "submissions": Listener(
+                for_apps, config.submission, name, report, access=replace(access, begins_with_tls=True)
             ),
-            "inbound": Listener(
-                ReturnsPolicy(config.bounces.domain, config.hostname, returns.is_ours, returns.accept),
-                config.inbound, config.hostname, maillog.listener_trouble,
-            ),
-        }  # fmt: skip
+            "lmtp": Listener(for_locals, config.lmtp, name, report, session=LmtpSession),
+            "inbound": Listener(for_returns, config.inbound, name, report),
+        }
 
     def _sockets(self, door: str) -> list[socket.socket]:
         return [socket.socket(fileno=fd) for fd in self._order["doors"][door]]
@@ -140,6 +159,7 @@ class Carrier:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await self._relay.stop(seconds)
+        self._credentials.close()
         try:
             now = self._clock.now()
             while not await self._store.write(lambda tx: queue.sweep(tx, self._owner, now)):

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
 from engine.sending.settings import MailSettings
-from mta.inbound.settings import Endpoint, InboundSettings, SubmissionSettings
+from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
+from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.queue.settings import QueueSettings
 from mta.routing.routes import RoutingSettings
@@ -31,6 +32,10 @@ class DaemonSettings(Settings):
     )
     carriers: int = Field(
         default=0, ge=0, le=64, description="Worker processes that take, sign and deliver mail; 0 is one a processor."
+    )
+    spool: Path = Field(
+        default=Path("spool"),
+        description="Folder, below the state folder, where `posthouse sendmail` leaves mail while the daemon is down.",
     )
     drain: int = Field(default=30, ge=1, le=600, description="Seconds that a stop gives open transactions to finish.")
 
@@ -83,6 +88,7 @@ class Config(Settings):
     daemon: DaemonSettings = DaemonSettings()
     database: DatabaseSettings = DatabaseSettings()
     submission: SubmissionSettings = SubmissionSettings(listen=("127.0.0.1:2525",))
+    lmtp: LmtpSettings = LmtpSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()
     control: ControlSettings = ControlSettings()
@@ -127,12 +133,32 @@ class Config(Settings):
         return self.daemon.state_dir / self.control.socket
 
     @property
+    def lmtp_path(self) -> Path | None:
+        return self.daemon.state_dir / self.lmtp.socket if self.lmtp.socket else None
+
+    @property
+    def spool_path(self) -> Path:
+        return self.daemon.state_dir / self.daemon.spool
+
+    @property
     def keys_path(self) -> Path:
         return self.daemon.state_dir / self.dkim.keys_dir
 
     @property
     def secret_path(self) -> Path:
         return self.daemon.state_dir / "secret"
+
+
+def certificate(config: Config) -> Certificate | None:
+    """What the submission door shows, if it speaks TLS. ConfigFaults when its files can't be used."""
+    chain, key = config.submission.tls_certificate, config.submission.tls_key
+    if chain is None:
+        return None
+    folder = config.daemon.state_dir
+    try:
+        return Certificate(folder / chain, folder / key if key else None)
+    except CertificateTrouble as trouble:
+        raise ConfigFaults([Fault("submission", None, "tls_certificate", str(trouble))]) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,6 +40,7 @@ from mta.queue.queue import Settled
 
 log: Final = logging.getLogger("posthouse.daemon")
 SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
+ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knocks
 RESPAWN_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 5.0
 
@@ -72,13 +74,18 @@ class Office:
     def __init__(self, path: Path, settings: Config) -> None:
         self.path, self.config = path, settings
         ensure_state(settings)
+        config.certificate(settings)
         given = handed_over()
         self._doors = {
             "submission": given.get("submission")
-            or [listen(each, "submission") for each in settings.submission.listen],
-            "inbound": given.get("inbound") or [listen(each, "inbound") for each in settings.inbound.listen],
+            or [listen(each, "submission.listen") for each in settings.submission.listen],
+            "submissions": given.get("submissions")
+            or [listen(each, "submission.listen_tls") for each in settings.submission.listen_tls],
+            "inbound": given.get("inbound") or [listen(each, "inbound.listen") for each in settings.inbound.listen],
+            "lmtp": given.get("lmtp") or _listen_lmtp(settings),
         }
-        pages = given.get("web") or [listen(each, "web") for each in settings.web.listen]
+        self._own_lmtp = None if "lmtp" in given else settings.lmtp_path
+        pages = given.get("web") or [listen(each, "web.listen") for each in settings.web.listen]
         self._forks = ForkServer(carrier.run, carrier.keep_parser)
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
@@ -139,6 +146,8 @@ class Office:
         self._lock.release()
         if self._owns_control:
             self.config.socket_path.unlink(missing_ok=True)
+        if self._own_lmtp:
+            self._own_lmtp.unlink(missing_ok=True)
         log.info("stopped")
 
     async def _drain(self, leaving: list[Hand]) -> None:
@@ -282,6 +291,7 @@ class Office:
         """Read the configuration again; new carriers with it, then the old ones drain."""
         try:
             fresh = config.load(self.path)
+            config.certificate(fresh)
         except ConfigFaults as err:
             log.error("not reloaded, the old configuration stays", extra={"faults": [str(each) for each in err.faults]})
             return
@@ -305,7 +315,14 @@ class Office:
         log.info("reloaded", extra={"carriers": len(self.hands)})
 
 
-_FIXED: Final = ("submission.listen", "inbound.listen", "web", "control", "database", "daemon.state_dir", "lab")
+_FIXED: Final = (
+    "submission.listen", "submission.listen_tls", "inbound.listen", "lmtp.socket", "web", "control", "database",
+    "daemon.state_dir", "lab",
+)  # fmt: skip
+
+
+def _listen_lmtp(settings: Config) -> list[socket.socket]:
+    return [listen_unix(settings.lmtp_path, "lmtp.socket", ANYBODY)] if settings.lmtp_path else []
 
 
 def _fixed(old: Config, new: Config) -> list[str]:
@@ -322,7 +339,10 @@ def _value(settings: Any, name: str) -> Any:
 def _keeping_fixed(old: Config, new: Config) -> Config:
     return new.model_copy(
         update={
-            "submission": new.submission.model_copy(update={"listen": old.submission.listen}),
+            "submission": new.submission.model_copy(
+                update={"listen": old.submission.listen, "listen_tls": old.submission.listen_tls}
+            ),
+            "lmtp": new.lmtp.model_copy(update={"socket": old.lmtp.socket}),
             "inbound": new.inbound.model_copy(update={"listen": old.inbound.listen}),
             "daemon": new.daemon.model_copy(update={"state_dir": old.daemon.state_dir}),
             "web": old.web, "control": old.control, "database": old.database, "lab": old.lab,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
 from deliverability.bounces.classify import Suppress, classify
+from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
 from deliverability.settings import DkimSettings
@@ -118,6 +119,8 @@ class House:
         words."""
         failed = [one for one in report["recipients"] if one["action"] == "failed"]
         if not failed:
+            for one in report["recipients"]:
+                self._pass_on(tx, each, one)
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
         told = failed[0]
         reply = _reported(told["diagnostic"], told["status"])
@@ -127,9 +130,13 @@ class House:
         if verdict.suppress is Suppress.NOW:
             self._suppress(tx, each, str(reply))
         self._note(tx, each, "mail.bounced", str(reply))
-        if each.origin == "submission" and each.reverse_path:
-            self.notices.report(tx, each, str(reply))
-        return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
+        self.notices.report(tx, each, str(reply))
+        return f"{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
+
+    def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> None:
+        """A success that the submitter asked to hear of: it was reported to us, since mail leaves with our reverse-path."""
+        if told["action"] in _SUCCESSES:
+            self.notices.report(tx, each, str(_reported(told["diagnostic"], told["status"])), Action(told["action"]))
 
     def runner(self, share: tuple[int, int], wake: Callable[[Iterable[str]], None]) -> Runner:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
@@ -157,19 +164,11 @@ def _reported(diagnostic: str, status: str) -> Reply:
     try:
         return Reply.parse(diagnostic)
     except ValueError:
-        permanent = status.startswith("5") or not status
-        return Reply.of(550 if permanent else 450, status or "5.0.0", diagnostic or "reported without a reason")
+        code = {"2": 250, "4": 450}.get(status[:1], 550)
+        return Reply.of(code, status or "5.0.0", diagnostic or "reported without a reason")
 
 
-_TOLD = "bounce: "
-
-
-def _is_told(tx: Tx, delivery_id: int) -> bool:
-    """Whether a report has already been believed about this delivery."""
-    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND substr(verdict, 1, 8) = ? LIMIT 1"
-    return tx.one(sql, (delivery_id, _TOLD)) is not None
-
-
+_SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 _NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}
 
 

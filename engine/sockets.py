@@ -20,8 +20,8 @@ class CannotListen(Exception):
 
 
 def handed_over() -> dict[str, list[socket.socket]]:
-    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, inbound, web, control). CannotListen when
-    a descriptor is no socket."""
+    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, submissions, inbound, lmtp, web, control).
+    CannotListen when a descriptor is no socket."""
     if os.environ.get("LISTEN_PID") not in (None, str(os.getpid())) or not os.environ.get("LISTEN_FDS"):
         return {}
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
@@ -55,29 +55,29 @@ def listen(endpoint: str, what: str) -> socket.socket:
     except OSError as err:
         opened.close()
         raise CannotListen(
-            f"{what}.listen: {endpoint} can't be had ({err.strerror}): is another program there, or another Posthouse? "
+            f"{what}: {endpoint} can't be had ({err.strerror}): is another program there, or another Posthouse? "
             f"`ss -ltnp 'sport = :{port}'` shows who"
         ) from None
     opened.setblocking(False)
     return opened
 
 
-def listen_unix(path: Path) -> socket.socket:
-    """A listening Unix socket, 0660. Replaces a socket nobody serves; CannotListen for anything else at that path."""
+def listen_unix(path: Path, what: str = "control.socket", mode: int = 0o660) -> socket.socket:
+    """A listening Unix socket. Replaces a socket nobody serves; CannotListen for anything else at that path."""
     if path.exists() or path.is_symlink():
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise CannotListen(f"control.socket: {path} exists and is no socket: move it away, or name another path")
+            raise CannotListen(f"{what}: {path} exists and is no socket: move it away, or name another path")
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
-                raise CannotListen(f"control.socket: another Posthouse serves {path}: stop it first")
+                raise CannotListen(f"{what}: another Posthouse serves {path}: stop it first")
         path.unlink()
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    old = os.umask(0o117)
+    old = os.umask(0o777 & ~mode)
     try:
         opened.bind(str(path))
     except OSError as err:
         opened.close()
-        raise CannotListen(f"control.socket: {path} can't be made: {err.strerror}") from None
+        raise CannotListen(f"{what}: {path} can't be made: {err.strerror}") from None
     finally:
         os.umask(old)
     opened.listen(128)

@@ -7,6 +7,7 @@ never do.
 import asyncio
 import ipaddress
 import os
+import pwd
 import random
 import re
 import socket
@@ -79,6 +80,22 @@ class SystemNet:
 def boot_id() -> str:
     """What tells this boot from every other one: a lease of another boot has lapsed."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def allowed_uids(users: Sequence[str]) -> frozenset[int] | None:
+    """The uids of these names and numbers, with root's and our own; None when "*" is among them. A name that nobody has
+    allows nobody.
+    """
+    if "*" in users:
+        return None
+    return frozenset({0, os.geteuid(), *filter(lambda uid: uid >= 0, map(_uid, users))})
+
+
+def _uid(user: str) -> int:
+    try:
+        return int(user) if user.isascii() and user.isdigit() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return -1
 
 
 def own_addresses() -> list[str]:

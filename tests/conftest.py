@@ -7,7 +7,7 @@ import pytest
 
 PACKAGES = {  # a peer: the programs that it is, and the Debian packages that bring them
     "postfix": (("postfix", "postconf"), "postfix"),
-    "swaks": (("swaks",), "swaks"),
+    "swaks": (("swaks",), "swaks libnet-ssleay-perl"),
     "opendkim": (("opendkim", "opendkim-testmsg"), "opendkim opendkim-tools"),
 }
 SYSTEM_PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"

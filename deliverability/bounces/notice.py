@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from deliverability.address import Address
@@ -20,7 +21,25 @@ from deliverability.reply import EnhancedStatus, Reply
 from deliverability.text import clean
 
 MAX_QUOTE: Final = 800  # characters of a reply that are repeated
+_DIGITS: Final = {"failed": 5, "delayed": 4}  # of the status, where no reply says one
 _MESSAGE_ID: Final = re.compile(rb"<[!-;=?-~]{1,240}>")
+
+
+class Action(StrEnum):
+    """What a notice says of a recipient (RFC 3464 section 2.3.3)."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"  # to a host that can't report
+    EXPANDED = "expanded"  # to a list's members
+
+    @property
+    def subject(self) -> str:
+        return _SUBJECTS.get(self, "Delivered mail")
+
+
+_SUBJECTS: Final = {Action.FAILED: "Undelivered mail", Action.DELAYED: "Delayed mail", Action.RELAYED: "Relayed mail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +77,19 @@ def write_failure(notice: Notice) -> bytes:
         "Your message could not be delivered to the addresses below. It will not be tried again.",
         "This message was made by the mail system. Please do not answer it.",
     )
-    return _write(notice, "Undelivered mail", words, "failed", full=(notice.ret or "").upper() == "FULL")
+    return _write(notice, words, Action.FAILED, full=(notice.ret or "").upper() == "FULL")
+
+
+def write_success(notice: Notice, action: Action) -> bytes:
+    """The notice that was asked for: mail was delivered, or relayed to a host that won't tell. Never more than the
+    header comes back (RFC 3461 section 4.3: RET is about failures).
+    """
+    words = {
+        Action.RELAYED: "Your message was passed on for the addresses below, to a mail system that does not report"
+        " deliveries.",
+        Action.EXPANDED: "Your message was passed on to the members of the lists below.",
+    }.get(action, "Your message was delivered to the addresses below.")
+    return _write(notice, (words,), action, full=False)
 
 
 def write_delay(notice: Notice, will_retry_until: datetime) -> bytes:
@@ -67,18 +98,16 @@ def write_delay(notice: Notice, will_retry_until: datetime) -> bytes:
         "Your message has not been delivered yet to the addresses below. You need not do anything: it will be",
         f"tried again until {format_date(will_retry_until)}.",
     )
-    return _write(notice, "Delayed mail", words, "delayed", full=False, until=will_retry_until)
+    return _write(notice, words, Action.DELAYED, full=False, until=will_retry_until)
 
 
-def _write(
-    notice: Notice, subject: str, words: Sequence[str], action: str, *, full: bool, until: datetime | None = None
-) -> bytes:
+def _write(notice: Notice, words: Sequence[str], action: Action, *, full: bool, until: datetime | None = None) -> bytes:
     fates = [_fields_of(fate, action, until) for fate in notice.fates]
     parts = [_words_part(notice, words), _status_part(notice, fates), _returned_part(notice.content, full=full)]
     boundary = _free_boundary(notice.boundary, parts)
     opening = b"--" + boundary.encode("ascii") + b"\r\n"
     body = b"".join(opening + part + b"\r\n" for part in parts) + b"--" + boundary.encode("ascii") + b"--\r\n"
-    return _header(notice, subject, boundary) + b"\r\n" + body
+    return _header(notice, action.subject, boundary) + b"\r\n" + body
 
 
 def _header(notice: Notice, subject: str, boundary: str) -> bytes:
@@ -125,11 +154,11 @@ def _status_part(notice: Notice, fates: Sequence[Sequence[str]]) -> bytes:
     return b"Content-Type: message/delivery-status\r\n\r\n" + text.encode("ascii", "replace")
 
 
-def _fields_of(fate: Fate, action: str, until: datetime | None) -> list[str]:
+def _fields_of(fate: Fate, action: Action, until: datetime | None) -> list[str]:
     """RFC 3464 section 2.3; an address beyond ASCII is of type utf-8 (RFC 6533 section 3)."""
     kind = "utf-8" if fate.recipient.needs_smtputf8 else "rfc822"
     status = (fate.reply.enhanced if fate.reply else None) or fate.status
-    digit = fate.reply.code // 100 if fate.reply else 4 if action == "delayed" else 5
+    digit = fate.reply.code // 100 if fate.reply else _DIGITS.get(action, 2)
     lines = [f"Original-Recipient: {clean(fate.orcpt)[:500]}"] if fate.orcpt else []
     lines += [f"Final-Recipient: {kind}; {fate.recipient}", f"Action: {action}", f"Status: {status or f'{digit}.0.0'}"]
     if fate.remote_mta:

@@ -224,9 +224,37 @@ class DkimKey(Model):
         primary_key = CompositeKey("domain", "selector")
 
 
+class Credential(Model):
+    """Who may submit mail with a password, and what it may send."""
+
+    name = TextField(primary_key=True)
+    hash = TextField()  # argon2id, with its salt and parameters
+    domains = TextField(default="")  # for From: and the reverse-path, comma-separated; "" is any
+    stream = IntegerField(null=True)  # NULL: what the mail says
+    rate = IntegerField(default=0)  # deliveries a minute; 0 is no limit
+    max_size = IntegerField(default=0)  # octets; 0 is the door's own limit
+    dsn = IntegerField(default=1)  # whether failures are reported to the reverse-path
+    spent_until_ms = BigIntegerField(default=0)  # when the rate's allowance will be whole again
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "credential"
+
+
+class Spooled(Model):
+    """A file of the spool whose message was taken on; until the file is gone for good, so that it is taken on once."""
+
+    key = TextField(primary_key=True)  # the file's name
+    message_id = IntegerField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "spooled"
+
+
 TABLES = (
     Meta, Contact, Tag, MailingList, Subscription, Consent, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
-    Passage, Sending, Inbound, DkimKey,
+    Passage, Sending, Inbound, DkimKey, Credential, Spooled,
 )  # fmt: skip
 
 INDEXES = (

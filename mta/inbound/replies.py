@@ -40,6 +40,7 @@ AUTH_TROUBLE: Final = Reply.of(454, "4.7.0", "Passwords can't be looked up now; 
 BAD_LINE: Final = Reply.of(500, "5.5.2", "A command line is text without control characters, and ends with CRLF")
 LINE_TOO_LONG: Final = Reply.of(500, "5.5.2", "Command line too long")
 UNKNOWN_COMMAND: Final = Reply.of(500, "5.5.1", "Command not recognised")
+SAY_LHLO: Final = Reply.of(500, "5.5.1", "This is LMTP; say LHLO")
 NO_ARGUMENT: Final = Reply.of(501, "5.5.4", "This command takes no argument")
 BAD_HELO: Final = Reply.of(501, "5.5.4", "Give the name of your host, or its address in brackets")
 NOT_IMPLEMENTED: Final = Reply.of(502, "5.5.1", "Command not implemented")

@@ -49,6 +49,7 @@ class InboundSession(AuthenticatingConnection):
         self._is_extended = False
         self._opened: Transaction | None = None
         self._recipients: dict[Address, Recipient] = {}  # one named twice gets the message once
+        self._taken = 0  # RCPT commands, those that named one twice too
         self._commands = 0  # since the last accepted message; the errors likewise
         self._errors = 0
         self._messages = 0  # that were answered, whatever the answer
@@ -57,7 +58,7 @@ class InboundSession(AuthenticatingConnection):
 
     def __dir__(self) -> tuple[str, ...]:
         """Our commands: aiosmtpd reads the names of all members three times a session, which costs 0.15 ms."""
-        return _COMMANDS
+        return COMMANDS
 
     def _refusal(self) -> Reply | None:
         return self._policy.admit(self._peer)
@@ -111,6 +112,7 @@ class InboundSession(AuthenticatingConnection):
     def _reset(self) -> None:
         self._opened = None
         self._recipients = {}
+        self._taken = 0
 
     # Commands, in the order of RFC 5321 section 4.1.1.
 
@@ -156,6 +158,7 @@ class InboundSession(AuthenticatingConnection):
         refusal = await self._policy.check_recipient(opened, recipient.forward_path)
         if refusal is None:
             self._recipients.setdefault(recipient.forward_path, recipient)
+            self._taken += 1
         self._reply(refusal or replies.RECIPIENT_OK)
 
     async def smtp_DATA(self, argument: str) -> None:
@@ -257,7 +260,7 @@ class InboundSession(AuthenticatingConnection):
         return self._opened
 
 
-_COMMANDS: Final = tuple(name for name in vars(InboundSession) if name.startswith("smtp_"))
+COMMANDS: Final = tuple(name for name in vars(InboundSession) if name.startswith("smtp_"))
 
 
 def _split(line: bytes) -> tuple[str, str]:

@@ -40,6 +40,7 @@ def settlement(
     return Settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),
         took_ms=max(0, to_ms(now) - to_ms(began)), host=host, address=address, tls=tls, due_ms=due_ms,
+        hop_knows_dsn=not isinstance(outcome, Delivered) or outcome.knows_dsn,
     )  # fmt: skip
 
 

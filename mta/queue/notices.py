@@ -1,14 +1,15 @@
 """Delivery status notifications that we owe (RFC 3461, RFC 3464): written in the commit that ends the delivery.
 
-Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY says
-otherwise. Never about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
+Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY or the
+submitter's credential says otherwise; and, where NOTIFY asks for SUCCESS, one for a delivery whose next hop can't tell of
+it (RFC 3461 section 5.2.2). Never about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from deliverability.address import Address, AddressError
-from deliverability.bounces.notice import Fate, Notice, write_failure
+from deliverability.bounces.notice import Action, Fate, Notice, write_failure, write_success
 from deliverability.headers import make_message_id
 from deliverability.reply import EnhancedStatus, Reply
 from mta.ports import Chance, Clock, Tx, from_ms
@@ -28,11 +29,15 @@ class Notices:
     def write(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """Queue a notice for each of these that is owed one."""
         for each in settled:
-            if _is_owed(each):
+            if each.state in (State.BOUNCED, State.EXPIRED):
                 self.report(tx, each, each.reply)
+            elif each.state is State.DELIVERED and not each.hop_knows_dsn:
+                self.report(tx, each, each.reply, Action.RELAYED)
 
-    def report(self, tx: Tx, each: Settled, diagnostic: str) -> None:
-        """Tell the submitter that this delivery failed, with `diagnostic` as what was said about it."""
+    def report(self, tx: Tx, each: Settled, diagnostic: str, action: Action = Action.FAILED) -> None:
+        """Tell the submitter what became of this delivery, if it is owed that, with `diagnostic` as what was said."""
+        if not _is_owed(each, action):
+            return
         try:
             to, recipient = Address.parse(each.reverse_path), Address.parse(each.forward_path)
         except AddressError:
@@ -40,11 +45,12 @@ class Notices:
         content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
         now = self._clock.now()
         notice = self._notice(each, to, recipient, diagnostic, content, now)
+        written = write_failure(notice) if action is Action.FAILED else write_success(notice, action)
         queue.enqueue(
             tx,
             NewMessage(
-                reverse_path="", recipients=(Recipient(to),), content=write_failure(notice), stream=Stream.TRANSACTIONAL,
-                origin="dsn", needs_utf8=to.needs_smtputf8 or recipient.needs_smtputf8, subject="Undelivered mail",
+                reverse_path="", recipients=(Recipient(to),), content=written, stream=Stream.TRANSACTIONAL,
+                origin="dsn", needs_utf8=to.needs_smtputf8 or recipient.needs_smtputf8, subject=action.subject,
                 header_from=str(self._sender), message_id=notice.message_id,
             ),
             now,
@@ -67,11 +73,11 @@ class Notices:
         )  # fmt: skip
 
 
-def _is_owed(each: Settled) -> bool:
-    ended = each.state in (State.BOUNCED, State.EXPIRED)
+def _is_owed(each: Settled, action: Action) -> bool:
+    """RFC 3461 section 4.1: without NOTIFY a failure is told, and a success is not."""
     notify = set(filter(None, each.notify.split(",")))
-    wanted = not notify or "FAILURE" in notify
-    return ended and each.origin == "submission" and bool(each.reverse_path) and wanted
+    wanted = (not notify or "FAILURE" in notify) if action is Action.FAILED else "SUCCESS" in notify
+    return each.origin == "submission" and bool(each.reverse_path) and each.dsn and wanted
 
 
 def _reply(words: str) -> Reply | None:

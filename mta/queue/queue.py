@@ -52,6 +52,7 @@ class NewMessage:
     subject: str = ""
     header_from: str = ""
     message_id: str = ""
+    dsn: bool = True  # whether its submitter wants to be told of failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Claimed:
     has_8bit: bool
     envid: str | None
     ret: str | None
+    dsn: bool = True  # whether its submitter wants to be told of failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Settlement:
     address: str = ""
     tls: str = ""
     due_ms: int | None = None  # the delivery's own next time; None leaves it due
+    hop_knows_dsn: bool = True  # who took it on will send the DSN that was asked for (RFC 3461 section 5.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class Settled:
     envid: str | None
     ret: str | None
     created_ms: int
+    dsn: bool = True  # whether its submitter wants to be told of failures
+    hop_knows_dsn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +157,11 @@ def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings,
     expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
     message_id = tx.insert(
         "INSERT INTO message (reverse_path, stream, origin, subject, header_from, message_id, size, needs_utf8, has_8bit,"
-        " envid, ret, credential, recipients, received_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " envid, ret, credential, recipients, received_ms, no_dsn) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             message.reverse_path, int(message.stream), message.origin, message.subject, message.header_from,
             message.message_id, len(message.content), int(message.needs_utf8), int(message.has_8bit), message.envid,
-            message.ret, message.credential, len(message.recipients), now_ms,
+            message.ret, message.credential, len(message.recipients), now_ms, int(not message.dsn),
         ),
     )  # fmt: skip
     tx.execute("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
@@ -185,7 +190,7 @@ def _insert_delivery(
     return Claimed(
         delivery_id, message_id, forward_path, domain, message.stream, 1, now_ms, expires_ms, notify, to.orcpt,
         message.reverse_path, message.header_from, message.origin, len(message.content), message.needs_utf8,
-        message.has_8bit, message.envid, message.ret,
+        message.has_8bit, message.envid, message.ret, message.dsn,
     )  # fmt: skip
 
 
@@ -208,7 +213,7 @@ def hint(tx: Tx, domain: str, due_ms: int) -> None:
 
 _CANDIDATES = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
-    " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret"
+    " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn"
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )
@@ -255,7 +260,7 @@ def claim(
 def _claimed(row: Sequence[Any]) -> Claimed:
     values = list(row)
     values[4] = Stream(values[4])
-    values[14], values[15] = bool(values[14]), bool(values[15])
+    values[14], values[15], values[18] = bool(values[14]), bool(values[15]), not values[18]
     return Claimed(*values)
 
 
@@ -293,10 +298,13 @@ def _end(tx: Tx, each: Claimed, event: Event, reply: str, now_ms: int, by: str |
     return _settled(each, state, event, reply, "queue")
 
 
-def _settled(each: Claimed, state: State, event: Event, reply: str, stage: str) -> Settled:
+def _settled(
+    each: Claimed, state: State, event: Event, reply: str, stage: str, *, hop_knows_dsn: bool = True
+) -> Settled:
     return Settled(
         each.delivery_id, each.message_id, each.forward_path, each.stream, each.origin, state, event, reply, stage,
         each.reverse_path, each.notify, each.orcpt, each.envid, each.ret, each.created_ms,
+        each.dsn, hop_knows_dsn,
     )  # fmt: skip
 
 
@@ -329,7 +337,7 @@ def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -
         hint(tx, each.domain, came.due_ms or now_ms)
     elif state is State.IN_DOUBT:
         _note_doubt(tx, each.delivery_id, str(came.event), now_ms)
-    return _settled(each, state, came.event, came.reply, came.stage)
+    return _settled(each, state, came.event, came.reply, came.stage, hop_knows_dsn=came.hop_knows_dsn)
 
 
 def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:

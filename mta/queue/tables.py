@@ -24,6 +24,7 @@ class Message(Model):
     credential = TextField(default="")  # who handed it over
     recipients = IntegerField()  # how many deliveries it became: the audit counts them
     received_ms = BigIntegerField()
+    no_dsn = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # 1: its submitter wants no DSN of ours
 
     class Meta:
         table_name = "message"

@@ -317,7 +317,7 @@ class ClientSession:
         if not _is_2xx(reply):
             self._finish(Failure(Scope.MESSAGE, reply, Stage.DOT))
         elif self.all_sent:
-            self._finish(Delivered(reply))
+            self._finish(Delivered(reply, self.extensions.dsn))
         else:
             self._condemn(f"an acceptance before the whole message was there: {reply}")
 

@@ -36,6 +36,7 @@ class Delivered:
     """The next hop took responsibility (RFC 5321 section 6.1). It does not mean: seen in a mailbox."""
 
     reply: Reply
+    knows_dsn: bool = False  # whether it took over the sender's wishes about DSNs too (RFC 3461)
 
 
 @dataclass(frozen=True, slots=True)
