@@ -33,7 +33,7 @@ from mta.outbound.scheduler import Scheduler
 from mta.ports import Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Stream
-from mta.queue.queue import Enqueued, NewMessage
+from mta.queue.queue import Enqueued, Hand, NewMessage
 
 T = TypeVar("T")
 
@@ -72,19 +72,15 @@ class Submission:
         domains = [each.forward_path.domain for each in message.recipients]
         try:
             with self._scheduler.room_for(domains) as hand:
-
-                def work(tx: Tx) -> Enqueued:
-                    if transaction.grant is not None:
-                        credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
-                    queued = queue.enqueue(tx, message, now, house.config.queue, hand)
-                    record_mail(tx, examined, now=now, message_id=queued.message_id)
-                    return queued
-
-                queued = await house.store.write(work)
+                queued = await house.store.write(
+                    lambda tx: self._write(tx, transaction, message, examined, hand, now)
+                )
         except Revoked:
             return REVOKED
         except RateExceeded as exceeded:
             return Reply.of(550, "5.7.1", str(exceeded)) if exceeded.never else Reply.of(450, "4.7.1", str(exceeded))
+        if queued is None:
+            return Reply.of(250, "2.0.0", "taken on already")
         maillog.accepted(
             queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
             size=len(message.content),
@@ -96,6 +92,20 @@ class Submission:
         if examined.events:
             self._wake_runner()
         return Reply.of(250, "2.0.0", f"queued as {queued.message_id}")
+
+    def _write(
+        self, tx: Tx, transaction: Transaction, message: NewMessage, examined: Examined, hand: Hand | None, now: datetime
+    ) -> Enqueued | None:
+        """The one commit. None, and nothing is written, when the message was taken on before. Revoked, RateExceeded."""
+        if transaction.key and _is_known(tx, transaction.key, now):
+            return None
+        if transaction.grant is not None:
+            credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
+        queued = queue.enqueue(tx, message, now, self._house.config.queue, hand)
+        record_mail(tx, examined, now=now, message_id=queued.message_id)
+        if transaction.key:
+            tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
+        return queued
 
     def _message(self, transaction: Transaction, examined: Examined, now: datetime) -> NewMessage:
         content = without(transaction.content, examined.strip) if examined.strip else transaction.content
@@ -124,6 +134,12 @@ class Submission:
         if first_value(head, "Date") is None:
             added += header("Date", format_date(now))
         return added
+
+
+def _is_known(tx: Tx, key: str, now: datetime) -> bool:
+    """Whether a message with this key was taken on; from now on it is."""
+    sql = "INSERT INTO spooled (key, message_id, at_ms) VALUES (?,0,?) ON CONFLICT (key) DO NOTHING"
+    return not tx.execute(sql, (key, to_ms(now)))
 
 
 def _stream(transaction: Transaction, examined: Examined) -> Stream:

@@ -28,6 +28,7 @@ from engine.intake.returns import read_return
 from engine.intake.structured import read_structured
 from engine.link import Link
 from engine.parser import Parser, keep
+from engine.pickup import Pickup
 from engine.store.database import Database
 from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, boot_id, own_addresses
 from mta import maillog
@@ -83,6 +84,8 @@ class Carrier:
         hearing = asyncio.create_task(self._hear())
         beating = asyncio.create_task(self._beat())
         work = [asyncio.create_task(self._relay.scheduler.run()), asyncio.create_task(self._runner.run())]
+        if self._order["number"] == 0:
+            work.append(asyncio.create_task(self._pickup.run()))
         for door, listener in self._doors.items():
             listener.start(self._sockets(door))
         self._link.send(ready=True, owner=self._owner)
@@ -125,6 +128,10 @@ class Carrier:
         self._credentials = Credentials(self._store, chance)
         returns = Returns(self._house, self._parser, self._runner.wake)
         self._doors = self._make_doors(submission, returns)
+        self._pickup = Pickup(
+            config.spool_path, self._store, clock, config.hostname, config.lmtp, allowed_uids(config.lmtp.users),
+            submission.accept,
+        )  # fmt: skip
 
     def _make_doors(self, submission: Submission, returns: Returns) -> dict[str, Listener]:
         config = self._config

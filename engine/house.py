@@ -39,9 +39,12 @@ SECRET_OCTETS = 32
 
 
 def ensure_state(config: Config) -> None:
-    """Make the state folder (0700) and the secret that tokens are made with (0600), where they are not there yet."""
+    """Make the state folder, those for keys and spooled mail (0700), and the secret that tokens are made with (0600),
+    where they are not there yet.
+    """
     config.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.keys_path.mkdir(mode=0o700, exist_ok=True)
+    config.spool_path.mkdir(mode=0o700, exist_ok=True)
     if not config.secret_path.exists():
         fresh = os.open(config.secret_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fresh, "wb") as file:

@@ -19,6 +19,7 @@ MODULES: Final = {
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, hold, release, cancel",
+    "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "suppression": "who is not written to, and why; lift it",
 }
 

@@ -5,7 +5,9 @@ Reads the configuration with tomllib alone, so that a command need not load what
 
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
+from socket import getfqdn
 from typing import Final
 
 LOCAL_CONFIG: Final = Path("var/posthouse.toml")
@@ -31,16 +33,43 @@ def socket_path(told: Path | None = None, config: Path | None = None) -> Path:
     return LOCAL_SOCKET if LOCAL_SOCKET.exists() else SYSTEM_SOCKET
 
 
+@dataclass(frozen=True, slots=True)
+class LocalDoor:
+    """Where programs on this host hand over mail."""
+
+    hostname: str
+    lmtp: Path | None  # the socket while the daemon runs; None where the configuration has none
+    spool: Path  # the folder while it does not
+
+
+def local_door(config: Path | None = None) -> LocalDoor:
+    """As `config`, else POSTHOUSE_CONFIG, else the system's file says. Never a file of the folder one happens to be in:
+    somebody else may have put it there.
+    """
+    config = config or Path(os.environ.get("POSTHOUSE_CONFIG") or SYSTEM_CONFIG)
+    said = _read(config)
+    folder = config.resolve().parent / _text(said, "daemon", "state_dir", str(STATE_DIR))
+    socket, name = _text(said, "lmtp", "socket", "lmtp.sock"), said.get("hostname")
+    return LocalDoor(
+        hostname=name if isinstance(name, str) else getfqdn(), lmtp=folder / socket if socket else None,
+        spool=folder / _text(said, "daemon", "spool", "spool"),
+    )  # fmt: skip
+
+
 def configured(config: Path) -> Path:
     """What a configuration file says: control.socket below daemon.state_dir, below the file's own folder."""
+    said = _read(config)
+    state_dir = _text(said, "daemon", "state_dir", str(STATE_DIR))
+    return config.resolve().parent / state_dir / _text(said, "control", "socket", "control.sock")
+
+
+def _read(config: Path) -> dict[str, object]:
     try:
-        said = tomllib.loads(config.read_text("utf-8"))
+        return tomllib.loads(config.read_text("utf-8"))
     except OSError as err:
         raise NoPlace(f"cannot read {config}: {err.strerror}") from None
     except (ValueError, UnicodeError) as err:
         raise NoPlace(f"{config} is no TOML: {err}") from None
-    state_dir = _text(said, "daemon", "state_dir", str(STATE_DIR))
-    return config.resolve().parent / state_dir / _text(said, "control", "socket", "control.sock")
 
 
 def _text(said: dict[str, object], section: str, key: str, default: str) -> str:

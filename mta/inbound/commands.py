@@ -26,6 +26,9 @@ _MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"})
 _RCPT_KEYWORDS: Final = frozenset({"NOTIFY", "ORCPT"})
 _NOTIFY: Final = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 
+KEY: Final = "XPOSTHOUSEKEY"  # at the LMTP door: an idempotency key
+_KEY: Final = re.compile(r"[0-9a-f]{32}")
+
 MAX_ENVID: Final = 100  # characters, before decoding; RFC 3461 section 4.4
 MAX_ORCPT: Final = 500  # the same; section 4.2
 MAX_SIZE_DIGITS: Final = 20  # RFC 1870 section 4
@@ -40,14 +43,17 @@ class MailCommand:
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    key: str = ""
 
 
-def parse_mail(argument: str, *, knows_auth: bool = False) -> MailCommand:
-    """Read what follows "MAIL ". knows_auth: whether AUTH was offered, and with it this parameter of that name."""
-    path, parameters = _split(argument, "FROM:", _MAIL_KEYWORDS | {"AUTH"} if knows_auth else _MAIL_KEYWORDS)
+def parse_mail(argument: str, *, more: frozenset[str] = frozenset()) -> MailCommand:
+    """Read what follows "MAIL ". more: parameters that this door knows besides those of every door."""
+    path, parameters = _split(argument, "FROM:", _MAIL_KEYWORDS | more)
     if "AUTH" in parameters:
         # RFC 4954 section 5: who the message was first submitted by. It is read, and believed of nobody.
         _xtext("AUTH", parameters["AUTH"], MAX_ORCPT)
+    if KEY in parameters and not _KEY.fullmatch(parameters[KEY]):
+        raise _bad(KEY, "is 32 hexadecimal digits")
     smtputf8 = _flag(parameters, "SMTPUTF8")
     if not smtputf8 and not path.isascii():
         raise Refused(_NEEDS_SMTPUTF8, is_error=False)
@@ -59,6 +65,7 @@ def parse_mail(argument: str, *, knows_auth: bool = False) -> MailCommand:
         smtputf8=smtputf8,
         ret=_one_of(parameters, "RET", ("FULL", "HDRS")),
         envid=_xtext("ENVID", envid, MAX_ENVID) if envid is not None else None,
+        key=parameters.get(KEY, ""),
     )
 
 

@@ -9,11 +9,13 @@ from typing import Final
 
 from deliverability.reply import Reply
 from mta.inbound import replies
+from mta.inbound.commands import KEY
 from mta.inbound.replies import Refused
 from mta.inbound.session import COMMANDS, InboundSession
 from mta.inbound.submission import Accept, CheckRecipient
 from mta.inbound.transaction import Peer, Transaction
 
+_KEY_PARAMETER: Final = frozenset({KEY})
 NOT_YOU: Final = Reply.of(554, "5.7.1", "Your user may not submit mail here; see lmtp.users")
 
 
@@ -22,6 +24,13 @@ class LmtpSession(InboundSession):
 
     protocol_name = "LMTP"
     is_lmtp = True
+
+    @property
+    def _more_parameters(self) -> frozenset[str]:
+        return _KEY_PARAMETER
+
+    def _secure_extensions(self) -> list[str]:
+        return [KEY]
 
     def __dir__(self) -> tuple[str, ...]:
         return (*COMMANDS, "smtp_LHLO")

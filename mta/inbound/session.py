@@ -26,6 +26,8 @@ from mta.ports import StoreFull, StoreTrouble
 from mta.queue.queue import Recipient
 
 _EXTENSIONS: Final = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
+_NO_PARAMETER: Final[frozenset[str]] = frozenset()
+_AUTH_PARAMETER: Final = frozenset({"AUTH"})
 # A web page can make a browser post a form to a local port; what its body says must never be read as SMTP.
 _HTTP: Final = re.compile(r"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT|PRI|HOST:.*)")
 
@@ -62,6 +64,11 @@ class InboundSession(AuthenticatingConnection):
 
     def _refusal(self) -> Reply | None:
         return self._policy.admit(self._peer)
+
+    @property
+    def _more_parameters(self) -> frozenset[str]:
+        """Of MAIL, besides those of every door."""
+        return _AUTH_PARAMETER if self._knows_auth else _NO_PARAMETER
 
     @property
     def _had_its_turn(self) -> bool:
@@ -136,13 +143,13 @@ class InboundSession(AuthenticatingConnection):
             raise Refused(replies.HELO_FIRST)
         if self._opened:
             raise Refused(replies.NESTED_MAIL)
-        mail = parse_mail(argument, knows_auth=self._knows_auth)
+        mail = parse_mail(argument, more=self._more_parameters)
         if mail.size > self._settings.max_size:
             self._load.hit("max_size")
             raise Refused(too_big(self._settings.max_size), is_error=False)
         opened = Transaction(
             mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid,
-            self._grant, self.is_tls, self.is_lmtp,
+            self._grant, self.is_tls, self.is_lmtp, mail.key,
         )  # fmt: skip
         if refusal := self._policy.check_sender(opened):
             raise Refused(refusal, is_error=False)

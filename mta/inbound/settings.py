@@ -156,6 +156,10 @@ class LmtpSettings(DoorSettings):
     socket: str = Field(
         default="lmtp.sock", description='The Unix socket\'s path, below the state folder; "" opens none.'
     )
+    newlines: Newlines = Field(
+        default=Newlines.NORMALISE, description="As for every door; programs on this host often know no CRLF."
+    )
+    long_lines: LongLines = Field(default=LongLines.WRAP, description="As for every door; likewise.")
     users: tuple[str, ...] = Field(
         default=(),
         description='Local users (names or numbers) who may hand over mail there, beside root and our own; "*" is every one.',

@@ -59,6 +59,7 @@ class Transaction:
     grant: Grant | None = None  # of who authenticated; None is nobody
     is_tls: bool = False
     is_lmtp: bool = False
+    key: str = ""  # idempotency: a message with a key that is known already is not taken on again
     recipients: tuple[Recipient, ...] = ()  # their orcpt: "addr-type;address", decoded from xtext
     content: bytes = b""
     size: int = 0

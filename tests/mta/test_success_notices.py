@@ -1,0 +1,93 @@
+"""Notices of success (RFC 3461): owed where they were asked for and no host further on will send them; and `dsn = off`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from clock import NOON, FakeChance, FakeClock
+from mail_shop import open_store
+
+from deliverability.address import Address
+from deliverability.bounces.dsn import read_report
+from mta.ports import Tx
+from mta.queue import queue
+from mta.queue.delivery import Event, State, Stream
+from mta.queue.notices import Notices
+from mta.queue.queue import Host, NewMessage, Recipient, Settlement
+from mta.queue.settings import QueueSettings
+
+ANN = Address("ann", "example.org")
+
+
+def notices_after(
+    folder: Path, event: Event, *, notify: set[str], dsn: bool = True, hop_knows_dsn: bool = False,
+    reverse_path: str = "a@shop.example",
+) -> list[bytes]:  # fmt: skip
+    """What was written to the submitter when a delivery ended so."""
+    store, clock = open_store(folder), FakeClock()
+    notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
+
+    def work(tx: Tx) -> list[bytes]:
+        owner = queue.register(tx, "carrier-1", 1, Host("boot"), NOON)
+        message = NewMessage(
+            reverse_path, (Recipient(ANN, frozenset(notify)),), b"Subject: hi\r\n\r\nbody\r\n", Stream.TRANSACTIONAL,
+            "submission", dsn=dsn, ret="FULL", envid="QQ314",
+        )  # fmt: skip
+        queue.enqueue(tx, message, NOON, QueueSettings())
+        (taken,) = queue.claim(tx, ANN.domain, 1, owner, NOON + timedelta(seconds=1), lambda *_: {}).taken
+        assert queue.mark_dot(tx, taken.delivery_id, owner)
+        reply = "250 2.0.0 ok" if event is Event.ACCEPTED else "550 5.1.1 no such user"
+        came = Settlement(
+            taken.delivery_id, State.AT_THE_DOT, event, reply, "dot", 0, hop_knows_dsn=hop_knows_dsn
+        )  # fmt: skip
+        settled = queue.settle(tx, taken, came, owner, NOON)
+        assert settled is not None
+        notices.write(tx, [settled])
+        rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
+        return [row[0] for row in rows]
+
+    return store.write_now(work)
+
+
+def test_a_success_that_was_asked_for_is_told_where_the_next_hop_cannot(tmp_path: Path) -> None:
+    (written,) = notices_after(tmp_path, Event.ACCEPTED, notify={"SUCCESS", "FAILURE"})
+    report = read_report(written)
+    assert report is not None
+    (told,) = report.recipients
+    assert (told.action, str(told.status)) == ("relayed", "2.0.0")
+    assert b"Subject: Relayed mail\r\n" in written and b"Original-Envelope-Id: QQ314" in written
+    assert b"body" not in written, "RET is about failures"
+
+
+@pytest.mark.parametrize(
+    ("notify", "hop_knows_dsn", "reverse_path"),
+    [
+        ({"SUCCESS"}, True, "a@shop.example"),
+        (set(), False, "a@shop.example"),
+        ({"FAILURE"}, False, "a@shop.example"),
+        ({"NEVER"}, False, "a@shop.example"),
+        ({"SUCCESS"}, False, ""),
+    ],
+)
+def test_nobody_is_told_who_did_not_ask_or_will_hear_from_the_next_hop(
+    tmp_path: Path, notify: set[str], hop_knows_dsn: bool, reverse_path: str
+) -> None:
+    told = notices_after(
+        tmp_path, Event.ACCEPTED, notify=notify, hop_knows_dsn=hop_knows_dsn, reverse_path=reverse_path
+    )
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("notify", "dsn", "count"),
+    [(set(), True, 1), ({"FAILURE"}, True, 1), ({"SUCCESS"}, True, 0), ({"NEVER"}, True, 0), (set(), False, 0),
+     ({"FAILURE"}, False, 0)],
+)  # fmt: skip
+def test_a_failure_is_told_unless_notify_or_the_credential_says_not(
+    tmp_path: Path, notify: set[str], dsn: bool, count: int
+) -> None:
+    assert len(notices_after(tmp_path, Event.REJECTED, notify=notify, dsn=dsn)) == count
+
+
+def test_a_credential_without_dsns_hears_of_no_success_either(tmp_path: Path) -> None:
+    assert notices_after(tmp_path, Event.ACCEPTED, notify={"SUCCESS"}, dsn=False) == []
