@@ -72,9 +72,7 @@ class Submission:
         domains = [each.forward_path.domain for each in message.recipients]
         try:
             with self._scheduler.room_for(domains) as hand:
-                queued = await house.store.write(
-                    lambda tx: self._write(tx, transaction, message, examined, hand, now)
-                )
+                queued = await house.store.write(lambda tx: self._write(tx, transaction, message, examined, hand, now))
         except Revoked:
             return REVOKED
         except RateExceeded as exceeded:
@@ -94,7 +92,13 @@ class Submission:
         return Reply.of(250, "2.0.0", f"queued as {queued.message_id}")
 
     def _write(
-        self, tx: Tx, transaction: Transaction, message: NewMessage, examined: Examined, hand: Hand | None, now: datetime
+        self,
+        tx: Tx,
+        transaction: Transaction,
+        message: NewMessage,
+        examined: Examined,
+        hand: Hand | None,
+        now: datetime,
     ) -> Enqueued | None:
         """The one commit. None, and nothing is written, when the message was taken on before. Revoked, RateExceeded."""
         if transaction.key and _is_known(tx, transaction.key, now):

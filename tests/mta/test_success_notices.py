@@ -13,7 +13,7 @@ from mta.ports import Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.notices import Notices
-from mta.queue.queue import Host, NewMessage, Recipient, Settlement
+from mta.queue.queue import Hand, Host, NewMessage, Recipient, Settlement
 from mta.queue.settings import QueueSettings
 
 ANN = Address("ann", "example.org")
@@ -91,3 +91,16 @@ def test_a_failure_is_told_unless_notify_or_the_credential_says_not(
 
 def test_a_credential_without_dsns_hears_of_no_success_either(tmp_path: Path) -> None:
     assert notices_after(tmp_path, Event.ACCEPTED, notify={"SUCCESS"}, dsn=False) == []
+
+
+def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(tmp_path: Path) -> None:
+    def work(tx: Tx) -> list[bool]:
+        owner = queue.register(tx, "carrier-1", 1, Host("boot"), NOON)
+        hand = Hand(owner, frozenset({ANN.domain}), lambda *_: {})
+        told = []
+        for dsn in (True, False):
+            message = NewMessage("a@b.example", (Recipient(ANN),), b"", Stream.TRANSACTIONAL, "submission", dsn=dsn)
+            told += [each.dsn for each in queue.enqueue(tx, message, NOON, QueueSettings(), hand).claimed]
+        return told
+
+    assert open_store(tmp_path).write_now(work) == [True, False]
