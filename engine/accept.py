@@ -74,7 +74,9 @@ class Submission:
         domains = [each.forward_path.domain for each in message.recipients]
         try:
             with self._scheduler.room_for(domains) as hand:
-                queued = await house.store.write(lambda tx: self._write(tx, transaction, message, examined, hand, now))
+                queued = await _committed(
+                    house.store, lambda tx: self._write(tx, transaction, message, examined, hand, now)
+                )
         except Revoked:
             return REVOKED
         except RateExceeded as exceeded:
