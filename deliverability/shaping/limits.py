@@ -44,8 +44,9 @@ class ShapingSettings(Settings):
         default=0.1, ge=0, le=0.9, description="The share of each limit on attempts that only transactional mail uses."
     )
     pause: BackOff = Field(
-        default=BackOff(first=timedelta(minutes=1), ceiling=timedelta(hours=2), spread=0.1),
-        description="How long a site rests that tells us to slow down; longer each time it says so again at once.",
+        default=BackOff(first=timedelta(seconds=75), ceiling=timedelta(hours=2), spread=0.1),
+        description="How long a site rests that tells us to slow down; longer each time it says so again at once. "
+        "The first, at its shortest, outlasts the minute that most sites count by.",
     )
     guard_attempts: int = Field(
         default=20, ge=1, description="The bounce guard looks at a domain that had so many attempts ..."

@@ -3,7 +3,6 @@
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +10,11 @@ from hypothesis import strategies as st
 
 from deliverability.bounces.classify import BounceClass, Verdict, classify
 from deliverability.reply import Reply
-from deliverability.settings import BackOff
 from deliverability.shaping.controller import FIRST_CONNECTIONS, Controller
 from deliverability.shaping.limiter import TokenBucket
+from deliverability.shaping.limits import ShapingSettings
 
-BACK_OFF = BackOff(first=timedelta(minutes=1), ceiling=timedelta(hours=2), spread=0.1)
+BACK_OFF = ShapingSettings().pause
 START = 1_000_000.0
 TICK = 0.01
 
@@ -31,19 +30,24 @@ BUSY = said("451 4.3.2 Please try again later")
 
 @dataclass
 class Site:
-    """Takes `per_minute` in any minute and answers 421 above it; `late` seconds after each attempt."""
+    """Takes `per_minute` in any minute (or in each of the clock's) and answers 421 above; `late` seconds after each attempt."""
 
     per_minute: int
     late: float = 0.05
+    by_the_clock: bool = False
+    counts_refused: bool = False
     taken: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     _lately: deque[float] = field(default_factory=deque)
 
     def takes(self, now: float) -> bool:
-        while self._lately and self._lately[0] <= now - 60:
+        since = now // 60 * 60 if self.by_the_clock else now - 60
+        while self._lately and self._lately[0] <= since:
             self._lately.popleft()
         if len(self._lately) >= self.per_minute:
             self.refused.append(now - START)
+            if self.counts_refused:
+                self._lately.append(now)
             return False
         self._lately.append(now)
         self.taken.append(now - START)
@@ -54,7 +58,7 @@ class Site:
         return sum(minute * 60 <= each < minute * 60 + 60 for each in self.taken) / self.per_minute
 
 
-def bulk(site: Site, controller: Controller, minutes: int, connections: int = 20) -> None:
+def bulk(site: Site, controller: Controller, minutes: int, connections: int = 20, jitter: float = 0.0) -> None:
     """Twenty connections that have something to carry all the time, as fast as the controller lets them."""
     now, under_way, bucket = START, [], TokenBucket(1, 2)
     while now < START + minutes * 60:
@@ -63,7 +67,7 @@ def bulk(site: Site, controller: Controller, minutes: int, connections: int = 20
             if site.takes(now):
                 controller.delivered(1, now, limit=connections)
             else:
-                controller.judged(TOO_MUCH, "421", now, open_now=connections)
+                controller.judged(TOO_MUCH, "421", now, open_now=connections, jitter=jitter)
         while len(under_way) < connections and not controller.is_paused(now):
             if controller.learnt.rate is not None:
                 bucket.set_rate(controller.learnt.rate, now)
@@ -73,11 +77,14 @@ def bulk(site: Site, controller: Controller, minutes: int, connections: int = 20
         now += TICK
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.integers(30, 1500))
-def test_the_rate_settles_just_under_what_the_site_takes(per_minute: int) -> None:
-    site, controller = Site(per_minute), Controller(BACK_OFF)
-    bulk(site, controller, 20)
+@settings(max_examples=12, deadline=None)
+@given(st.integers(10, 1500), st.booleans(), st.booleans(), st.sampled_from([-1.0, 0.0, 1.0]))
+def test_the_rate_settles_just_under_what_the_site_takes(
+    per_minute: int, by_the_clock: bool, counts_refused: bool, jitter: float
+) -> None:
+    site = Site(per_minute, by_the_clock=by_the_clock, counts_refused=counts_refused)
+    controller = Controller(BACK_OFF)
+    bulk(site, controller, 20, jitter=jitter)
     settled = [site.in_minute(minute) for minute in range(10, 20)]
     assert 0.8 <= sum(settled) / len(settled) <= 1.0
     heard = site.refused[0] + site.late + TICK
@@ -118,7 +125,7 @@ def test_the_pause_grows_while_the_site_goes_on_and_the_rate_halves() -> None:
         pauses.append(controller.learnt.paused_until - now)
         rates.append(controller.learnt.rate)
         now = controller.learnt.paused_until
-    assert pauses == pytest.approx([60, 120, 240, 480])
+    assert pauses == pytest.approx([75, 150, 300, 600])
     assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4, rates[0] / 8])
 
 
