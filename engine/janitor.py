@@ -27,12 +27,10 @@ class Janitor:
         clock: Clock,
         settings: QueueSettings,
         retry: RetrySettings,
-        boot_id: str,
         follow: Follow,
         wake: Callable[[], None],
     ) -> None:
         self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
-        self._boot_id = boot_id
         self._follow, self._wake = follow, wake
         self._cursor = 0
         self._bell = asyncio.Event()
@@ -57,11 +55,12 @@ class Janitor:
 
     async def round(self) -> None:
         """Everything once. Writes only where a cheap look found something to do."""
-        host = queue.Host(self._boot_id, self._clock.boottime_ms())
         now = self._clock.now()
         lapsed, doubts, expired = await self._store.read(
-            lambda tx: (queue.lapsed(tx, host), queue.has_doubts(tx), queue.has_expired(tx, now))
-        )
+            lambda tx: (
+                queue.lapsed(tx, queue.Host(*tx.lease_time())), queue.has_doubts(tx), queue.has_expired(tx, now),
+            )
+        )  # fmt: skip
         for owner in lapsed:
             maillog.swept(owner)
             while not await self._store.write(partial(_take_over, owner=owner, host=host, now=now)):

@@ -2,7 +2,7 @@
 
 Clock, chance, net and store. Nothing else in Posthouse reads the time, draws a random number, opens a socket or a
 table, so one process can run the whole daemon against a virtual clock and a pretended network, and repeat what it
-saw. `engine.system` gives the machine's own clock, chance and net; `engine.store.database` gives the store.
+saw. `engine.system` gives the machine's own clock, chance and net; `engine.store.opening` gives the store.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 P = TypeVar("P", bound=asyncio.BaseProtocol)
+A = TypeVar("A", bound="Callable[[Tx], None]")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -78,11 +79,16 @@ class StoreFull(StoreTrouble):
 
 
 class StoreBusy(StoreTrouble):
-    """Another process held the database for longer than we may wait."""
+    """Others held the database, or what we need of it, for longer than we may wait."""
 
 
 class Tx(Protocol):
-    """One transaction, as the work inside it sees it. `?` stands for a parameter."""
+    """One transaction, as the work inside it sees it. `?` stands for a parameter.
+
+    A back end may run transactions beside each other. Then a SELECT sees what was committed when it began, and a row
+    that was read may be changed by others unless it was locked (`for_update`); a change waits for the row's lock and
+    looks at its condition again. Rows that everybody changes are changed at the very end, in one order (`at_commit`).
+    """
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement; the number of rows it changed."""
@@ -98,6 +104,16 @@ class Tx(Protocol):
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row, or None."""
+
+    def for_update(self, of: str = "", *, skip_locked: bool = False) -> str:
+        """What a SELECT must end with to keep its rows (those of table `of`) from others until the commit; "" where
+        writers take turns. With `skip_locked` rows that another has are left out, else they are waited for."""
+
+    def at_commit(self, kind: Callable[[], A]) -> A:
+        """This transaction's own `kind()`, made when first asked for; called with the transaction before it commits."""
+
+    def lease_time(self) -> tuple[str, int]:
+        """Who counts the time of leases (one boot of a machine, or the database) and its milliseconds."""
 
 
 class Store(Protocol):

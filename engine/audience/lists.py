@@ -113,9 +113,10 @@ def by_id(tx: Tx, list_id: int) -> MailingList | None:
 
 
 def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
-    """A contact's subscription to a list, whatever its state."""
+    """A contact's subscription to a list, whatever its state. Who is about to change it has it alone."""
     row = tx.one(
-        "SELECT contact_id, list_id, state, asked_ms FROM subscription WHERE contact_id = ? AND list_id = ?",
+        "SELECT contact_id, list_id, state, asked_ms FROM subscription WHERE contact_id = ? AND list_id = ?"
+        + tx.for_update(),
         (contact_id, list_id),
     )
     return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
@@ -201,6 +202,8 @@ def _ask(
     tx: Tx, contact_id: int, mailing_list: MailingList, there: Subscription | None, answer: Answer, ask: Asker,
     now: datetime,
 ) -> Asked:  # fmt: skip
+    if lock := tx.for_update():  # two askings of one person are counted one after the other
+        tx.one("SELECT 1 FROM contact WHERE id = ?" + lock, (contact_id,))
     if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ASKS_A_DAY:
         return Asked(contact_id, mailing_list.id, refused=ASKED_ENOUGH)
     asked_ms = _begin(tx, contact_id, mailing_list, there, answer, now)

@@ -12,8 +12,9 @@ MINUTE_MS = 60_000
 HEAD_OCTETS = 16_384
 
 _SITES = """
-SELECT COALESCE(NULLIF(t.site, ''), d.domain), count(DISTINCT d.domain), sum(d.state = 0), sum(d.state IN (1, 2)),
-       sum(d.state = 3), sum(d.state = 4), min(d.created_ms), max(COALESCE(s.retry_ms, 0)), max(COALESCE(s.last_reply, ''))
+SELECT COALESCE(NULLIF(t.site, ''), d.domain), count(DISTINCT d.domain), count(*) FILTER (WHERE d.state = 0),
+       count(*) FILTER (WHERE d.state IN (1, 2)), count(*) FILTER (WHERE d.state = 3), count(*) FILTER (WHERE d.state = 4),
+       min(d.created_ms), max(COALESCE(s.retry_ms, 0)), max(COALESCE(s.last_reply, ''))
 FROM delivery d LEFT JOIN destination t ON t.domain = d.domain LEFT JOIN site s ON s.name = t.site
 WHERE d.state < 10 GROUP BY 1 ORDER BY max(COALESCE(s.failures, 0)) > 0 DESC, 3 DESC LIMIT ?
 """
@@ -65,12 +66,12 @@ def messages(
             clauses.append(clause)
             params.append(value)
     if q:
-        clauses.append("(d.forward_path LIKE ? ESCAPE '!' OR m.subject LIKE ? ESCAPE '!')")
+        clauses.append("(lower(d.forward_path) LIKE lower(?) ESCAPE '!' OR lower(m.subject) LIKE lower(?) ESCAPE '!')")
         literal = q.replace("!", "!!").replace("%", "!%").replace("_", "!_")
         params += [f"%{literal}%", f"%{literal}%"]
     where = " AND ".join(clauses)
     rows = tx.query(f"{_DELIVERY} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?", (*params, limit, offset))
-    total = tx.one(f"SELECT count(*) FROM ({_DELIVERY} WHERE {where})", params)
+    total = tx.one(f"SELECT count(*) FROM ({_DELIVERY} WHERE {where}) AS found", params)
     return Messages(to_ms(now), tuple(map(_row, rows)), total[0] if total else 0)
 
 
@@ -83,7 +84,10 @@ def _row(row: tuple[Any, ...]) -> MessageRow:
 
 # -- the overview
 
-_COUNTED = "SELECT sum(state = 0), sum(state IN (1, 2)), sum(state = 3), sum(state = 4) FROM delivery WHERE state < 10"
+_COUNTED = (
+    "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state IN (1, 2)), count(*) FILTER (WHERE state = 3),"
+    " count(*) FILTER (WHERE state = 4) FROM delivery WHERE state < 10"
+)
 
 
 def overview(tx: Tx, now: datetime, base: Overview) -> Overview:
@@ -95,7 +99,7 @@ def overview(tx: Tx, now: datetime, base: Overview) -> Overview:
     subscriptions = dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state"))
     return Overview(
         host=base.host, version=base.version, now_ms=now_ms, lab=base.lab, lab_offset_s=base.lab_offset_s,
-        queued=queued[0] or 0, in_flight=queued[1] or 0, in_doubt=queued[2] or 0, held=queued[3] or 0,
+        queued=queued[0], in_flight=queued[1], in_doubt=queued[2], held=queued[3],
         accepted_today=_count(tx, "message WHERE received_ms >= ?", today),
         delivered_today=ended.get(State.DELIVERED, 0),
         bounced_today=ended.get(State.BOUNCED, 0) + ended.get(State.EXPIRED, 0),
@@ -187,7 +191,7 @@ def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
     lines = []
     for sql, kind in _JOURNAL:
         order = (
-            "rowid"
+            "at_ms"
             if kind == "suppression"
             else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.id"}[kind]
         )
@@ -209,7 +213,9 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
     if head is None:
         return None
     rows = tx.query(f"{_DELIVERY} WHERE d.message_id = ? ORDER BY d.id", (message_id,))
-    body = tx.one("SELECT substr(content, 1, ?) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id))
+    body = tx.one(
+        "SELECT substr(content, 1, CAST(? AS INTEGER)) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id)
+    )
     moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
     for part in (_flow_moments, _event_moments, _consent_moments, _attempt_moments, _doubt_moments, _end_moments):
         moments += part(tx, message_id)

@@ -139,7 +139,8 @@ class _Waiting:
 def _runs_with_goal(tx: Tx, event: StoredEvent, book: FlowBook) -> list[_Waiting]:
     """The contact's waiting runs, in whatever version, whose goal is an event of this name."""
     rows = tx.query(
-        "SELECT id, version_id, data, entered_ms, occurrence FROM enrolment WHERE contact_id = ? AND state = 'waiting'",
+        "SELECT id, version_id, data, entered_ms, occurrence FROM enrolment WHERE contact_id = ? AND state = 'waiting'"
+        " ORDER BY id" + tx.for_update(),
         (event.contact_id,),
     )
     found = []
@@ -175,7 +176,8 @@ def _end_by_goal(tx: Tx, case: _Case, run: _Waiting) -> bool:
 def _renew(tx: Tx, case: _Case, flow: ActiveFlow, key: str) -> int | None:
     """Replace the data of the waiting run with this key; its id."""
     row = tx.one(
-        "SELECT id FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ? AND state = 'waiting'",
+        "SELECT id FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ? AND state = 'waiting'"
+        + tx.for_update(),
         (flow.flow_id, case.contact_id, key),
     )
     if row is None:

@@ -1,10 +1,12 @@
 """The schema's history: what this program needs, what the file has, and the way from one to the other.
 
-Migrations are numbered files in `migrations/`, run by playhouse.migrations inside one transaction each. Before a file
-that already holds something is changed, a copy is kept beside it, named by the time.
+Migrations are numbered files in `migrations/`, run by playhouse.migrations inside one transaction each, on SQLite and
+on PostgreSQL alike. Before an SQLite file that already holds something is changed, a copy is kept beside it, named by
+the time; a PostgreSQL server has backups of its own.
 """
 
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -18,15 +20,16 @@ class SchemaMismatch(Exception):
     """The database's schema and this program's differ. The text names the remedy."""
 
 
-def up(database: peewee.Database, path: Path, now: datetime) -> list[str]:
-    """Apply what is pending; the names applied. SchemaMismatch for a database from a newer program."""
+def up(database: peewee.Database, keep: Callable[[], object]) -> list[str]:
+    """Apply what is pending; the names applied. `keep` is called before a database with a past is changed.
+    SchemaMismatch for a database from a newer program."""
     runner = Runner(database, str(FOLDER))
     _refuse_newer(runner)
     pending = [row.name for row in runner.status() if row.applied is None]
     if not pending:
         return []
     if runner.applied():
-        _keep_copy(path, now)
+        keep()
     runner.up()
     return pending
 
@@ -49,7 +52,7 @@ def _refuse_newer(runner: Runner) -> None:
         )
 
 
-def _keep_copy(path: Path, now: datetime) -> Path:
+def keep_copy(path: Path, now: datetime) -> Path:
     """A whole copy, made by SQLite's own backup so that the write-ahead log is in it too."""
     kept = path.with_name(f"{path.name}.before-{now:%Y%m%dT%H%M%SZ}")
     source, copy = sqlite3.connect(path), sqlite3.connect(kept)

@@ -250,7 +250,7 @@ class Scheduler:
             for domain, lane in plan.items():
                 urgent, bulk = lane.urgent_room, lane.bulk_room
                 found[domain] = queue.claim(tx, domain, urgent, self._owner, now, self._gate, bulk=bulk)
-                _note_sites(tx, {domain: lane.site})
+                queue.note_site(tx, domain, lane.site)
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
             return found
@@ -333,7 +333,7 @@ class Scheduler:
         if not reply.is_permanent:
             lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE))
             await self.site_trouble(lane, reply)
-            await self._store.write(lambda tx: _note_sites(tx, {domain: lane.site}))
+            await self._store.write(lambda tx: queue.note_site(tx, domain, lane.site))
             return
         now = self._clock.now()
 
@@ -406,15 +406,15 @@ def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str]) -> dict[str, str]:
         "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
         " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms <= ?"
         " AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?"
-        f" AND d.site NOT IN ({','.join('?' * len(busy))}) ORDER BY d.next_ms LIMIT ?",
-        (now_ms, now_ms, now_ms, *busy, DUE_MAX),
+        f" AND d.site NOT IN ({','.join('?' * max(1, len(busy)))}) ORDER BY d.next_ms LIMIT ?",
+        (now_ms, now_ms, now_ms, *(busy or ("-",)), DUE_MAX),
     )
     return {row[0]: row[1] for row in rows}
 
 
 def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:
     for domain, site in sites.items():
-        tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
+        queue.note_site(tx, domain, site)
 
 
 def _site(tx: Tx, name: str) -> tuple[int, int]:

@@ -204,10 +204,48 @@ def _let_through(tx: Tx, claimed: list[Claimed], hand: Hand | None) -> tuple[Cla
 
 def hint(tx: Tx, domain: str, due_ms: int) -> None:
     """Let nobody look at `domain` later than `due_ms`."""
+    soonest = tx.at_commit(_Destinations).soonest
+    soonest[domain] = min(due_ms, soonest.get(domain, due_ms))
+
+
+def note_site(tx: Tx, domain: str, site: str) -> None:
+    """Remember which site a domain was folded into."""
+    tx.at_commit(_Destinations).sites[domain] = site
+
+
+class _Destinations:
+    """What a transaction has to say about destinations. Everybody writes these rows, so they are written last and in
+    the order of their names: each is locked for a moment, and no two transactions wait for each other."""
+
+    def __init__(self) -> None:
+        self.soonest: dict[str, int] = {}
+        self.drained: set[str] = set()
+        self.sites: dict[str, str] = {}
+
+    def __call__(self, tx: Tx) -> None:
+        for domain in sorted({*self.soonest, *self.drained, *self.sites}):
+            if domain in self.soonest:
+                tx.execute(_HINT, (domain, self.soonest[domain]))
+            if domain in self.drained:
+                _set_next(tx, domain)
+            if domain in self.sites:
+                site = self.sites[domain]
+                tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
+
+
+_HINT = (
+    "INSERT INTO destination (domain, site, next_ms) VALUES (?,'',?) ON CONFLICT (domain) DO UPDATE"
+    " SET next_ms = excluded.next_ms WHERE destination.next_ms IS NULL OR destination.next_ms > excluded.next_ms"
+)
+
+
+def _set_next(tx: Tx, domain: str) -> None:
+    """The truth instead of a hint. Locked first, then looked: what is committed later comes with a hint of its own."""
+    if lock := tx.for_update():
+        tx.one("SELECT 1 FROM destination WHERE domain = ?" + lock, (domain,))
     tx.execute(
-        "INSERT INTO destination (domain, site, next_ms) VALUES (?,'',?) ON CONFLICT (domain) DO UPDATE"
-        " SET next_ms = excluded.next_ms WHERE destination.next_ms IS NULL OR destination.next_ms > excluded.next_ms",
-        (domain, due_ms),
+        "UPDATE destination SET next_ms = (SELECT min(due_ms) FROM delivery WHERE state = 0 AND domain = ?) WHERE domain = ?",
+        (domain, domain),
     )
 
 
@@ -250,12 +288,15 @@ def claim(tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate
         [(owner, each.delivery_id) for each in taken],
     )
     if is_drained:
-        _set_next(tx, domain)
+        tx.at_commit(_Destinations).drained.add(domain)
     return Claim(taken, tuple(ended), is_drained)
 
 
 def _due(tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int) -> list[Claimed]:
-    return [_claimed(row) for row in tx.query(_CANDIDATES, (domain, int(stream), now_ms, limit))] if limit else []
+    if not limit:
+        return []
+    sql = _CANDIDATES + tx.for_update("d", skip_locked=True)
+    return [_claimed(row) for row in tx.query(sql, (domain, int(stream), now_ms, limit))]
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
@@ -263,13 +304,6 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     values[4] = Stream(values[4])
     values[14], values[15], values[18] = bool(values[14]), bool(values[15]), not values[18]
     return Claimed(*values)
-
-
-def _set_next(tx: Tx, domain: str) -> None:
-    tx.execute(
-        "UPDATE destination SET next_ms = (SELECT min(due_ms) FROM delivery WHERE state = 0 AND domain = ?) WHERE domain = ?",
-        (domain, domain),
-    )
 
 
 def _end_before_claim(tx: Tx, found: Sequence[Claimed], now_ms: int, gate: Gate) -> list[Settled]:
@@ -397,7 +431,8 @@ def renew(tx: Tx, owner: int, host: Host) -> bool:
 
 def _has_lease(tx: Tx, owner: int) -> bool:
     """Whether nobody has taken this owner's lease away; it may have lapsed, but then its sweep is still to come."""
-    return tx.one("SELECT 1 FROM carrier WHERE id = ? AND lease_until_ms > 1", (owner,)) is not None
+    found = tx.one("SELECT 1 FROM carrier WHERE id = ? AND lease_until_ms > 1" + tx.for_update(), (owner,))
+    return found is not None
 
 
 def take_away(tx: Tx, owner: int) -> None:
@@ -419,7 +454,9 @@ def sweep(tx: Tx, owner: int, now: datetime, limit: int = 200) -> bool:
     good."""
     now_ms = to_ms(now)
     tx.execute("UPDATE carrier SET lease_until_ms = 1 WHERE id = ?", (owner,))
-    rows = tx.query("SELECT id, state, domain FROM delivery WHERE owner = ? LIMIT ?", (owner, limit))
+    rows = tx.query(
+        "SELECT id, state, domain FROM delivery WHERE owner = ? ORDER BY id LIMIT ?" + tx.for_update(), (owner, limit)
+    )
     for delivery_id, state, domain in rows:
         new = after(State(state), Event.ORPHANED)
         tx.execute("UPDATE delivery SET state = ?, owner = NULL WHERE id = ?", (int(new), delivery_id))
@@ -450,7 +487,7 @@ def resolve_doubts(
     """
     rows = tx.query(
         "SELECT d.id, d.stream, d.domain, d.doubts, q.why FROM delivery d JOIN doubt q ON q.delivery_id = d.id"
-        " AND q.settled IS NULL WHERE d.state = ? LIMIT ?",
+        " AND q.settled IS NULL WHERE d.state = ? ORDER BY d.id LIMIT ?" + tx.for_update("d"),
         (int(State.IN_DOUBT), limit),
     )
     now_ms = to_ms(now)
@@ -485,7 +522,7 @@ _EXPIRED = _CANDIDATES[: _CANDIDATES.index(" WHERE")] + (
 def expire(tx: Tx, now: datetime, limit: int = 200) -> list[Settled]:
     """End what waited (queued or held) for longer than it is worth."""
     now_ms = to_ms(now)
-    found = [_claimed(row) for row in tx.query(_EXPIRED, (now_ms, limit))]
+    found = [_claimed(row) for row in tx.query(_EXPIRED + tx.for_update("d", skip_locked=True), (now_ms, limit))]
     return [_end(tx, each, Event.TIME_RAN_OUT, "", now_ms, None) for each in found]
 
 

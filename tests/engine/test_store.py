@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from clock import FakeClock
 
-from engine.store import database as module
+from engine.store import groups as module
 from engine.store.database import Database
 from mta.ports import StoreBusy, StoreFull, StoreTrouble, Tx
 

@@ -34,7 +34,9 @@ class Books:
     def write(self, work: Callable[[Tx], T]) -> T:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            value = work(SqliteTx(self._connection))
+            tx = SqliteTx(self._connection, lambda: ("boot", 0))
+            value = work(tx)
+            tx.finish()
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
@@ -49,7 +51,7 @@ class Books:
         return {row[0]: State(row[1]) for row in self.rows("SELECT id, state FROM delivery")}
 
     def audit(self, now: datetime = NOON) -> Audit:
-        return audit(SqliteTx(self._connection), now)
+        return audit(SqliteTx(self._connection, lambda: ("boot", 0)), now)
 
     def snapshot(self) -> list[str]:
         """All that is in it."""
