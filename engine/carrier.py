@@ -29,8 +29,8 @@ from engine.intake.structured import read_structured
 from engine.link import Link
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
-from engine.store.database import Database
-from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, boot_id, own_addresses
+from engine.store.opening import store_at
+from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses
 from mta import maillog
 from mta.inbound.access import OPEN, Access, Passwords
 from mta.inbound.guard import Guard
@@ -106,12 +106,11 @@ class Carrier:
         config = self._config
         clock, chance, net = SystemClock(), SystemChance(), SystemNet()
         self._clock = clock
-        self._store = Database(config.database_path, clock).open()
+        self._store = store_at(config.database_place, clock).open()
         clock.offset = self._store.read_now(read_offset)
-        self._boot = boot_id()
-        now, host = clock.now(), queue.Host(self._boot, clock.boottime_ms())
+        name, now = f"carrier-{self._order['number'] + 1}", clock.now()
         self._owner = self._store.write_now(
-            lambda tx: queue.register(tx, f"carrier-{self._order['number'] + 1}", os.getpid(), host, now)
+            lambda tx: queue.register(tx, name, os.getpid(), queue.Host(*tx.lease_time()), now)
         )
         self._house = House.build(config, self._store, clock, chance)
         keys = self._store.read_now(self._house.load_keys)
@@ -222,9 +221,8 @@ class Carrier:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _renew(self) -> None:
-        host = queue.Host(self._boot, self._clock.boottime_ms())
         try:
-            kept = await self._store.write(lambda tx: queue.renew(tx, self._owner, host))
+            kept = await self._store.write(lambda tx: queue.renew(tx, self._owner, queue.Host(*tx.lease_time())))
         except StoreTrouble as err:
             maillog.store_trouble("renew", err)
             return

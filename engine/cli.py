@@ -35,13 +35,14 @@ def serve(
     from engine.lock import AlreadyRunning
     from engine.sockets import CannotListen
     from engine.store.migrate import SchemaMismatch
+    from mta.ports import StoreTrouble
 
     logs.start(as_json=log_format == "json", level=log_level.upper())
     try:
         daemon.serve(config)
     except ConfigFaults as err:
         _refuse(str(err))
-    except (CannotListen, AlreadyRunning, SchemaMismatch, daemon.Broken) as err:
+    except (CannotListen, AlreadyRunning, SchemaMismatch, StoreTrouble, daemon.Broken) as err:
         _refuse(str(err), code=1)
 
 
@@ -64,24 +65,25 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def migrate(config: ConfigPath = DEFAULT) -> None:
-    """Bring the database up to date; a copy of the file is kept beside it before a change."""
+    """Bring the database up to date; a copy of an SQLite file is kept beside it before a change."""
     from engine.config import ConfigFaults, load
     from engine.house import ensure_state
-    from engine.store.database import Database
     from engine.store.migrate import SchemaMismatch
+    from engine.store.opening import store_at
     from engine.system import SystemClock
+    from mta.ports import StoreTrouble
 
     try:
         settings = load(config)
         ensure_state(settings)
-        database = Database(settings.database_path, SystemClock()).open()
+        database = store_at(settings.database_place, SystemClock()).open()
         applied = database.migrate()
         database.close()
     except ConfigFaults as err:
         _refuse(str(err))
-    except SchemaMismatch as err:
+    except (SchemaMismatch, StoreTrouble) as err:
         _refuse(str(err), code=1)
-    typer.echo(f"{settings.database_path}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+    typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
 
 
 def _refuse(words: str, code: int = 2) -> None:

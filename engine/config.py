@@ -18,6 +18,7 @@ from deliverability.address import AddressError, parse_domain
 from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
 from deliverability.shaping.limits import ShapingSettings
 from engine.sending.settings import MailSettings
+from engine.store.opening import POSTGRES
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
@@ -42,9 +43,25 @@ class DaemonSettings(Settings):
 
 
 class DatabaseSettings(Settings):
-    """`[database]`."""
+    """`[database]`: a file of this machine, or a server for one machine or several."""
 
     path: Path = Field(default=Path("posthouse.db"), description="The SQLite file, below the state folder.")
+    url: str = Field(
+        default="", description='A PostgreSQL database instead of the file: "postgresql://user@host/posthouse".'
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not POSTGRES.match(value):
+            raise ValueError('is no address of a database (try "postgresql://user@host/posthouse")')
+        return value
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "DatabaseSettings":
+        if self.url and self.path != DatabaseSettings.model_fields["path"].default:
+            raise ValueError("path and url are both set: say one of them")
+        return self
 
 
 class WebSettings(Settings):
@@ -127,8 +144,9 @@ class Config(Settings):
         return self.daemon.carriers or len(os.sched_getaffinity(0))
 
     @property
-    def database_path(self) -> Path:
-        return self.daemon.state_dir / self.database.path
+    def database_place(self) -> Path | str:
+        """A file, or the address of a server."""
+        return self.database.url or self.daemon.state_dir / self.database.path
 
     @property
     def socket_path(self) -> Path:

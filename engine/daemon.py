@@ -31,10 +31,11 @@ from engine.janitor import Janitor
 from engine.link import Link
 from engine.lock import Lock
 from engine.sockets import handed_over, listen, listen_unix
-from engine.store.database import Database
-from engine.system import SystemChance, SystemClock, boot_id
+from engine.store.opening import store_at
+from engine.system import SystemChance, SystemClock
 from engine.web.routes import build_app
 from engine.web.server import WebServer
+from mta import maillog
 from mta.ports import StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.queue import Settled
@@ -93,7 +94,7 @@ class Office:
         control = given.get("control") or [listen_unix(settings.socket_path)]
         self._owns_control = "control" not in given  # a socket that systemd made is systemd's to remove
         self.clock = SystemClock()
-        self.store = Database(settings.database_path, self.clock).open()
+        self.store = store_at(settings.database_place, self.clock).open()
         for name in self.store.migrate():
             log.info("schema brought up to date", extra={"migration": name})
         self.clock.offset = self.store.read_now(read_offset)
@@ -104,9 +105,7 @@ class Office:
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
-        self._janitor = Janitor(
-            self.store, self.clock, settings.queue, settings.retry, boot_id(), self._follow, self._wake_all
-        )
+        self._janitor = Janitor(self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all)
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what)
         )
@@ -133,7 +132,7 @@ class Office:
         self._start(self.conductor.run(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
-        log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": str(self.store.path)})
+        log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": self.store.name})
         await self._stopping.wait()
         await self._stop()
         if self._broken:
@@ -261,7 +260,10 @@ class Office:
         while True:
             asleep = self.clock.monotonic()
             await asyncio.sleep(pause)
-            await self.store.read(lambda tx: tx.one("SELECT 1"))  # the store answers too, or the watchdog bites
+            try:
+                await self.store.read(lambda tx: tx.one("SELECT 1"))  # the store answers too, or the watchdog bites
+            except StoreTrouble as err:  # a server elsewhere that is away is not mended by our restart
+                maillog.store_trouble("watch", err)
             if every:
                 notify.tell(WATCHDOG=1)
             if self.clock.monotonic() - asleep > pause + WATCH_SECONDS:

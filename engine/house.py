@@ -28,7 +28,7 @@ from engine.running.runner import Runner
 from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.ports import Chance, Clock, Tx, to_ms
 from mta.queue import shaping
 from mta.queue.delivery import State
@@ -69,7 +69,7 @@ def read_offset(tx: Tx) -> timedelta:
 @dataclass(slots=True)
 class House:
     config: Config
-    store: Database
+    store: GroupStore
     clock: Clock
     chance: Chance
     secret: bytes
@@ -79,7 +79,7 @@ class House:
     notices: Notices
 
     @classmethod
-    def build(cls, config: Config, store: Database, clock: Clock, chance: Chance) -> "House":
+    def build(cls, config: Config, store: GroupStore, clock: Clock, chance: Chance) -> "House":
         secret = config.secret_path.read_bytes()
         resources = Resources([config.templates] if config.templates else [])
         return cls(
@@ -210,7 +210,7 @@ def load_keys(tx: Tx, folder: Path, settings: DkimSettings) -> Keyring:
     return Keyring(signers, broken)
 
 
-def add_key(store: Database, folder: Path, key: Key, now: datetime) -> None:
+def add_key(store: GroupStore, folder: Path, key: Key, now: datetime) -> None:
     """Keep a new key: its file first (0600, synced), then its row. FileExistsError when the selector is taken."""
     name = f"{key.domain}.{key.selector}.pem"
     opened = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

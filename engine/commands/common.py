@@ -17,7 +17,7 @@ from engine.control.protocol import Done, encode
 if TYPE_CHECKING:
     from engine.config import Config
     from engine.sending.resources import Resources
-    from engine.store.database import Database
+    from engine.store.groups import GroupStore
 
 T = TypeVar("T")
 
@@ -84,21 +84,23 @@ def config(given: Path | None) -> "Config":
         refuse(str(err), code=2)
 
 
-def database(settings: "Config", *, create: bool = False) -> "Database":
+def database(settings: "Config", *, create: bool = False) -> "GroupStore":
     """The installation's database, for a command that needs no daemon. Its schema must be this program's."""
-    from engine.store.database import Database
     from engine.store.migrate import SchemaMismatch
+    from engine.store.opening import store_at
     from engine.system import SystemClock
+    from mta.ports import StoreTrouble
 
-    if not settings.database_path.exists() and not create:
-        refuse(f"there is no database {settings.database_path}", "`posthoused migrate` makes it", code=2)
-    is_new = not settings.database_path.exists()
-    store = Database(settings.database_path, SystemClock()).open()
     try:
+        store = store_at(settings.database_place, SystemClock())
+        is_new = not store.exists()
+        if is_new and not create:
+            refuse(f"there is no database {store.name}", "`posthoused migrate` makes it", code=2)
+        store.open()
         if is_new:
             store.migrate()
         store.check_schema()
-    except SchemaMismatch as err:
+    except (SchemaMismatch, StoreTrouble) as err:
         refuse(str(err), code=1)
     return store
 

@@ -27,7 +27,7 @@ from engine.lab.shop import SampleShop
 from engine.scene.report import Report
 from engine.scene.stage import Stage
 from engine.sending.resources import packaged_folder
-from engine.store.database import Database
+from engine.store.opening import store_at
 from engine.system import SystemClock
 from mta.ports import to_ms
 from mta.queue.audit import audit
@@ -45,7 +45,7 @@ class Scene:
         self.report = Report()
         self._control = AsyncControl(stage.control)
         self._clock = SystemClock()
-        self._database = Database(stage.database, self._clock).open()
+        self._database = store_at(stage.database, self._clock).open()
         now = self._clock.now()
         self._shop = SampleShop(now, domain=SHOP, at=("shop.lab", "gmail.lab"))
         english = self._order("en", lambda order: order.total < 100)

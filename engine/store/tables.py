@@ -252,9 +252,21 @@ class Spooled(Model):
         table_name = "spooled"
 
 
+class Writer(Model):
+    """A thread that commits on PostgreSQL, and the number of its last group: what became of a commit whose answer was
+    lost is read here."""
+
+    token = TextField(primary_key=True)
+    commits = BigIntegerField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "writer"
+
+
 TABLES = (
     Meta, Contact, Tag, MailingList, Subscription, Consent, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
-    Passage, Sending, Inbound, DkimKey, Credential, Spooled,
+    Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
 )  # fmt: skip
 
 INDEXES = (

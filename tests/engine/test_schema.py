@@ -26,7 +26,7 @@ def schema(path: Path) -> dict[str, str]:
 
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
     migrated = Database(tmp_path / "migrated.db", SystemClock()).open()
-    assert migrated.migrate() == ["0001_first", "0002_credentials", "0003_shaping"]
+    assert migrated.migrate() == ["0001_first", "0002_credentials", "0003_shaping", "0004_writer"]
     migrated.close()
     models = (*queue_tables.TABLES, *engine_tables.TABLES)
     described = peewee.SqliteDatabase(str(tmp_path / "described.db"))
@@ -72,9 +72,9 @@ def test_a_copy_is_kept_before_a_database_with_a_past_is_changed(
     database.write_now(lambda tx: tx.execute("INSERT INTO meta (key, value) VALUES ('kept', 'yes')"))
     later = tmp_path / "migrations"
     shutil.copytree(migrate.FOLDER, later)
-    (later / "0004_more.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (id INTEGER)')\n")
+    (later / "9000_more.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (id INTEGER)')\n")
     monkeypatch.setattr(migrate, "FOLDER", later)
-    assert database.migrate() == ["0004_more"]
+    assert database.migrate() == ["9000_more"]
     database.close()
     (copy,) = tmp_path.glob("posthouse.db.before-*")
     assert "more" in schema(path)

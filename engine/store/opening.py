@@ -1,0 +1,27 @@
+"""Which store: a file's path means SQLite, an address means PostgreSQL."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from engine.store.database import Database
+from engine.store.groups import GroupStore
+from engine.system import SystemChance
+from mta.ports import Clock, StoreTrouble
+
+POSTGRES: Final = re.compile(r"postgres(?:ql)?://")
+
+
+class NoDriver(StoreTrouble):
+    """PostgreSQL is wanted and its driver is not installed."""
+
+
+def store_at(place: Path | str, clock: Clock) -> GroupStore:
+    """The store at a place, not opened yet. NoDriver, or another StoreTrouble for an address that can't be one."""
+    if isinstance(place, Path):
+        return Database(place, clock)
+    try:
+        from engine.store.postgres import PostgresDatabase
+    except ImportError as err:
+        raise NoDriver(f"a PostgreSQL database needs its driver: pip install 'posthouse[postgres]' ({err})") from None
+    return PostgresDatabase(place, clock, SystemChance())

@@ -1,0 +1,380 @@
+"""The store on PostgreSQL: one database that the processes of several machines share.
+
+Durable is flushed by the server (synchronous_commit on). Transactions run beside each other at READ COMMITTED: rows
+are locked where the work asks for it (`Tx.for_update`), and one that loses against another (a deadlock, a unique key
+that another took first) is replayed, so that it sees what the other did. Groups and replays are
+`engine.store.groups`.
+
+A COMMIT whose answer is lost may have happened. Each group that wrote leaves its number in the writer's row in the
+same transaction; the writer waits until it reaches the server again, reads its row (whose lock an old session that
+still commits would hold), and knows. Only then the asker hears.
+"""
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any, Final, Self, TypeVar
+
+import peewee
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
+
+from engine.store import groups, migrate
+from engine.store.groups import GroupStore, GroupTx, Unreachable
+from mta.ports import Chance, Clock, StoreBusy, StoreFull, StoreTrouble, Tx, to_ms
+
+T = TypeVar("T")
+
+OLDEST: Final = 130000  # server_version of PostgreSQL 13, the oldest that its makers mended when this was written
+FIRST_PAUSE: Final = 0.05  # seconds between the first two tries to reach a server that went away; doubled up to
+LONGEST_PAUSE: Final = 1.0
+FORGOTTEN: Final = timedelta(days=30)  # a writer's row that nobody wrote for so long was left by a crash
+_MIGRATION_LOCK: Final = 0x706F7374  # "post": one migrates, the others wait and find it done
+
+_LIST: Final = (
+    "INSERT INTO writer (token, commits, at_ms) VALUES ('{}', {}, CAST(extract(epoch FROM now()) * 1000 AS BIGINT))"
+    " ON CONFLICT (token) DO UPDATE SET commits = excluded.commits, at_ms = excluded.at_ms"
+)
+_SETTINGS: Final = {
+    "synchronous_commit": "on",
+    "lock_timeout": f"{int(groups.BUSY_SECONDS)}s",
+    "idle_in_transaction_session_timeout": "30s",  # a process that was stopped inside one must not hold its locks
+    "timezone": "UTC",
+}
+_DEFAULTS: Final[dict[str, Any]] = {
+    "application_name": "posthouse",
+    "client_encoding": "UTF8",
+    "connect_timeout": 5,
+    "target_session_attrs": "read-write",  # of several hosts, the primary
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# As on SQLite, where every integer has 64 bits.
+_TYPES: Final = {"AUTO": "BIGSERIAL", "INT": "BIGINT"}
+
+
+_ENDED: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout)
+
+
+class Unfit(StoreTrouble):
+    """A server, or an address of one, that can't hold a Posthouse. The text says why."""
+
+
+class _Amount(NumericBinaryLoader):
+    """What sum() gives: a whole number, as on SQLite."""
+
+    def load(self, data: Any) -> Any:
+        value = super().load(data)
+        return int(value) if value == value.to_integral_value() else float(value)
+
+
+@functools.lru_cache(2048)
+def _translated(sql: str) -> bytes:
+    """With $1, $2 for each `?` that stands outside quotes."""
+    count = 0
+
+    def number(found: re.Match[str]) -> str:
+        nonlocal count
+        if found[0] != "?":
+            return found[0]
+        count += 1
+        return f"${count}"
+
+    return re.sub(r"'[^']*'|\?", number, sql).encode()
+
+
+class PostgresTx(GroupTx):
+    """One PostgreSQL transaction behind the Tx port."""
+
+    __slots__ = ("_cursor", "_reads_only", "has_written")
+
+    def __init__(self, cursor: "psycopg.RawCursor[tuple[Any, ...]]", *, reads_only: bool = False) -> None:
+        super().__init__()
+        self._cursor, self._reads_only = cursor, reads_only
+        self.has_written = False
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        return self._run(sql, params).rowcount
+
+    def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
+        row = self._run(sql + " RETURNING id", params).fetchone()
+        return int(row[0]) if row else 0
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.has_written = True
+        self._cursor.executemany(_translated(sql), [_without_nul(row) for row in rows])
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._run(sql, params).fetchall()
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        return self._run(sql, params).fetchone()
+
+    def for_update(self, of: str = "", *, skip_locked: bool = False) -> str:
+        if self._reads_only:
+            return ""
+        return " FOR UPDATE" + (f" OF {of}" if of else "") + (" SKIP LOCKED" if skip_locked else "")
+
+    def lease_time(self) -> tuple[str, int]:
+        """The server's clock: it is the same for all machines."""
+        row = self.one("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+        assert row is not None
+        return "postgresql", row[0]
+
+    def _run(self, sql: str, params: Sequence[Any]) -> "psycopg.RawCursor[tuple[Any, ...]]":
+        try:
+            self._cursor.execute(_translated(sql), params)
+        except psycopg.DataError:
+            clean = _without_nul(params)
+            if clean == params:
+                raise
+            self._cursor.execute(_translated(sql), clean)  # it was refused before it was sent
+        if not (self._cursor.statusmessage or "").startswith("SELECT"):
+            self.has_written = True
+        return self._cursor
+
+
+def _without_nul(params: Sequence[Any]) -> Sequence[Any]:
+    """PostgreSQL's text holds every character but U+0000; a stranger's words may hold that too."""
+    if any(isinstance(each, str) and "\0" in each for each in params):
+        return [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(each, str) else each for each in params]
+    return params
+
+
+class PostgresLine:
+    """One thread's connection. It is made anew after the server was away."""
+
+    def __init__(self, url: str, chance: Chance, closing: threading.Event) -> None:
+        self._url, self._chance, self._closing = url, chance, closing
+        self._token = chance.octets(16).hex()
+        self._commits = 0
+        self._is_listed = False  # whether the writer's row is there
+        self._was_reached = False
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._tx: PostgresTx | None = None
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()  # the server lets writers work beside each other
+
+    def begin(self) -> PostgresTx:
+        connection = self._usable()
+        if not self._is_listed:  # in time: an old session that still commits must hold a row that can be seen
+            connection.execute(_LIST.format(self._token, self._commits).encode())
+            self._is_listed = True
+        connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        self._tx = PostgresTx(_cursor(connection))
+        return self._tx
+
+    def commit(self) -> None:
+        assert self._connection is not None and self._tx is not None
+        if not self._tx.has_written:
+            self._connection.execute("COMMIT")
+            return
+        self._commits += 1
+        try:
+            self._connection.execute(f"{_LIST.format(self._token, self._commits)}; COMMIT".encode())
+        except psycopg.OperationalError as err:
+            if not self._is_lost(err):
+                raise
+            self._find_out(err)
+
+    def roll_back(self) -> None:
+        connection, self._tx = self._connection, None
+        if connection is None:
+            return
+        try:
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._drop()
+
+    def read(self, work: Callable[[Tx], T]) -> T:
+        tries = groups.TRIES
+        while True:
+            tries -= 1
+            try:
+                connection = self._usable()
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return work(PostgresTx(_cursor(connection), reads_only=True))
+            except psycopg.Error as err:
+                if tries and self.may_go_better(err):
+                    continue
+                said = self.words(err)
+                if said is err:
+                    raise
+                raise said from err
+            finally:
+                self.roll_back()
+
+    def may_go_better(self, err: BaseException) -> bool:
+        others = errors.DeadlockDetected | errors.SerializationFailure | errors.UniqueViolation
+        return isinstance(err, others) or self._is_lost(err)
+
+    def words(self, err: BaseException) -> BaseException:
+        match err:
+            case errors.DiskFull():
+                return StoreFull("no room is left on the database server's disk")
+            case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
+                return StoreBusy("another session holds what is needed")
+            case errors.IoError() | errors.InsufficientResources():
+                return StoreTrouble(f"the database server can't: {_first_line(err)}")
+        if self._is_lost(err):
+            return StoreTrouble(f"the database server went away: {_first_line(err)}")
+        return err
+
+    def close(self) -> None:
+        if self._connection is None or self._connection.closed:
+            return
+        try:
+            if self._is_listed:
+                self._connection.execute("DELETE FROM writer WHERE token = %s", (self._token,))
+        except psycopg.Error:
+            pass  # it is forgotten with the others that crashed
+        self._drop()
+
+    # -- the server, which may go away
+
+    def _usable(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        """A connection that answers, as far as one can know."""
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        self._reach(groups.BUSY_SECONDS if self._was_reached else 0.0)
+        assert self._connection is not None
+        return self._connection
+
+    def _reach(self, patience: float) -> float:
+        """Connect; how many seconds were waited. Unreachable after `patience`, or when the store is closed."""
+        waited, pause = 0.0, FIRST_PAUSE
+        while True:
+            self._drop()
+            try:
+                self._connection = psycopg.connect(self._url, autocommit=True)
+                _prepare(self._connection)
+                self._was_reached = True
+                return waited
+            except psycopg.OperationalError as err:
+                if waited >= patience or self._closing.is_set():
+                    raise Unreachable(f"no database server answers: {_first_line(err)}") from err
+            moment = pause * self._chance.uniform(0.5, 1.5)  # all processes lost it at once; let them come back apart
+            self._closing.wait(moment)
+            waited, pause = waited + moment, min(2 * pause, LONGEST_PAUSE)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _is_lost(self, err: BaseException) -> bool:
+        """Whether the connection, and with it whatever was open in it, is gone."""
+        if isinstance(err, _ENDED):
+            return True
+        return isinstance(err, psycopg.OperationalError) and (self._connection is None or self._connection.closed)
+
+    # -- what became of a commit
+
+    def _find_out(self, lost: psycopg.Error) -> None:
+        """Wait for the server and ask it whether it had committed. Returns if so, else raises: nothing was kept."""
+        waited = 0.0
+        while True:
+            try:
+                waited += self._reach(float("inf"))
+                assert self._connection is not None
+                row = self._connection.execute(
+                    "SELECT commits FROM writer WHERE token = %s FOR UPDATE", (self._token,)
+                ).fetchone()
+                break
+            except psycopg.OperationalError as err:
+                if not isinstance(err, errors.LockNotAvailable) and not self._is_lost(err):
+                    raise
+        if row is not None and row[0] == self._commits:
+            return
+        if waited > groups.BUSY_SECONDS:
+            raise Unreachable("the database server went away, and it took too long to come back") from lost
+        raise errors.SerializationFailure("the server went away before it had committed") from lost
+
+
+def _prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """Make a new connection one of ours."""
+    adapters = connection.adapters
+    for kind in (int, bool):  # one type for every number, so that a statement is prepared once
+        adapters.register_dumper(kind, Int8BinaryDumper)
+    adapters.register_loader("numeric", _Amount)
+    connection.prepared_max = 500
+    connection.execute("; ".join(f"SET {name} TO '{value}'" for name, value in _SETTINGS.items()).encode())
+
+
+def _cursor(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.RawCursor[tuple[Any, ...]]":
+    cursor = psycopg.RawCursor(connection)
+    cursor.format = psycopg.pq.Format.BINARY
+    return cursor
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).strip().split("\n")[0]
+
+
+class PostgresDatabase(GroupStore):
+    """A Store on a PostgreSQL database."""
+
+    def __init__(self, url: str, clock: Clock, chance: Chance) -> None:
+        """Unfit for what is no address of a database."""
+        super().__init__(clock)
+        self._chance = chance
+        try:
+            given = conninfo_to_dict(url)
+        except psycopg.ProgrammingError as err:
+            raise Unfit(f"database.url can't be used: {_first_line(err)}") from None
+        self._name = f"postgresql://{given.get('host', '')}/{given.get('dbname', '')}"
+        self._url = make_conninfo(**(_DEFAULTS | given))
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def open(self) -> Self:
+        """As GroupStore.open. Unfit for a server that would not keep our promises, Unreachable for none."""
+        encoding, fsync, version = self.read_now(lambda tx: tx.query(_FITNESS)[0])
+        if int(version) < OLDEST:
+            raise Unfit(f"{self.name} is PostgreSQL {int(version) // 10000}: 13 or newer is needed")
+        if encoding != "UTF8":
+            raise Unfit(f"{self.name} is encoded in {encoding}: make one with `createdb --encoding UTF8 -T template0`")
+        if fsync != "on":
+            raise Unfit(f"{self.name} runs with fsync off, so a crash would lose accepted mail: turn it on")
+        return self
+
+    def exists(self) -> bool:
+        return self.read_now(lambda tx: tx.query("SELECT to_regclass('schema_migration') IS NOT NULL")[0][0]) is True
+
+    def migrate(self) -> list[str]:
+        """As GroupStore.migrate. Several may try at once."""
+        database = self._peewee()
+        with database.connection_context():
+            lock = f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"  # until the connection ends
+            database.execute_sql(lock)  # type: ignore[no-untyped-call]
+            applied = migrate.up(database, lambda: None)
+        before_ms = to_ms(self._clock.now() - FORGOTTEN)
+        self.write_now(lambda tx: tx.execute("DELETE FROM writer WHERE at_ms < ?", (before_ms,)))
+        return applied
+
+    def check_schema(self) -> None:
+        database = self._peewee()
+        with database.connection_context():
+            migrate.check(database)
+
+    def _peewee(self) -> peewee.PostgresqlDatabase:
+        return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=_TYPES)
+
+    def _connect(self) -> PostgresLine:
+        return PostgresLine(self._url, self._chance, self._closing)
+
+
+_FITNESS: Final = (
+    "SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('server_version_num')"
+)
