@@ -1,16 +1,30 @@
-"""What all tests share: real peers that only a system package brings."""
+"""What all tests share: real peers that only a system package brings, and the two back ends of the store.
+
+A test that asks for `place` or `places` runs twice: on SQLite, and on a PostgreSQL server that is the tests' own. What
+both must do stands in one test; `pytest -k "sqlite or postgresql"` is the whole conformance suite.
+"""
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from house_postgres import Postgres
+
+Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQL database
 
 PACKAGES = {  # a peer: the programs that it is, and the Debian packages that bring them
     "postfix": (("postfix", "postconf"), "postfix"),
     "swaks": (("swaks",), "swaks libnet-ssleay-perl"),
     "opendkim": (("opendkim", "opendkim-testmsg"), "opendkim opendkim-tools"),
+    "postgresql": (("postgres", "initdb"), "postgresql"),
 }
-SYSTEM_PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+SYSTEM_PATH = ":".join((os.environ.get("PATH", os.defpath), "/usr/sbin:/sbin", *glob("/usr/lib/postgresql/*/bin")))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -24,3 +38,38 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("POSTHOUSE_REQUIRE_PEERS"):
             pytest.fail(words, pytrace=False)
         pytest.skip(words)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """A PostgreSQL server for the whole run."""
+    from house_postgres import Postgres
+
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Place]:
+    """Makes places for databases, each of them empty and its own."""
+    made = 0
+
+    def new_folder() -> Place:
+        nonlocal made
+        made += 1
+        (tmp_path / f"place-{made}").mkdir()
+        return tmp_path / f"place-{made}"
+
+    def new_database() -> Place:
+        nonlocal made
+        made += 1
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty(f"place_{made}")
+
+    return new_folder if request.param == "sqlite" else new_database
+
+
+@pytest.fixture
+def place(places: Callable[[], Place]) -> Place:
+    """A place for a database."""
+    return places()

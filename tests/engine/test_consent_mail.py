@@ -1,11 +1,10 @@
 """The confirmation mail: queued with the asking, and its link leads back to that asking."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import NOON
-from mail_shop import BASE, OCTETS, make_composer, make_list, open_store
+from mail_shop import BASE, OCTETS, Place, make_composer, make_list, open_store
 
 from deliverability.address import Address
 from engine.audience import lists
@@ -18,8 +17,8 @@ from mta.queue.settings import QueueSettings
 ANN = Address.parse("ann@example.org")
 
 
-def test_the_mail_is_queued_in_the_same_commit_and_its_link_names_the_asking(tmp_path: Path) -> None:
-    store, composer = open_store(tmp_path), make_composer()
+def test_the_mail_is_queued_in_the_same_commit_and_its_link_names_the_asking(place: Place) -> None:
+    store, composer = open_store(place), make_composer()
     store.write_now(make_list)
     ask = Confirmations(composer, QueueSettings(), OCTETS, NOON)
     asked = store.write_now(

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import NOON
-from mail_shop import open_store
+from mail_shop import Place, open_store
 
 from deliverability.address import Address
 from engine.audience.contacts import (
@@ -20,40 +19,40 @@ from engine.audience.contacts import (
     tidy_name,
     tidy_zone,
 )
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.ports import Tx, to_ms
 
 ANN = Address.parse("ann@example.org")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Database]:
-    store = open_store(tmp_path)
+def store(place: Place) -> Iterator[GroupStore]:
+    store = open_store(place)
     yield store
     store.close()
 
 
-def test_two_spellings_of_one_mailbox_are_one_contact(store: Database) -> None:
+def test_two_spellings_of_one_mailbox_are_one_contact(store: GroupStore) -> None:
     first = store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
     second = store.write_now(lambda tx: ensure_contact(tx, Address.parse("Ann@EXAMPLE.org"), now=NOON))
     assert first == second
 
 
-def test_a_new_contact_is_an_event_and_a_known_one_is_none(store: Database) -> None:
+def test_a_new_contact_is_an_event_and_a_known_one_is_none(store: GroupStore) -> None:
     for _ in range(2):
         store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
     rows = store.read_now(lambda tx: tx.query("SELECT name, contact_id, source, matched FROM event"))
     assert rows == [("contact.created", 1, "engine", 0)]
 
 
-def test_what_is_told_later_fills_what_was_empty_and_overwrites_nothing(store: Database) -> None:
+def test_what_is_told_later_fills_what_was_empty_and_overwrites_nothing(store: GroupStore) -> None:
     store.write_now(lambda tx: ensure_contact(tx, ANN, name="Ann", now=NOON))
     store.write_now(lambda tx: ensure_contact(tx, ANN, name="Mallory", locale="he_IL", zone="Asia/Jerusalem", now=NOON))
     facts = store.read_now(lambda tx: contact_facts(tx, 1))
     assert (facts["name"], facts["locale"], facts["zone"]) == ("Ann", "he-IL", "Asia/Jerusalem")
 
 
-def test_facts_are_plain_and_hold_tags_and_orders(store: Database) -> None:
+def test_facts_are_plain_and_hold_tags_and_orders(store: GroupStore) -> None:
     def work(tx: Tx) -> int:
         contact_id = ensure_contact(tx, ANN, name="Ann", now=NOON)
         for tag in ("warm", "gold"):
@@ -70,7 +69,7 @@ def test_facts_are_plain_and_hold_tags_and_orders(store: Database) -> None:
 
 
 @pytest.mark.parametrize("total", ["1e999999", "NaN", "Infinity", None, [], {"a": 1}])
-def test_an_absurd_total_counts_as_nothing(store: Database, total: object) -> None:
+def test_an_absurd_total_counts_as_nothing(store: GroupStore, total: object) -> None:
     def work(tx: Tx) -> int:
         contact_id = ensure_contact(tx, ANN, now=NOON)
         _order(tx, contact_id, {"total": total}, 0)
@@ -80,7 +79,7 @@ def test_an_absurd_total_counts_as_nothing(store: Database, total: object) -> No
     assert store.read_now(lambda tx: contact_facts(tx, contact_id))["orders"]["total"] == 0
 
 
-def test_nobody_has_no_facts(store: Database) -> None:
+def test_nobody_has_no_facts(store: GroupStore) -> None:
     assert store.read_now(lambda tx: find_contact(tx, ANN)) is None
     with pytest.raises(UnknownContact):
         store.read_now(lambda tx: contact_facts(tx, 12))

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mail_shop import open_store
+from mail_shop import Place, open_store
 
 from deliverability.address import Address
 from deliverability.rawmail import without
 from engine.intake.mail import Examined, examine, shows_marker, with_structured
 from engine.intake.recording import record_mail
 from engine.intake.structured import read_structured
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.queue.delivery import Stream
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -27,8 +27,8 @@ ORDER = Path("tests/data/structured/order-placed.json").read_text(encoding="utf-
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Database]:
-    store = open_store(tmp_path)
+def store(place: Place) -> Iterator[GroupStore]:
+    store = open_store(place)
     yield store
     store.close()
 
@@ -144,7 +144,7 @@ def test_the_name_of_somebody_else_is_not_the_recipients() -> None:
     assert event.contact_name == ""
 
 
-def test_a_mail_handed_over_twice_is_one_event(store: Database) -> None:
+def test_a_mail_handed_over_twice_is_one_event(store: GroupStore) -> None:
     found = examined("X-Posthouse-Event: order.placed", 'X-Posthouse-Data: {"number": "A-1"}')
     first = store.write_now(lambda tx: record_mail(tx, found, now=NOON, message_id=1))
     again = store.write_now(lambda tx: record_mail(tx, found, now=NOON, message_id=2))

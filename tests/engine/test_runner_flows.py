@@ -25,11 +25,11 @@ Make = Callable[..., FlowHouse]
 
 
 @pytest.fixture
-async def make(tmp_path: Path) -> AsyncIterator[Make]:
+async def make(tmp_path: Path, places: Callable[[], Path | str]) -> AsyncIterator[Make]:
     houses: list[FlowHouse] = []
 
     def build(flow: str, **more: object) -> FlowHouse:
-        houses.append(FlowHouse(tmp_path / str(len(houses)), flow, **more))  # type: ignore[arg-type]
+        houses.append(FlowHouse(tmp_path / str(len(houses)), flow, place=places(), **more))  # type: ignore[arg-type]
         return houses[-1]
 
     (tmp_path / "0").mkdir()

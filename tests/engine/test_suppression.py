@@ -3,18 +3,17 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import pytest
 from clock import NOON
-from mail_shop import Asker, make_list, open_store
+from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
 from engine.audience import lists
 from engine.audience.consent import Answer
 from engine.audience.suppression import Reason, Scope, gate, is_suppressed, lift, record_refusal, suppress
 from engine.sending.arbiter import Refusal, may_send
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
 
@@ -23,13 +22,13 @@ TRANSACTIONAL, MARKETING = Stream.TRANSACTIONAL, Stream.MARKETING
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Database]:
-    store = open_store(tmp_path)
+def store(place: Place) -> Iterator[GroupStore]:
+    store = open_store(place)
     yield store
     store.close()
 
 
-def stopped(store: Database, stream: Stream) -> Mapping[str, str]:
+def stopped(store: GroupStore, stream: Stream) -> Mapping[str, str]:
     return store.read_now(lambda tx: is_suppressed(tx, [KEY, "bob@example.org"], stream))
 
 
@@ -43,20 +42,20 @@ def stopped(store: Database, stream: Stream) -> Mapping[str, str]:
     ],
 )
 def test_the_reason_decides_which_stream_it_stops(
-    store: Database, reason: Reason, transactional: Mapping[str, str]
+    store: GroupStore, reason: Reason, transactional: Mapping[str, str]
 ) -> None:
     assert store.write_now(lambda tx: suppress(tx, KEY, reason, now=NOON))
     assert stopped(store, MARKETING) == {KEY: reason}
     assert stopped(store, TRANSACTIONAL) == transactional
 
 
-def test_the_strongest_of_several_reasons_is_told(store: Database) -> None:
+def test_the_strongest_of_several_reasons_is_told(store: GroupStore) -> None:
     for reason in (Reason.MANUAL, Reason.UNSUBSCRIBE, Reason.HARD_BOUNCE):
         store.write_now(partial(suppress, key=KEY, reason=reason, now=NOON))
     assert stopped(store, MARKETING) == {KEY: "hard bounce"}
 
 
-def test_the_first_evidence_stays_and_a_wider_scope_widens(store: Database) -> None:
+def test_the_first_evidence_stays_and_a_wider_scope_widens(store: GroupStore) -> None:
     def again(scope: Scope | None, evidence: str) -> bool:
         return store.write_now(
             lambda tx: suppress(tx, KEY, Reason.MANUAL, scope=scope, evidence=evidence, delivery_id=4, now=NOON)
@@ -70,7 +69,7 @@ def test_the_first_evidence_stays_and_a_wider_scope_widens(store: Database) -> N
     assert stopped(store, TRANSACTIONAL) == {KEY: "manual"}
 
 
-def test_lifting_says_what_it_lifted_and_who_did_it_and_why(store: Database) -> None:
+def test_lifting_says_what_it_lifted_and_who_did_it_and_why(store: GroupStore) -> None:
     for reason in (Reason.HARD_BOUNCE, Reason.COMPLAINT):
         store.write_now(partial(suppress, key=KEY, reason=reason, now=NOON))
     lifted = store.write_now(lambda tx: lift(tx, KEY, by="dana", why="the mailbox is back", now=NOON))
@@ -82,13 +81,13 @@ def test_lifting_says_what_it_lifted_and_who_did_it_and_why(store: Database) -> 
     assert store.write_now(lambda tx: lift(tx, KEY, by="dana", why="again", now=NOON)) == []
 
 
-def test_ten_thousand_keys_are_asked_about_at_once(store: Database) -> None:
+def test_ten_thousand_keys_are_asked_about_at_once(store: GroupStore) -> None:
     keys = [f"user{each}@example.org" for each in range(10_000)]
     store.write_now(lambda tx: suppress(tx, keys[9_999], Reason.MANUAL, now=NOON))
     assert store.read_now(lambda tx: is_suppressed(tx, keys, MARKETING)) == {keys[9_999]: "manual"}
 
 
-def test_the_queue_is_told_who_was_suppressed_while_waiting(store: Database) -> None:
+def test_the_queue_is_told_who_was_suppressed_while_waiting(store: GroupStore) -> None:
     store.write_now(lambda tx: suppress(tx, KEY, Reason.UNSUBSCRIBE, now=NOON))
     store.write_now(lambda tx: suppress(tx, "gone@example.org", Reason.HARD_BOUNCE, now=NOON))
     waiting = [
@@ -98,14 +97,14 @@ def test_the_queue_is_told_who_was_suppressed_while_waiting(store: Database) -> 
     assert store.read_now(lambda tx: gate(tx, waiting)) == {1: "unsubscribe", 3: "hard bounce"}
 
 
-def test_a_refusal_is_recorded(store: Database) -> None:
+def test_a_refusal_is_recorded(store: GroupStore) -> None:
     store.write_now(lambda tx: record_refusal(tx, "ann@example.org", "hard bounce", "shop", NOON))
     assert store.read_now(lambda tx: tx.query("SELECT forward_path, reason, credential FROM refusal")) == [
         ("ann@example.org", "hard bounce", "shop")
     ]
 
 
-def test_marketing_needs_a_confirmed_subscription_and_transactional_mail_does_not(store: Database) -> None:
+def test_marketing_needs_a_confirmed_subscription_and_transactional_mail_does_not(store: GroupStore) -> None:
     asker = Asker()
     store.write_now(make_list)
     store.write_now(
@@ -125,7 +124,7 @@ def test_every_reason_of_suppression_is_a_word_of_the_arbiter() -> None:
     assert {str(each) for each in Reason} < {str(each) for each in Refusal}
 
 
-def _may(store: Database, stream: Stream) -> str:
+def _may(store: GroupStore, stream: Stream) -> str:
     return store.read_now(lambda tx: may_send(tx, 1, KEY, stream))
 
 

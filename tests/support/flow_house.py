@@ -28,11 +28,13 @@ class FlowHouse:
     """Conversations: tell it what happened, let time pass, ask what was written."""
 
     def __init__(
-        self, folder: Path, flow: str, *, runners: int = 1, gate: Callable[..., str] | None = None, greedy: bool = False
-    ) -> None:
-        """`greedy` runners heed no shares: all of them plan whatever is due."""
+        self, folder: Path, flow: str, *, place: Path | str | None = None, runners: int = 1,
+        gate: Callable[..., str] | None = None, greedy: bool = False,
+    ) -> None:  # fmt: skip
+        """`place` is where its database goes, if not into `folder`. `greedy` runners heed no shares: all of them plan
+        whatever is due."""
         self.clock = FakeClock()
-        self.store = open_store(folder, self.clock)
+        self.store = open_store(place or folder, self.clock)
         self.alarms: list[str] = []
         self.woken: list[str] = []
         self.was_woken = asyncio.Event()  # whenever the relay is told of new mail

@@ -13,9 +13,12 @@ from engine.audience.lists import Asking, MailingList
 from engine.sending.compose import Composed, Composer
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings
-from engine.store.database import Database
+from engine.store.groups import GroupStore
+from engine.store.opening import store_at
 from mta.ports import Tx
 from mta.queue.delivery import Stream
+
+Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQL database
 
 SECRET = b"a secret of thirty-two octets..."
 OCTETS = b"0123456789abcdef"
@@ -32,9 +35,9 @@ ORDER: dict[str, Any] = {
 }
 
 
-def open_store(folder: Path, clock: FakeClock | None = None) -> Database:
-    """A real store in a new file, migrated."""
-    store = Database(folder / "posthouse.db", clock or FakeClock()).open()
+def open_store(place: Place, clock: FakeClock | None = None) -> GroupStore:
+    """A real store in a new file of this folder, or in this PostgreSQL database; migrated."""
+    store = store_at(place / "posthouse.db" if isinstance(place, Path) else place, clock or FakeClock()).open()
     store.migrate()
     return store
 
