@@ -296,7 +296,7 @@ def test_python_examples_compile() -> None:
 
 def test_the_example_configuration_is_right() -> None:
     settings = config.load(ROOT / "systemd" / "posthouse.toml")
-    assert settings.database_path == Path("/var/lib/posthouse/posthouse.db")
+    assert settings.database_place == Path("/var/lib/posthouse/posthouse.db")
     assert settings.mail.sender != MailSettings().sender  # "from" was read
 
 

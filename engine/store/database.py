@@ -66,7 +66,7 @@ class SqliteTx(GroupTx):
 class SqliteLine:
     """One thread's connection."""
 
-    def __init__(self, path: Path, turnstile: Turnstile, lease_time: Callable[[], tuple[str, int]]) -> None:
+    def __init__(self, path: Path, turnstile: Turnstile | None, lease_time: Callable[[], tuple[str, int]]) -> None:
         self._turnstile, self._lease_time = turnstile, lease_time
         self._connection = sqlite3.connect(
             path, timeout=groups.BUSY_SECONDS, isolation_level=None, cached_statements=512, check_same_thread=False
@@ -75,6 +75,7 @@ class SqliteLine:
             self._connection.execute(f"PRAGMA {pragma} = {value}")
 
     def turn(self) -> AbstractContextManager[None]:
+        assert self._turnstile is not None
         return self._turnstile.turn()
 
     def begin(self) -> SqliteTx:
@@ -173,7 +174,6 @@ class Database(GroupStore):
         return line.look(work)
 
     def _connect(self) -> SqliteLine:
-        assert self._turnstile is not None
         return SqliteLine(self.path, self._turnstile, self._lease_time)
 
     def _lease_time(self) -> tuple[str, int]:

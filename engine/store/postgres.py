@@ -169,7 +169,7 @@ class PostgresLine:
             connection.execute(_LIST.format(self._token, self._commits).encode())
             self._is_listed = True
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-        self._tx = PostgresTx(_cursor(connection))
+        self._tx = PostgresTx(cursor_of(connection))
         return self._tx
 
     def commit(self) -> None:
@@ -202,7 +202,7 @@ class PostgresLine:
             try:
                 connection = self._usable()
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return work(PostgresTx(_cursor(connection), reads_only=True))
+                return work(PostgresTx(cursor_of(connection), reads_only=True))
             except psycopg.Error as err:
                 if tries and self.may_go_better(err):
                     continue
@@ -256,7 +256,7 @@ class PostgresLine:
             self._drop()
             try:
                 self._connection = psycopg.connect(self._url, autocommit=True)
-                _prepare(self._connection)
+                prepare(self._connection)
                 self._was_reached = True
                 return waited
             except psycopg.OperationalError as err:
@@ -300,7 +300,7 @@ class PostgresLine:
         raise errors.SerializationFailure("the server went away before it had committed") from lost
 
 
-def _prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+def prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
     """Make a new connection one of ours."""
     adapters = connection.adapters
     for kind in (int, bool):  # one type for every number, so that a statement is prepared once
@@ -310,7 +310,7 @@ def _prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
     connection.execute("; ".join(f"SET {name} TO '{value}'" for name, value in _SETTINGS.items()).encode())
 
 
-def _cursor(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.RawCursor[tuple[Any, ...]]":
+def cursor_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.RawCursor[tuple[Any, ...]]":
     cursor = psycopg.RawCursor(connection)
     cursor.format = psycopg.pq.Format.BINARY
     return cursor

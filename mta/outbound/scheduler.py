@@ -402,12 +402,12 @@ def _log_ended(ended: Iterable[Settled]) -> None:
 
 def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str]) -> dict[str, str]:
     """Domains to look at, with the site that each was folded into; none of a site that waits, or is busy anyway."""
+    others = f" AND d.site NOT IN ({','.join('?' * len(busy))})" if busy else ""
     rows = tx.query(
         "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
         " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms <= ?"
-        " AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?"
-        f" AND d.site NOT IN ({','.join('?' * max(1, len(busy)))}) ORDER BY d.next_ms LIMIT ?",
-        (now_ms, now_ms, now_ms, *(busy or ("-",)), DUE_MAX),
+        f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms LIMIT ?",
+        (now_ms, now_ms, now_ms, *busy, DUE_MAX),
     )
     return {row[0]: row[1] for row in rows}
 

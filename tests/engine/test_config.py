@@ -84,7 +84,7 @@ def test_a_file_that_is_not_there_or_not_text_is_said(tmp_path: Path) -> None:
 def test_paths_are_below_the_state_folder_and_that_is_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "posthouse.toml").write_text('[daemon]\nstate_dir = "var"\n[control]\nsocket = "/run/x.sock"\n')
     config = load(tmp_path / "posthouse.toml")
-    assert config.database_path == tmp_path / "var" / "posthouse.db"
+    assert config.database_place == tmp_path / "var" / "posthouse.db"
     assert config.keys_path == tmp_path / "var" / "keys"
     assert str(config.socket_path) == "/run/x.sock"
 

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clock import NOON, FakeClock
 from house_books import message, nobody_is_suppressed
+from mail_shop import Place, open_store
 
 from deliverability.settings import RetrySettings
 from engine import janitor as module
 from engine.janitor import Janitor
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.ports import StoreFull, Tx
 from mta.queue import queue
 from mta.queue.audit import audit
@@ -29,7 +29,7 @@ SETTINGS = QueueSettings()
 class House:
     """A store with a janitor, and what it told."""
 
-    store: Database
+    store: GroupStore
     clock: FakeClock
     janitor: Janitor
     followed: list[Settled] = field(default_factory=list)
@@ -38,9 +38,16 @@ class House:
     async def enqueue(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> None:
         await self.store.write(lambda tx: queue.enqueue(tx, message(*to, stream=stream), self.clock.now(), SETTINGS))
 
-    async def carrier(self, boot_id: str = "this boot") -> int:
-        host = Host(boot_id, self.clock.boottime_ms())
-        return await self.store.write(lambda tx: queue.register(tx, "carrier", 1, host, self.clock.now()))
+    async def carrier(self, boot_id: str = "") -> int:
+        def work(tx: Tx) -> int:
+            counter, ms = tx.lease_time()
+            return queue.register(tx, "carrier", 1, Host(boot_id or counter, ms), self.clock.now())
+
+        return await self.store.write(work)
+
+    async def let_leases_run_out(self) -> None:
+        self.clock.advance(timedelta(seconds=31))  # PostgreSQL's clock is its own
+        await self.store.write(lambda tx: tx.execute("UPDATE carrier SET lease_until_ms = 2"))
 
     async def claim(self, owner: int, count: int = 100) -> None:
         now = self.clock.now()
@@ -54,11 +61,10 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def house(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(module, "CHUNK", 3)  # so that everything here takes several turns
     clock = FakeClock()
-    store = Database(tmp_path / "posthouse.db", clock).open()
-    store.migrate()
+    store = open_store(place, clock)
     made = House(store, clock, None)  # type: ignore[arg-type]
 
     def follow(tx: Tx, settled: Sequence[Settled]) -> None:
@@ -67,7 +73,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     def wake() -> None:
         made.wakes += 1
 
-    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), "this boot", follow, wake)
+    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), follow, wake)
     yield made
     found = await store.read(lambda tx: audit(tx, clock.now()))
     assert found.balances, found
@@ -89,7 +95,7 @@ async def test_a_lapsed_carriers_deliveries_come_back_and_those_at_the_dot_are_d
         await house.store.write(lambda tx, each=delivery_id: queue.mark_dot(tx, each, owner))
     await house.janitor.round()
     assert await house.rows("SELECT count(*) FROM delivery WHERE owner IS NOT NULL") == [(8,)], "its lease still runs"
-    house.clock.advance(timedelta(seconds=31))
+    await house.let_leases_run_out()
     await house.janitor.round()
     assert await house.states() == [State.QUEUED] * 8  # the doubts were settled in the same round: resent
     assert await house.rows("SELECT delivery_id, why, settled FROM doubt ORDER BY 1") == [

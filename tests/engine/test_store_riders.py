@@ -8,37 +8,33 @@ from pathlib import Path
 
 import pytest
 from clock import FakeClock
+from mail_shop import Place, open_store
 
-from engine.store import database as module
-from engine.store.database import Database
+from engine.store import groups as module
+from engine.store.groups import GroupStore
 from mta.ports import Tx
 
 NEVER = 3600.0
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(tmp_path / "posthouse.db", FakeClock()).open()
-    opened.write_now(lambda tx: tx.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT UNIQUE)"))
+async def store(place: Place) -> AsyncIterator[GroupStore]:
+    opened = open_store(place, FakeClock())
     yield opened
     opened.close()
 
 
 def put(text: str) -> Callable[[Tx], int]:
-    return lambda tx: tx.insert("INSERT INTO note (text) VALUES (?)", (text,))
+    return lambda tx: tx.insert("INSERT INTO flow (name, state) VALUES (?, 'active')", (text,))
 
 
-def texts(store: Database) -> list[str]:
-    """What a second connection sees, so what was committed."""
-    seen = sqlite3.connect(store.path)
-    try:
-        return [row[0] for row in seen.execute("SELECT text FROM note ORDER BY id")]
-    finally:
-        seen.close()
+def texts(store: GroupStore) -> list[str]:
+    """What another connection sees, so what was committed."""
+    return [row[0] for row in store.read_now(lambda tx: tx.query("SELECT name FROM flow ORDER BY id"))]
 
 
 async def test_what_can_wait_rides_on_the_next_commit_and_comes_first_in_it(
-    store: Database, monkeypatch: pytest.MonkeyPatch
+    store: GroupStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RIDE_SECONDS", NEVER)
     riders = [asyncio.ensure_future(store.write(put(f"rider {number}"), can_wait=True)) for number in range(3)]
@@ -51,13 +47,13 @@ async def test_what_can_wait_rides_on_the_next_commit_and_comes_first_in_it(
     assert texts(store) == ["rider 0", "rider 1", "rider 2", "the one that could not wait"]
 
 
-async def test_what_can_wait_gets_a_commit_of_its_own_when_nobody_else_needs_one(store: Database) -> None:
+async def test_what_can_wait_gets_a_commit_of_its_own_when_nobody_else_needs_one(store: GroupStore) -> None:
     assert await store.write(put("alone"), can_wait=True) == 1
     assert await store.write(put("alone again"), can_wait=True) == 2
     assert texts(store) == ["alone", "alone again"]
 
 
-async def test_a_rider_that_raises_is_undone_alone(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rider_that_raises_is_undone_alone(store: GroupStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RIDE_SECONDS", NEVER)
 
     def bad(tx: Tx) -> None:
@@ -73,12 +69,12 @@ async def test_a_rider_that_raises_is_undone_alone(store: Database, monkeypatch:
 
 
 async def test_riders_are_answered_when_no_transaction_can_begin(
-    store: Database, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RIDE_SECONDS", NEVER)
-    writer = await store.write(lambda tx: tx._connection)  # type: ignore[attr-defined]
+    store = open_store(tmp_path)
     await store.write(lambda tx: tx.execute("PRAGMA busy_timeout = 10") and None)
-    blocker = sqlite3.connect(store.path, isolation_level=None)
+    blocker = sqlite3.connect(tmp_path / "posthouse.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     results = await asyncio.gather(
         store.write(put("rider"), can_wait=True), store.write(put("driver")), return_exceptions=True
@@ -86,23 +82,23 @@ async def test_riders_are_answered_when_no_transaction_can_begin(
     blocker.execute("ROLLBACK")
     blocker.close()
     assert [type(each).__name__ for each in results] == ["StoreBusy", "StoreBusy"]
-    assert not writer.in_transaction
     assert texts(store) == []
+    store.close()
 
 
-async def test_closing_commits_what_could_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_commits_what_could_wait(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RIDE_SECONDS", NEVER)
-    store = Database(tmp_path / "posthouse.db", FakeClock()).open()
-    store.write_now(lambda tx: tx.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)"))
+    store = open_store(place)
     asking = asyncio.ensure_future(store.write(put("rider"), can_wait=True))
     await asyncio.sleep(0)
     store.close()
     await asking
-    assert texts(store) == ["rider"]
+    assert texts(store.open()) == ["rider"]
+    store.close()
 
 
 async def test_what_is_asked_while_a_group_is_written_keeps_its_order(
-    store: Database, monkeypatch: pytest.MonkeyPatch
+    store: GroupStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An outcome that can wait, then the mark of the next dot: the mark never overtakes the outcome."""
     monkeypatch.setattr(module, "RIDE_SECONDS", NEVER)
@@ -124,7 +120,7 @@ async def test_what_is_asked_while_a_group_is_written_keeps_its_order(
     assert all(found.index(str(number)) < found.index(str(number + 1)) for number in (0, 2, 4))
 
 
-async def test_a_look_sees_what_was_committed(store: Database) -> None:
-    assert await store.look(lambda tx: tx.one("SELECT id FROM note WHERE text = ?", ("one",))) is None
+async def test_a_look_sees_what_was_committed(store: GroupStore) -> None:
+    assert await store.look(lambda tx: tx.one("SELECT id FROM flow WHERE name = ?", ("one",))) is None
     await store.write(put("one"))
-    assert await store.look(lambda tx: tx.one("SELECT id FROM note WHERE text = ?", ("one",))) == (1,)
+    assert await store.look(lambda tx: tx.one("SELECT id FROM flow WHERE name = ?", ("one",))) == (1,)

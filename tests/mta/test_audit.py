@@ -1,10 +1,12 @@
 """The audit balances on honest books, and finds every way in which they could be false."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from clock import NOON
-from house_books import Books, message, nobody_is_suppressed
+from house_books import Books, message, nobody_is_suppressed, open_books
+from mail_shop import Place
 
 from deliverability.settings import RetrySettings
 from mta.ports import to_ms
@@ -17,9 +19,9 @@ SETTINGS = QueueSettings()
 
 
 @pytest.fixture
-def books() -> Books:
+def books(place: Place) -> Iterator[Books]:
     """Four deliveries: one delivered (1), one queued (2), one in a carrier's hands (3), one at the dot (4)."""
-    made = Books()
+    made = open_books(place)
     to = ("one@a.example", "two@b.example", "three@c.example", "four@d.example")
     made.write(lambda tx: queue.enqueue(tx, message(*to), NOON, SETTINGS))
     owner = a_carrier(made)
@@ -27,7 +29,8 @@ def books() -> Books:
     claim(made, "c.example", owner)
     claim(made, "d.example", owner)
     made.write(lambda tx: queue.mark_dot(tx, 4, owner))
-    return made
+    yield made
+    made.close()
 
 
 def a_carrier(books: Books) -> int:

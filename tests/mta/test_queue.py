@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 from clock import NOON
-from house_books import Books, message, nobody_is_suppressed
+from house_books import Books, message, nobody_is_suppressed, open_books
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Things
@@ -19,6 +20,9 @@ from mta.queue import queue
 from mta.queue.delivery import LIVE, TRANSITIONS, Event, IllegalTransition, State, Stream, after
 from mta.queue.queue import Claimed, Hand, Host, Settlement
 from mta.queue.settings import DoubtPolicy, QueueSettings
+
+if TYPE_CHECKING:
+    from house_postgres import Postgres
 
 SETTINGS = QueueSettings()
 DOMAINS = ("a.example", "b.example")
@@ -81,12 +85,15 @@ class AnyLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.books = Books()
+        self.books = self.fresh_books()
         self.now = NOON
         self.boottime_ms = 0
         self.accepted: dict[int, str] = {}
         self.copies: Counter[int] = Counter()
         self.before: dict[int, State] = {}
+
+    def fresh_books(self) -> Books:
+        return Books()
 
     def teardown(self) -> None:
         self.books.close()
@@ -278,4 +285,29 @@ NEXT = {state: _reachable(state) for state in State}
 TestAnyLife = AnyLife.TestCase
 TestAnyLife.settings = settings(
     max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+# -- the same on PostgreSQL
+
+
+class AnyLifeOnPostgres(AnyLife):
+    """Fewer lives: each transaction asks a server."""
+
+    server: "Postgres"  # set by the fixture
+
+    def fresh_books(self) -> Books:
+        return open_books(self.server.empty("any_life"))
+
+
+@pytest.fixture(scope="module")
+def any_life_server(postgres: "Postgres") -> None:
+    AnyLifeOnPostgres.server = postgres
+
+
+TestAnyLifeOnPostgres = pytest.mark.usefixtures("any_life_server")(
+    pytest.mark.peer("postgresql")(AnyLifeOnPostgres.TestCase)
+)
+TestAnyLifeOnPostgres.settings = settings(
+    max_examples=12, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -1,11 +1,12 @@
 """Mail that is claimed in the commit that accepts it: as safe as if it had been claimed later."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pytest
 from clock import NOON
-from house_books import Books, message, nobody_is_suppressed
+from house_books import Books, message, nobody_is_suppressed, open_books
+from mail_shop import Place
 
 from mta.ports import Tx
 from mta.queue import queue
@@ -17,8 +18,10 @@ HOST = Host("boot", 0)
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def books(place: Place) -> Iterator[Books]:
+    made = open_books(place)
+    yield made
+    made.close()
 
 
 def carrier(books: Books) -> int:

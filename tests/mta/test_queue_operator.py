@@ -1,7 +1,8 @@
 """What an operator does to deliveries by hand."""
 
 from clock import NOON
-from house_books import Books, message
+from house_books import message, open_books
+from mail_shop import Place
 
 from mta.queue import queue
 from mta.queue.delivery import State
@@ -10,8 +11,8 @@ from mta.queue.settings import QueueSettings
 HOST = queue.Host("this boot", 1_000)
 
 
-def test_what_is_held_stays_until_it_is_let_go_and_then_is_due_at_once() -> None:
-    books = Books()
+def test_what_is_held_stays_until_it_is_let_go_and_then_is_due_at_once(place: Place) -> None:
+    books = open_books(place)
     taken = books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
     (delivery,) = taken.deliveries
     owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
@@ -23,8 +24,8 @@ def test_what_is_held_stays_until_it_is_let_go_and_then_is_due_at_once() -> None
     assert len(books.write(lambda tx: queue.claim(tx, "example.org", 10, owner, NOON, lambda tx, found: {})).taken) == 1
 
 
-def test_what_a_carrier_has_in_its_hands_is_neither_held_nor_cancelled() -> None:
-    books = Books()
+def test_what_a_carrier_has_in_its_hands_is_neither_held_nor_cancelled(place: Place) -> None:
+    books = open_books(place)
     taken = books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
     owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
     books.write(lambda tx: queue.claim(tx, "example.org", 10, owner, NOON, lambda tx, found: {}))

@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import FakeClock
 from house_books import message
 from house_hop import Hop
+from mail_shop import Place, open_store
 
 from deliverability.settings import RetrySettings
-from engine.store.database import Database
 from engine.system import SystemChance, SystemNet
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
@@ -28,10 +27,9 @@ LIMIT = 2  # connections
 class House:
     """A scheduler that knows the way to a.example, over a real store."""
 
-    def __init__(self, folder: Path, hop: Hop) -> None:
+    def __init__(self, place: Place, hop: Hop) -> None:
         self.clock, self._route = FakeClock(), hop.route()
-        self.store = Database(folder / "posthouse.db", self.clock).open()
-        self.store.migrate()
+        self.store = open_store(place, self.clock)
         self.owner = self.store.write_now(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), self.clock.now()))
         self.scheduler = Scheduler(
             store=self.store, clock=self.clock, chance=SystemChance(), net=SystemNet(), router=self,  # type: ignore[arg-type]
@@ -70,9 +68,9 @@ class House:
         await asyncio.to_thread(self.store.close)
 
 
-async def test_where_the_way_is_known_it_leaves_without_anybody_looking_into_the_queue(tmp_path: Path) -> None:
+async def test_where_the_way_is_known_it_leaves_without_anybody_looking_into_the_queue(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         done = await house.accept("ann@a.example")
         assert [each.delivery_id for each in done.claimed] == list(done.deliveries)
@@ -81,18 +79,18 @@ async def test_where_the_way_is_known_it_leaves_without_anybody_looking_into_the
         assert house.states() == [State.DELIVERED]
 
 
-async def test_where_the_way_is_not_known_it_is_queued(tmp_path: Path) -> None:
+async def test_where_the_way_is_not_known_it_is_queued(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         assert (await house.accept("ann@a.example")).claimed == ()
         assert house.states() == [State.QUEUED]
         await house.close()
 
 
-async def test_no_more_is_claimed_than_the_lane_has_room_for_and_older_mail_goes_first(tmp_path: Path) -> None:
+async def test_no_more_is_claimed_than_the_lane_has_room_for_and_older_mail_goes_first(place: Place) -> None:
     async with Hop() as hop:
         hop.gate.clear()
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         done = [await house.accept(f"n{number}@a.example") for number in range(20)]
         claimed = [bool(each.claimed) for each in done]
@@ -104,9 +102,9 @@ async def test_no_more_is_claimed_than_the_lane_has_room_for_and_older_mail_goes
         await house.close()
 
 
-async def test_room_that_was_held_for_a_message_that_failed_is_free_again(tmp_path: Path) -> None:
+async def test_room_that_was_held_for_a_message_that_failed_is_free_again(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         for _ in range(50):
             with pytest.raises(ZeroDivisionError), house.scheduler.room_for(["a.example"] * 4 * LIMIT) as hand:
@@ -117,9 +115,9 @@ async def test_room_that_was_held_for_a_message_that_failed_is_free_again(tmp_pa
         await house.close()
 
 
-async def test_two_messages_that_are_accepted_at_once_share_the_room(tmp_path: Path) -> None:
+async def test_two_messages_that_are_accepted_at_once_share_the_room(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         with (
             house.scheduler.room_for(["a.example"] * 5) as first,
@@ -129,9 +127,9 @@ async def test_two_messages_that_are_accepted_at_once_share_the_room(tmp_path: P
         await house.close()
 
 
-async def test_a_site_that_backs_off_meanwhile_gets_nothing_and_the_delivery_is_queued_untried(tmp_path: Path) -> None:
+async def test_a_site_that_backs_off_meanwhile_gets_nothing_and_the_delivery_is_queued_untried(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         (lane,) = house.scheduler._lanes.values()
         mail, now = message("ann@a.example"), house.clock.now()
@@ -146,9 +144,9 @@ async def test_a_site_that_backs_off_meanwhile_gets_nothing_and_the_delivery_is_
         await house.close()
 
 
-async def test_a_carrier_that_leaves_claims_nothing_more(tmp_path: Path) -> None:
+async def test_a_carrier_that_leaves_claims_nothing_more(place: Place) -> None:
     async with Hop() as hop:
-        house = House(tmp_path, hop)
+        house = House(place, hop)
         await house.know_the_way()
         await house.scheduler.drain(1)
         assert (await house.accept("ann@a.example")).claimed == ()

@@ -1,7 +1,8 @@
-"""The real tables in memory, for tests that make thousands of transactions: a Tx without threads, files or fsync.
+"""The real tables without threads and without fsync, for tests that make thousands of transactions: SQLite's in memory,
+or those of a PostgreSQL database.
 
-books = Books()
-books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
+    books = Books()
+    books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
 """
 
 import functools
@@ -12,10 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 from clock import NOON, FakeClock
+from mail_shop import Place, open_store
 
 from deliverability.address import Address
-from engine.store.database import Database, SqliteTx
+from engine.store import postgres
+from engine.store.database import SqliteTx
+from engine.store.groups import GroupTx
+from engine.store.postgres import PostgresTx
 from mta.ports import Tx
 from mta.queue.audit import Audit, audit
 from mta.queue.delivery import State, Stream
@@ -25,16 +31,19 @@ T = TypeVar("T")
 
 
 class Books:
-    """One database. `write` commits, or keeps nothing when the work raises."""
+    """One SQLite database. `write` commits, or keeps nothing when the work raises."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection: Any = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.executescript(_schema())
 
+    def _tx(self) -> GroupTx:
+        return SqliteTx(self._connection, lambda: ("boot", 0))
+
     def write(self, work: Callable[[Tx], T]) -> T:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("BEGIN")
         try:
-            tx = SqliteTx(self._connection, lambda: ("boot", 0))
+            tx = self._tx()
             value = work(tx)
             tx.finish()
         except BaseException:
@@ -44,14 +53,14 @@ class Books:
         return value
 
     def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql, params).fetchall()
+        return self._tx().query(sql, params)
 
     def states(self) -> dict[int, State]:
         """Every delivery's state, by its id."""
         return {row[0]: State(row[1]) for row in self.rows("SELECT id, state FROM delivery")}
 
     def audit(self, now: datetime = NOON) -> Audit:
-        return audit(SqliteTx(self._connection, lambda: ("boot", 0)), now)
+        return audit(self._tx(), now)
 
     def snapshot(self) -> list[str]:
         """All that is in it."""
@@ -61,13 +70,37 @@ class Books:
         self._connection.close()
 
 
+class PostgresBooks(Books):
+    """One PostgreSQL database that was migrated."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        postgres.prepare(self._connection)
+        self._connection.execute("SET synchronous_commit TO off")
+
+    def _tx(self) -> GroupTx:
+        return PostgresTx(postgres.cursor_of(self._connection))
+
+    def snapshot(self) -> list[str]:
+        tables = [name for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        return [
+            f"{name} {row}" for name in sorted(tables) for row in sorted(map(str, self.rows(f"SELECT * FROM {name}")))
+        ]
+
+
+def open_books(place: Place) -> Books:
+    """SQLite's in memory for a folder; those of the database at an address."""
+    if isinstance(place, Path):
+        return Books()
+    open_store(place).close()
+    return PostgresBooks(place)
+
+
 @functools.cache
 def _schema() -> str:
     """As the migrations make it."""
     with tempfile.TemporaryDirectory() as folder:
-        store = Database(Path(folder) / "posthouse.db", FakeClock()).open()
-        store.migrate()
-        store.close()
+        open_store(Path(folder), FakeClock()).close()
         made = sqlite3.connect(Path(folder) / "posthouse.db")
         try:
             return "\n".join(made.iterdump())
