@@ -48,7 +48,7 @@ def _refuse_newer(runner: Runner) -> None:
     if newer:
         raise SchemaMismatch(
             f"the database was made by a newer Posthouse (it has {', '.join(newer)}): "
-            "install that version, or restore the copy kept beside the database before its upgrade"
+            "install that version, or restore the copy that was made before its upgrade"
         )
 
 

@@ -57,7 +57,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 20_000,
 }
 # As on SQLite, where every integer has 64 bits.
-_TYPES: Final = {"AUTO": "BIGSERIAL", "INT": "BIGINT"}
+TYPES: Final = {"AUTO": "BIGSERIAL", "INT": "BIGINT"}
 
 
 _ENDED: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout)
@@ -369,7 +369,7 @@ class PostgresDatabase(GroupStore):
             migrate.check(database)
 
     def _peewee(self) -> peewee.PostgresqlDatabase:
-        return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=_TYPES)
+        return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES)
 
     def _connect(self) -> PostgresLine:
         return PostgresLine(self._url, self._chance, self._closing)

@@ -26,6 +26,8 @@ def test_nothing_said_is_a_whole_configuration() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
+        ("[database]\nurl = 'mysql://db'", 'posthouse.toml:2: database.url: is no address of a database (try "postgresql://'),
+        ("[database]\npath = 'x.db'\nurl = 'postgresql://db/x'", "posthouse.toml:1: database: path and url are both set"),
         ('hostname = "no host"', 'posthouse.toml:1: hostname: "no host" is no host name'),
         ("[daemon]\ncarriers = 65", "posthouse.toml:2: daemon.carriers: must be less than or equal to 64, not 65"),
         ('[daemon]\ncarriers = "two"', "posthouse.toml:2: daemon.carriers: must be a whole number, not 'two'"),

@@ -4,16 +4,25 @@ import re
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import peewee
+import psycopg
 import pytest
 
 from engine.store import migrate
 from engine.store import tables as engine_tables
 from engine.store.database import Database
 from engine.store.migrate import SchemaMismatch
+from engine.store.opening import store_at
+from engine.store.postgres import TYPES
 from engine.system import SystemClock
 from mta.queue import tables as queue_tables
+
+if TYPE_CHECKING:
+    from house_postgres import Postgres
+
+MODELS = (*queue_tables.TABLES, *engine_tables.TABLES)
 
 
 def schema(path: Path) -> dict[str, str]:
@@ -24,16 +33,19 @@ def schema(path: Path) -> dict[str, str]:
     }
 
 
+def describe(database: peewee.Database) -> None:
+    """What the models say, without a migration."""
+    with database.bind_ctx(MODELS), database.connection_context():
+        database.create_tables(MODELS)
+        for index in (*queue_tables.INDEXES, *engine_tables.INDEXES):
+            database.execute_sql(index.replace(" IF NOT EXISTS", ""))
+
+
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
     migrated = Database(tmp_path / "migrated.db", SystemClock()).open()
     assert migrated.migrate() == ["0001_first", "0002_credentials", "0003_shaping", "0004_writer"]
     migrated.close()
-    models = (*queue_tables.TABLES, *engine_tables.TABLES)
-    described = peewee.SqliteDatabase(str(tmp_path / "described.db"))
-    with described.bind_ctx(models), described.connection_context():
-        described.create_tables(models)
-        for index in (*queue_tables.INDEXES, *engine_tables.INDEXES):
-            described.execute_sql(index.replace(" IF NOT EXISTS", ""))
+    describe(peewee.SqliteDatabase(str(tmp_path / "described.db")))
     assert schema(tmp_path / "migrated.db").keys() == schema(tmp_path / "described.db").keys()
     for name, sql in schema(tmp_path / "described.db").items():
         assert schema(tmp_path / "migrated.db")[name].replace(" IF NOT EXISTS", "") == sql.replace(" IF NOT EXISTS", "")
@@ -81,3 +93,47 @@ def test_a_copy_is_kept_before_a_database_with_a_past_is_changed(
     assert "more" not in schema(copy)
     with sqlite3.connect(copy) as connection:
         assert connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchone() == ("yes",)
+
+
+# -- the same on PostgreSQL
+
+
+def structure(url: str) -> list[tuple[Any, ...]]:
+    """Columns and indexes."""
+    with psycopg.connect(url) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name <> 'schema_migration' ORDER BY 1, 2"
+        ).fetchall()
+        indexes = connection.execute(
+            "SELECT tablename, indexname, indexdef FROM pg_indexes"
+            " WHERE schemaname = 'public' AND tablename <> 'schema_migration' ORDER BY 1, 2"
+        ).fetchall()
+    return columns + indexes
+
+
+@pytest.mark.peer("postgresql")
+def test_on_postgresql_migrations_make_what_the_models_describe(postgres: "Postgres") -> None:
+    migrated = store_at(postgres.url("migrated"), SystemClock()).open()
+    assert not migrated.exists()
+    assert migrated.migrate() == ["0001_first", "0002_writer"]
+    assert migrated.exists()
+    assert migrated.migrate() == []
+    migrated.close()
+    describe(peewee.PostgresqlDatabase(postgres.url("described"), prefer_psycopg3=True, field_types=TYPES))
+    assert structure(postgres.url("migrated")) == structure(postgres.url("described"))
+    kinds = {row[2] for row in structure(postgres.url("migrated")) if len(row) == 4}
+    assert kinds == {"bigint", "text", "bytea"}, "every number has 64 bits, as on SQLite"
+
+
+@pytest.mark.peer("postgresql")
+def test_on_postgresql_a_database_of_a_newer_program_is_refused_by_name(postgres: "Postgres") -> None:
+    store = store_at(postgres.url("newer"), SystemClock()).open()
+    store.migrate()
+    store.write_now(
+        lambda tx: tx.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_later', '2030-01-01')")
+    )
+    for look in (store.migrate, store.check_schema):
+        with pytest.raises(SchemaMismatch, match="0999_later"):
+            look()
+    store.close()

@@ -33,7 +33,8 @@ import engine
 from engine.control.client import Control
 from engine.control.protocol import Done, Overview
 from engine.house import read_offset
-from engine.store.database import Database
+from engine.store.groups import GroupStore
+from engine.store.opening import store_at
 from engine.system import SystemClock
 from mta.queue.audit import Audit, audit
 from mta.queue.delivery import State
@@ -243,6 +244,12 @@ class Daemon:
 
     def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
         """What its database says, seen from outside."""
+        if url := self._url:
+            seen_there = store_at(url, SystemClock())
+            try:
+                return seen_there.read_now(lambda tx: tx.query(sql, params))
+            finally:
+                seen_there.close()
         seen = sqlite3.connect(f"file:{self.state / 'posthouse.db'}?mode=ro", uri=True, timeout=PATIENCE)
         try:
             return seen.execute(sql, params).fetchall()
@@ -267,9 +274,14 @@ class Daemon:
         """How many deliveries have no end yet."""
         return int(self.rows("SELECT count(*) FROM delivery WHERE state < 10")[0][0])
 
+    @property
+    def _url(self) -> str:
+        """Its database's address, when it is no file."""
+        return str(self.settings.get("database", {}).get("url", ""))
+
     def audit(self) -> Audit:
         """The books, gone over from outside while it runs."""
-        store = Database(self.state / "posthouse.db", SystemClock()).open()
+        store: GroupStore = store_at(self._url or self.state / "posthouse.db", SystemClock()).open()
         try:
             now = SystemClock(store.read_now(read_offset)).now()
             return store.read_now(lambda tx: audit(tx, now))

@@ -1,0 +1,129 @@
+"""The daemon on PostgreSQL: mail is taken and delivered, and a server that is killed or restarted loses nothing."""
+
+import smtplib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from house import Daemon
+from house_sink import Sink
+
+from engine.control.protocol import Messages
+
+if TYPE_CHECKING:
+    from house_postgres import Postgres
+
+pytestmark = [pytest.mark.e2e, pytest.mark.peer("postgresql")]
+
+
+@pytest.fixture
+def server() -> Iterator["Postgres"]:
+    from house_postgres import Postgres
+
+    with Postgres() as server:
+        yield server
+
+
+def on(server: "Postgres", folder: Path, sink: Sink, name: str = "posthouse") -> Daemon:
+    folder.mkdir(exist_ok=True)
+    return Daemon(folder, next_hop=sink.address, settings={"database": {"url": server.url(name)}})
+
+
+def test_mail_is_taken_delivered_and_told_of(server: "Postgres", tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
+        number = daemon.submit(["ann@example.org", "bob@example.net"], X_Marker="one", subject="Hello")
+        daemon.until_idle()
+        assert sink.kept() == {"one": 2}
+        assert daemon.overview().delivered_today == 2
+        found = daemon.control.get(Messages, "/v1/messages?state=delivered&q=HELLO")
+        assert [each.state for each in found.rows] == ["delivered"] * 2
+        life = daemon.command("message", str(number))
+        assert "delivered" in life.stdout, life.stderr
+        assert "the books balance" in daemon.command("audit").stdout
+        assert not (daemon.state / "posthouse.db").exists()
+        assert "posthouse@" not in daemon.log_tail(), "no address with a user in the log"
+
+
+@pytest.mark.parametrize("how", ["crash", "restart"])
+def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: "Postgres", tmp_path: Path, how: str) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
+        crowd = Crowd(daemon)
+        crowd.until(150)
+        server.crash() if how == "crash" else server.stop()
+        server.start()
+        crowd.until(len(crowd.accepted) + 150)
+        crowd.stop()
+        daemon.until_idle()
+        kept = sink.kept()
+        assert set(crowd.accepted) <= set(kept), "250 was said, and it never came"
+        doubts = daemon.rows("SELECT count(*) FROM doubt")[0][0]
+        assert sum(count - 1 for count in kept.values()) <= doubts
+        assert daemon.audit().balances, daemon.audit()
+        assert daemon.is_running
+        assert not daemon.logged("carrier died, another takes its place")
+
+
+def test_two_daemons_on_one_database_share_the_queue_and_send_nothing_twice(server: "Postgres", tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path / "one", sink) as one, on(server, tmp_path / "two", sink) as two:
+        crowds = [Crowd(one), Crowd(two)]
+        for crowd in crowds:
+            crowd.until(100)
+        for crowd in crowds:
+            crowd.stop()
+        one.until_idle()
+        accepted = sorted(marker for crowd in crowds for marker in crowd.accepted)
+        assert sorted(sink.kept().elements()) == accepted
+        assert one.audit().balances
+
+
+def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink:
+        daemon = Daemon(
+            tmp_path,
+            next_hop=sink.address,
+            settings={"database": {"url": "postgresql://posthouse:secret@127.0.0.1:1/x"}},
+        )
+        daemon.launch()
+        assert daemon.wait_exit() == 1
+        assert "no database server answers" in daemon.log_tail()
+        assert "Traceback" not in daemon.log_tail() and "secret" not in daemon.log_tail()
+        daemon.close()
+
+
+class Crowd:
+    """Applications that hand over until told to stop; what was refused for now, they forget."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._is_over = threading.Event()
+        self._news = threading.Condition()
+        self.accepted: list[str] = []
+        self._threads = [threading.Thread(target=self._run, args=(who,), daemon=True) for who in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def until(self, count: int) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.accepted) >= count, 60), self._daemon.log_tail()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, who: int) -> None:
+        number = 0
+        while not self._is_over.is_set():
+            number += 1
+            marker = f"{id(self)}.{who}.{number}"
+            try:
+                self._daemon.submit(f"u{number}@d{number % 5}.example", X_Marker=marker)
+            except (OSError, smtplib.SMTPException) as refused:
+                code = getattr(refused, "smtp_code", 400)
+                assert 400 <= code < 500, refused  # a trouble of ours is never a 5xx
+                continue
+            with self._news:
+                self.accepted.append(marker)
+                self._news.notify_all()
