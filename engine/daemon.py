@@ -88,13 +88,14 @@ class Office:
         }
         self._own_lmtp = None if "lmtp" in given else settings.lmtp_path
         pages = given.get("web") or [listen(each, "web.listen") for each in settings.web.listen]
+        self.clock = SystemClock()
+        self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
         self._forks = ForkServer(carrier.run, carrier.keep_parser)
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = given.get("control") or [listen_unix(settings.socket_path)]
         self._owns_control = "control" not in given  # a socket that systemd made is systemd's to remove
-        self.clock = SystemClock()
-        self.store = store_at(settings.database_place, self.clock).open()
+        self.store.open()
         for name in self.store.migrate():
             log.info("schema brought up to date", extra={"migration": name})
         self.clock.offset = self.store.read_now(read_offset)

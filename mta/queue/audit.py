@@ -99,7 +99,7 @@ def audit(tx: Tx, now: datetime) -> Audit:
     counts = dict(tx.query("SELECT state, count(*) FROM delivery GROUP BY state"))
     found = []
     for what, sql in _CHECKS:
-        ids = tuple(row[0] for row in tx.query(sql.replace(":now", str(to_ms(now))), (FINDINGS_SHOWN,)))
+        ids = tuple(sorted(row[0] for row in tx.query(sql.replace(":now", str(to_ms(now))), (FINDINGS_SHOWN,))))
         if ids:
             found.append(Finding(what, ids))
     (messages, accepted), (doubts,) = (
