@@ -57,13 +57,11 @@ class Janitor:
         """Everything once. Writes only where a cheap look found something to do."""
         now = self._clock.now()
         lapsed, doubts, expired = await self._store.read(
-            lambda tx: (
-                queue.lapsed(tx, queue.Host(*tx.lease_time())), queue.has_doubts(tx), queue.has_expired(tx, now),
-            )
-        )  # fmt: skip
+            lambda tx: (_lapsed(tx), queue.has_doubts(tx), queue.has_expired(tx, now))
+        )
         for owner in lapsed:
             maillog.swept(owner)
-            while not await self._store.write(partial(_take_over, owner=owner, host=host, now=now)):
+            while not await self._store.write(partial(_take_over, owner=owner, now=now)):
                 pass
         if doubts or lapsed:
             while (
@@ -102,6 +100,10 @@ class Janitor:
             await self._store.write(lambda tx: queue.drop_bodies(tx, stale))
 
 
-def _take_over(tx: Tx, *, owner: int, host: queue.Host, now: datetime) -> bool:
+def _lapsed(tx: Tx) -> list[int]:
+    return queue.lapsed(tx, queue.Host(*tx.lease_time()))
+
+
+def _take_over(tx: Tx, *, owner: int, now: datetime) -> bool:
     """A chunk of a dead carrier's deliveries; True when none is left. It may have renewed its lease since we looked."""
-    return owner not in queue.lapsed(tx, host) or queue.sweep(tx, owner, now, CHUNK)
+    return owner not in _lapsed(tx) or queue.sweep(tx, owner, now, CHUNK)

@@ -443,7 +443,8 @@ def take_away(tx: Tx, owner: int) -> None:
 def lapsed(tx: Tx, host: Host) -> list[int]:
     """Owners whose lease ran out, or belongs to another boot, and whose deliveries wait to be swept."""
     rows = tx.query(
-        "SELECT id FROM carrier WHERE lease_until_ms > 0 AND (boot_id <> ? OR lease_until_ms < ?)",
+        "SELECT id FROM carrier WHERE lease_until_ms > 0 AND (boot_id <> ? OR lease_until_ms < ?) ORDER BY id"
+        + tx.for_update(),
         (host.boot_id, host.boottime_ms),
     )
     return [row[0] for row in rows]
