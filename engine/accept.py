@@ -62,8 +62,10 @@ class Submission:
         house = self._house
         now = house.clock.now()
         examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
-        if refused := refusal(transaction.grant, split_message(transaction.content)[0], examined.stream):
-            return refused
+        if transaction.grant is not None:
+            head, _ = split_message(transaction.content)
+            if refused := refusal(transaction.grant, head, examined.stream):
+                return refused
         if examined.wants_parser:
             answer = await self._parser.read("structured", transaction.content)
             examined = with_structured(examined, answer, now)

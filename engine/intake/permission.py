@@ -22,10 +22,8 @@ NOT_YOUR_STREAM: Final = Reply.of(550, "5.7.1", "This credential may not use tha
 _AFTER_AT: Final = re.compile(r"@([^\s<>\"(),;:@]*)")
 
 
-def refusal(grant: Grant | None, header: bytes, asked: Stream | None) -> Reply | None:
+def refusal(grant: Grant, header: bytes, asked: Stream | None) -> Reply | None:
     """None, or the reply to the dot. header: of the message; asked: the stream that it asks for."""
-    if grant is None:
-        return None
     if grant.stream is not None and asked not in (None, grant.stream):
         return NOT_YOUR_STREAM
     return _about_from(grant.domains, header) if grant.domains else None

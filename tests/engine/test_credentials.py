@@ -131,7 +131,6 @@ def test_without_a_rate_nothing_is_counted_and_without_a_credential_nothing_goes
 def test_the_author_is_of_one_of_the_credential_s_domains(fields: str, refused: object) -> None:
     assert refusal(SHOP, f"Subject: x\r\n{fields}\r\n".encode(), None) == refused
     assert refusal(Grant("free"), f"{fields}\r\n".encode(), None) is None
-    assert refusal(None, f"{fields}\r\n".encode(), None) is None
 
 
 def test_the_stream_is_the_credential_s() -> None:
