@@ -77,7 +77,7 @@ class Office:
         self.path, self.config = path, settings
         ensure_state(settings)
         config.certificate(settings)
-        Lock(settings.daemon.state_dir).release()  # is anybody there? It is held from the fork on, which must not share it
+        Lock(settings.daemon.state_dir).release()  # anybody there? It is held from the fork on, which must not share it
         given = handed_over()
         self._doors = {
             "submission": given.get("submission")

@@ -129,12 +129,12 @@ class House:
         words."""
         failed = [one for one in report["recipients"] if one["action"] == "failed"]
         if not failed:
-            for one in report["recipients"]:
-                self._pass_on(tx, each, one)
+            if success := next((one for one in report["recipients"] if one["action"] in _SUCCESSES), None):
+                return self._pass_on(tx, each, success)
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
         told = failed[0]
         reply = _reported(told["diagnostic"], told["status"])
-        if each.state is State.BOUNCED or _is_told(tx, each.delivery_id):
+        if each.state is State.BOUNCED or _is_told(tx, each.delivery_id, _TOLD):
             return f"told already: {reply}"  # whoever knows a token may send it often
         verdict = classify(reply, "")
         is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
@@ -144,10 +144,14 @@ class House:
         self.notices.report(tx, each, str(reply))
         return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
 
-    def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> None:
-        """A success that the submitter asked to hear of: it was reported to us, since mail leaves with our reverse-path."""
-        if told["action"] in _SUCCESSES:
-            self.notices.report(tx, each, str(_reported(told["diagnostic"], told["status"])), Action(told["action"]))
+    def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> str:
+        """A success that the submitter may have asked to hear of: it was reported to us, since mail leaves with our
+        reverse-path. What was concluded, in words."""
+        reply = _reported(told["diagnostic"], told["status"])
+        if _is_told(tx, each.delivery_id, _SUCCESS):
+            return f"told already: {reply}"
+        self.notices.report(tx, each, str(reply), Action(told["action"]))
+        return f"{_SUCCESS}{told['action']}: {reply}"
 
     def runner(self, share: tuple[int, int], wake: Callable[[Iterable[str]], None]) -> Runner:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
@@ -179,16 +183,17 @@ def _reported(diagnostic: str, status: str) -> Reply:
         return Reply.of(code, status or "5.0.0", diagnostic or "reported without a reason")
 
 
-_SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 _TOLD = "bounce: "
+_SUCCESS = "success: "
 
 
-def _is_told(tx: Tx, delivery_id: int) -> bool:
-    """Whether a report has already been believed about this delivery."""
-    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND substr(verdict, 1, 8) = ? LIMIT 1"
-    return tx.one(sql, (delivery_id, _TOLD)) is not None
+def _is_told(tx: Tx, delivery_id: int, what: str) -> bool:
+    """Whether such a report has already been believed about this delivery."""
+    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND substr(verdict, 1, ?) = ? LIMIT 1"
+    return tx.one(sql, (delivery_id, len(what), what)) is not None
 
 
+_SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 _NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}
 
 

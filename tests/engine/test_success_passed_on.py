@@ -46,7 +46,13 @@ def test_a_report_of_success_is_passed_on(tmp_path: Path, notify: set[str], acti
         (number,) = queue.enqueue(tx, message, NOON, config.queue).deliveries
         delivery = queue.find(tx, number)
         assert delivery is not None
-        house.bounced_later(tx, delivery, {"recipients": [told]})
+        for _ in range(2):  # whoever knows the token may send it often
+            verdict = house.bounced_later(tx, delivery, {"recipients": [told]})
+            row = ("", "", b"", verdict, number, 0)
+            tx.insert(
+                "INSERT INTO inbound (reverse_path, forward_path, content, verdict, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
+                row,
+            )
         return [row[0] for row in tx.query("SELECT subject FROM message WHERE origin = 'dsn'")]
 
     assert house.store.write_now(work) == subjects
