@@ -98,7 +98,8 @@ class Conductor:
     async def save(self) -> None:
         """Write what was learnt since the last time."""
         unsaved, self._unsaved = self._unsaved, set()
-        rows = [(site, self.books[site].controller.learnt, self.books[site].controller.to_dict()) for site in unsaved]
+        books = [self.books[site] for site in sorted(unsaved)]  # in one order, as everybody who writes sites
+        rows = [(book.site, book.controller.learnt, book.controller.to_dict()) for book in books]
         now = self._clock.now()
 
         def work(tx: Tx) -> None:

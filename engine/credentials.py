@@ -109,7 +109,7 @@ def spend(tx: Tx, name: str, deliveries: int, now: datetime) -> None:
 
     An empty allowance fills up evenly within a minute (the generic cell rate algorithm: one number is all it keeps).
     """
-    row = tx.one("SELECT rate, spent_until_ms FROM credential WHERE name = ?", (name,))
+    row = tx.one("SELECT rate, spent_until_ms FROM credential WHERE name = ?" + tx.for_update(), (name,))
     if row is None:
         raise Revoked(f"the credential {name} was removed")
     rate, spent_until_ms = row

@@ -189,8 +189,8 @@ _SUCCESS = "success: "
 
 def _is_told(tx: Tx, delivery_id: int, what: str) -> bool:
     """Whether such a report has already been believed about this delivery."""
-    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND substr(verdict, 1, ?) = ? LIMIT 1"
-    return tx.one(sql, (delivery_id, len(what), what)) is not None
+    sql = "SELECT 1 FROM inbound WHERE delivery_id = ? AND verdict LIKE ? LIMIT 1"
+    return tx.one(sql, (delivery_id, f"{what}%")) is not None
 
 
 _SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})

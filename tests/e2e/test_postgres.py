@@ -46,6 +46,27 @@ def test_mail_is_taken_delivered_and_told_of(server: "Postgres", tmp_path: Path)
         assert "posthouse@" not in daemon.log_tail(), "no address with a user in the log"
 
 
+def test_commands_ask_and_act_there_too(server: "Postgres", tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
+        assert "shown this once" in tell(daemon, "credential", "add", "shop", "--rate", "60/min")
+        assert "shop" in tell(daemon, "credential", "list")
+        tell(daemon, "shaping", "suspend", "example.org", "--domain", "--why", "they asked")
+        number = daemon.submit("ann@example.org", X_Marker="late")
+        assert "they asked" in tell(daemon, "why", "example.org")
+        assert daemon.state_of(number) == "queued"
+        tell(daemon, "shaping", "resume", "example.org", "--domain")
+        daemon.until_idle()
+        assert sink.kept() == {"late": 1}
+        for words in (("shaping", "show", "example.org"), ("queue",), ("queue", "messages"), ("flow", "list")):
+            tell(daemon, *words)
+
+
+def tell(daemon: Daemon, *words: str) -> str:
+    done = daemon.command(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("how", ["crash", "restart"])
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: "Postgres", tmp_path: Path, how: str) -> None:
     with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:

@@ -1,16 +1,15 @@
 """Credentials: the table, the allowance, the check of passwords, and what a mail may say."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import NOON, FakeChance
-from mail_shop import open_store
+from mail_shop import Place, open_store
 
 from engine import credentials
 from engine.credentials import Credentials, CredentialTrouble, RateExceeded, Revoked, hash_of
 from engine.intake.permission import NOT_YOUR_DOMAIN, NOT_YOUR_STREAM, ONE_FROM, refusal
-from engine.store.database import Database
+from engine.store.groups import GroupStore
 from mta.inbound.transaction import Grant
 from mta.ports import StoreBusy
 from mta.queue.delivery import Stream
@@ -19,18 +18,18 @@ SHOP = Grant("shop", frozenset({"shop.example", "tea.example"}), Stream.MARKETIN
 PASSWORD = "correct horse"
 
 
-def with_shop(folder: Path, grant: Grant = SHOP) -> Database:
-    store = open_store(folder)
+def with_shop(place: Place, grant: Grant = SHOP) -> GroupStore:
+    store = open_store(place)
     store.write_now(lambda tx: credentials.add(tx, grant, hash_of(PASSWORD), NOON))
     return store
 
 
-def spend(store: Database, deliveries: int, after: float) -> None:
+def spend(store: GroupStore, deliveries: int, after: float) -> None:
     store.write_now(lambda tx: credentials.spend(tx, "shop", deliveries, NOON + timedelta(seconds=after)))
 
 
-async def test_the_right_password_gives_what_was_granted_and_a_wrong_one_nothing(tmp_path: Path) -> None:
-    store = with_shop(tmp_path)
+async def test_the_right_password_gives_what_was_granted_and_a_wrong_one_nothing(place: Place) -> None:
+    store = with_shop(place)
     checks = Credentials(store, FakeChance())
     for _ in range(2):  # the second time it is recognised
         assert await checks.authenticate("shop", PASSWORD) == SHOP
@@ -45,10 +44,8 @@ async def test_the_right_password_gives_what_was_granted_and_a_wrong_one_nothing
     store.close()
 
 
-async def test_an_unknown_name_costs_as_much_as_a_wrong_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, checked = with_shop(tmp_path), []
+async def test_an_unknown_name_costs_as_much_as_a_wrong_password(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, checked = with_shop(place), []
     verify = credentials._verify
     monkeypatch.setattr(credentials, "_verify", lambda kept, said: checked.append(kept) or verify(kept, said))
     checks = Credentials(store, FakeChance())
@@ -60,8 +57,8 @@ async def test_an_unknown_name_costs_as_much_as_a_wrong_password(
     store.close()
 
 
-async def test_too_many_waiting_passwords_are_put_off(tmp_path: Path) -> None:
-    store = with_shop(tmp_path)
+async def test_too_many_waiting_passwords_are_put_off(place: Place) -> None:
+    store = with_shop(place)
     checks = Credentials(store, FakeChance())
     checks._waiting = credentials._WAITING
     with pytest.raises(StoreBusy):
@@ -70,8 +67,8 @@ async def test_too_many_waiting_passwords_are_put_off(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_name_is_given_once_and_must_be_there_to_be_changed(tmp_path: Path) -> None:
-    store = with_shop(tmp_path)
+def test_a_name_is_given_once_and_must_be_there_to_be_changed(place: Place) -> None:
+    store = with_shop(place)
     with pytest.raises(CredentialTrouble, match="already"):
         store.write_now(lambda tx: credentials.add(tx, SHOP, "x", NOON))
     for act in (lambda tx: credentials.remove(tx, "x"), lambda tx: credentials.set_password(tx, "x", "y")):
@@ -80,8 +77,8 @@ def test_a_name_is_given_once_and_must_be_there_to_be_changed(tmp_path: Path) ->
     assert store.read_now(credentials.every) == [SHOP]
 
 
-def test_an_allowance_is_spent_and_fills_up_evenly(tmp_path: Path) -> None:
-    store = with_shop(tmp_path)
+def test_an_allowance_is_spent_and_fills_up_evenly(place: Place) -> None:
+    store = with_shop(place)
     spend(store, 60, 0)
     with pytest.raises(RateExceeded):
         spend(store, 1, 0.5)
@@ -95,8 +92,8 @@ def test_an_allowance_is_spent_and_fills_up_evenly(tmp_path: Path) -> None:
     assert exceeded.value.never
 
 
-def test_without_a_rate_nothing_is_counted_and_without_a_credential_nothing_goes(tmp_path: Path) -> None:
-    store = with_shop(tmp_path, Grant("shop"))
+def test_without_a_rate_nothing_is_counted_and_without_a_credential_nothing_goes(place: Place) -> None:
+    store = with_shop(place, Grant("shop"))
     spend(store, 1_000_000, 0)
     assert store.read_now(lambda tx: tx.one("SELECT spent_until_ms FROM credential")) == (0,)
     store.write_now(lambda tx: credentials.remove(tx, "shop"))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from house_postgres import Postgres
 
 MODELS = (*queue_tables.TABLES, *engine_tables.TABLES)
+MIGRATIONS = ["0001_first", "0002_credentials", "0003_shaping", "0004_writer"]
 
 
 def schema(path: Path) -> dict[str, str]:
@@ -43,7 +44,7 @@ def describe(database: peewee.Database) -> None:
 
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
     migrated = Database(tmp_path / "migrated.db", SystemClock()).open()
-    assert migrated.migrate() == ["0001_first", "0002_credentials", "0003_shaping", "0004_writer"]
+    assert migrated.migrate() == MIGRATIONS
     migrated.close()
     describe(peewee.SqliteDatabase(str(tmp_path / "described.db")))
     assert schema(tmp_path / "migrated.db").keys() == schema(tmp_path / "described.db").keys()
@@ -116,7 +117,7 @@ def structure(url: str) -> list[tuple[Any, ...]]:
 def test_on_postgresql_migrations_make_what_the_models_describe(postgres: "Postgres") -> None:
     migrated = store_at(postgres.url("migrated"), SystemClock()).open()
     assert not migrated.exists()
-    assert migrated.migrate() == ["0001_first", "0002_writer"]
+    assert migrated.migrate() == MIGRATIONS
     assert migrated.exists()
     assert migrated.migrate() == []
     migrated.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from clock import NOON, FakeChance, FakeClock
-from mail_shop import SECRET, open_store
+from mail_shop import SECRET, Place, open_store
 
 from deliverability.address import Address
 from engine.config import parse
@@ -29,10 +29,12 @@ ANN = Address("ann", "example.org")
         ({"SUCCESS"}, "nonsense", []),
     ],
 )
-def test_a_report_of_success_is_passed_on(tmp_path: Path, notify: set[str], action: str, subjects: list[str]) -> None:
+def test_a_report_of_success_is_passed_on(
+    place: Place, tmp_path: Path, notify: set[str], action: str, subjects: list[str]
+) -> None:
     (tmp_path / "secret").write_bytes(SECRET)
     config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{tmp_path}"\n')
-    house = House.build(config, open_store(tmp_path), FakeClock(), FakeChance())
+    house = House.build(config, open_store(place), FakeClock(), FakeChance())
     told = {"action": action, "status": "5.0.0" if action == "failed" else "2.1.5", "diagnostic": ""}
 
     def work(tx: Tx) -> list[str]:

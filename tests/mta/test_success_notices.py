@@ -1,11 +1,10 @@
 """Notices of success (RFC 3461): owed where they were asked for and no host further on will send them; and `dsn = off`."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from clock import NOON, FakeChance, FakeClock
-from mail_shop import open_store
+from mail_shop import Place, open_store
 
 from deliverability.address import Address
 from deliverability.bounces.dsn import read_report
@@ -20,11 +19,11 @@ ANN = Address("ann", "example.org")
 
 
 def notices_after(
-    folder: Path, event: Event, *, notify: set[str], dsn: bool = True, hop_knows_dsn: bool = False,
+    place: Place, event: Event, *, notify: set[str], dsn: bool = True, hop_knows_dsn: bool = False,
     reverse_path: str = "a@shop.example",
 ) -> list[bytes]:  # fmt: skip
     """What was written to the submitter when a delivery ended so."""
-    store, clock = open_store(folder), FakeClock()
+    store, clock = open_store(place), FakeClock()
     notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
 
     def work(tx: Tx) -> list[bytes]:
@@ -49,8 +48,8 @@ def notices_after(
     return store.write_now(work)
 
 
-def test_a_success_that_was_asked_for_is_told_where_the_next_hop_cannot(tmp_path: Path) -> None:
-    (written,) = notices_after(tmp_path, Event.ACCEPTED, notify={"SUCCESS", "FAILURE"})
+def test_a_success_that_was_asked_for_is_told_where_the_next_hop_cannot(place: Place) -> None:
+    (written,) = notices_after(place, Event.ACCEPTED, notify={"SUCCESS", "FAILURE"})
     report = read_report(written)
     assert report is not None
     (told,) = report.recipients
@@ -70,11 +69,9 @@ def test_a_success_that_was_asked_for_is_told_where_the_next_hop_cannot(tmp_path
     ],
 )
 def test_nobody_is_told_who_did_not_ask_or_will_hear_from_the_next_hop(
-    tmp_path: Path, notify: set[str], hop_knows_dsn: bool, reverse_path: str
+    place: Place, notify: set[str], hop_knows_dsn: bool, reverse_path: str
 ) -> None:
-    told = notices_after(
-        tmp_path, Event.ACCEPTED, notify=notify, hop_knows_dsn=hop_knows_dsn, reverse_path=reverse_path
-    )
+    told = notices_after(place, Event.ACCEPTED, notify=notify, hop_knows_dsn=hop_knows_dsn, reverse_path=reverse_path)
     assert told == []
 
 
@@ -84,16 +81,16 @@ def test_nobody_is_told_who_did_not_ask_or_will_hear_from_the_next_hop(
      ({"FAILURE"}, False, 0)],
 )  # fmt: skip
 def test_a_failure_is_told_unless_notify_or_the_credential_says_not(
-    tmp_path: Path, notify: set[str], dsn: bool, count: int
+    place: Place, notify: set[str], dsn: bool, count: int
 ) -> None:
-    assert len(notices_after(tmp_path, Event.REJECTED, notify=notify, dsn=dsn)) == count
+    assert len(notices_after(place, Event.REJECTED, notify=notify, dsn=dsn)) == count
 
 
-def test_a_credential_without_dsns_hears_of_no_success_either(tmp_path: Path) -> None:
-    assert notices_after(tmp_path, Event.ACCEPTED, notify={"SUCCESS"}, dsn=False) == []
+def test_a_credential_without_dsns_hears_of_no_success_either(place: Place) -> None:
+    assert notices_after(place, Event.ACCEPTED, notify={"SUCCESS"}, dsn=False) == []
 
 
-def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(tmp_path: Path) -> None:
+def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(place: Place) -> None:
     def work(tx: Tx) -> list[bool]:
         owner = queue.register(tx, "carrier-1", 1, Host("boot"), NOON)
         hand = Hand(owner, frozenset({ANN.domain}), lambda *_: {})
@@ -103,4 +100,4 @@ def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(tmp_pa
             told += [each.dsn for each in queue.enqueue(tx, message, NOON, QueueSettings(), hand).claimed]
         return told
 
-    assert open_store(tmp_path).write_now(work) == [True, False]
+    assert open_store(place).write_now(work) == [True, False]

@@ -33,4 +33,5 @@ TABLES = (Credential, Spooled)
 def up(migrator, db):
     with db.bind_ctx(TABLES):
         db.create_tables(TABLES)
-    db.execute_sql('ALTER TABLE "message" ADD COLUMN "no_dsn" INTEGER NOT NULL DEFAULT 0')
+    whole = db.get_sql_context().state.field_types.get("INT", "INTEGER")  # 64 bits on PostgreSQL too
+    db.execute_sql(f'ALTER TABLE "message" ADD COLUMN "no_dsn" {whole} NOT NULL DEFAULT 0')
