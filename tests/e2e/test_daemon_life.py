@@ -188,7 +188,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_told_who_is_there(tmp_
             assert second.wait_exit(patience=60) == 1
         finally:
             second.close()
-        assert f"another Posthouse serves {first.state}" in second.log_tail()
+        assert f"another Posthouse (pid {first.pid}) runs on {first.state}" in second.log_tail()
         assert first.overview().carriers, "the first one was disturbed"
 
 
