@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,9 +16,7 @@ from deliverability.bounces.classify import Suppress, classify
 from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
-from deliverability.settings import DkimSettings
-from deliverability.signing.keys import Key, KeyTrouble, load_key
-from deliverability.signing.signer import Signer
+from engine import keys
 from engine.audience import suppression
 from engine.audience.contacts import note_event
 from engine.audience.suppression import Reason
@@ -29,7 +26,7 @@ from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
 from engine.store.groups import GroupStore
-from mta.ports import Chance, Clock, Tx, to_ms
+from mta.ports import Chance, Clock, Tx
 from mta.queue import shaping
 from mta.queue.delivery import State
 from mta.queue.notices import Notices
@@ -171,7 +168,7 @@ class House:
 
     def load_keys(self, tx: Tx) -> Keyring:
         """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""
-        return load_keys(tx, self.config.keys_path, self.config.dkim)
+        return keys.load_keys(tx, self.config.keys_path, self.config.dkim)
 
 
 def _reported(diagnostic: str, status: str) -> Reply:
@@ -195,37 +192,3 @@ def _is_told(tx: Tx, delivery_id: int, what: str) -> bool:
 
 _SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 _NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}
-
-
-def load_keys(tx: Tx, folder: Path, settings: DkimSettings) -> Keyring:
-    """As `House.load_keys`."""
-    found: dict[str, list[Key]] = {}
-    broken: dict[str, str] = {}
-    rows = tx.query("SELECT domain, selector, file FROM dkim_key WHERE state = 'active' ORDER BY 1, 2")
-    for domain, selector, file in rows:
-        try:
-            found.setdefault(domain, []).append(load_key((folder / file).read_bytes(), domain, selector))
-        except (OSError, KeyTrouble) as err:
-            broken[domain] = f"the key {folder / file} of {domain} can't be used: {err}"
-    signers = {
-        domain: Signer(keys, headers=settings.headers, oversigned=settings.oversigned)
-        for domain, keys in found.items()
-        if domain not in broken
-    }
-    return Keyring(signers, broken)
-
-
-def add_key(store: GroupStore, folder: Path, key: Key, now: datetime) -> None:
-    """Keep a new key: its file first (0600, synced), then its row. FileExistsError when the selector is taken."""
-    name = f"{key.domain}.{key.selector}.pem"
-    opened = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(opened, "wb") as file:
-        file.write(key.to_pem())
-        file.flush()
-        os.fsync(file.fileno())
-    row = (key.domain, key.selector, str(key.algorithm), name, "active", to_ms(now))
-    store.write_now(
-        lambda tx: tx.execute(
-            "INSERT INTO dkim_key (domain, selector, algorithm, file, state, created_ms) VALUES (?,?,?,?,?,?)", row
-        )
-    )

@@ -15,9 +15,10 @@ import dkim
 import dns.resolver
 
 from deliverability.signing.keys import Algorithm, dns_record, generate_key
+from engine import keys
 from engine.control.client import AsyncControl
 from engine.control.protocol import Done, Overview
-from engine.house import add_key, read_offset
+from engine.house import read_offset
 from engine.lab import zones
 from engine.lab.hand_over import hand_over
 from engine.lab.keep import Kept, KeptMail
@@ -110,12 +111,15 @@ class Scene:
 
     async def _domain(self) -> None:
         act = "A domain that signs"
+        pairs = []
         for selector, algorithm in (("lab-rsa", Algorithm.RSA), ("lab-ed", Algorithm.ED25519)):
             key = generate_key(SHOP, selector, algorithm)
-            await asyncio.to_thread(add_key, self._database, self._stage.folder / "keys", key, self._clock.now())
+            pairs.append((key, keys.write_file(self._stage.folder / "keys", key)))
             record = dns_record(key)
             zones.publish(self._stage.lab, record.name, "TXT", record.value)
             self.report.note(act, f"{algorithm} key, record published", record.name, True)
+        now = self._clock.now()
+        await asyncio.to_thread(self._database.write_now, lambda tx: keys.add(tx, pairs, now))
         await self._post("keys", {})
 
     async def _flows(self) -> None:

@@ -4,7 +4,7 @@ Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in m
 database and commit together.
 """
 
-from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField
+from peewee import SQL, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField
 
 
 class Meta(Model):
@@ -216,8 +216,9 @@ class DkimKey(Model):
     selector = TextField()
     algorithm = TextField()  # rsa-sha256, ed25519-sha256
     file = TextField()  # below the keys' folder
-    state = TextField(default="active")
+    state = TextField(default="active")  # engine.keys.KeyState
     created_ms = BigIntegerField()
+    since_ms = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # when its state began
 
     class Meta:
         table_name = "dkim_key"

@@ -98,26 +98,29 @@ T = TypeVar("T")
 _Records = tuple[list[Any], float]  # rdata, TTL
 
 
+def stub_resolver(nameservers: Sequence[str] = ()) -> dns.asyncresolver.Resolver:
+    """dnspython's, asking these name servers ("ip", "ip:port" or "[ip6]:port"), or those of the system."""
+    stub = dns.asyncresolver.Resolver(configure=False)
+    if nameservers:
+        stub.nameservers = [dns.nameserver.Do53Nameserver(*split_host_port(each, 53)) for each in nameservers]
+    else:
+        try:
+            stub.read_resolv_conf("/etc/resolv.conf")
+        except dns.resolver.NoResolverConfiguration:
+            stub.nameservers = ["127.0.0.1"]  # what resolv.conf(5) says of a file that is not there
+    stub.use_edns(0, 0, 1232)  # the largest answer that no path tears (DNS flag day 2020)
+    return stub
+
+
 class DnsResolver:
     """The resolver over dnspython. `nameservers` are "ip", "ip:port" or "[ip6]:port"; none: those of the system."""
 
     def __init__(self, clock: Clock, nameservers: Sequence[str] = (), *, deadline: float = DEADLINE) -> None:
-        self._dns = dns.asyncresolver.Resolver(configure=False)
-        if nameservers:
-            self._dns.nameservers = [dns.nameserver.Do53Nameserver(*split_host_port(each, 53)) for each in nameservers]
-        else:
-            self._read_system()
-        self._dns.use_edns(0, 0, 1232)  # the largest answer that no path tears (DNS flag day 2020)
+        self._dns = stub_resolver(nameservers)
         self._deadline = deadline
         self._dns.timeout = deadline / 3  # for one try with one server
         self._cache = _Cache(clock)
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
-
-    def _read_system(self) -> None:
-        try:
-            self._dns.read_resolv_conf("/etc/resolv.conf")
-        except dns.resolver.NoResolverConfiguration:
-            self._dns.nameservers = ["127.0.0.1"]  # what resolv.conf(5) says of a file that is not there
 
     async def mx(self, domain: str) -> MxAnswer | NullMx | NoSuchDomain | TemporaryFailure:
         return await self._cache.get(("MX", domain), lambda: self._mx(domain))
@@ -165,7 +168,7 @@ class DnsResolver:
         except (dns.resolver.NXDOMAIN, *_NO_NAMES):
             return NoSuchDomain()
         except (dns.exception.DNSException, OSError, ValueError) as trouble:
-            return TemporaryFailure(f"DNS look-up of {name} {kind}: {_reason(trouble)}")
+            return TemporaryFailure(f"DNS look-up of {name} {kind}: {reason(trouble)}")
         if answer.rrset is None:
             return [], NEGATIVE_TTL
         return list(answer.rrset), float(answer.rrset.ttl)
@@ -235,7 +238,8 @@ def _host_name(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower().rstrip(".")
 
 
-def _reason(trouble: Exception) -> str:
+def reason(trouble: Exception) -> str:
+    """What went wrong, short."""
     match trouble:
         case dns.exception.Timeout() | TimeoutError():
             return "no answer in time"

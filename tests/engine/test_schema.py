@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from house_postgres import Postgres
 
 MODELS = (*queue_tables.TABLES, *engine_tables.TABLES)
-MIGRATIONS = ["0001_first", "0002_credentials", "0003_shaping", "0004_writer"]
+MIGRATIONS = ["0001_first", "0002_credentials", "0003_shaping", "0004_writer", "0005_dkim_key_states"]
 
 
 def schema(path: Path) -> dict[str, str]:
