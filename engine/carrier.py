@@ -121,7 +121,7 @@ class Carrier:
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
-            tell=self._link.send,
+            tell=self._link.send, authorities=config.routing.authorities,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)

@@ -169,6 +169,17 @@ class Config(Settings):
         return self.daemon.state_dir / "secret"
 
 
+def check_files(config: Config) -> None:
+    """Read once whatever files the configuration names. ConfigFaults with all that can't be used."""
+    faults = [Fault("routing", None, key, problem) for key, problem in config.routing.unreadable()]
+    try:
+        certificate(config)
+    except ConfigFaults as trouble:
+        faults += trouble.faults
+    if faults:
+        raise ConfigFaults(faults)
+
+
 def certificate(config: Config) -> Certificate | None:
     """What the submission door shows, if it speaks TLS. ConfigFaults when its files can't be used."""
     chain, key = config.submission.tls_certificate, config.submission.tls_key
@@ -233,6 +244,9 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     placed: dict[str, Any] = {"daemon": config.daemon.model_copy(update={"state_dir": state_dir})}
     if config.templates is not None:
         placed["templates"] = state_dir / config.templates
+    placed["routing"] = config.routing.placed(
+        state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials"))
+    )
     return config.model_copy(update=placed)
 
 

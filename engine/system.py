@@ -60,8 +60,11 @@ class SystemNet:
     async def connect(
         self, protocol: Callable[[], P], address: str, port: int, *, source: str | None = None
     ) -> tuple[asyncio.Transport, P]:
+        loop = asyncio.get_running_loop()
+        if address.startswith("/"):
+            return await loop.create_unix_connection(protocol, address)
         local = (source, 0) if source else None
-        transport, made = await asyncio.get_running_loop().create_connection(protocol, address, port, local_addr=local)
+        transport, made = await loop.create_connection(protocol, address, port, local_addr=local)
         opened = transport.get_extra_info("socket")
         if opened is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -61,7 +61,8 @@ class Net(Protocol):
     async def connect(
         self, protocol: Callable[[], P], address: str, port: int, *, source: str | None = None
     ) -> tuple[asyncio.Transport, P]:
-        """A TCP connection from `source` (an IP address, or the system's choice). OSError when it can't be had."""
+        """A TCP connection from `source` (an IP address, or the system's choice); to a Unix socket where `address` is
+        its path. OSError when it can't be had."""
 
     async def start_tls(
         self, transport: asyncio.Transport, protocol: asyncio.BaseProtocol, context: ssl.SSLContext, server_name: str

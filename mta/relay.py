@@ -8,6 +8,7 @@ submitted it. What else follows (suppression, events) the engine adds through `f
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from deliverability.bounces.verp import TokenKey
@@ -64,7 +65,7 @@ class Relay:
     def __init__(
         self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
         retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
-        gate: Gate, follow: Follow, tell: Tell | None = None,
+        gate: Gate, follow: Follow, tell: Tell | None = None, authorities: Path | None = None,
     ) -> None:  # fmt: skip
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
@@ -73,7 +74,7 @@ class Relay:
         self.scheduler = Scheduler(
             store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=outbound,
             retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
-            carriers=carriers, tell=tell,
+            carriers=carriers, tell=tell, authorities=authorities,
         )  # fmt: skip
 
     def use_keys(self, keys: "Keyring") -> None:

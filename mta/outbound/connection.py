@@ -9,10 +9,9 @@ connection with the message unsent.
 """
 
 import asyncio
-import functools
-import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from deliverability.reply import Reply
 from mta.outbound.link import Link
@@ -28,7 +27,17 @@ from mta.outbound.outcome import (
     stage_of,
     words_of,
 )
+from mta.outbound.security import (
+    Attempt,
+    TlsResult,
+    attempts,
+    opportunistic_context,
+    result_of,
+    tls_words_of,
+    verifying_context,
+)
 from mta.ports import Clock, Net
+from mta.routing.hops import Demand, Login, Protocol
 from mta.routing.routes import Host
 from mta.smtp.client import ClientSession, Tls
 from mta.smtp.timeouts import Timeouts
@@ -41,9 +50,13 @@ class ConnectionSettings:
     """What holds for all messages of a connection."""
 
     name: str  # what EHLO says of us
-    tls: Tls = Tls.OPPORTUNISTIC
+    demand: Demand = Demand()  # noqa: RUF009 - frozen
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
     source: str = ""  # the local IP address to connect from; "": the system's choice
+    protocol: Protocol = Protocol.SMTP
+    login: Login | None = None
+    authorities: Path | None = None  # further certificate authorities to trust
+    is_tls_broken: bool = False  # it failed here before: do not begin with it where it is not demanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +65,19 @@ class ConnectFailed:
 
     failure: Failure
     tried: Try
+    tls_result: TlsResult = TlsResult.GOOD
+    tls_trouble: str = ""  # why, where the TLS failed
 
 
 class Connection:
     """Made by `open`. One message at a time; between two, `is_usable` says whether another may follow."""
 
-    def __init__(self, link: Link, host: Host, clock: Clock, tls: str, tls_trouble: str) -> None:
+    def __init__(self, link: Link, host: Host, clock: Clock, tls: str, *, is_verified: bool = False) -> None:
         self.host = host
         self.tls = tls  # "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear
-        self.tls_trouble = tls_trouble  # why it is in clear although the host offered TLS, or ""
+        self.is_verified = is_verified  # the certificate is the host's
+        self.tls_result = TlsResult.GOOD if tls else TlsResult.NOT_OFFERED
+        self.tls_trouble = ""  # why it is in clear although the host offered TLS
         self.delivered_count = 0
         self.last_try: Try | None = None
         self._link, self._session, self._clock = link, link.session, clock
@@ -69,18 +86,28 @@ class Connection:
     async def open(
         cls, net: Net, clock: Clock, host: Host, settings: ConnectionSettings
     ) -> "Connection | ConnectFailed":
-        """Connect, greet, and turn to TLS. When an opportunistic handshake fails, once more in clear, from the start:
-        after a failed handshake nobody can say what the other side still believes (RFC 7435 section 3).
+        """Connect, greet, turn to TLS, log in. Each way that the demand allows is tried from the start, where the TLS
+        of the one before failed.
         """
         started = clock.monotonic()
-        dialled = await _Dial(net, host, settings).run()
-        trouble = ""
-        if dialled.tls_trouble and settings.tls is Tls.OPPORTUNISTIC:
-            trouble = dialled.tls_trouble
-            dialled = await _Dial(net, host, replace(settings, tls=Tls.NEVER)).run()
+        result, trouble = TlsResult.GOOD, ""
+        ways = attempts(settings.demand, settings.protocol, is_broken=settings.is_tls_broken)
+        for way in ways:
+            dialled = await _Dial(net, host, settings, way).run()
+            if not dialled.tls_trouble:
+                break
+            result, trouble = dialled.tls_result, dialled.tls_trouble
         if dialled.failure is None:
-            return cls(dialled.link, host, clock, dialled.tls, trouble)
-        return ConnectFailed(dialled.failure, _tried(host, dialled.failure, dialled.tls, clock.monotonic() - started))
+            made = cls(dialled.link, host, clock, dialled.tls, is_verified=way.verifies)
+            if trouble:
+                made.tls_result, made.tls_trouble = result, trouble
+            return made
+        tried = _tried(host, dialled.failure, dialled.tls, clock.monotonic() - started)
+        return ConnectFailed(dialled.failure, tried, dialled.tls_result or result, dialled.tls_trouble or trouble)
+
+    def suits(self, demand: Demand) -> bool:
+        """Whether mail that asks for this may go over it."""
+        return demand.is_met(is_encrypted=bool(self.tls), is_verified=self.is_verified)
 
     @property
     def is_usable(self) -> bool:
@@ -133,26 +160,31 @@ class Connection:
 class _Dial:
     """One try at opening. After `run`, either `failure` says why not, or the link's session is ready."""
 
-    def __init__(self, net: Net, host: Host, settings: ConnectionSettings) -> None:
+    def __init__(self, net: Net, host: Host, settings: ConnectionSettings, way: Attempt) -> None:
         self.failure: Failure | None = None
         self.tls = ""
-        self.tls_trouble = ""
-        self._net, self._host, self._settings = net, host, settings
-        session = ClientSession(
-            settings.name, tls=settings.tls, timeouts=settings.timeouts, refuse_own_name=not host.is_named
-        )
-        self.link = Link(session, settings.timeouts.block)
+        self.tls_result = TlsResult.GOOD
+        self.tls_trouble = ""  # the TLS is what failed
+        self._net, self._host, self._settings, self._way = net, host, settings, way
+        self.link: Link
 
     async def run(self) -> "_Dial":
         try:
             await self._run()
         except BaseException:
-            self.link.abort()
+            if hasattr(self, "link"):
+                self.link.abort()
             raise
         return self
 
     async def _run(self) -> None:
-        session = self.link.session
+        try:
+            session = self._session()
+        except (OSError, UnicodeError) as trouble:
+            reply = Reply.of(451, "4.7.0", f"the password can't be read: {_os_words(trouble)}")
+            self.failure = Failure(Scope.ROUTE, reply, Stage.AUTH, is_ours=True)
+            return
+        self.link = Link(session, self._settings.timeouts.block)
         self.failure = await self._connect()
         if self.failure is not None:
             return
@@ -161,10 +193,24 @@ class _Dial:
             await self._secure()
         if not session.is_ready:
             assert isinstance(session.outcome, Failure)
-            self.failure = session.outcome
+            self._failed(session.outcome, is_tls=session.is_tls)
+
+    def _session(self) -> ClientSession:
+        settings, login = self._settings, self._settings.login
+        return ClientSession(
+            settings.name, tls=self._way.tls, timeouts=settings.timeouts, refuse_own_name=not self._host.is_named,
+            login=(login.user, login.read()) if login else None, is_lmtp=settings.protocol is Protocol.LMTP,
+        )  # fmt: skip
+
+    def _failed(self, failure: Failure, *, is_tls: bool) -> None:
+        self.failure = failure
+        if self.tls_trouble:
+            return
+        if failure.stage is Stage.STARTTLS and self._way.tls is Tls.REQUIRED:
+            self.tls_result, self.tls_trouble = TlsResult.NOT_OFFERED, failure.reply.text
+        elif is_tls and failure.is_ours and failure.stage is not Stage.AUTH:
             # With TLS 1.3 a server that could not follow the handshake tells so only after we think it done.
-            if session.is_tls and self.failure.is_ours:
-                self.tls_trouble = self.tls_trouble or self.failure.reply.text
+            self.tls_result, self.tls_trouble = TlsResult.FAILED, failure.reply.text
 
     async def _connect(self) -> Failure | None:
         host, patience = self._host, self._settings.timeouts.connect
@@ -179,15 +225,14 @@ class _Dial:
         return None
 
     async def _secure(self) -> None:
-        link, session = self.link, self.link.session
+        link, session, name = self.link, self.link.session, self._host.name
         try:
+            context = verifying_context(self._settings.authorities) if self._way.verifies else opportunistic_context()
             async with asyncio.timeout(self._settings.timeouts.starttls):
-                transport = await self._net.start_tls(link.transport, link, opportunistic_context(), self._host.name)
-        except (
-            OSError,
-            ValueError,
-        ) as trouble:  # ssl.SSLError is an OSError; a name that SNI cannot carry a ValueError
-            self.tls_trouble = f"TLS handshake: {_os_words(trouble) or type(trouble).__name__}"
+                transport = await self._net.start_tls(link.transport, link, context, name)
+        # ssl.SSLError is an OSError; a name that SNI cannot carry is a ValueError
+        except (OSError, ValueError) as trouble:
+            self.tls_result, self.tls_trouble = result_of(trouble), tls_words_of(trouble)
             session.lost(self.tls_trouble)
             link.pump()
             return
@@ -195,19 +240,6 @@ class _Dial:
         self.tls = _tls_words(transport)
         session.tls_started()
         await link.turn()
-
-
-@functools.cache
-def opportunistic_context() -> ssl.SSLContext:
-    """TLS 1.2 or better, no certificate asked: against whoever only listens (RFC 7435). The alternative is clear text,
-    so what is merely weak is taken.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("DEFAULT:@SECLEVEL=1")
-    return context
 
 
 def _tls_words(transport: asyncio.Transport) -> str:

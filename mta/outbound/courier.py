@@ -8,7 +8,9 @@ durable before the next dot on the same connection leaves, since the writer keep
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from deliverability.bounces.classify import BounceClass, Verdict
@@ -16,7 +18,7 @@ from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
 from deliverability.shaping.controller import is_too_much
 from mta import maillog
-from mta.outbound.connection import Connection, ConnectionSettings
+from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
 from mta.outbound.lane import Lane
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
@@ -26,8 +28,10 @@ from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Follow, Settled, Settlement
+from mta.routing.hops import Demand
 from mta.smtp.timeouts import Timeouts
 
+_STAGES: Final = tuple(Stage)  # in the order in which a connection comes to them
 _TICK: Final = 0.001  # seconds: an alarm rings when the token is surely there
 
 Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
@@ -46,13 +50,15 @@ class Courier:
         prepare: Prepare, follow: Follow, hostname: str, owner: int, most: int,
         content: Callable[[int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
         hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
+        authorities: Path | None = None,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
         self._owner, self._most = owner, most
         self._how = ConnectionSettings(
-            hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds())
-        )
+            hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds()),
+            authorities=authorities,
+        )  # fmt: skip
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
         self._tidings = tidings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,7 +144,7 @@ class Courier:
             finally:
                 lane.idle -= 1
             while connection is not None and connection.is_usable:
-                each = await self._next(lane)
+                each = await self._next(lane, connection)
                 if each is None or not await self._carry(lane, connection, each):
                     break
                 if connection.delivered_count >= lane.share.per_connection or lane.connections > lane.share.slots:
@@ -151,36 +157,66 @@ class Courier:
             self.serve(lane)
 
     async def _open(self, lane: Lane) -> Connection | None:
-        """A session with the first host that grants one; None, and the site waits, when none does."""
-        reply = our_trouble("no host to try")
-        for host in lane.route.hosts:
-            opened = await Connection.open(self._net, self._clock, host, self._how)
+        """A session with the first host that grants one; None, and the site waits, when none does. Where none is as
+        secure as the next delivery asks, only mail that asks for it waits."""
+        route, demand = lane.route, lane.next_demand
+        how = replace(self._how, demand=demand, protocol=route.protocol, login=route.login)
+        insecure: ConnectFailed | None = None
+        told: ConnectFailed | None = None  # by the host where we came furthest
+        for host in route.hosts:
+            opened = await Connection.open(self._net, self._clock, host, how)
             if isinstance(opened, Connection):
                 return opened
-            failure, is_last = opened.failure, host is lane.route.hosts[-1]
-            witness = lane.take(self._now(lane)) if is_last else None
-            reply, verdict = failure.reply, judge(failure, lane.provider)
-            if witness is not None:  # one delivery bears witness; the others go back untouched
-                where = (host.name, host.address, "")
-                self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
-            if not failure.is_ours and is_too_much(
-                verdict
-            ):  # a site is all of its hosts: the next one would say the same
-                await self._slow(lane, verdict, reply)
-                return None
-        await self._trouble(lane, reply)
+            if told is None or _STAGES.index(opened.failure.stage) >= _STAGES.index(told.failure.stage):
+                told = opened
+            if opened.tls_trouble:
+                insecure = opened
+            verdict = judge(opened.failure, lane.provider)
+            if not opened.failure.is_ours and is_too_much(verdict):
+                told = opened  # a site is all of its hosts: the next one would say the same
+                break
+        if insecure is not None and demand.is_strict:
+            self._put_off(lane, demand, insecure)
+        elif told is not None:
+            await self._not_opened(lane, told)
+        else:
+            await self._trouble(lane, our_trouble("no host to try"))
         return None
 
-    async def _next(self, lane: Lane) -> Claimed | None:
-        """The next delivery; None when there is none for as long as an idle connection is kept."""
+    async def _not_opened(self, lane: Lane, told: ConnectFailed) -> None:
+        """No host took us in: one delivery bears witness, the others go back untouched, the site waits."""
+        failure, verdict = told.failure, judge(told.failure, lane.provider)
+        witness = lane.take(self._now(lane))
+        if witness is not None:
+            where = (told.tried.host, told.tried.address, "")
+            self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
+        if not failure.is_ours and is_too_much(verdict):
+            await self._slow(lane, verdict, failure.reply)
+        else:
+            await self._trouble(lane, failure.reply)
+
+    def _put_off(self, lane: Lane, demand: Demand, failed: ConnectFailed) -> None:
+        """No host is as secure as a demand: what makes it waits, each delivery by itself; the site does not."""
+        text = f"{demand.origin} demands {demand.level}, and {failed.tried.host} is not so: {failed.tls_trouble}"
+        failure = Failure(Scope.RECIPIENT, Reply.of(451, "4.7.4", text), Stage.STARTTLS, is_ours=True)
+        verdict, now = judge(failure, lane.provider), self._clock.now()
+        for each in lane.empty_of_demand(demand):
+            where = (failed.tried.host, failed.tried.address, failed.tried.tls)
+            self._write(lane, each, failure, verdict, State.IN_FLIGHT, now, *where)
+
+    async def _next(self, lane: Lane, connection: Connection) -> Claimed | None:
+        """The next delivery; None when there is none for as long as an idle connection is kept, or what there is asks
+        for a better connection than this."""
         while not self._draining:
-            each = None if lane.connections > lane.share.slots else lane.take(self._now(lane))
+            each = None if lane.connections > lane.share.slots else lane.take(self._now(lane), connection.suits)
             if lane.is_hungry:
                 self._hungry(set(lane.domains))
             if each is not None:
                 self._tidings.took(lane)
                 return each
             if lane.connections > lane.share.slots or self._starved:
+                return None
+            if len(lane) and not lane.has_for(connection.suits):
                 return None
             if lane.is_paced and len(lane):
                 self._set_alarm(lane, self._now(lane))

@@ -6,6 +6,7 @@ others, have room of their own here and tokens that the others may not touch. Ti
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,8 +15,10 @@ from deliverability.shaping.providers import provider_of
 from deliverability.shaping.share import Share
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
+from mta.routing.hops import Demand
 from mta.routing.routes import Route
 
+_ANYHOW: Final = Demand()
 AHEAD_SECONDS: Final = 4  # a paced lane claims no more than it carries in that time
 
 
@@ -24,6 +27,9 @@ class Lane:
     site: str
     route: Route
     share: Share = Share()  # noqa: RUF009 - frozen
+    demands: dict[str, Demand] = field(
+        default_factory=dict
+    )  # by domain: what its mail asks of a connection, if anything
     domains: set[str] = field(default_factory=set)  # folded into this site, with more due than was claimed
     urgent: deque[Claimed] = field(default_factory=deque)
     bulk: deque[Claimed] = field(default_factory=deque)
@@ -145,17 +151,39 @@ class Lane:
         soonest = min(waits)
         return max(soonest, self._door.wait(now)) if self._door is not None and not self.connections else soonest
 
-    def take(self, now: float) -> Claimed | None:
-        """The next delivery, if one may be tried now; it counts as an attempt."""
+    def take(self, now: float, suits: Callable[[Demand], bool] | None = None) -> Claimed | None:
+        """The next delivery, if one may be tried now; it counts as an attempt. Only those whose demand `suits`."""
         if self.is_hushed:
             return None
         for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
-            if queue and self._granted(is_urgent):
+            place = self._first(queue, suits)
+            if place is not None and self._granted(is_urgent):
                 leave = 0.0 if is_urgent else self.share.reserve
                 if self._pace is None or self._pace.take(now, 1.0, leave):
                     self.spent += 1
-                    return queue.popleft()
+                    each = queue[place]
+                    del queue[place]
+                    return each
         return None
+
+    def has_for(self, suits: Callable[[Demand], bool]) -> bool:
+        """Whether anything waits whose demand suits."""
+        return any(self._first(queue, suits) is not None for queue in (self.urgent, self.bulk))
+
+    def _first(self, queue: deque[Claimed], suits: Callable[[Demand], bool] | None) -> int | None:
+        if suits is None or not self.demands:
+            return 0 if queue else None
+        return next((place for place, each in enumerate(queue) if suits(self.demand(each.domain))), None)
+
+    def demand(self, domain: str) -> Demand:
+        """What mail for a domain asks of a connection."""
+        return self.demands.get(domain, _ANYHOW)
+
+    @property
+    def next_demand(self) -> Demand:
+        """What the delivery that comes first asks of a connection."""
+        first = (self.urgent or self.bulk) if self.demands else None
+        return self.demand(first[0].domain) if first else _ANYHOW
 
     def empty(self) -> list[Claimed]:
         """All that waits, taken out."""
@@ -171,6 +199,11 @@ class Lane:
             if each.domain not in domains:
                 self.put(each)
         return [each for each in everything if each.domain in domains]
+
+    def empty_of_demand(self, demand: Demand) -> list[Claimed]:
+        """What waits for a connection that is so, taken out."""
+        asking = {each.domain for each in (*self.urgent, *self.bulk) if self.demand(each.domain) == demand}
+        return self.empty_of(asking)
 
     def _granted(self, is_urgent: bool) -> bool:
         upto = self.share.upto if is_urgent else self.share.bulk_upto

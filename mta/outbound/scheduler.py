@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from deliverability.reply import Reply
@@ -24,6 +25,7 @@ from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
+from mta.routing.hops import Demand
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -42,7 +44,7 @@ class Scheduler:
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
-        tell: Tell | None = None,
+        tell: Tell | None = None, authorities: Path | None = None,
     ) -> None:  # fmt: skip
         """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
         limit."""
@@ -69,6 +71,7 @@ class Scheduler:
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             hostname=hostname, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
             hush=lambda lane: self._release(lane.empty()), tidings=self.tidings, most=max(1, settings.connections // carriers),
+            authorities=authorities,
         )  # fmt: skip
 
     # -- hints
@@ -306,6 +309,10 @@ class Scheduler:
                 retry_ms, failures = await self._store.read(lambda tx: _site(tx, route.site))
                 lane = self._new_lane(route, retry_ms, failures)
             lane.route = route
+            if route.demand == Demand():
+                lane.demands.pop(domain, None)
+            else:
+                lane.demands[domain] = route.demand
         except StoreTrouble as err:
             maillog.store_trouble("route", err)
             return

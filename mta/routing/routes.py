@@ -9,13 +9,15 @@ Trouble with DNS, and whatever our own administrator may have forgotten (a priva
 
 import asyncio
 import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeVar
 
 from deliverability.reply import Reply
 from mta.ports import Chance
+from mta.routing.hops import Demand, Hop, Level, Login, Protocol
 from mta.routing.prohibited import IpAddress, Prohibited, prohibited
 from mta.routing.resolver import (
     Addresses,
@@ -26,11 +28,12 @@ from mta.routing.resolver import (
     Resolver,
     TemporaryFailure,
     is_address,
-    split_host_port,
 )
 from mta.routing.settings import RoutingSettings
 
 __all__ = ["Host", "NoRoute", "Route", "Router", "RoutingSettings"]
+
+T = TypeVar("T")
 
 MAX_EXCHANGERS: Final = 12  # of one domain; a stranger may list a thousand
 MAX_HOSTS: Final = 20  # addresses in one route
@@ -39,7 +42,7 @@ LOCALHOST: Final = ("127.0.0.1", "::1")  # RFC 6761 section 6.3: not a question 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One address to try."""
+    """One address to try. An address that begins with a slash is the path of a Unix socket."""
 
     name: str
     address: str
@@ -55,6 +58,9 @@ class Route:
 
     site: str
     hosts: tuple[Host, ...]  # in the order to try them
+    demand: Demand = Demand()  # noqa: RUF009 - frozen; of the domain that was asked for, not of the site
+    protocol: Protocol = Protocol.SMTP
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +81,33 @@ class Router:
 
     async def route(self, domain: str) -> Route | NoRoute:
         """The way to `domain` (A-labels, lower case)."""
-        hop = self._named_hop(domain)
-        return await self._to_hop(hop) if hop else await self._by_dns(domain)
+        settings = self._settings
+        named = _by_pattern(settings.transport, domain) or settings.smart_host
+        level = _by_pattern(settings.tls, domain)
+        if named:
+            return await self._to_hop(Hop.parse(named, settings.port), level)
+        found = await self._by_dns(domain)
+        if level is not None and isinstance(found, Route):
+            found = replace(found, demand=Demand(level, "routing.tls"))
+        return found
 
-    def _named_hop(self, domain: str) -> str:
-        transport = self._settings.transport
-        keys = (domain, *_parents(domain), "*") if transport else ()
-        return next((transport[key] for key in keys if key in transport), self._settings.smart_host)
+    async def _to_hop(self, hop: Hop, level: Level | None) -> Route | NoRoute:
+        addresses = await self._lookup(hop)
+        if isinstance(addresses, TemporaryFailure):
+            return _waits("4.4.3", addresses.reason)
+        ips = addresses.ips if isinstance(addresses, Addresses) else ()
+        hosts = tuple(Host(hop.host, ip, hop.port, is_named=True) for ip in self._ordered(ips))
+        if not hosts:  # the name is ours, so a slip in it is ours too: it waits
+            return _waits("4.4.4", f"next hop {hop.host} has no address")
+        said = self._settings.of_hop(hop)
+        login = Login(said.user, Path(said.secret)) if said.user else None
+        demand = _demand_of_hop(hop, said.tls, level, has_login=login is not None)
+        return Route(f"transport:{hop}", hosts, demand, hop.protocol, login)
 
-    async def _to_hop(self, hop: str) -> Route | NoRoute:
-        name, port = split_host_port(hop, self._settings.port)
-        found = await self._lookup(name)
-        if isinstance(found, TemporaryFailure):
-            return _waits("4.4.3", found.reason)
-        ips = found.ips if isinstance(found, Addresses) else ()
-        hosts = tuple(Host(name, ip, port, is_named=True) for ip in self._ordered(ips))
-        # The name is ours, so a slip in it is ours too: it waits.
-        return Route(f"transport:{name}:{port}", hosts) if hosts else _waits("4.4.4", f"next hop {name} has no address")
-
-    async def _lookup(self, name: str) -> Addresses | NoSuchDomain | TemporaryFailure:
-        if is_address(name):
-            return Addresses((name,))
-        return Addresses(LOCALHOST) if name == "localhost" else await self._resolver.addresses(name)
+    async def _lookup(self, hop: Hop) -> Addresses | NoSuchDomain | TemporaryFailure:
+        if hop.is_local_socket or is_address(hop.host):
+            return Addresses((hop.host,))
+        return Addresses(LOCALHOST) if hop.host == "localhost" else await self._resolver.addresses(hop.host)
 
     async def _by_dns(self, domain: str) -> Route | NoRoute:
         match await self._resolver.mx(domain):
@@ -181,6 +192,26 @@ class _Search:
             hint = "if mail should go there, say so in routing.transport or routing.permit"
             return _waits("4.4.6", f"{self.domain} leads to {said}: {hint}")
         return _fails(550, "5.4.6", f"{self.domain} leads to {said}")
+
+
+def _demand_of_hop(hop: Hop, said: Level | None, of_domain: Level | None, *, has_login: bool) -> Demand:
+    """What was said of the hop, or of the domain. Who is shown a password must show a certificate, unless the hop's own
+    setting says otherwise."""
+    if hop.is_local_socket:
+        return Demand(Level.NONE)
+    if said is not None:
+        return Demand(said, "routing.hops")
+    if has_login:
+        return Demand(Level.VERIFY, "routing.hops")
+    if of_domain is not None:
+        return Demand(of_domain, "routing.tls")
+    return Demand(Level.ENCRYPT, "routing.transport") if hop.protocol is Protocol.SMTPS else Demand()
+
+
+def _by_pattern(table: Mapping[str, T], domain: str) -> T | None:
+    """What a table says of a domain: the domain itself, the nearest ".parent", "*"."""
+    keys = (domain, *_parents(domain), "*") if table else ()
+    return next((table[key] for key in keys if key in table), None)
 
 
 def _parents(domain: str) -> Iterator[str]:

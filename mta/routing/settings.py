@@ -1,16 +1,43 @@
 """What an administrator may set about routes."""
 
 import ipaddress
-from typing import Literal
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import Settings
+from mta.routing.hops import Hop, Level, Protocol
 from mta.routing.prohibited import IpNetwork
 from mta.routing.resolver import is_address, split_host_port
 
 Family = Literal["ipv4", "ipv6", "ipv4-only", "ipv6-only"]
+
+
+class HopSettings(Settings):
+    """`[routing.hops.NAME]`: how to speak to a next hop, NAME being as `smart_host` or `transport` write it."""
+
+    tls: Level | None = Field(
+        default=None, description="none, may, encrypt or verify; verify where there is a user, else may."
+    )
+    user: str = Field(default="", description="Log in as this user (AUTH PLAIN or LOGIN, over TLS only).")
+    secret: str = Field(
+        default="",
+        description='File that holds the password, below the state folder, or "credential:NAME" for one of systemd\'s.',
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.user) != bool(self.secret):
+            raise ValueError("user and secret go together: say who logs in, and the file that holds the password")
+        if not self.user.isprintable():
+            raise ValueError("user has letters that no user has")
+        if self.user and self.tls in (Level.NONE, Level.MAY):
+            raise ValueError(f'a password is never sent in clear: tls = "{self.tls}" does not go with a user')
+        return self
 
 
 class RoutingSettings(Settings):
@@ -24,12 +51,27 @@ class RoutingSettings(Settings):
         description="Networks that DNS may send mail into although they are loopback, private or otherwise prohibited.",
     )
     smart_host: str = Field(
-        default="", description="Send all mail to this host (host or host:port) instead of to its domain's own hosts."
+        default="",
+        description="Send all mail to this host instead of to its domain's own hosts: host, host:port, or smtps:host.",
     )
     transport: dict[str, str] = Field(
         default={},
-        description='Next hop by recipient domain, as host or host:port. The key is a domain, ".domain" for all below'
-        ' it, or "*" for all. It comes before the smart host and DNS.',
+        description="Next hop by recipient domain: host, host:port, smtps:host, lmtp:host:port or lmtp:/path. The key is"
+        ' a domain, ".domain" for all below it, or "*" for all. It comes before the smart host and DNS.',
+    )
+    hops: dict[str, HopSettings] = Field(
+        default={},
+        description="By next hop, as it is written above: tls (none, may, encrypt, verify), user, and secret: the file"
+        ' that holds the password, below the state folder, or "credential:NAME" for one of systemd\'s.',
+    )
+    tls: dict[str, Level] = Field(
+        default={},
+        description="What mail for a domain asks of the connection: none, may, encrypt or verify. Keys as in transport."
+        " It comes before MTA-STS; where nothing is said it is may.",
+    )
+    authorities: Path | None = Field(
+        default=None,
+        description="PEM file of certificate authorities to trust beside the system's; below the state folder.",
     )
     port: int = Field(default=25, ge=1, le=65535, description="TCP port of next hops that are named without one.")
     prefer: Family = Field(
@@ -59,6 +101,67 @@ class RoutingSettings(Settings):
     def _transport_maps_domains_to_hosts(cls, transport: dict[str, str]) -> dict[str, str]:
         return {_pattern(pattern): _next_hop(hop) for pattern, hop in transport.items()}
 
+    @field_validator("tls")
+    @classmethod
+    def _tls_is_by_domain(cls, tls: dict[str, Level]) -> dict[str, Level]:
+        return {_pattern(pattern): level for pattern, level in tls.items()}
+
+    @model_validator(mode="after")
+    def _hops_are_named(self) -> Self:
+        named = {Hop.parse(each, self.port) for each in (self.smart_host, *self.transport.values()) if each}
+        for name, hop in self.hops.items():
+            parsed = Hop.parse(name, self.port)
+            if parsed not in named:
+                raise ValueError(f'hops."{name}": neither smart_host nor transport names it')
+            if hop.user and parsed.is_local_socket:
+                raise ValueError(f'hops."{name}": a Unix socket knows who we are, it asks for no password')
+            if parsed.protocol is Protocol.SMTPS and hop.tls in (Level.NONE, Level.MAY):
+                raise ValueError(f'hops."{name}": smtps begins with TLS, so tls is encrypt or verify')
+        return self
+
+    def placed(self, folder: Path, credentials: Path) -> Self:
+        """The same with every file's place: below `folder`, or among systemd's credentials."""
+        hops = {
+            name: hop.model_copy(update={"secret": str(_place(hop.secret, folder, credentials))}) if hop.secret else hop
+            for name, hop in self.hops.items()
+        }
+        authorities = folder / self.authorities if self.authorities else None
+        return self.model_copy(update={"hops": hops, "authorities": authorities})
+
+    def unreadable(self) -> Iterator[tuple[str, str]]:
+        """Files that can't be used, with the key that names each."""
+        if self.authorities is not None and (why := _trouble(_read_authorities, self.authorities)):
+            yield "authorities", why
+        for name, hop in self.hops.items():
+            if hop.secret and (why := _trouble(_read_secret, Path(hop.secret))):
+                yield f'hops."{name}".secret', why
+
+    def of_hop(self, hop: Hop) -> HopSettings:
+        """How to speak to this next hop."""
+        return next((said for name, said in self.hops.items() if Hop.parse(name, self.port) == hop), HopSettings())
+
+
+def _place(secret: str, folder: Path, credentials: Path) -> Path:
+    kind, _, name = secret.partition(":")
+    return credentials / name if kind == "credential" else folder / secret
+
+
+def _read_authorities(path: Path) -> None:
+    ssl.create_default_context(cafile=path)
+
+
+def _read_secret(path: Path) -> None:
+    if not path.read_text(encoding="utf-8").strip("\r\n"):
+        raise OSError(f"{path} is empty")
+
+
+def _trouble(read: Callable[[Path], None], path: Path) -> str:
+    try:
+        read(path)
+    except (OSError, UnicodeError) as err:  # an ssl.SSLError is an OSError
+        return f"can't be used: {err}"
+    return ""
+
 
 def _network(each: object) -> object:
     try:
@@ -68,10 +171,10 @@ def _network(each: object) -> object:
 
 
 def _next_hop(text: str) -> str:
-    host, _ = split_host_port(text, 25)
-    if not is_address(host) and host.lower() != "localhost":
-        _domain(host)
-    return text.lower()
+    hop = Hop.parse(text, 25)
+    if not hop.is_local_socket and not is_address(hop.host) and hop.host != "localhost":
+        _domain(hop.host)
+    return text if hop.is_local_socket else text.lower()
 
 
 def _pattern(pattern: str) -> str:

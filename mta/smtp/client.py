@@ -6,13 +6,16 @@ longer than `patience`, and acts when the machine asks for something: `wants_tls
 - nothing of a message leaves before `release_dot`, so until then a crash or a failure is safe to try again;
 - after `release_dot` the outcome is the server's own answer, or `Unanswered`;
 - a reply out of turn, or one that is no SMTP, condemns the connection and never counts as an acceptance;
-- what was learnt before TLS is forgotten, and a connection with octets behind the 220 to STARTTLS is dropped.
+- what was learnt before TLS is forgotten, and a connection with octets behind the 220 to STARTTLS is dropped;
+- a password is said over TLS only.
 
-The life of a connection:  OPENING -> (TLS -> OPENING) -> IDLE <-> BUSY <-> PERMISSION;  any -> LEAVING -> OVER.
+The life of a connection:  OPENING -> (TLS -> OPENING) -> IDLE <-> BUSY <-> PERMISSION;  any -> LEAVING -> OVER. Where
+TLS comes first (RFC 8314 section 3.3) it begins in TLS.
 One recipient a transaction; replies are judged by their first digit, so an unforeseen code has its meaning too.
 """
 
 import math
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +37,7 @@ class Tls(Enum):
     NEVER = "never"
     OPPORTUNISTIC = "opportunistic"  # where it is offered (RFC 7435)
     REQUIRED = "required"  # or nothing is sent
+    IMPLICIT = "implicit"  # from the first octet
 
 
 class Phase(Enum):
@@ -60,7 +64,8 @@ class _Transaction:
 class ClientSession:
     """One connection. `name` is what EHLO says of us; the rest of the arguments are policy.
 
-    `refuse_own_name`: a host that greets with our name is taken for ourselves, and mail to it for a loop.
+    `refuse_own_name`: a host that greets with our name is taken for ourselves, and mail to it for a loop. `login`: user
+    and password. `is_lmtp`: the other side speaks LMTP (RFC 2033).
     """
 
     def __init__(
@@ -70,8 +75,10 @@ class ClientSession:
         tls: Tls = Tls.OPPORTUNISTIC,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         refuse_own_name: bool = True,
+        login: tuple[str, str] | None = None,
+        is_lmtp: bool = False,
     ) -> None:
-        self.phase = Phase.OPENING
+        self.phase = Phase.TLS if tls is Tls.IMPLICIT else Phase.OPENING
         self.outcome: Delivered | Failure | Unanswered | None = None
         self.extensions = _NO_EXTENSIONS
         self.is_tls = False
@@ -79,9 +86,12 @@ class ClientSession:
         self.progress = 0  # changes with every command and every reply: patience begins anew with it
         self.all_sent = True  # the driver says False while octets of ours wait for the other side to take them
         self._name, self._tls, self._timeouts, self._refuse_own_name = name, tls, timeouts, refuse_own_name
+        self._login, self._is_lmtp = login, is_lmtp
         self._reader = ReplyReader()
         self._out: list[bytes] = []
-        self._awaiting: deque[tuple[Stage, Callable[[Reply], None]]] = deque([(Stage.GREETING, self._greeted)])
+        self._awaiting: deque[tuple[Stage, Callable[[Reply], None]]] = deque()
+        if self.phase is Phase.OPENING:
+            self._await_greeting()
         self._transaction: _Transaction | None = None
         self._needs_rset = False
 
@@ -170,7 +180,10 @@ class ClientSession:
         self.phase, self.is_tls = Phase.OPENING, True
         self.extensions = _NO_EXTENSIONS
         self._reader = ReplyReader()
-        self._say_ehlo()
+        if self._tls is Tls.IMPLICIT:
+            self._await_greeting()
+        else:
+            self._say_ehlo()
 
     def quit(self) -> None:
         """Leave politely (RFC 5321 section 4.1.1.10), if there is anybody to leave and nothing open."""
@@ -205,6 +218,10 @@ class ClientSession:
 
     # Opening.
 
+    def _await_greeting(self) -> None:
+        self._awaiting.append((Stage.GREETING, self._greeted))
+        self.progress += 1
+
     def _greeted(self, reply: Reply) -> None:
         if not _is_2xx(reply):
             # RFC 5321 section 3.1: 554 here is the host's refusal to speak. It knows no recipient yet.
@@ -215,13 +232,14 @@ class ClientSession:
         return self._say_ehlo()
 
     def _say_ehlo(self) -> None:
-        self._say(b"EHLO %s\r\n" % self._name.encode(), Stage.EHLO, self._ehlo_answered)
+        verb = b"LHLO" if self._is_lmtp else b"EHLO"
+        self._say(b"%s %s\r\n" % (verb, self._name.encode()), Stage.EHLO, self._ehlo_answered)
 
     def _ehlo_answered(self, reply: Reply) -> None:
         if _is_2xx(reply):
             self.extensions = Extensions.parse(reply.lines)
             self._secure()
-        elif reply.is_permanent:  # RFC 5321 section 3.2: an old server, which knows HELO
+        elif reply.is_permanent and not self._is_lmtp:  # RFC 5321 section 3.2: an old server, which knows HELO
             self._say(b"HELO %s\r\n" % self._name.encode(), Stage.EHLO, self._helo_answered)
         else:
             self._refuse(reply, Stage.EHLO)
@@ -234,14 +252,14 @@ class ClientSession:
 
     def _secure(self) -> None:
         if self.is_tls or self._tls is Tls.NEVER:
-            self.phase = Phase.IDLE
+            self._log_in()
         elif self.extensions.starttls:
             self._say(b"STARTTLS\r\n", Stage.STARTTLS, self._starttls_answered)
         elif self._tls is Tls.REQUIRED:
             reply = Reply.of(451, "4.7.4", "TLS is required, and the host does not offer it")
             self._refuse(reply, Stage.STARTTLS, is_ours=True)
         else:
-            self.phase = Phase.IDLE
+            self._log_in()
 
     def _starttls_answered(self, reply: Reply) -> None:
         if _is_2xx(reply):
@@ -249,7 +267,45 @@ class ClientSession:
         elif self._tls is Tls.REQUIRED:
             self._refuse(reply, Stage.STARTTLS)
         else:  # RFC 3207 section 4: the session goes on as it was
+            self._log_in()
+
+    def _log_in(self) -> None:
+        """RFC 4954, with the two mechanisms that every such host knows; over TLS they hide no less than others."""
+        if self._login is None:
             self.phase = Phase.IDLE
+            return
+        user, secret = (each.encode() for each in self._login)
+        mechanisms = self.extensions.auth
+        if not self.is_tls:
+            self._refuse_login("the password is not said in clear")
+        elif "PLAIN" in mechanisms:
+            self._say(b"AUTH PLAIN %s\r\n" % b64encode(b"\0%s\0%s" % (user, secret)), Stage.AUTH, self._logged_in)
+        elif "LOGIN" in mechanisms:
+            self._say(b"AUTH LOGIN\r\n", Stage.AUTH, lambda reply: self._asked_for(reply, [user, secret]))
+        else:
+            offered = " ".join(sorted(mechanisms)) or "none"
+            self._refuse_login(f"we log in by PLAIN or LOGIN, and the host offers {offered}")
+
+    def _refuse_login(self, why: str) -> None:
+        self._refuse(Reply.of(451, "4.7.0", why), Stage.AUTH, is_ours=True)
+
+    def _asked_for(self, reply: Reply, answers: list[bytes]) -> None:
+        """AUTH LOGIN asks for the user, then for the password; in which words does not matter."""
+        if reply.code != 334:
+            return self._refuse(reply, Stage.AUTH)
+        self._out.append(b64encode(answers[0]) + b"\r\n")
+        follows = (lambda later: self._asked_for(later, answers[1:])) if answers[1:] else self._logged_in
+        self._awaiting.append((Stage.AUTH, follows))
+        self.progress += 1
+        return None
+
+    def _logged_in(self, reply: Reply) -> None:
+        if _is_2xx(reply):
+            self.phase = Phase.IDLE
+        elif reply.is_positive:
+            self._condemn(f"more is asked for than a password: {reply}")
+        else:
+            self._refuse(reply, Stage.AUTH)
 
     def _refuse(self, reply: Reply, stage: Stage, *, is_ours: bool = False) -> None:
         """No message can go over this connection."""
@@ -351,7 +407,7 @@ class ClientSession:
         if not self._awaiting:
             return self._condemn(f"a reply to nothing: {reply}")
         stage, answered = self._awaiting[0]
-        if 300 <= reply.code < 400 and stage is not Stage.DATA:
+        if 300 <= reply.code < 400 and stage not in (Stage.DATA, Stage.AUTH):
             return self._condemn(f"an intermediate reply out of place: {reply}")
         self._awaiting.popleft()
         self.progress += 1

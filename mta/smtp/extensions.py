@@ -54,6 +54,7 @@ class Extensions:
     dsn: bool = False  # RFC 3461
     has_size: bool = False  # RFC 1870
     max_size: int = 0  # octets; 0: no limit known
+    auth: frozenset[str] = frozenset()  # the mechanisms of RFC 4954
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> "Extensions":
@@ -71,6 +72,7 @@ class Extensions:
             dsn="DSN" in offered,
             has_size="SIZE" in offered,
             max_size=int(size) if _SIZE.fullmatch(size) else 0,
+            auth=frozenset(offered.get("AUTH", "").upper().split()),
         )
 
     def refusal(self, mail: Mail) -> Failure | None:

@@ -14,6 +14,7 @@ class Timeouts:
     greeting: float = 300
     ehlo: float = 300
     starttls: float = 120  # also the handshake that follows
+    auth: float = 120
     mail: float = 300
     rcpt: float = 300
     data: float = 120

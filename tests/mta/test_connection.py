@@ -5,6 +5,8 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +20,9 @@ from deliverability.reply import Reply
 from engine.system import SystemClock, SystemNet
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Scope, Stage, Unanswered
+from mta.outbound.security import TlsResult
+from mta.routing.hops import Demand, Level, Login, Protocol
 from mta.routing.routes import Host
-from mta.smtp.client import Tls
 from mta.smtp.timeouts import Timeouts
 
 OPENING = ("S: 220 mx", "C: EHLO out.example", "S: 250-mx", "S: 250 PIPELINING")
@@ -328,7 +331,7 @@ async def test_a_server_that_breaks_off_right_behind_the_handshake_gets_clear_te
 
 async def test_a_broken_handshake_ends_it_where_tls_is_required() -> None:
     async with fake_mx([*OFFERS_TLS, "S: 220 go", "C: (half of it)", "S: no handshake"]) as mx:
-        failed = await opened(mx.host, tls=Tls.REQUIRED)
+        failed = await opened(mx.host, demand=Demand(Level.ENCRYPT))
         assert isinstance(failed, ConnectFailed)
         assert failed.failure.stage is Stage.STARTTLS
 
@@ -338,6 +341,107 @@ async def test_octets_behind_the_220_end_it_and_are_not_retried_in_clear() -> No
         failed = await opened(mx.host)
         assert isinstance(failed, ConnectFailed)
         assert failed.failure.stage is Stage.STARTTLS
+
+
+def verifying(authority: trustme.CA, tmp_path: Path) -> dict[str, Any]:
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    return {"demand": Demand(Level.VERIFY, "routing.tls"), "authorities": tmp_path / "authority.pem"}
+
+
+async def test_a_certificate_of_the_hosts_name_from_a_trusted_authority_is_believed(
+    authority: trustme.CA, server_tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    script = [*OFFERS_TLS, "S: 220 go", "S: (TLS)", *AT_THE_DOT[1:], "S: 250 ok", *LEAVING]
+    async with (
+        fake_mx(script, tls=server_tls) as mx,
+        connected(mx.host, **verifying(authority, tmp_path)) as connection,
+    ):
+        assert connection.is_verified
+        assert connection.suits(Demand(Level.VERIFY))
+        assert isinstance(await connection.deliver(mail(), permitted), Delivered)
+
+
+async def test_tls_that_nobody_asked_to_verify_does_not_suit_who_asks_for_it(server_tls: ssl.SSLContext) -> None:
+    script = [*OFFERS_TLS, "S: 220 go", "S: (TLS)", *OPENING[1:], *LEAVING]
+    async with fake_mx(script, tls=server_tls) as mx, connected(mx.host) as connection:
+        assert connection.suits(Demand(Level.ENCRYPT))
+        assert not connection.suits(Demand(Level.VERIFY))
+
+
+def _past() -> datetime:
+    return datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("result", "issue"),
+    [
+        (TlsResult.WRONG_NAME, lambda ca: ca.issue_cert("other.example.org")),
+        (TlsResult.EXPIRED, lambda ca: ca.issue_cert("mx.example.org", not_after=_past())),
+        (TlsResult.NOT_TRUSTED, lambda _: trustme.CA().issue_cert("mx.example.org")),
+    ],
+)
+async def test_a_certificate_that_is_not_believed_ends_it_before_anything_was_said(
+    result: TlsResult, issue: Callable[[trustme.CA], trustme.LeafCert], authority: trustme.CA, tmp_path: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issue(authority).configure_cert(context)
+    async with fake_mx([*OFFERS_TLS, "S: 220 go", "S: (TLS refused)"], tls=context) as mx:
+        failed = await opened(mx.host, **verifying(authority, tmp_path))
+        assert isinstance(failed, ConnectFailed)
+        assert failed.tls_result is result
+        assert "the certificate is not believed: " in failed.failure.reply.text
+
+
+async def test_a_host_that_offers_no_tls_is_left_where_it_is_demanded(authority: trustme.CA, tmp_path: Path) -> None:
+    async with fake_mx([*OPENING, *LEAVING]) as mx:
+        failed = await opened(mx.host, **verifying(authority, tmp_path))
+        assert isinstance(failed, ConnectFailed)
+        assert (failed.tls_result, failed.failure.reply.code) == (TlsResult.NOT_OFFERED, 451)
+
+
+async def test_tls_that_is_known_to_be_broken_is_not_begun() -> None:
+    async with (
+        fake_mx([*OPENING[:3], "S: 250 STARTTLS", *LEAVING]) as mx,
+        connected(mx.host, is_tls_broken=True) as made,
+    ):
+        assert made.tls == ""
+
+
+async def test_we_log_in_over_tls_from_the_first_octet(
+    authority: trustme.CA, server_tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    login = Login("shop", tmp_path / "secret")
+    script = ["S: (TLS)", "S: 220 mx", "C: EHLO out.example", "S: 250-mx", "S: 250 AUTH PLAIN",
+              "C: AUTH PLAIN AHNob3AAczNjcmV0", "S: 235 ok", *LEAVING]  # fmt: skip
+    async with (
+        fake_mx(script, tls=server_tls) as mx,
+        connected(mx.host, protocol=Protocol.SMTPS, login=login, **verifying(authority, tmp_path)) as made,
+    ):
+        assert made.is_verified
+
+
+async def test_a_password_that_cannot_be_read_is_our_trouble_and_nobody_is_called(tmp_path: Path) -> None:
+    failed = await opened(Host("mx.example.org", "127.0.0.1", 1), login=Login("shop", tmp_path / "none"))
+    assert isinstance(failed, ConnectFailed)
+    assert (failed.failure.stage, failed.failure.is_ours, failed.failure.reply.code) == (Stage.AUTH, True, 451)
+
+
+async def test_lmtp_goes_over_a_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "lmtp.sock")
+    said: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in (b"220 store\r\n", b"250 store\r\n"):
+            writer.write(reply)
+            said.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    async with connected(Host(path, path, 0, is_named=True), protocol=Protocol.LMTP) as made:
+        assert made.is_usable
+    server.close()
+    assert said == [b"LHLO out.example\r\n", b"QUIT\r\n"]
 
 
 # aiosmtpd, which others wrote.

@@ -6,7 +6,7 @@ Nothing polls by itself here: the store's clock moves only when a test moves it.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import pytest
 from clock import FakeChance, FakeClock
 from house_books import message
 from house_hop import Hop
+from house_process import free_port
 from mail_shop import Place, open_store
 
 from deliverability.reply import Reply
@@ -31,6 +32,8 @@ from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import Claimed, Host, Settled
 from mta.queue.settings import QueueSettings
+from mta.routing.hops import Demand, Level
+from mta.routing.routes import Host as Exchanger
 from mta.routing.routes import NoRoute, Route
 
 T = TypeVar("T")
@@ -427,3 +430,26 @@ async def test_a_site_that_finds_every_connection_in_use_is_served_when_one_ends
         await carrier.hand_over("ann@a.example", "bob@b.example", "cid@a.example", "dan@b.example")
         await carrier.until_states(*[State.DELIVERED] * 4)
         assert carrier.hop.most_open == 1
+
+
+async def test_mail_that_asks_for_more_than_the_site_has_waits_by_itself_and_says_why(carrier: Carrier) -> None:
+    strict = replace(carrier.hop.route(), demand=Demand(Level.ENCRYPT, "routing.tls"))
+    carrier.roads.by_domain["strict.example"] = strict
+    await carrier.hand_over("ann@strict.example", "bob@plain.example", "carl@strict.example", "dan@plain.example")
+    await carrier.until(
+        "SELECT outcome, stage, count(*) FROM attempt GROUP BY 1, 2 ORDER BY 1",
+        ("deferred", "starttls", 2), ("delivered", "dot", 2),
+    )  # fmt: skip
+    assert sorted(carrier.hop.kept) == ["bob@plain.example", "dan@plain.example"]
+    [(reply,), _] = await carrier.rows("SELECT reply FROM attempt WHERE outcome = 'deferred'")
+    assert reply.startswith("451 4.7.4 routing.tls demands encrypt, and hop.example is not so: TLS is required")
+    assert await carrier.rows("SELECT count(*) FROM delivery WHERE state = 0 AND due_ms > created_ms + 60000") == [(2,)]
+    assert await carrier.rows("SELECT count(*) FROM site WHERE retry_ms > 0") == [(0,)]
+
+
+async def test_the_reason_that_is_kept_is_that_of_the_host_where_we_came_furthest(carrier: Carrier) -> None:
+    carrier.hop.answers["GREETING"] = lambda _: "451 4.3.0 not now"
+    route = carrier.hop.route()
+    carrier.roads.anywhere = replace(route, hosts=(*route.hosts, Exchanger("dead.example", "127.0.0.1", free_port())))
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT stage, reply, host FROM attempt", ("greeting", "451 4.3.0 not now", "hop.example"))

@@ -485,3 +485,78 @@ def test_no_server_can_make_the_session_stumble_or_believe_in_a_delivery_before_
         assert released or not content_left
         session.receive(line.encode() + b"\r\n")
         assert session.is_done or session.patience > 0
+
+
+# Logging in, and other protocols than SMTP.
+
+OVER_TLS = ("C: (TLS)", "S: 220 mx", "C: EHLO out.example", "S: 250-mx")
+SHOP = ("shop", "s3cret")
+
+
+def smart_host(*lines: str, login: tuple[str, str] = SHOP) -> ClientSession:
+    return talk(*OVER_TLS, *lines, tls=Tls.IMPLICIT, login=login)
+
+
+def test_where_tls_comes_first_the_greeting_follows_the_handshake() -> None:
+    session = talk(*OVER_TLS, "S: 250 ok", "C: MAIL FROM:<b+41c9@out.example>", tls=Tls.IMPLICIT)
+    assert session.is_tls
+
+
+def test_a_greeting_in_clear_where_tls_comes_first_condemns_the_connection() -> None:
+    assert talk("S: 220 mx", tls=Tls.IMPLICIT).is_done
+
+
+def test_we_log_in_with_plain_in_one_flight() -> None:
+    session = smart_host("S: 250 AUTH LOGIN PLAIN", "C: AUTH PLAIN AHNob3AAczNjcmV0", "S: 235 2.7.0 welcome",
+                         "C: MAIL FROM:<b+41c9@out.example>")  # fmt: skip
+    assert session.phase is Phase.BUSY
+
+
+def test_we_log_in_with_login_where_there_is_no_plain() -> None:
+    session = smart_host("S: 250 AUTH LOGIN CRAM-MD5", "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: c2hvcA==",
+                         "S: 334 UGFzc3dvcmQ6", "C: czNjcmV0", "S: 235 ok", "C: MAIL FROM:<b+41c9@out.example>")  # fmt: skip
+    assert session.phase is Phase.BUSY
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("S: 250 AUTH PLAIN", "C: AUTH PLAIN AHNob3AAczNjcmV0", "S: 535 5.7.8 wrong"),
+        ("S: 250 AUTH LOGIN", "C: AUTH LOGIN", "S: 504 5.5.4 not that one"),
+        ("S: 250 AUTH LOGIN", "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: c2hvcA==", "S: 535 5.7.8 wrong"),
+    ],
+)
+def test_a_refused_login_is_the_routes_trouble_and_nothing_is_sent(refusal: tuple[str, ...]) -> None:
+    session = smart_host(*refusal, "C: QUIT")
+    assert isinstance(session.outcome, Failure)
+    assert (session.outcome.scope, session.outcome.stage) == (Scope.ROUTE, Stage.AUTH)
+
+
+def test_a_server_that_asks_for_more_than_the_password_is_left() -> None:
+    session = smart_host("S: 250 AUTH PLAIN", "C: AUTH PLAIN AHNob3AAczNjcmV0", "S: 334 eyJzY29wZSI6IiJ9")
+    assert session.is_done
+
+
+@pytest.mark.parametrize("offers", ["250 ok", "250 AUTH", "250 AUTH GSSAPI XOAUTH2"])
+def test_a_server_that_knows_no_mechanism_of_ours_is_left(offers: str) -> None:
+    session = smart_host(f"S: {offers}", "C: QUIT")
+    assert isinstance(session.outcome, Failure)
+    assert session.outcome.is_ours and session.outcome.stage is Stage.AUTH
+
+
+def test_a_password_is_never_said_in_clear() -> None:
+    session = talk("S: 220 mx", "C: EHLO out.example", "S: 250-mx", "S: 250 AUTH PLAIN LOGIN", "C: QUIT", login=SHOP)
+    assert isinstance(session.outcome, Failure)
+    assert "not said in clear" in session.outcome.reply.text
+
+
+def test_mechanisms_that_were_offered_in_clear_are_forgotten() -> None:
+    session = talk("S: 220 mx", "C: EHLO out.example", "S: 250-mx", "S: 250-AUTH PLAIN", "S: 250 STARTTLS", "C: STARTTLS",
+                   "S: 220 go", "C: (TLS)", "C: EHLO out.example", "S: 250 mx", "C: QUIT", login=SHOP)  # fmt: skip
+    assert isinstance(session.outcome, Failure)
+
+
+def test_lmtp_begins_with_lhlo_and_has_no_older_greeting() -> None:
+    talk("S: 220 store", "C: LHLO out.example", "S: 250 store", "C: MAIL FROM:<b+41c9@out.example>", is_lmtp=True)
+    session = talk("S: 220 store", "C: LHLO out.example", "S: 500 what?", "C: QUIT", is_lmtp=True)
+    assert isinstance(session.outcome, Failure)

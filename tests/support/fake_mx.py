@@ -10,6 +10,7 @@
     C: (hangs up)       nothing more may come     S: (TLS)       turns to TLS
     S: (drips) 250 x    one octet at a time       S: (silence)   reads and says nothing
     S: (floods)         10 MB of one reply        S: (sleeps)    does not even read
+    S: (TLS refused)    turns to TLS, which the client breaks off
 """
 
 import asyncio
@@ -94,6 +95,11 @@ class _Follower:
             case ("(TLS)", _, _):
                 assert self._tls is not None
                 await self._writer.start_tls(self._tls)
+            case ("(TLS refused)", _, _):
+                assert self._tls is not None
+                with contextlib.suppress(OSError):
+                    await self._writer.start_tls(self._tls)
+                    await self._reader.read()
             case ("(silence)", _, _):
                 with contextlib.suppress(ConnectionError):
                     await self._reader.read()

@@ -53,6 +53,15 @@ smtpd_milters = {milter}
 milter_default_action = tempfail
 notify_classes =
 """
+_SASL = """
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_tls_auth_only = yes
+smtpd_client_restrictions = permit_sasl_authenticated, reject
+smtpd_delay_reject = yes
+smtpd_sasl_authenticated_header = yes
+"""
 _MASTER = """
 {port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -74,9 +83,16 @@ postlog unix-dgram n - n - 1 postlogd
 class Postfix:
     """Started by `with`, stopped by its own `postfix stop`."""
 
-    def __init__(self, accepts: Iterable[str], milter: str = "") -> None:
+    def __init__(
+        self, accepts: Iterable[str], milter: str = "", *, sasl: str = "", authority: trustme.CA | None = None,
+        more: str = "",
+    ) -> None:  # fmt: skip
+        """`sasl`: where passwords are judged (house_sasl); then nobody may send without one, over TLS. `authority`: who
+        signs the certificate of mx.hop.example and 127.0.0.1. `more`: further lines of main.cf."""
         self._accepts = tuple(accepts)
         self._milter = milter
+        self._more = (_SASL.format(sasl=sasl) if sasl else "") + more
+        self._authority = authority or trustme.CA()
         self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
 
@@ -112,9 +128,9 @@ class Postfix:
         mailboxes = ", ".join(f"{{{each} = {place}/}}" for place, each in enumerate(self._accepts))
         facts = {"folder": self.folder, "domains": domains, "mailboxes": mailboxes, "port": self.address,
                  "milter": self._milter, "uid": nobody.pw_uid, "gid": nobody.pw_gid}  # fmt: skip
-        (self.folder / "conf" / "main.cf").write_text(_MAIN.format(**facts))
+        (self.folder / "conf" / "main.cf").write_text(_MAIN.format(**facts) + self._more)
         (self.folder / "conf" / "master.cf").write_text(_MASTER.format(**facts))
-        trustme.CA().issue_cert("mx.hop.example").private_key_and_cert_chain_pem.write_to_path(
+        self._authority.issue_cert("mx.hop.example", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
             self.folder / "conf" / "host.pem"
         )
 
