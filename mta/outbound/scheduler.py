@@ -264,7 +264,7 @@ class Scheduler:
             for each in claim.taken:
                 lane.put(each)
             _log_ended(claim.ended)
-            if lane.is_resting(to_ms(now)):  # said while the claim was being written
+            if self._draining or lane.is_resting(to_ms(now)):  # said while the claim was being written
                 await self._release(lane.empty())
             if domain in self._paused:
                 await self._release(lane.empty_of({domain}))
