@@ -245,8 +245,9 @@ event of your own, as long as its first word is not one of these families.
 An event is about one thing: its **key**, which is the part of the data marked *key* unless it was told otherwise. Data is
 a JSON object of at most 64 KiB, ten levels deep.
 
-Posthouse itself makes these: `contact.created`, `list.joined`, `list.confirmed`, `list.left`, `mail.delivered` and
-`mail.bounced` (about mail that it wrote; not about mail that an application handed over), `mail.unsubscribed`, and
+Posthouse itself makes these: `contact.created`, `list.joined`, `list.confirmed`, `list.left`, `mail.delivered`,
+`mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
+application handed over), `mail.unsubscribed`, and
 `suppression.lifted`, which is nobody's and is kept for the record. It reads `order.*` and `parcel.*` out of mail
 that has them as JSON-LD. All others come from applications; the other `mail.*` and `contact.*` names are reserved for
 what later versions see by themselves.

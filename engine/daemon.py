@@ -107,7 +107,10 @@ class Office:
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
-        self._janitor = Janitor(self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all)
+        self._janitor = Janitor(
+            self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
+            lambda *what: self.house.late(*what),
+        )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what)
         )

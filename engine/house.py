@@ -26,11 +26,11 @@ from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
 from engine.store.groups import GroupStore
-from mta.ports import Chance, Clock, Tx
+from mta.ports import Chance, Clock, Tx, from_ms
 from mta.queue import shaping
 from mta.queue.delivery import State
 from mta.queue.notices import Notices
-from mta.queue.queue import Gate, Settled
+from mta.queue.queue import Gate, Late, Settled
 from mta.relay import Keyring
 
 SECRET_OCTETS = 32
@@ -93,6 +93,12 @@ class House:
             if each.state in _NAMES:
                 self._note(tx, each, _NAMES[each.state], each.reply)
 
+    def late(self, tx: Tx, found: Late) -> None:
+        """Deliveries that are still under way after a while: their submitters are told, flows get the event."""
+        for each, expires_ms in found.deliveries:
+            self.notices.report(tx, each, each.reply, Action.DELAYED, from_ms(expires_ms))
+            self._note(tx, each, "mail.deferred", each.reply)
+
     def _note(self, tx: Tx, each: Settled, name: str, reply: str) -> None:
         """The event of a mail that the engine made; flows may wait for it."""
         if each.origin in ("submission", "dsn"):
@@ -126,8 +132,8 @@ class House:
         words."""
         failed = [one for one in report["recipients"] if one["action"] == "failed"]
         if not failed:
-            if success := next((one for one in report["recipients"] if one["action"] in _SUCCESSES), None):
-                return self._pass_on(tx, each, success)
+            if told := next((one for one in report["recipients"] if one["action"] in _PASSED_ON), None):
+                return self._pass_on(tx, each, told)
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
         told = failed[0]
         reply = _reported(told["diagnostic"], told["status"])
@@ -142,13 +148,14 @@ class House:
         return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
 
     def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> str:
-        """A success that the submitter may have asked to hear of: it was reported to us, since mail leaves with our
+        """A success or a delay that the submitter may want to hear of: it was reported to us, since mail leaves with our
         reverse-path. What was concluded, in words."""
-        reply = _reported(told["diagnostic"], told["status"])
-        if _is_told(tx, each.delivery_id, _SUCCESS):
+        reply, action = _reported(told["diagnostic"], told["status"]), Action(told["action"])
+        kind = _DELAY if action is Action.DELAYED else _SUCCESS
+        if _is_told(tx, each.delivery_id, kind):
             return f"told already: {reply}"
-        self.notices.report(tx, each, str(reply), Action(told["action"]))
-        return f"{_SUCCESS}{told['action']}: {reply}"
+        self.notices.report(tx, each, str(reply), action)
+        return f"{kind}{action}: {reply}"
 
     def runner(self, share: tuple[int, int], wake: Callable[[Iterable[str]], None]) -> Runner:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
@@ -182,6 +189,7 @@ def _reported(diagnostic: str, status: str) -> Reply:
 
 _TOLD = "bounce: "
 _SUCCESS = "success: "
+_DELAY = "delay: "
 
 
 def _is_told(tx: Tx, delivery_id: int, what: str) -> bool:
@@ -190,5 +198,5 @@ def _is_told(tx: Tx, delivery_id: int, what: str) -> bool:
     return tx.one(sql, (delivery_id, f"{what}%")) is not None
 
 
-_SUCCESSES = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
+_PASSED_ON = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED, Action.DELAYED})
 _NAMES = {State.DELIVERED: "mail.delivered", State.BOUNCED: "mail.bounced", State.EXPIRED: "mail.bounced"}

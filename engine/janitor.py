@@ -1,4 +1,5 @@
-"""The janitor: takes over from dead carriers, settles doubts, ends what waited too long, clears old octets.
+"""The janitor: takes over from dead carriers, settles doubts, tells of what is late, ends what waited
+too long, clears old octets.
 
 It runs in the front office, in small chunks with a pause between them, so that it never holds the writers up.
 """
@@ -13,11 +14,12 @@ from deliverability.settings import RetrySettings
 from mta import maillog
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
-from mta.queue.queue import Follow, Settled
+from mta.queue.queue import Follow, Late, Settled
 from mta.queue.settings import QueueSettings
 
 EVERY_SECONDS: Final = 2.0
 CHUNK: Final = 200
+SPAN: Final = 2000  # deliveries in one look for late ones
 
 
 class Janitor:
@@ -29,10 +31,12 @@ class Janitor:
         retry: RetrySettings,
         follow: Follow,
         wake: Callable[[], None],
+        late: Callable[[Tx, Late], None],
     ) -> None:
         self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
-        self._follow, self._wake = follow, wake
+        self._follow, self._wake, self._late = follow, wake, late
         self._cursor = 0
+        self._seen = 0  # the youngest delivery that was looked at for being late
         self._bell = asyncio.Event()
 
     def ring(self) -> None:
@@ -74,7 +78,27 @@ class Janitor:
             self._wake()
         if expired:
             await self._expire()
+        await self._tell_late()
         await self._clear_bodies()
+
+    async def _tell_late(self) -> None:
+        """Tell of deliveries that are late, each once: how far we came is written with what was told."""
+        before_ms = to_ms(self._clock.now() - self.settings.delay_notice)
+        while self.settings.delay_notice:
+            start = max(self._seen, await self._store.read(_seen))
+            found = await self._store.read(partial(_late, start, before_ms))
+            if found.deliveries:
+                await self._store.write(partial(self._tell_of, start, before_ms))
+            self._seen = found.seen
+            if found.seen == start:
+                return
+
+    def _tell_of(self, start: int, before_ms: int, tx: Tx) -> None:
+        if _seen(tx) > start:
+            return  # another front office of this database was quicker
+        found = _late(start, before_ms, tx)  # some may have ended since we looked
+        self._late(tx, found)
+        tx.execute(_KEEP_SEEN, (str(found.seen),))
 
     async def _expire(self) -> None:
         now = self._clock.now()
@@ -102,6 +126,20 @@ class Janitor:
 
 def _lapsed(tx: Tx) -> list[int]:
     return queue.lapsed(tx, queue.Host(*tx.lease_time()))
+
+
+_KEEP_SEEN: Final = (
+    "INSERT INTO meta (key, value) VALUES ('late_seen', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+def _late(start: int, before_ms: int, tx: Tx) -> Late:
+    return queue.late(tx, start, before_ms, SPAN)
+
+
+def _seen(tx: Tx) -> int:
+    row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'" + tx.for_update())
+    return int(row[0]) if row else 0
 
 
 def _take_over(tx: Tx, *, owner: int, now: datetime) -> bool:

@@ -92,11 +92,14 @@ def write_success(notice: Notice, action: Action) -> bytes:
     return _write(notice, (words,), action, full=False)
 
 
-def write_delay(notice: Notice, will_retry_until: datetime) -> bytes:
-    """The notice that deliveries are late: never more than the header comes back (RFC 3461 section 6.2)."""
+def write_delay(notice: Notice, will_retry_until: datetime | None) -> bytes:
+    """The notice that deliveries are late: never more than the header comes back (RFC 3461 section 6.2). None: for how
+    long it is tried is another host's to say.
+    """
+    until = f" until {format_date(will_retry_until)}" if will_retry_until else ""
     words = (
         "Your message has not been delivered yet to the addresses below. You need not do anything: it will be",
-        f"tried again until {format_date(will_retry_until)}.",
+        f"tried again{until}.",
     )
     return _write(notice, words, Action.DELAYED, full=False, until=will_retry_until)
 

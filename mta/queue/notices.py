@@ -1,15 +1,17 @@
-"""Delivery status notifications that we owe (RFC 3461, RFC 3464): written in the commit that ends the delivery.
+"""Delivery status notifications that we owe (RFC 3461, RFC 3464): written in the commit that ends the delivery, or that
+finds it late.
 
 Owed is one for a submission with a non-null reverse-path whose delivery bounced or expired, unless NOTIFY or the
-submitter's credential says otherwise; and, where NOTIFY asks for SUCCESS, one for a delivery whose next hop can't tell of
-it (RFC 3461 section 5.2.2). Never about a null reverse-path (RFC 5321 section 4.5.5), and so never about another notice.
+submitter's credential says otherwise; where NOTIFY asks for SUCCESS, one for a delivery whose next hop can't tell of it
+(RFC 3461 section 5.2.2); and one for a delivery that is late. Never about a null reverse-path (RFC 5321 section 4.5.5),
+and so never about another notice.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from deliverability.address import Address, AddressError
-from deliverability.bounces.notice import Action, Fate, Notice, write_failure, write_success
+from deliverability.bounces.notice import Action, Fate, Notice, write_delay, write_failure, write_success
 from deliverability.headers import make_message_id
 from deliverability.reply import EnhancedStatus, Reply
 from mta.ports import Chance, Clock, Tx, from_ms
@@ -34,8 +36,11 @@ class Notices:
             elif each.state is State.DELIVERED and not each.hop_knows_dsn:
                 self.report(tx, each, each.reply, Action.RELAYED)
 
-    def report(self, tx: Tx, each: Settled, diagnostic: str, action: Action = Action.FAILED) -> None:
-        """Tell the submitter what became of this delivery, if it is owed that, with `diagnostic` as what was said."""
+    def report(
+        self, tx: Tx, each: Settled, diagnostic: str, action: Action = Action.FAILED, until: datetime | None = None
+    ) -> None:
+        """Tell the submitter what became of this delivery, if it is owed that, with `diagnostic` as what was said.
+        `until`: so long a late one is tried."""
         if not _is_owed(each, action):
             return
         try:
@@ -45,7 +50,7 @@ class Notices:
         content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
         now = self._clock.now()
         notice = self._notice(each, to, recipient, diagnostic, content, now)
-        written = write_failure(notice) if action is Action.FAILED else write_success(notice, action)
+        written = _written(notice, action, until)
         queue.enqueue(
             tx,
             NewMessage(
@@ -61,9 +66,8 @@ class Notices:
         self, each: Settled, to: Address, recipient: Address, diagnostic: str, content: bytes, now: datetime
     ) -> Notice:
         octets = self._chance.octets(16)
-        expired = each.state is State.EXPIRED
         fate = Fate(
-            recipient, _reply(diagnostic), status=EnhancedStatus(5, 4, 7) if expired else None, orcpt=each.orcpt,
+            recipient, _reply(diagnostic), status=_STATUS.get(each.state), orcpt=each.orcpt,
             last_attempt=now,
         )  # fmt: skip
         return Notice(
@@ -73,10 +77,24 @@ class Notices:
         )  # fmt: skip
 
 
+_STATUS = {State.EXPIRED: EnhancedStatus(5, 4, 7)}  # where no reply says one
+_ASKED_BY = {Action.FAILED: "FAILURE", Action.DELAYED: "DELAY"}
+
+
+def _written(notice: Notice, action: Action, until: datetime | None) -> bytes:
+    match action:
+        case Action.FAILED:
+            return write_failure(notice)
+        case Action.DELAYED:
+            return write_delay(notice, until)
+    return write_success(notice, action)
+
+
 def _is_owed(each: Settled, action: Action) -> bool:
-    """RFC 3461 section 4.1: without NOTIFY a failure is told, and a success is not."""
+    """RFC 3461 section 4.1: without NOTIFY a failure is told, a success is not, and a delay is as we see fit."""
     notify = set(filter(None, each.notify.split(",")))
-    wanted = (not notify or "FAILURE" in notify) if action is Action.FAILED else "SUCCESS" in notify
+    unasked = {Action.FAILED: True, Action.DELAYED: each.stream is Stream.TRANSACTIONAL}.get(action, False)
+    wanted = _ASKED_BY.get(action, "SUCCESS") in notify if notify else unasked
     return each.origin == "submission" and bool(each.reverse_path) and each.dsn and wanted
 
 

@@ -527,6 +527,34 @@ def expire(tx: Tx, now: datetime, limit: int = 200) -> list[Settled]:
     return [_end(tx, each, Event.TIME_RAN_OUT, "", now_ms, None) for each in found]
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Deliveries that are still under way after a while, and the id of the last delivery that was looked at."""
+
+    seen: int
+    deliveries: tuple[tuple[Settled, int], ...]  # each with the time of its expiry, in ms
+
+
+def late(tx: Tx, after_id: int, before_ms: int, span: int = 1000) -> Late:
+    """Of the `span` deliveries after `after_id` that were created by then, those that have no end yet.
+
+    Ids rise with time, so that whoever goes on from `seen` meets each delivery once, when its time has come.
+    """
+    youngest = tx.one(
+        "SELECT max(w.id) FROM (SELECT id, created_ms FROM delivery WHERE id > ? ORDER BY id LIMIT ?) w"
+        " WHERE w.created_ms <= ?",
+        (after_id, span, before_ms),
+    )
+    seen = youngest[0] if youngest and youngest[0] is not None else after_id
+    if seen == after_id:
+        return Late(after_id, ())
+    rows = tx.query(
+        _AS_IT_STANDS + " WHERE d.id > ? AND d.id <= ? AND d.state < ? AND d.created_ms <= ? ORDER BY d.id",
+        (after_id, seen, int(State.DELIVERED), before_ms),
+    )
+    return Late(seen, tuple((_standing(row), row[7]) for row in rows))
+
+
 def contents(tx: Tx, message_ids: Iterable[int]) -> dict[int, bytes]:
     """The octets of messages."""
     found: dict[int, bytes] = {}
@@ -539,14 +567,16 @@ def contents(tx: Tx, message_ids: Iterable[int]) -> dict[int, bytes]:
 
 def find(tx: Tx, delivery_id: int) -> Settled | None:
     """A delivery as it stands, for a report about it that came later."""
-    select = (
-        _CANDIDATES[: _CANDIDATES.index(" FROM")]
-        + ", d.state, d.last_reply"
-        + _CANDIDATES[_CANDIDATES.index(" FROM") :]
-    )
-    row = tx.one(select[: select.index(" WHERE")] + " WHERE d.id = ?", (delivery_id,))
-    if row is None:
-        return None
+    row = tx.one(_AS_IT_STANDS + " WHERE d.id = ?", (delivery_id,))
+    return None if row is None else _standing(row)
+
+
+_AS_IT_STANDS = _CANDIDATES[: _CANDIDATES.index(" WHERE")].replace(
+    " FROM delivery", ", d.state, d.last_reply FROM delivery"
+)
+
+
+def _standing(row: Sequence[Any]) -> Settled:
     return _settled(_claimed(row[:-2]), State(row[-2]), Event.ACCEPTED, row[-1], "")
 
 

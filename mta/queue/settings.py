@@ -38,6 +38,11 @@ class QueueSettings(Settings):
     resend_at_most: int = Field(
         default=3, ge=0, le=100, description="Resend a delivery in doubt this often; after one more doubt it is held."
     )
+    delay_notice: Duration = Field(
+        default=timedelta(hours=4),
+        description="Tell a submitter by DSN of a delivery that is still under way after this long: of a transactional"
+        " one unless NOTIFY leaves DELAY out, of a marketing one where NOTIFY asks for it. 0s: never.",
+    )
     keep_bodies: Duration = Field(
         default=timedelta(days=3),
         description="Keep a message's octets for this long after its last delivery has ended.",

@@ -236,6 +236,21 @@ def test_one_message_to_many_is_one_delivery_each_with_a_fate_of_its_own(town: L
     assert mail.mail_from.endswith("@bounce.shop.example")
 
 
+def test_the_writer_is_told_of_a_delay_once_and_the_mail_goes_on_waiting(town: LabTown) -> None:
+    number = town.submit("defer.late@shop.lab")
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number)
+    )
+    town.daemon.advance("4h 1m")
+    told = notice(town, "defer.late@shop.lab")
+    assert "Action: delayed" in told and "Status: 4.3.0" in told and "Will-Retry-Until:" in told
+    town.daemon.advance("1h")
+    after = town.submit("ann.after-delay@shop.lab")
+    assert end_of(town, after) == "delivered"
+    assert len([mail for mail in town.lab.kept() if WRITER in mail.rcpt_to and "defer.late@" in mail.text]) == 1
+    assert town.daemon.state_of(number) not in ENDS
+
+
 def test_the_clock_only_goes_forward(town: LabTown) -> None:
     before = town.daemon.overview()
     town.daemon.advance("1h")

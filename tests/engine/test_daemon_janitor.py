@@ -19,7 +19,7 @@ from mta.ports import StoreFull, Tx
 from mta.queue import queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
-from mta.queue.queue import Host, Settled
+from mta.queue.queue import Host, Late, Settled
 from mta.queue.settings import QueueSettings
 
 SETTINGS = QueueSettings()
@@ -33,7 +33,11 @@ class House:
     clock: FakeClock
     janitor: Janitor
     followed: list[Settled] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
     wakes: int = 0
+
+    def told_late(self, tx: Tx, found: Late) -> None:
+        self.late.extend(each.delivery_id for each, _ in found.deliveries)
 
     async def enqueue(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> None:
         await self.store.write(lambda tx: queue.enqueue(tx, message(*to, stream=stream), self.clock.now(), SETTINGS))
@@ -63,6 +67,7 @@ class House:
 @pytest.fixture
 async def house(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(module, "CHUNK", 3)  # so that everything here takes several turns
+    monkeypatch.setattr(module, "SPAN", 3)
     clock = FakeClock()
     store = open_store(place, clock)
     made = House(store, clock, None)  # type: ignore[arg-type]
@@ -73,7 +78,7 @@ async def house(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     def wake() -> None:
         made.wakes += 1
 
-    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), follow, wake)
+    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), follow, wake, made.told_late)
     yield made
     found = await store.read(lambda tx: audit(tx, clock.now()))
     assert found.balances, found
@@ -163,3 +168,32 @@ async def test_a_store_that_will_not_is_tried_again(house: House) -> None:
     assert not running.done()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_late_is_told_of_once_and_what_has_ended_is_not(house: House) -> None:
+    await house.enqueue(*(f"n{number}@a.example" for number in range(8)))
+    house.clock.advance(SETTINGS.delay_notice - timedelta(seconds=1))
+    await house.enqueue("later@a.example")
+    await house.store.write(lambda tx: queue.cancel(tx, [2, 5], "ann", house.clock.now()))
+    await house.store.write(lambda tx: queue.hold(tx, [3]))
+    await house.janitor.round()
+    assert house.late == []
+    house.clock.advance(timedelta(seconds=1))
+    await house.janitor.round()
+    assert house.late == [1, 3, 4, 6, 7, 8]
+    house.janitor = Janitor(
+        house.store, house.clock, SETTINGS, RetrySettings(), lambda *_: None, lambda: None, house.told_late
+    )
+    await house.janitor.round()
+    assert house.late == [1, 3, 4, 6, 7, 8], "a new front office tells nobody twice"
+    house.clock.advance(SETTINGS.delay_notice)
+    await house.janitor.round()
+    assert house.late[6:] == [9]
+
+
+async def test_no_wait_means_no_notice_of_delay(house: House) -> None:
+    house.janitor.settings = QueueSettings(delay_notice=timedelta(0))
+    await house.enqueue("ann@a.example")
+    house.clock.advance(timedelta(days=1))
+    await house.janitor.round()
+    assert house.late == []

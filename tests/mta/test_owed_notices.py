@@ -1,6 +1,7 @@
-"""Notices of success (RFC 3461): owed where they were asked for and no host further on will send them; and `dsn = off`."""
+"""Notices (RFC 3461): of success where no host further on will send them, of delay, and none with `dsn = off`."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from clock import NOON, FakeChance, FakeClock
@@ -8,7 +9,9 @@ from mail_shop import Place, open_store
 
 from deliverability.address import Address
 from deliverability.bounces.dsn import read_report
-from mta.ports import Tx
+from deliverability.bounces.notice import Action
+from deliverability.headers import format_date
+from mta.ports import Tx, from_ms, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.notices import Notices
@@ -101,3 +104,57 @@ def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(place:
         return told
 
     assert open_store(place).write_now(work) == [True, False]
+
+
+def delay_notices(
+    place: Place, *, notify: set[str] = frozenset(), stream: Stream = Stream.TRANSACTIONAL, reply: str = "",
+    reverse_path: str = "a@shop.example", dsn: bool = True,
+) -> list[bytes]:  # fmt: skip
+    """What was written to the submitter when a delivery was found late."""
+    store, clock = open_store(place), FakeClock()
+    notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
+
+    def work(tx: Tx) -> list[bytes]:
+        message = NewMessage(
+            reverse_path, (Recipient(ANN, frozenset(notify)),), b"Subject: hi\r\n\r\nbody\r\n", stream, "submission",
+            dsn=dsn, ret="FULL",
+        )  # fmt: skip
+        queue.enqueue(tx, message, NOON, QueueSettings())
+        tx.execute("UPDATE delivery SET last_reply = ?", (reply,))
+        ((each, expires_ms),) = queue.late(tx, 0, to_ms(NOON)).deliveries
+        notices.report(tx, each, each.reply, Action.DELAYED, from_ms(expires_ms))
+        rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
+        return [row[0] for row in rows]
+
+    return store.write_now(work)
+
+
+def test_a_delay_is_told_with_the_last_reply_and_until_when_it_is_tried(place: Place) -> None:
+    (written,) = delay_notices(place, reply="451 4.3.0 busy")
+    report = read_report(written)
+    assert report is not None
+    (told,) = report.recipients
+    assert (told.action, str(told.status)) == ("delayed", "4.3.0")
+    assert b"Will-Retry-Until: " + format_date(NOON + QueueSettings().expire_transactional).encode() in written
+    assert b"Subject: Delayed mail\r\n" in written and b"body" not in written
+
+
+def test_a_delay_without_a_reply_has_a_status_of_its_class(place: Place) -> None:
+    report = read_report(delay_notices(place)[0])
+    assert report is not None and str(report.recipients[0].status) == "4.0.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"notify": {"DELAY"}}, 1),
+        ({"notify": {"FAILURE"}}, 0),
+        ({"notify": {"NEVER"}}, 0),
+        ({"stream": Stream.MARKETING}, 0),
+        ({"stream": Stream.MARKETING, "notify": {"DELAY", "FAILURE"}}, 1),
+        ({"reverse_path": ""}, 0),
+        ({"dsn": False}, 0),
+    ],
+)
+def test_who_is_told_of_a_delay(place: Place, options: dict[str, Any], count: int) -> None:
+    assert len(delay_notices(place, **options)) == count
