@@ -30,7 +30,7 @@ from engine.link import Link
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
 from engine.store.opening import store_at
-from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses
+from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses, own_process
 from mta import maillog
 from mta.inbound.access import OPEN, Access, Passwords
 from mta.inbound.guard import Guard
@@ -108,9 +108,9 @@ class Carrier:
         self._clock = clock
         self._store = store_at(config.database_place, clock).open()
         clock.offset = self._store.read_now(read_offset)
-        name, now = f"carrier-{self._order['number'] + 1}", clock.now()
+        name, now, process = f"carrier-{self._order['number'] + 1}", clock.now(), own_process()
         self._owner = self._store.write_now(
-            lambda tx: queue.register(tx, name, os.getpid(), queue.Host(*tx.lease_time()), now)
+            lambda tx: queue.register(tx, name, os.getpid(), queue.Host(*tx.lease_time()), now, process)
         )
         self._house = House.build(config, self._store, clock, chance)
         keys = self._store.read_now(self._house.load_keys)

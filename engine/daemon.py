@@ -32,7 +32,7 @@ from engine.link import Link
 from engine.lock import Lock
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.opening import store_at
-from engine.system import SystemChance, SystemClock
+from engine.system import SystemChance, SystemClock, is_gone
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
@@ -109,7 +109,7 @@ class Office:
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
-            lambda *what: self.house.late(*what),
+            lambda *what: self.house.late(*what), is_gone,
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what)

@@ -32,7 +32,10 @@ class Janitor:
         follow: Follow,
         wake: Callable[[], None],
         late: Callable[[Tx, Late], None],
+        is_gone: Callable[[str], bool],
     ) -> None:
+        """`is_gone`: whether the process of an owner is known to have ended."""
+        self._is_gone = is_gone
         self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
         self._follow, self._wake, self._late = follow, wake, late
         self._cursor = 0
@@ -60,22 +63,16 @@ class Janitor:
     async def round(self) -> None:
         """Everything once. Writes only where a cheap look found something to do."""
         now = self._clock.now()
-        lapsed, doubts, expired = await self._store.read(
-            lambda tx: (_lapsed(tx), queue.has_doubts(tx), queue.has_expired(tx, now))
+        lapsed, processes, doubts, expired = await self._store.read(
+            lambda tx: (_lapsed(tx), queue.processes(tx), queue.has_doubts(tx), queue.has_expired(tx, now))
         )
-        for owner in lapsed:
-            maillog.swept(owner)
-            while not await self._store.write(partial(_take_over, owner=owner, now=now)):
-                pass
-        if doubts or lapsed:
-            while (
-                await self._store.write(
-                    lambda tx: queue.resolve_doubts(tx, now, self.settings, self.retry, limit=CHUNK)
-                )
-                == CHUNK
-            ):
-                pass
-            self._wake()
+        gone = [owner for owner, process in processes.items() if self._is_gone(process)]
+        for owner in gone:
+            await self._take_over(partial(queue.sweep, owner=owner, now=now, limit=CHUNK), owner, "its process is gone")
+        for owner in [each for each in lapsed if each not in gone]:
+            await self._take_over(partial(_sweep_lapsed, owner=owner, now=now), owner, "its lease is over")
+        if doubts or lapsed or gone:
+            await self._settle_doubts(now)
         if expired:
             await self._expire()
         await self._tell_late()
@@ -99,6 +96,22 @@ class Janitor:
         found = _late(start, before_ms, tx)  # some may have ended since we looked
         self._late(tx, found)
         tx.execute(_KEEP_SEEN, (str(found.seen),))
+
+    async def _take_over(self, sweep: Callable[[Tx], bool], owner: int, why: str) -> None:
+        maillog.swept(owner, why=why)
+        while not await self._store.write(sweep):
+            pass
+
+    async def _settle_doubts(self, now: datetime) -> None:
+        settled = CHUNK
+        while settled == CHUNK:
+            found = await self._store.write(
+                lambda tx: queue.resolve_doubts(tx, now, self.settings, self.retry, limit=CHUNK)
+            )
+            for each in found:
+                maillog.doubt_settled(each.delivery_id, each.forward_path, why=each.why, how=str(each.event))
+            settled = len(found)
+        self._wake()
 
     async def _expire(self) -> None:
         now = self._clock.now()
@@ -142,6 +155,6 @@ def _seen(tx: Tx) -> int:
     return int(row[0]) if row else 0
 
 
-def _take_over(tx: Tx, *, owner: int, now: datetime) -> bool:
+def _sweep_lapsed(tx: Tx, *, owner: int, now: datetime) -> bool:
     """A chunk of a dead carrier's deliveries; True when none is left. It may have renewed its lease since we looked."""
     return owner not in _lapsed(tx) or queue.sweep(tx, owner, now, CHUNK)

@@ -85,6 +85,43 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def own_process() -> str:
+    """What tells this process from every other one on this machine, for `is_gone`; "" where that can't be known."""
+    counted, pid = _counted_here(), str(os.getpid())
+    return f"{counted} {pid} {_stat(pid)[1]}" if counted else ""
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process is known to have ended. False where nobody here can tell: it is of another machine or boot, or
+    another PID namespace counts it."""
+    counted, pid, started = [*process.rsplit(" ", 2), "", ""][:3]
+    if not counted or counted != _counted_here():
+        return False
+    try:
+        os.kill(int(pid), 0)  # asked in this way, also one that /proc hides from us answers (hidepid, ProtectProc)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    try:
+        state, since = _stat(pid)
+    except OSError:
+        return False
+    return state in "ZX" or since != started  # it waits to be buried, or another has its number
+
+
+def _counted_here() -> str:
+    """Boot and PID namespace; "" where /proc counts for another one."""
+    own = Path("/proc/self")
+    return f"{boot_id()} {(own / 'ns/pid').readlink()}" if str(own.readlink()) == str(os.getpid()) else ""
+
+
+def _stat(pid: str) -> tuple[str, str]:
+    """A process's state and when it started, in ticks since boot (proc(5))."""
+    words = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return words[0], words[19]
+
+
 def allowed_uids(users: Sequence[str]) -> frozenset[int] | None:
     """The uids of these names and numbers, with root's and our own; None when "*" is among them. A name that nobody has
     allows nobody.

@@ -78,9 +78,14 @@ def lease_lost(owner: int) -> None:
     log.error("lease lost", extra={"owner": owner})
 
 
-def swept(owner: int) -> None:
+def swept(owner: int, *, why: str) -> None:
     """A dead carrier's deliveries were taken over."""
-    log.warning("swept a dead carrier", extra={"owner": owner})
+    log.warning("swept a dead carrier", extra={"owner": owner, "why": why})
+
+
+def doubt_settled(delivery_id: int, to: str, *, why: str, how: str) -> None:
+    """A delivery was in doubt, and the stream's policy said what follows."""
+    log.warning("doubt settled", extra={"delivery": delivery_id, "to": to, "why": why, "how": how})
 
 
 def store_trouble(what: str, error: Exception) -> None:

@@ -24,7 +24,8 @@ def audit(config_path: ConfigPath = None, as_json: Json = False) -> None:
         print(f"messages {found.messages}, accepted deliveries {found.accepted}")
         for state, count in found.states.items():
             print(f"  {state:<12} {count}")
-        print(f"doubts on record {found.doubts}")
+        ends = "".join(f", {count} {how}" for how, count in found.doubts.by_end.items())
+        print(f"doubts on record {found.doubts.total}: {found.doubts.open} open{ends}")
         for each in found.findings:
             print(f"FINDING: {each.what}: {', '.join(map(str, each.ids))}")
         print("the books balance" if found.balances else "THE BOOKS DO NOT BALANCE")

@@ -1,12 +1,13 @@
 """`posthouse queue`: what waits, by site and by message; retry a site, cancel deliveries."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, who
-from engine.control.protocol import Messages, Queue, encode
+from engine.control.protocol import Doubts, Messages, Queue, encode
 
 app = make_app("What waits, and why.")
 
@@ -47,6 +48,31 @@ def messages(
             f" {row.last_reply}"
         )
     print(f"{len(found.rows)} of {found.total}")
+
+
+@app.command()
+def doubts(
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that are not settled yet.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """The crash ledger, newest first: when an answer to a final dot was lost, and how that was settled."""
+    params: dict[str, str | int] = {"open": int(only_open), "limit": limit}
+    found = ask(socket, lambda control: control.get(Doubts, "/v1/doubts", params))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    print(f"{'when (UTC)':<19} {'delivery':>9} {'message':>8} {'to':<36} {'why':<11} {'settled':<17} now")
+    for row in found.rows:
+        at = datetime.fromtimestamp(row.at_ms // 1000, UTC)
+        print(
+            f"{at:%Y-%m-%d %H:%M:%S} {row.delivery_id:>9} {row.message_id:>8} {row.forward_path:<36} {row.why:<11}"
+            f" {row.settled or 'not yet':<17} {row.state}"
+        )
+    counted = {**found.by_cause, **found.by_end}
+    parts = ", ".join(f"{count} {what}" for what, count in counted.items())
+    print(f"{found.total} on record, {found.open} open" + (f": {parts}" if parts else ""))
 
 
 @app.command()

@@ -84,6 +84,7 @@ class Overview:
     delivered_today: int = 0
     deferred_today: int = 0
     bounced_today: int = 0
+    doubts_today: int = 0  # times that an answer was lost, or a carrier died at the dot
     contacts: int = 0
     confirmed: int = 0  # subscriptions
     unconfirmed: int = 0
@@ -125,6 +126,34 @@ class Messages:
     now_ms: int
     rows: tuple[MessageRow, ...] = ()
     total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtRow:
+    """One time that a delivery was in doubt: its dot may have been answered without our knowing."""
+
+    id: int
+    at_ms: int
+    delivery_id: int
+    message_id: int
+    forward_path: str
+    stream: str
+    why: str  # answer lost, or orphaned (its carrier died)
+    settled: str = ""  # resent, held back, assumed delivered; "" while it is open
+    settled_ms: int | None = None
+    state: str = ""  # the delivery's, now
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """A page of the crash ledger, newest first, and all of it counted."""
+
+    now_ms: int
+    rows: tuple[DoubtRow, ...] = ()
+    total: int = 0
+    open: int = 0
+    by_cause: dict[str, int] = field(default_factory=dict)
+    by_end: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

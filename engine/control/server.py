@@ -52,6 +52,7 @@ class ControlServer:
                 web.get("/v1/overview", self._overview),
                 web.get("/v1/stream", self._stream),
                 web.get("/v1/queue", self._queue),
+                web.get("/v1/doubts", self._doubts),
                 web.get("/v1/messages", self._messages),
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
                 web.get("/v1/shaping/{site}", self._shaping),
@@ -124,6 +125,14 @@ class ControlServer:
             return _json(await self.house.store.read(lambda tx: views.messages(tx, now, **asked)))
         except ValueError:
             raise acts.Refusal("limit and offset are numbers") from None
+
+    async def _doubts(self, request: web.Request) -> web.Response:
+        now, query = self.house.clock.now(), request.query
+        try:
+            limit, only_open = min(1000, max(1, int(query.get("limit", "100")))), bool(int(query.get("open", "0")))
+        except ValueError:
+            raise acts.Refusal("limit and open are numbers") from None
+        return _json(await self.house.store.read(lambda tx: views.doubts(tx, now, only_open=only_open, limit=limit)))
 
     async def _message(self, request: web.Request) -> web.Response:
         number, now = int(request.match_info["id"]), self.house.clock.now()

@@ -4,8 +4,21 @@ import json
 from datetime import datetime
 from typing import Any
 
-from engine.control.protocol import FlowRow, Line, MessageLife, MessageRow, Messages, Moment, Overview, Queue, SiteRow
+from engine.control.protocol import (
+    DoubtRow,
+    Doubts,
+    FlowRow,
+    Line,
+    MessageLife,
+    MessageRow,
+    Messages,
+    Moment,
+    Overview,
+    Queue,
+    SiteRow,
+)
 from mta.ports import Tx, to_ms
+from mta.queue import ledger
 from mta.queue.delivery import State, Stream
 
 MINUTE_MS = 60_000
@@ -82,6 +95,20 @@ def _row(row: tuple[Any, ...]) -> MessageRow:
     )  # fmt: skip
 
 
+def doubts(tx: Tx, now: datetime, *, only_open: bool, limit: int) -> Doubts:
+    """The crash ledger."""
+    counted = ledger.tally(tx)
+    rows = tuple(
+        DoubtRow(
+            id=each.id, at_ms=each.at_ms, delivery_id=each.delivery_id, message_id=each.message_id,
+            forward_path=each.forward_path, stream=each.stream.word, why=each.why, settled=each.settled or "",
+            settled_ms=each.settled_ms, state=each.state.word,
+        )
+        for each in ledger.doubts(tx, only_open=only_open, limit=limit)
+    )  # fmt: skip
+    return Doubts(to_ms(now), rows, counted.total, counted.open, counted.by_cause, counted.by_end)
+
+
 # -- the overview
 
 _COUNTED = (
@@ -102,6 +129,7 @@ def overview(tx: Tx, now: datetime, base: Overview) -> Overview:
         queued=queued[0], in_flight=queued[1], in_doubt=queued[2], held=queued[3],
         accepted_today=_count(tx, "message WHERE received_ms >= ?", today),
         delivered_today=ended.get(State.DELIVERED, 0),
+        doubts_today=_count(tx, "doubt WHERE at_ms >= ?", today),
         bounced_today=ended.get(State.BOUNCED, 0) + ended.get(State.EXPIRED, 0),
         deferred_today=_count(tx, "attempt WHERE outcome = 'deferred' AND at_ms >= ?", today),
         contacts=_count(tx, "contact"), confirmed=subscriptions.get("confirmed", 0),
@@ -178,6 +206,11 @@ _JOURNAL = (
         " JOIN enrolment e ON e.id = p.enrolment_id JOIN flow f ON f.id = e.flow_id",
         "passage",
     ),
+    (
+        "SELECT q.at_ms, 'in doubt', d.forward_path || ' · ' || q.why || ' · ' || COALESCE(q.settled, 'not yet settled'),"
+        " d.message_id FROM doubt q JOIN delivery d ON d.id = q.delivery_id",
+        "doubt",
+    ),
     ("SELECT at_ms, 'suppressed', key || ' · ' || reason || ' · ' || evidence, NULL FROM suppression", "suppression"),
     (
         "SELECT s.at_ms, 'consent ' || s.act, c.address, s.message_id FROM consent s JOIN contact c ON c.id = s.contact_id",
@@ -193,7 +226,7 @@ def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
         order = (
             "at_ms"
             if kind == "suppression"
-            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.id"}[kind]
+            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.id", "doubt": "q.id"}[kind]
         )
         for at_ms, what, text, message_id in tx.query(f"{sql} ORDER BY {order} DESC LIMIT ?", (limit,)):
             lines.append(Line(at_ms, what, text, message_id))

@@ -11,6 +11,7 @@ from typing import Final
 
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import State
+from mta.queue.ledger import Tally, tally
 
 FINDINGS_SHOWN: Final = 20
 
@@ -86,7 +87,7 @@ class Audit:
     messages: int
     accepted: int
     states: dict[str, int]
-    doubts: int
+    doubts: Tally
     findings: tuple[Finding, ...]
 
     @property
@@ -102,9 +103,6 @@ def audit(tx: Tx, now: datetime) -> Audit:
         ids = tuple(sorted(row[0] for row in tx.query(sql.replace(":now", str(to_ms(now))), (FINDINGS_SHOWN,))))
         if ids:
             found.append(Finding(what, ids))
-    (messages, accepted), (doubts,) = (
-        tx.one("SELECT count(*), COALESCE(sum(recipients), 0) FROM message") or (0, 0),
-        tx.one("SELECT count(*) FROM doubt") or (0,),
-    )
+    messages, accepted = tx.one("SELECT count(*), COALESCE(sum(recipients), 0) FROM message") or (0, 0)
     states = {state.word: counts[state] for state in State if state in counts}
-    return Audit(messages, accepted, states, doubts, tuple(found))
+    return Audit(messages, accepted, states, tally(tx), tuple(found))

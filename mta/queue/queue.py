@@ -415,11 +415,12 @@ class Host:
 LEASE = timedelta(seconds=30)
 
 
-def register(tx: Tx, name: str, pid: int, host: Host, now: datetime) -> int:
-    """A new owner with a lease; its id was never used before."""
+def register(tx: Tx, name: str, pid: int, host: Host, now: datetime, process: str = "") -> int:
+    """A new owner with a lease; its id was never used before. `process`: by what its machine can tell whether it still
+    runs."""
     return tx.insert(
-        "INSERT INTO carrier (name, boot_id, pid, started_ms, lease_until_ms) VALUES (?,?,?,?,?)",
-        (name, host.boot_id, pid, to_ms(now), host.boottime_ms + LEASE // timedelta(milliseconds=1)),
+        "INSERT INTO carrier (name, boot_id, pid, started_ms, lease_until_ms, process) VALUES (?,?,?,?,?,?)",
+        (name, host.boot_id, pid, to_ms(now), host.boottime_ms + LEASE // timedelta(milliseconds=1), process),
     )
 
 
@@ -450,6 +451,11 @@ def lapsed(tx: Tx, host: Host) -> list[int]:
     return [row[0] for row in rows]
 
 
+def processes(tx: Tx) -> dict[int, str]:
+    """Owners with a lease, and by what their machines can tell whether they still run."""
+    return dict(tx.query("SELECT id, process FROM carrier WHERE lease_until_ms > 1 AND process <> ''"))
+
+
 def sweep(tx: Tx, owner: int, now: datetime, limit: int = 200) -> bool:
     """Take up to `limit` deliveries from a lapsed owner. True when none is left; then the owner is done with for
     good."""
@@ -478,27 +484,39 @@ _BY_POLICY = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A doubt that was settled."""
+
+    delivery_id: int
+    forward_path: str
+    why: str
+    event: Event
+
+
 def resolve_doubts(
     tx: Tx, now: datetime, settings: QueueSettings, retry: RetrySettings, *, jitter: float = 0, limit: int = 200
-) -> int:
-    """Settle deliveries in doubt by their stream's policy; how many.
+) -> list[Resolved]:
+    """Settle up to `limit` deliveries in doubt by their stream's policy.
 
     What our own crash left is resent at once. A host that takes mail and never answers is given the time of a deferral,
     and after `resend_at_most` doubts the delivery is held: a person decides before yet another copy goes out.
     """
     rows = tx.query(
-        "SELECT d.id, d.stream, d.domain, d.doubts, q.why FROM delivery d JOIN doubt q ON q.delivery_id = d.id"
+        "SELECT d.id, d.stream, d.domain, d.doubts, d.forward_path, q.why FROM delivery d JOIN doubt q ON q.delivery_id = d.id"
         " AND q.settled IS NULL WHERE d.state = ? ORDER BY d.id LIMIT ?" + tx.for_update("d"),
         (int(State.IN_DOUBT), limit),
     )
     now_ms = to_ms(now)
-    for delivery_id, stream, domain, doubts, why in rows:
+    resolved = []
+    for delivery_id, stream, domain, doubts, forward_path, why in rows:
         event = _BY_POLICY[settings.in_doubt(Stream(stream))]
         if event is Event.RESENT and doubts > settings.resend_at_most:
             event = Event.HELD_BACK
         later = None if why == Event.ORPHANED else next_attempt(doubts, retry, now=now, jitter=jitter)
         _settle_doubt(tx, delivery_id, domain, event, now_ms, to_ms(later) if later else now_ms)
-    return len(rows)
+        resolved.append(Resolved(delivery_id, forward_path, why, event))
+    return resolved
 
 
 def _settle_doubt(tx: Tx, delivery_id: int, domain: str, event: Event, now_ms: int, due_ms: int) -> None:

@@ -87,7 +87,7 @@ class Doubt(Model):
     delivery_id = IntegerField(index=True)
     at_ms = BigIntegerField()
     why = TextField()  # answer lost, or orphaned
-    settled = TextField(null=True)  # resent, held, assumed delivered
+    settled = TextField(null=True)  # resent, held back, assumed delivered
     settled_ms = BigIntegerField(null=True)
 
     class Meta:
@@ -102,6 +102,9 @@ class Carrier(Model):
     pid = IntegerField()
     started_ms = BigIntegerField()
     lease_until_ms = BigIntegerField()  # on the boot-time clock of boot_id
+    process = TextField(
+        default="", constraints=[SQL("DEFAULT ''")]
+    )  # boot, PID namespace, pid and start; "" is unknown
 
     class Meta:
         table_name = "carrier"
@@ -169,4 +172,5 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, domain) WHERE state < 10",
     "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
 )

@@ -7,7 +7,10 @@ Here 20 kills and 800 messages; `make torture` (torture.py beside this) does mor
 import os
 import random
 import signal
+import socketserver
 import sqlite3
+import threading
+from typing import Any
 
 import pytest
 from house import Daemon
@@ -78,6 +81,65 @@ def test_without_its_fork_server_the_daemon_stops_at_once_and_fails(tmp_path) ->
         daemon.kill(*daemon.processes()["fork server"])
         assert daemon.wait_exit(patience=60) == 1
         assert "the fork server is gone" in daemon.log_tail()
+
+
+class Hop(socketserver.ThreadingTCPServer):
+    """Takes mail, but says nothing more after a dot, or not even its name, until it is told to answer."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Visit)
+        self.answers = threading.Event()
+        self.dots = threading.Semaphore(0)
+        self.is_shut = False
+
+    def __enter__(self) -> "Hop":
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class Visit(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        hop: Any = self.server
+        if hop.is_shut:
+            hop.answers.wait()
+        self.wfile.write(b"220 hop.example\r\n")
+        for line in self.rfile:
+            word = line[:4].upper().strip()
+            self.wfile.write({b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(word, b"250 ok\r\n"))
+            if word == b"DATA":
+                while self.rfile.readline() != b".\r\n":
+                    pass
+                hop.dots.release()
+                hop.answers.wait()
+                self.wfile.write(b"250 2.0.0 kept\r\n")
+
+
+def test_after_all_was_killed_the_next_start_goes_on_at_once_and_lists_what_is_in_doubt(tmp_path) -> None:
+    with Hop() as hop, Daemon(tmp_path, next_hop=hop.address) as daemon:
+        doubted = daemon.submit("ann@example.org")
+        assert hop.dots.acquire(timeout=60)
+        hop.is_shut = True
+        begun = daemon.submit("bob@example.net")
+        daemon.until(lambda: daemon.state_of(begun) == "in flight")
+        daemon.kill_all()
+        hop.answers.set()
+        daemon.restart()
+        daemon.until_idle()
+        assert [daemon.state_of(each) for each in (doubted, begun)] == ["delivered", "delivered"]
+        assert daemon.logged("swept a dead carrier", why="its process is gone")
+        assert not daemon.logged("swept a dead carrier", why="its lease is over")
+        assert daemon.logged("doubt settled", why="orphaned", how="resent")
+        listed = daemon.command("queue", "doubts").stdout
+        assert "ann@example.org" in listed and "bob@example.net" not in listed
+        assert "1 on record, 0 open: 1 orphaned, 1 resent" in listed
+        assert "doubts on record 1: 0 open, 1 resent" in daemon.command("audit").stdout
+        assert daemon.overview().doubts_today == 1
 
 
 def test_a_power_cut_in_the_middle_of_a_message_leaves_nothing_of_it(tmp_path) -> None:

@@ -35,6 +35,7 @@ class House:
     followed: list[Settled] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     wakes: int = 0
+    gone: set[str] = field(default_factory=set)  # processes that ended
 
     def told_late(self, tx: Tx, found: Late) -> None:
         self.late.extend(each.delivery_id for each, _ in found.deliveries)
@@ -42,10 +43,10 @@ class House:
     async def enqueue(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> None:
         await self.store.write(lambda tx: queue.enqueue(tx, message(*to, stream=stream), self.clock.now(), SETTINGS))
 
-    async def carrier(self, boot_id: str = "") -> int:
+    async def carrier(self, boot_id: str = "", process: str = "") -> int:
         def work(tx: Tx) -> int:
             counter, ms = tx.lease_time()
-            return queue.register(tx, "carrier", 1, Host(boot_id or counter, ms), self.clock.now())
+            return queue.register(tx, "carrier", 1, Host(boot_id or counter, ms), self.clock.now(), process)
 
         return await self.store.write(work)
 
@@ -78,7 +79,9 @@ async def house(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     def wake() -> None:
         made.wakes += 1
 
-    made.janitor = Janitor(store, clock, SETTINGS, RetrySettings(), follow, wake, made.told_late)
+    made.janitor = Janitor(
+        store, clock, SETTINGS, RetrySettings(), follow, wake, made.told_late, made.gone.__contains__
+    )
     yield made
     found = await store.read(lambda tx: audit(tx, clock.now()))
     assert found.balances, found
@@ -114,6 +117,24 @@ async def test_a_carrier_of_an_earlier_boot_is_done_with_at_once(house: House) -
     await house.claim(await house.carrier("the boot before"))
     await house.janitor.round()
     assert await house.states() == [State.QUEUED]
+
+
+async def test_a_carrier_whose_process_is_gone_is_done_with_at_once_and_one_that_runs_is_not(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.enqueue(*(f"n{number}@a.example" for number in range(6)))
+    owners = [await house.carrier(process=name) for name in ("one", "two")]
+    for owner in owners:
+        await house.claim(owner, 3)
+    await house.store.write(lambda tx: queue.mark_dot(tx, 1, owners[0]))
+    house.gone.add("one")
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED] * 3 + [State.IN_FLIGHT] * 3
+    said = [(each.msg, vars(each).get("why")) for each in caplog.records if each.levelname == "WARNING"]
+    assert said == [("swept a dead carrier", "its process is gone"), ("doubt settled", "orphaned")]
+    commits = house.store.commits
+    await house.janitor.round()
+    assert house.store.commits == commits, "it is done with for good"
 
 
 async def test_what_is_too_old_ends_is_followed_and_leaves_no_trace_in_the_queue(house: House) -> None:
@@ -182,7 +203,14 @@ async def test_what_is_late_is_told_of_once_and_what_has_ended_is_not(house: Hou
     await house.janitor.round()
     assert house.late == [1, 3, 4, 6, 7, 8]
     house.janitor = Janitor(
-        house.store, house.clock, SETTINGS, RetrySettings(), lambda *_: None, lambda: None, house.told_late
+        house.store,
+        house.clock,
+        SETTINGS,
+        RetrySettings(),
+        lambda *_: None,
+        lambda: None,
+        house.told_late,
+        house.gone.__contains__,
     )
     await house.janitor.round()
     assert house.late == [1, 3, 4, 6, 7, 8], "a new front office tells nobody twice"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from house_postgres import Postgres
 
 MODELS = (*queue_tables.TABLES, *engine_tables.TABLES)
-MIGRATIONS = ["0001_first", "0002_credentials", "0003_shaping", "0004_writer", "0005_dkim_key_states"]
+MIGRATIONS = sorted(path.stem for path in migrate.FOLDER.glob("0*.py"))
 
 
 def schema(path: Path) -> dict[str, str]:
@@ -40,6 +40,10 @@ def describe(database: peewee.Database) -> None:
         database.create_tables(MODELS)
         for index in (*queue_tables.INDEXES, *engine_tables.INDEXES):
             database.execute_sql(index.replace(" IF NOT EXISTS", ""))
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert [int(name[:4]) for name in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
