@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run test check torture bench corpus snapshots wheel audit clean
+.PHONY: help run test e2e check torture bench corpus snapshots wheel audit clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -20,6 +20,9 @@ run: $(STAMP)  ## Start a lab and a Posthouse in ./var, play a day of a sample s
 
 test: $(STAMP)  ## Run every test, real peers and crashes included
 	$(BIN)/python -m pytest
+
+e2e: $(STAMP)  ## Run the tests against real daemons and real peers alone
+	$(BIN)/python -m pytest -m e2e
 
 check: $(STAMP)  ## Style, types, layers
 	$(BIN)/ruff check .
