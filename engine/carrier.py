@@ -39,8 +39,11 @@ from mta.inbound.lmtp import LmtpSession, LocalPolicy
 from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.submission import SubmissionPolicy
 from mta.ports import StoreTrouble
+from mta.outbound.security import verifying_context
 from mta.queue import queue
 from mta.relay import Ports, Relay
+from mta.routing.https import Fetcher
+from mta.routing.policy import Policies
 from mta.routing.resolver import DnsResolver
 from mta.routing.routes import Router
 
@@ -86,6 +89,7 @@ class Carrier:
         work = [asyncio.create_task(self._relay.scheduler.run()), asyncio.create_task(self._runner.run())]
         if self._order["number"] == 0:
             work.append(asyncio.create_task(self._pickup.run()))
+            work.append(asyncio.create_task(self._policies.keep()))
         for door, listener in self._doors.items():
             listener.start(self._sockets(door))
         self._link.send(ready=True, owner=self._owner)
@@ -115,7 +119,10 @@ class Carrier:
         self._house = House.build(config, self._store, clock, chance)
         keys = self._store.read_now(self._house.load_keys)
         resolver = DnsResolver(clock, config.routing.resolvers)
-        router = Router(config.routing, resolver, chance, [ip_address(each) for each in own_addresses()])
+        own = [ip_address(each) for each in own_addresses()]
+        fetcher = Fetcher(net, resolver, verifying_context(config.routing.authorities), config.routing.permit, own)
+        self._policies = Policies(self._store, clock, resolver, fetcher.get)
+        router = Router(config.routing, resolver, chance, own, self._policies if config.routing.mta_sts else None)
         self._relay = Relay(
             ports=Ports(self._store, clock, chance, net), router=router,
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,

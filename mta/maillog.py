@@ -73,6 +73,16 @@ def resumed(scope: str, name: str, *, by: str) -> None:
     log.warning("resumed", extra={"scope": scope, "what": name, "by": by})
 
 
+def no_policy(domain: str, *, result: str, why: str) -> None:
+    """A domain announces an MTA-STS policy that can't be had; what was known of it before holds."""
+    log.warning("no MTA-STS policy", extra={"domain": domain, "result": result, "why": why})
+
+
+def tls_broken(site: str, *, host: str, why: str) -> None:
+    """A host offers TLS that does not work; its site is spoken to in clear for some days where nobody demands TLS."""
+    log.warning("TLS is broken there", extra={"site": site, "host": host, "why": why})
+
+
 def lease_lost(owner: int) -> None:
     """This carrier's deliveries were taken from it; it stops."""
     log.error("lease lost", extra={"owner": owner})

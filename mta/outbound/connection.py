@@ -72,12 +72,16 @@ class ConnectFailed:
 class Connection:
     """Made by `open`. One message at a time; between two, `is_usable` says whether another may follow."""
 
-    def __init__(self, link: Link, host: Host, clock: Clock, tls: str, *, is_verified: bool = False) -> None:
+    def __init__(
+        self, link: Link, host: Host, clock: Clock, tls: str, *, is_verified: bool = False, was_tried: bool = False
+    ) -> None:
         self.host = host
         self.tls = tls  # "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear
         self.is_verified = is_verified  # the certificate is the host's
+        self.was_tried = was_tried  # a certificate was asked for, whatever came of it
         self.tls_result = TlsResult.GOOD if tls else TlsResult.NOT_OFFERED
         self.tls_trouble = ""  # why it is in clear although the host offered TLS
+        self.domains: set[str] = set()  # whose mail it carried, of those that are told how the TLS came out
         self.delivered_count = 0
         self.last_try: Try | None = None
         self._link, self._session, self._clock = link, link.session, clock
@@ -98,7 +102,8 @@ class Connection:
                 break
             result, trouble = dialled.tls_result, dialled.tls_trouble
         if dialled.failure is None:
-            made = cls(dialled.link, host, clock, dialled.tls, is_verified=way.verifies)
+            is_verified = way.verifies and bool(dialled.tls)
+            made = cls(dialled.link, host, clock, dialled.tls, is_verified=is_verified, was_tried=ways[0].verifies)
             if trouble:
                 made.tls_result, made.tls_trouble = result, trouble
             return made
@@ -107,7 +112,9 @@ class Connection:
 
     def suits(self, demand: Demand) -> bool:
         """Whether mail that asks for this may go over it."""
-        return demand.is_met(is_encrypted=bool(self.tls), is_verified=self.is_verified)
+        return demand.is_met(
+            self.host.name, is_encrypted=bool(self.tls), is_verified=self.is_verified, was_tried=self.was_tried
+        )
 
     @property
     def is_usable(self) -> bool:

@@ -8,7 +8,6 @@ durable before the next dot on the same connection leaves, since the writer keep
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
 from mta.outbound.lane import Lane
+from mta.outbound.opening import Insecure, Opener
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.tidings import Tidings
@@ -28,10 +28,8 @@ from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Follow, Settled, Settlement
-from mta.routing.hops import Demand
 from mta.smtp.timeouts import Timeouts
 
-_STAGES: Final = tuple(Stage)  # in the order in which a connection comes to them
 _TICK: Final = 0.001  # seconds: an alarm rings when the token is surely there
 
 Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
@@ -55,10 +53,11 @@ class Courier:
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
         self._owner, self._most = owner, most
-        self._how = ConnectionSettings(
+        how = ConnectionSettings(
             hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds()),
             authorities=authorities,
         )  # fmt: skip
+        self.opener = Opener(store=store, clock=clock, net=net, how=how, settings=settings, judge=judge)
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
         self._tidings = tidings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -158,29 +157,14 @@ class Courier:
 
     async def _open(self, lane: Lane) -> Connection | None:
         """A session with the first host that grants one; None, and the site waits, when none does. Where none is as
-        secure as the next delivery asks, only mail that asks for it waits."""
-        route, demand = lane.route, lane.next_demand
-        how = replace(self._how, demand=demand, protocol=route.protocol, login=route.login)
-        insecure: ConnectFailed | None = None
-        told: ConnectFailed | None = None  # by the host where we came furthest
-        for host in route.hosts:
-            opened = await Connection.open(self._net, self._clock, host, how)
-            if isinstance(opened, Connection):
-                return opened
-            if told is None or _STAGES.index(opened.failure.stage) >= _STAGES.index(told.failure.stage):
-                told = opened
-            if opened.tls_trouble:
-                insecure = opened
-            verdict = judge(opened.failure, lane.provider)
-            if not opened.failure.is_ours and is_too_much(verdict):
-                told = opened  # a site is all of its hosts: the next one would say the same
-                break
-        if insecure is not None and demand.is_strict:
-            self._put_off(lane, demand, insecure)
-        elif told is not None:
-            await self._not_opened(lane, told)
+        secure as the next delivery demands, only mail that demands it waits."""
+        opened = await self.opener.open(lane)
+        if isinstance(opened, Connection):
+            return opened
+        if isinstance(opened, Insecure):
+            self._put_off(lane, opened)
         else:
-            await self._trouble(lane, our_trouble("no host to try"))
+            await self._not_opened(lane, opened)
         return None
 
     async def _not_opened(self, lane: Lane, told: ConnectFailed) -> None:
@@ -195,14 +179,13 @@ class Courier:
         else:
             await self._trouble(lane, failure.reply)
 
-    def _put_off(self, lane: Lane, demand: Demand, failed: ConnectFailed) -> None:
-        """No host is as secure as a demand: what makes it waits, each delivery by itself; the site does not."""
-        text = f"{demand.origin} demands {demand.level}, and {failed.tried.host} is not so: {failed.tls_trouble}"
-        failure = Failure(Scope.RECIPIENT, Reply.of(451, "4.7.4", text), Stage.STARTTLS, is_ours=True)
+    def _put_off(self, lane: Lane, insecure: Insecure) -> None:
+        """Each delivery that demands it waits by itself; the site does not."""
+        reply = Reply.of(451, "4.7.4", insecure.why)
+        failure = Failure(Scope.RECIPIENT, reply, Stage.STARTTLS, is_ours=True)
         verdict, now = judge(failure, lane.provider), self._clock.now()
-        for each in lane.empty_of_demand(demand):
-            where = (failed.tried.host, failed.tried.address, failed.tried.tls)
-            self._write(lane, each, failure, verdict, State.IN_FLIGHT, now, *where)
+        for each in lane.empty_of_demand(insecure.demand):
+            self._write(lane, each, failure, verdict, State.IN_FLIGHT, now, *insecure.where)
 
     async def _next(self, lane: Lane, connection: Connection) -> Claimed | None:
         """The next delivery; None when there is none for as long as an idle connection is kept, or what there is asks
@@ -261,6 +244,7 @@ class Courier:
             maillog.courier_trouble(each.delivery_id, err)
             outcome = _our_fault(state, err)
         verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
+        self.opener.note_session(lane, each.domain, connection)
         where = (connection.host.name, connection.host.address, connection.tls)
         self._write(lane, each, outcome, verdict, state, began, *where)
         if isinstance(outcome, Failure) and verdict is not None:

@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from deliverability.shaping.limiter import TokenBucket
 from deliverability.shaping.providers import provider_of
@@ -16,7 +16,10 @@ from deliverability.shaping.share import Share
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
 from mta.routing.hops import Demand
+from mta.routing.policy import Failure, Reported
 from mta.routing.routes import Route
+
+T = TypeVar("T")
 
 _ANYHOW: Final = Demand()
 AHEAD_SECONDS: Final = 4  # a paced lane claims no more than it carries in that time
@@ -30,6 +33,8 @@ class Lane:
     demands: dict[str, Demand] = field(
         default_factory=dict
     )  # by domain: what its mail asks of a connection, if anything
+    reported: dict[str, tuple[Reported, Failure | None]] = field(default_factory=dict)  # by domain: for TLS reports
+    tls_broken_ms: int = 0  # until when TLS is not begun where nobody demands it
     domains: set[str] = field(default_factory=set)  # folded into this site, with more due than was claimed
     urgent: deque[Claimed] = field(default_factory=deque)
     bulk: deque[Claimed] = field(default_factory=deque)
@@ -175,15 +180,21 @@ class Lane:
             return 0 if queue else None
         return next((place for place, each in enumerate(queue) if suits(self.demand(each.domain))), None)
 
+    def learn(self, domain: str, route: Route) -> None:
+        """The way to a domain that is folded into this site, as it was found just now."""
+        self.route = route
+        _set(self.demands, domain, None if route.demand == _ANYHOW else route.demand)
+        _set(self.reported, domain, (route.reported, route.no_policy) if route.reported else None)
+
     def demand(self, domain: str) -> Demand:
         """What mail for a domain asks of a connection."""
         return self.demands.get(domain, _ANYHOW)
 
     @property
-    def next_demand(self) -> Demand:
-        """What the delivery that comes first asks of a connection."""
-        first = (self.urgent or self.bulk) if self.demands else None
-        return self.demand(first[0].domain) if first else _ANYHOW
+    def next_domain(self) -> str:
+        """Whose mail comes first; "" when nothing waits."""
+        first = self.urgent or self.bulk
+        return first[0].domain if first else ""
 
     def empty(self) -> list[Claimed]:
         """All that waits, taken out."""
@@ -216,6 +227,13 @@ class Lane:
             return allowed
         leave = 0.0 if is_urgent else self.share.reserve
         return min(allowed, max(0, int(self._pace.level(now) - leave + 1e-6)))
+
+
+def _set(table: dict[str, T], key: str, value: T | None) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
 
 
 def _bucket(old: TokenBucket | None, rate: float | None, burst: float, now: float) -> TokenBucket | None:

@@ -17,6 +17,7 @@ from deliverability.settings import RetrySettings
 from deliverability.shaping.retry import site_retry
 from deliverability.shaping.share import Share
 from mta import maillog
+from mta.outbound import tls_ledger
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.lane import Lane
 from mta.outbound.settings import OutboundSettings
@@ -25,7 +26,6 @@ from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
-from mta.routing.hops import Demand
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -198,6 +198,7 @@ class Scheduler:
                 for lane in self._lanes.values():
                     await self._release(lane.empty())
         await self.courier.drain(seconds)
+        await self.courier.opener.keep()
 
     async def _poll(self) -> None:
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
@@ -209,6 +210,7 @@ class Scheduler:
             maillog.store_trouble("poll", err)
             return
         self._due.update(rows)
+        await self.courier.opener.keep()
 
     async def _round(self) -> None:
         if self._draining or not self._due:
@@ -306,13 +308,11 @@ class Scheduler:
                 return
             lane = self._lanes.get(route.site)
             if lane is None:
-                retry_ms, failures = await self._store.read(lambda tx: _site(tx, route.site))
+                known = await self._store.read(lambda tx: (_site(tx, route.site), tls_ledger.broken(tx, route.site)))
+                (retry_ms, failures), (tls_broken_ms, _) = known
                 lane = self._new_lane(route, retry_ms, failures)
-            lane.route = route
-            if route.demand == Demand():
-                lane.demands.pop(domain, None)
-            else:
-                lane.demands[domain] = route.demand
+                lane.tls_broken_ms = tls_broken_ms
+            lane.learn(domain, route)
         except StoreTrouble as err:
             maillog.store_trouble("route", err)
             return

@@ -29,10 +29,11 @@ def attempts(demand: Demand, protocol: Protocol = Protocol.SMTP, *, is_broken: b
         return (Attempt(Tls.IMPLICIT, verifies),)
     if demand.level in (Level.ENCRYPT, Level.VERIFY):
         return (Attempt(Tls.REQUIRED, verifies),)
-    if demand.level is Level.NONE or is_broken:
+    if demand.level is Level.NONE or (is_broken and not demand.is_trial):
         return (Attempt(Tls.NEVER),)
+    trial = (Attempt(Tls.OPPORTUNISTIC, verifies=True),) if demand.is_trial else ()
     # After a failed handshake nobody can say what the other side still believes: from the start, in clear (RFC 7435).
-    return (Attempt(Tls.OPPORTUNISTIC), Attempt(Tls.NEVER))
+    return (*trial, Attempt(Tls.OPPORTUNISTIC), Attempt(Tls.NEVER))
 
 
 @functools.cache

@@ -25,4 +25,8 @@ class OutboundSettings(Settings):
     connect_timeout: Duration = Field(
         default=timedelta(seconds=30), description="Give up on a host that does not answer a connection for this long."
     )
+    tls_memory: Duration = Field(
+        default=timedelta(days=3),
+        description="Where TLS failed and nobody demands it, do not begin it again for this long.",
+    )
     source: str = Field(default="", description="The local IP address to send from; empty: the system's choice.")

@@ -163,7 +163,66 @@ class Suspension(Model):
         primary_key = CompositeKey("scope", "name")
 
 
-TABLES = (Message, Body, Delivery, Attempt, Doubt, Carrier, Destination, Site, Shaping, Suspension)
+class StsPolicy(Model):
+    """A recipient domain's MTA-STS policy (RFC 8461), until it ends."""
+
+    domain = TextField(primary_key=True)
+    policy_id = TextField()
+    policy = TextField()  # as it was fetched
+    fetched_ms = BigIntegerField()
+    expires_ms = BigIntegerField(index=True)
+    used_ms = BigIntegerField()  # when mail asked for it last, to the day
+
+    class Meta:
+        table_name = "sts_policy"
+
+
+class TlsTrouble(Model):
+    """A site whose TLS does not work: not begun there before that time, where nobody demands it."""
+
+    site = TextField(primary_key=True)
+    until_ms = BigIntegerField()
+    why = TextField()
+
+    class Meta:
+        table_name = "tls_trouble"
+
+
+class TlsResult(Model):
+    """How the TLS of a day's sessions for a domain came out: what a TLS report says (RFC 8460 section 4)."""
+
+    day = IntegerField()  # days since 1970, UTC
+    domain = TextField()  # the policy domain
+    kind = TextField()  # sts, no-policy-found
+    policy_id = TextField()
+    result = TextField()  # "" is success; else a result type of section 4.3
+    host = TextField()  # the receiving exchanger
+    address = TextField()
+    source = TextField()  # the address that we sent from, "" where it is the system's choice
+    sessions = IntegerField()
+    policy = TextField()
+    detail = TextField()  # of the first such failure
+
+    class Meta:
+        table_name = "tls_result"
+        primary_key = CompositeKey("day", "domain", "kind", "policy_id", "result", "host", "address", "source")
+
+
+TABLES = (
+    Message,
+    Body,
+    Delivery,
+    Attempt,
+    Doubt,
+    Carrier,
+    Destination,
+    Site,
+    Shaping,
+    Suspension,
+    StsPolicy,
+    TlsTrouble,
+    TlsResult,
+)
 
 # What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).
 INDEXES = (

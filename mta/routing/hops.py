@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from deliverability.mtasts import is_named
 from mta.routing.resolver import split_host_port
 
 
@@ -81,12 +82,24 @@ class Demand:
 
     level: Level = Level.MAY
     origin: str = ""  # who says so; "" is nobody
+    exchangers: tuple[str, ...] = ()  # those that may take it, as MTA-STS writes them; none: any
+    is_trial: bool = False  # a certificate is asked for to report on it, and mail goes whatever comes of it
+
+    def allows(self, host: str) -> bool:
+        """Whether mail may go to this host at all."""
+        return self.is_trial or self.names(host)
+
+    def names(self, host: str) -> bool:
+        """Whether a policy names this host, where there is one."""
+        return not self.exchangers or is_named(host, self.exchangers)
 
     @property
     def is_strict(self) -> bool:
         """Whether there is anything that mail waits for rather than go without."""
         return self.level in (Level.ENCRYPT, Level.VERIFY)
 
-    def is_met(self, *, is_encrypted: bool, is_verified: bool) -> bool:
-        """Whether a connection that is so may carry the mail. NONE asks for nothing: it is only never tried."""
-        return not self.is_strict or (is_verified if self.level is Level.VERIFY else is_encrypted)
+    def is_met(self, host: str, *, is_encrypted: bool, is_verified: bool, was_tried: bool) -> bool:
+        """Whether a connection to `host` that is so may carry the mail. `was_tried`: it was asked for a certificate."""
+        if not self.is_strict:
+            return was_tried or not self.is_trial
+        return self.allows(host) and (is_verified if self.level is Level.VERIFY else is_encrypted)

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from deliverability.reply import Reply
 from mta.ports import Chance
 from mta.routing.hops import Demand, Hop, Level, Login, Protocol
+from mta.routing.policy import Failure, Found, Policies, Reported
 from mta.routing.prohibited import IpAddress, Prohibited, prohibited
 from mta.routing.resolver import (
     Addresses,
@@ -61,6 +62,8 @@ class Route:
     demand: Demand = Demand()  # noqa: RUF009 - frozen; of the domain that was asked for, not of the site
     protocol: Protocol = Protocol.SMTP
     login: Login | None = None
+    reported: Reported | None = None  # who is told how the TLS of sessions for this domain came out
+    no_policy: Failure | None = None  # why the policy that the domain announces could not be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,10 @@ class Router:
     """Finds routes. `own`: this machine's addresses, as the outside sees them."""
 
     def __init__(
-        self, settings: RoutingSettings, resolver: Resolver, chance: Chance, own: Collection[IpAddress] = ()
-    ) -> None:
-        self._settings, self._resolver, self._chance = settings, resolver, chance
+        self, settings: RoutingSettings, resolver: Resolver, chance: Chance, own: Collection[IpAddress] = (),
+        policies: Policies | None = None,
+    ) -> None:  # fmt: skip
+        self._settings, self._resolver, self._chance, self._policies = settings, resolver, chance, policies
         self._own = frozenset(own)
 
     async def route(self, domain: str) -> Route | NoRoute:
@@ -86,10 +90,13 @@ class Router:
         level = _by_pattern(settings.tls, domain)
         if named:
             return await self._to_hop(Hop.parse(named, settings.port), level)
-        found = await self._by_dns(domain)
-        if level is not None and isinstance(found, Route):
-            found = replace(found, demand=Demand(level, "routing.tls"))
-        return found
+        if level is not None or self._policies is None:
+            found, asks = await self._by_dns(domain), Found(Demand(level, "routing.tls") if level else Demand())
+        else:
+            found, asks = await asyncio.gather(self._by_dns(domain), self._policies.of(domain))
+        if isinstance(found, NoRoute):
+            return found
+        return replace(found, demand=asks.demand, reported=asks.reported, no_policy=asks.failure)
 
     async def _to_hop(self, hop: Hop, level: Level | None) -> Route | NoRoute:
         addresses = await self._lookup(hop)

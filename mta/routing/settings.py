@@ -69,6 +69,9 @@ class RoutingSettings(Settings):
         description="What mail for a domain asks of the connection: none, may, encrypt or verify. Keys as in transport."
         " It comes before MTA-STS; where nothing is said it is may.",
     )
+    mta_sts: bool = Field(
+        default=True, description="Obey the MTA-STS policies that recipient domains publish (RFC 8461)."
+    )
     authorities: Path | None = Field(
         default=None,
         description="PEM file of certificate authorities to trust beside the system's; below the state folder.",
