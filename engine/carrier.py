@@ -14,6 +14,7 @@ import socket
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -38,8 +39,8 @@ from mta.inbound.listener import Listener
 from mta.inbound.lmtp import LmtpSession, LocalPolicy
 from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.submission import SubmissionPolicy
-from mta.ports import StoreTrouble
 from mta.outbound.security import verifying_context
+from mta.ports import StoreTrouble
 from mta.queue import queue
 from mta.relay import Ports, Relay
 from mta.routing.https import Fetcher
@@ -89,7 +90,8 @@ class Carrier:
         work = [asyncio.create_task(self._relay.scheduler.run()), asyncio.create_task(self._runner.run())]
         if self._order["number"] == 0:
             work.append(asyncio.create_task(self._pickup.run()))
-            work.append(asyncio.create_task(self._policies.keep()))
+            if self._config.routing.mta_sts:
+                work.append(asyncio.create_task(self._policies.keep()))
         for door, listener in self._doors.items():
             listener.start(self._sockets(door))
         self._link.send(ready=True, owner=self._owner)
@@ -120,7 +122,9 @@ class Carrier:
         keys = self._store.read_now(self._house.load_keys)
         resolver = DnsResolver(clock, config.routing.resolvers)
         own = [ip_address(each) for each in own_addresses()]
-        fetcher = Fetcher(net, resolver, verifying_context(config.routing.authorities), config.routing.permit, own)
+        fetcher = Fetcher(
+            net, resolver, partial(verifying_context, config.routing.authorities), config.routing.permit, own
+        )
         self._policies = Policies(self._store, clock, resolver, fetcher.get)
         router = Router(config.routing, resolver, chance, own, self._policies if config.routing.mta_sts else None)
         self._relay = Relay(

@@ -12,13 +12,16 @@ from typing import Final
 
 from deliverability.settings import RetrySettings
 from mta import maillog
+from mta.outbound import tls_ledger
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.queue import Follow, Late, Settled
 from mta.queue.settings import QueueSettings
+from mta.routing import policy
 
 EVERY_SECONDS: Final = 2.0
 CHUNK: Final = 200
+SWEEP_SECONDS: Final = 3600.0  # between two looks for what is only kept for a time
 SPAN: Final = 2000  # deliveries in one look for late ones
 
 
@@ -39,6 +42,7 @@ class Janitor:
         self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
         self._follow, self._wake, self._late = follow, wake, late
         self._cursor = 0
+        self._next_sweep = 0.0
         self._seen = 0  # the youngest delivery that was looked at for being late
         self._bell = asyncio.Event()
 
@@ -77,6 +81,9 @@ class Janitor:
             await self._expire()
         await self._tell_late()
         await self._clear_bodies()
+        if self._clock.monotonic() >= self._next_sweep:
+            self._next_sweep = self._clock.monotonic() + SWEEP_SECONDS
+            await self._store.write(partial(_clear_tls, now=now))
 
     async def _tell_late(self) -> None:
         """Tell of deliveries that are late, each once: how far we came is written with what was told."""
@@ -153,6 +160,13 @@ def _late(start: int, before_ms: int, tx: Tx) -> Late:
 def _seen(tx: Tx) -> int:
     row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'" + tx.for_update())
     return int(row[0]) if row else 0
+
+
+def _clear_tls(tx: Tx, *, now: datetime) -> None:
+    """Policies that ended, hosts whose TLS is to be tried again, results that were reported long ago."""
+    policy.drop_ended(tx, now)
+    tls_ledger.drop_mended(tx, now)
+    tls_ledger.drop_old(tx, now)
 
 
 def _sweep_lapsed(tx: Tx, *, owner: int, now: datetime) -> bool:

@@ -7,7 +7,7 @@ It goes through the ports as all else does: addresses by our resolver, judged be
 import asyncio
 import re
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -37,7 +37,7 @@ class FetchTrouble(Exception):
 class Fetcher:
     net: Net
     resolver: Resolver
-    context: ssl.SSLContext
+    context: Callable[[], ssl.SSLContext]  # made when it is needed first
     permit: Collection[IpNetwork] = ()
     own: Collection[IpAddress] = ()
 
@@ -70,7 +70,7 @@ class Fetcher:
     async def _open(self, host: str, ip: str) -> "_Exchange":
         transport, exchange = await self.net.connect(_Exchange, ip, PORT)
         try:
-            exchange.use(await self.net.start_tls(transport, exchange, self.context, host))
+            exchange.use(await self.net.start_tls(transport, exchange, self.context(), host))
         except BaseException:
             transport.abort()
             raise
