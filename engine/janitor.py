@@ -17,7 +17,6 @@ from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.queue import Follow, Late, Settled
 from mta.queue.settings import QueueSettings
-from mta.routing import policy
 
 EVERY_SECONDS: Final = 2.0
 CHUNK: Final = 200
@@ -83,7 +82,8 @@ class Janitor:
         await self._clear_bodies()
         if self._clock.monotonic() >= self._next_sweep:
             self._next_sweep = self._clock.monotonic() + SWEEP_SECONDS
-            await self._store.write(partial(_clear_tls, now=now))
+            if await self._store.read(lambda tx: tls_ledger.has_over(tx, now)):
+                await self._store.write(lambda tx: tls_ledger.drop_over(tx, now))
 
     async def _tell_late(self) -> None:
         """Tell of deliveries that are late, each once: how far we came is written with what was told."""
@@ -160,13 +160,6 @@ def _late(start: int, before_ms: int, tx: Tx) -> Late:
 def _seen(tx: Tx) -> int:
     row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'" + tx.for_update())
     return int(row[0]) if row else 0
-
-
-def _clear_tls(tx: Tx, *, now: datetime) -> None:
-    """Policies that ended, hosts whose TLS is to be tried again, results that were reported long ago."""
-    policy.drop_ended(tx, now)
-    tls_ledger.drop_mended(tx, now)
-    tls_ledger.drop_old(tx, now)
 
 
 def _sweep_lapsed(tx: Tx, *, owner: int, now: datetime) -> bool:

@@ -54,11 +54,6 @@ def write(tx: Tx, rows: Iterable[tuple[object, ...]]) -> None:
     )
 
 
-def drop_old(tx: Tx, now: datetime) -> int:
-    """Clear days that nobody reports on any more; how many rows."""
-    return tx.execute("DELETE FROM tls_result WHERE day < ?", (_day(now - KEEP),))
-
-
 # -- the memory of TLS that does not work
 
 
@@ -77,6 +72,26 @@ def broken(tx: Tx, site: str) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, "")
 
 
-def drop_mended(tx: Tx, now: datetime) -> int:
-    """Clear what is to be tried again; how many rows."""
-    return tx.execute("DELETE FROM tls_trouble WHERE until_ms <= ?", (to_ms(now),))
+# -- housekeeping
+
+_OVER: Final = (
+    "FROM tls_result WHERE day < ?",
+    "FROM tls_trouble WHERE until_ms <= ?",
+    "FROM sts_policy WHERE expires_ms <= ?",
+)
+
+
+def has_over(tx: Tx, now: datetime) -> bool:
+    """Whether anything is kept of TLS whose time is over."""
+    pairs = zip(_OVER, _bounds(now), strict=True)
+    return any(tx.one(f"SELECT 1 {which} LIMIT 1", (bound,)) is not None for which, bound in pairs)
+
+
+def drop_over(tx: Tx, now: datetime) -> None:
+    """Clear results that nobody reports on any more, sites to be tried again, policies that ended."""
+    for which, bound in zip(_OVER, _bounds(now), strict=True):
+        tx.execute(f"DELETE {which}", (bound,))
+
+
+def _bounds(now: datetime) -> tuple[int, int, int]:
+    return _day(now - KEEP), to_ms(now), to_ms(now)

@@ -184,11 +184,6 @@ def read_policy(tx: Tx, domain: str, now: datetime) -> Kept | None:
     return kept if kept is not None and kept.expires > now else None
 
 
-def drop_ended(tx: Tx, now: datetime) -> int:
-    """Clear policies whose time is over; how many."""
-    return tx.execute("DELETE FROM sts_policy WHERE expires_ms <= ?", (to_ms(now),))
-
-
 def _read(tx: Tx, domain: str) -> Kept | None:
     row = tx.one("SELECT policy_id, policy, fetched_ms, expires_ms FROM sts_policy WHERE domain = ?", (domain,))
     if row is None:

@@ -207,5 +207,5 @@ async def test_what_was_reported_long_ago_is_cleared(carrier: Carrier, authority
         assert len(await results(carrier)) == 1
     for days, left in ((13, 1), (2, 0)):
         carrier.clock.advance(timedelta(days=days))
-        await carrier.store.write(lambda tx: tls_ledger.drop_old(tx, carrier.clock.now()))
+        await carrier.store.write(lambda tx: tls_ledger.drop_over(tx, carrier.clock.now()))
         assert len(await results(carrier)) == left
