@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -81,6 +81,9 @@ class StoreFull(StoreTrouble):
 
 class StoreBusy(StoreTrouble):
     """Others held the database, or what we need of it, for longer than we may wait."""
+
+
+REDIRECTED: Final = ">"  # before a next hop that stands where a delivery's domain would; no domain begins so
 
 
 class Tx(Protocol):

@@ -1,53 +1,127 @@
-"""`posthouse queue`: what waits, by site and by message; retry a site, cancel deliveries."""
+"""`posthouse queue`: what waits, by site, domain, stream or campaign, as a picture by age, and delivery by delivery;
+hold, release, redirect, cancel, retry."""
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import Json, Socket, act, ask, make_app, who
-from engine.control.protocol import Doubts, Messages, Queue, encode
+from engine.commands.common import Json, Socket, act, ask, make_app, refuse, show, who
+from engine.control.client import Control
+from engine.control.protocol import Done, Doubts, Messages, Queue, Shape, encode
 
 app = make_app("What waits, and why.")
 
+Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of deliveries; or say which with the options.")]
+Site = Annotated[str, typer.Option("--site", help="Only this site.")]
+Domain = Annotated[str, typer.Option("--domain", help="Only this recipient domain.")]
+Stream = Annotated[str, typer.Option("--stream", help="Only transactional, or only marketing.")]
+Campaign = Annotated[str, typer.Option("--campaign", help="Only this campaign; a flow's mails go by the flow's name.")]
+State = Annotated[str, typer.Option("--state", help="Only this state; all that have no end yet otherwise.")]
+Find = Annotated[str, typer.Option("--find", help="Only where the address or the subject has this.")]
+Older = Annotated[str, typer.Option("--older", help='Only what was accepted longer ago than this, as "2h".')]
+Why = Annotated[str, typer.Option("--why", help="The reason; it is kept with your name.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say how many it would be.")]
+
 
 @app.callback(invoke_without_command=True)
-def sites(context: typer.Context, socket: Socket = None, as_json: Json = False) -> None:
-    """The queue by site, those in trouble first."""
+def queue(
+    context: typer.Context,
+    by: Annotated[str, typer.Option(help="A row for each site, domain, stream or campaign.")] = "site",
+    sort: Annotated[str, typer.Option(help="By trouble, name, queued, age or next (attempt).")] = "trouble",
+    limit: Annotated[int, typer.Option(help="At most so many rows.")] = 1000,
+    offset: Annotated[int, typer.Option(help="Pass over so many rows first.")] = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """The queue, those in trouble first."""
     if context.invoked_subcommand is not None:
         return
-    queue = ask(socket, lambda control: control.get(Queue, "/v1/queue"))
+    params: dict[str, str | int] = {"by": by, "sort": sort, "limit": limit, "offset": offset}
+    found = ask(socket, lambda control: control.get(Queue, "/v1/queue", params))
     if as_json:
-        print(json.dumps(json.loads(encode(queue)), indent=2, ensure_ascii=False))
+        _print_json(found)
         return
-    print(f"{'site':<40} {'queued':>8} {'flying':>7} {'doubt':>6} {'held':>6}  last reply")
-    for row in queue.sites:
-        print(f"{row.site:<40} {row.queued:>8} {row.in_flight:>7} {row.in_doubt:>6} {row.held:>6}  {row.last_reply}")
+    print(f"{found.by:<40} {'queued':>8} {'flying':>7} {'doubt':>6} {'held':>6} {'oldest':>8} {'next':>8}  last reply")
+    for row in found.sites:
+        oldest = _span(found.now_ms - row.oldest_ms) if row.oldest_ms is not None else ""
+        upcoming = row.retry_ms or row.next_ms
+        soon = _span(upcoming - found.now_ms) if upcoming is not None else ""
+        print(
+            f"{row.site or '-':<40} {row.queued:>8} {row.in_flight:>7} {row.in_doubt:>6} {row.held:>6} {oldest:>8} {soon:>8}"
+            f"  {row.last_reply}".rstrip()
+        )
+    if len(found.sites) < found.total:
+        print(f"{len(found.sites)} of {found.total} rows; --offset {offset + len(found.sites)} shows the next")
+
+
+@app.command()
+def shape(
+    by: Annotated[str, typer.Option(help="A row for each domain, site, campaign or stream.")] = "domain",
+    stream: Stream = "",
+    limit: Annotated[int, typer.Option(help="At most so many rows.")] = 20,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """A picture of what waits: how many deliveries of which age. A column counts what is at most so many minutes old,
+    and older than the column before."""
+    params: dict[str, str | int] = {"by": by, "stream": stream, "limit": limit}
+    found = ask(socket, lambda control: control.get(Shape, "/v1/queue/shape", params))
+    if as_json:
+        _print_json(found)
+        return
+    heads = [str(minutes) for minutes in found.minutes] + [f"{found.minutes[-1]}+"] if found.minutes else []
+    print(f"{found.by:<34} {'total':>8} " + " ".join(f"{head:>7}" for head in heads))
+    for row in (found.all, *found.rows):
+        print(f"{row.name or '-':<34} {row.total:>8} " + " ".join(f"{count:>7}" for count in row.counts))
 
 
 @app.command()
 def messages(
-    site: Annotated[str, typer.Option(help="Only this site.")] = "",
-    state: Annotated[str, typer.Option(help="Only this state; all that have no end yet otherwise.")] = "",
-    find: Annotated[str, typer.Option(help="Only where the address or the subject has this.")] = "",
+    site: Site = "",
+    domain: Domain = "",
+    stream: Stream = "",
+    campaign: Campaign = "",
+    state: State = "",
+    find: Find = "",
+    older: Older = "",
+    due_within: Annotated[str, typer.Option(help='Only what is tried within this time, as "10 min".')] = "",
+    sort: Annotated[str, typer.Option(help="By newest, oldest, next (attempt) or expiry.")] = "newest",
     limit: Annotated[int, typer.Option(help="At most so many.")] = 50,
+    after: Annotated[str, typer.Option(help="Go on where an answer before ended.")] = "",
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Deliveries, newest first."""
-    params: dict[str, str | int] = {"site": site, "state": state, "q": find, "limit": limit}
-    found = ask(socket, lambda control: control.get(Messages, "/v1/messages", params))
+    """Deliveries, a page at a time."""
+    params: dict[str, str | int] = {
+        "site": site, "domain": domain, "stream": stream, "campaign": campaign, "state": state, "q": find,
+        "older": older, "due_within": due_within, "sort": sort, "limit": limit, "after": after,
+    }  # fmt: skip
+    found = ask(socket, lambda control: _page(control, params, limit))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        _print_json(found)
         return
-    print(f"{'delivery':>9} {'message':>8} {'state':<10} {'to':<36} {'subject':<30} last reply")
+    print(f"{'delivery':>9} {'message':>8} {'state':<10} {'age':>6} {'next':>6} {'to':<36} {'subject':<30} last reply")
     for row in found.rows:
+        soon = _span(row.due_ms - found.now_ms) if row.state == "queued" else ""
         print(
-            f"{row.delivery_id:>9} {row.message_id:>8} {row.state:<10} {row.forward_path:<36} {row.subject:<30.30}"
-            f" {row.last_reply}"
+            f"{row.delivery_id:>9} {row.message_id:>8} {row.state:<10} {_span(found.now_ms - row.created_ms):>6} {soon:>6}"
+            f" {row.forward_path:<36} {row.subject:<30.30} {row.last_reply}".rstrip()
         )
-    print(f"{len(found.rows)} of {found.total}")
+    print(f"{len(found.rows)} of {found.total}" + (f"; --after {found.after} goes on" if found.after else ""))
+
+
+def _page(control: Control, params: dict[str, str | int], limit: int) -> Messages:
+    """A whole page: the daemon looks at so many rows for one question, and a filter may match few of them."""
+    found = control.get(Messages, "/v1/messages", params)
+    while found.after and len(found.rows) < limit:
+        rest = {**params, "after": found.after, "limit": limit - len(found.rows)}
+        more = control.get(Messages, "/v1/messages", rest)
+        found = Messages(
+            more.now_ms, (*found.rows, *more.rows), max(found.total, len(found.rows) + more.total), more.after
+        )
+    return found
 
 
 @app.command()
@@ -85,30 +159,86 @@ def retry(
 
 @app.command()
 def hold(
-    deliveries: Annotated[list[int], typer.Argument(help="Numbers of deliveries.")],
-    socket: Socket = None,
-    as_json: Json = False,
-) -> None:
+    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
+    find: Find = "", older: Older = "", why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Keep deliveries back until they are released."""
-    act(socket, "queue/hold", {"deliveries": deliveries}, as_json)
+    body = _which(deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older)
+    _work(socket, "hold", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
 
 
 @app.command()
 def release(
-    deliveries: Annotated[list[int], typer.Argument(help="Numbers of deliveries.")],
-    socket: Socket = None,
-    as_json: Json = False,
-) -> None:
+    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
+    find: Find = "", older: Older = "", why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Let held deliveries go, those in doubt too: they are sent (again) at once."""
-    act(socket, "queue/release", {"deliveries": deliveries}, as_json)
+    body = _which(deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older)
+    _work(socket, "release", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
+
+
+@app.command()
+def redirect(
+    to: Annotated[str, typer.Option(help="The next hop: a host, or host:port.")],
+    why: Why,
+    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
+    state: State = "", find: Find = "", older: Older = "",
+    back: Annotated[bool, typer.Option("--back", help="Take back what was redirected there and has not left.")] = False,
+    dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Have deliveries that have not begun leave by another next hop, from now on and until they end."""
+    body = _which(
+        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, state=state, q=find, older=older
+    )
+    facts = {"to": to, "back": back, "by": who(), "why": why, "dry_run": dry_run}
+    _work(socket, "redirect", {**body, **facts}, as_json)
 
 
 @app.command()
 def cancel(
-    deliveries: Annotated[list[int], typer.Argument(help="Numbers of deliveries.")],
-    why: Annotated[str, typer.Option(help="The reason; it is kept with your name.")],
-    socket: Socket = None,
+    why: Why,
+    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
+    state: State = "", find: Find = "", older: Older = "", dry_run: DryRun = False, socket: Socket = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """End deliveries that have not begun."""
-    act(socket, "queue/cancel", {"deliveries": deliveries, "by": who(), "why": why}, as_json)
+    body = _which(
+        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, state=state, q=find, older=older
+    )
+    _work(socket, "cancel", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
+
+
+def _which(deliveries: list[int] | None, **filters: str) -> dict[str, Any]:
+    asked = {name: value for name, value in filters.items() if value}
+    if deliveries and asked:
+        refuse("deliveries are named by number, or by the options", "leave one of them out", code=2)
+    return {"deliveries": deliveries} if deliveries else asked
+
+
+def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
+    """Have it done, asking again until nothing is left of it."""
+    changed, after = 0, ""
+    while True:
+        asked = {**body, "after": after}
+        done = ask(socket, lambda control, asked=asked: control.post(f"/v1/queue/{name}", asked))  # type: ignore[misc]
+        changed += done.facts.get("changed", 0)
+        after = done.facts.get("after", "")
+        if not after or body["dry_run"]:
+            break
+    words = done.text if "deliveries" in body or body["dry_run"] else done.text.replace(
+        str(done.facts.get("changed")), str(changed), 1
+    )  # fmt: skip
+    show(Done(words, {**done.facts, **({} if body["dry_run"] else {"changed": changed})}), as_json)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(json.loads(encode(value)), indent=2, ensure_ascii=False))
+
+
+def _span(ms: int) -> str:
+    """A span of time in its two largest units; "now" for none."""
+    seconds = ms // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s" if seconds > 0 else "now"

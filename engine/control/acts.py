@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
@@ -16,9 +16,10 @@ from engine.audience import lists
 from engine.audience.consent import Answer
 from engine.audience.lists import ListError
 from engine.audience.suppression import lift
-from engine.conductor import Conductor
-from engine.control import shaping
+from engine.control import queueing, shaping
 from engine.control.protocol import Done
+from engine.control.refusal import Refusal
+from engine.control.work import Office
 from engine.flow.definition import Definition, check
 from engine.flow.events import EventError, make_event
 from engine.house import House
@@ -28,34 +29,7 @@ from engine.running.book import set_flow_state
 from engine.sending.checking import check_mails
 from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
-from engine.system import SystemClock
 from mta.ports import Tx
-from mta.queue import queue
-
-
-class Refusal(Exception):
-    """A command that changed nothing: what was wrong, and how to mend it."""
-
-    def __init__(self, error: str, remedy: str = "", status: int = 400) -> None:
-        super().__init__(error)
-        self.error, self.remedy, self.status = error, remedy, status
-
-
-class Office(Protocol):
-    """What only the front office knows and can do."""
-
-    clock: SystemClock
-    conductor: Conductor
-
-    @property
-    def hands(self) -> Mapping[int, Any]: ...
-
-    def tell(self, **message: Any) -> None: ...
-
-    async def move_clock(self, offset: timedelta) -> None: ...
-
-    async def reload(self) -> None: ...
-
 
 Act = Callable[[House, Office, dict[str, Any]], Awaitable[Done]]
 
@@ -196,53 +170,6 @@ async def set_state(house: House, office: Office, body: dict[str, Any]) -> Done:
     return Done(f"flow {name} is {state}")
 
 
-# -- queue
-
-
-async def cancel(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """End deliveries that have not begun, in the name of an operator."""
-    ids, by, why = _numbers(body), _text(body, "by"), _text(body, "why")
-    if not why.strip():
-        raise Refusal("a reason is needed", "say why with --why")
-    now = house.clock.now()
-    ended = await house.store.write(lambda tx: queue.cancel(tx, ids, f"{by}: {why}", now))
-    return Done(f"{ended} of {len(ids)} deliveries cancelled", {"cancelled": ended})
-
-
-async def release(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Let held deliveries go."""
-    ids = _numbers(body)
-    now = house.clock.now()
-    domains = await house.store.write(lambda tx: queue.let_go(tx, ids, now))
-    office.tell(wake=sorted(set(domains)))
-    return Done(f"{len(domains)} of {len(ids)} deliveries released", {"released": len(domains)})
-
-
-async def hold(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Keep queued deliveries back until somebody releases them."""
-    ids = _numbers(body)
-    held = await house.store.write(lambda tx: queue.hold(tx, ids))
-    return Done(f"{held} of {len(ids)} deliveries held", {"held": held})
-
-
-def _numbers(body: dict[str, Any]) -> list[int]:
-    ids = body.get("deliveries")
-    if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
-        raise Refusal("deliveries is a list of numbers", "`posthouse queue messages` shows them")
-    return ids
-
-
-async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Let a site's deliveries go now, whatever its back-off."""
-    site, now = _text(body, "site"), house.clock.now()
-    domains = await house.store.write(lambda tx: queue.retry_site(tx, site, now))
-    if not domains:
-        raise Refusal(f"nothing waits for {site}", "`posthouse queue` lists the sites", 404)
-    await office.conductor.forgive(site)
-    office.tell(clock=office.clock.offset // timedelta(milliseconds=1), wake=domains)
-    return Done(f"{site} is tried now", {"domains": domains})
-
-
 # -- shaping
 
 
@@ -305,10 +232,11 @@ ACTS: Final[Mapping[str, Act]] = {
     "suppression/lift": lift_suppression,
     "events": post_event,
     "flows": apply_flow,
-    "queue/cancel": cancel,
-    "queue/retry": retry,
-    "queue/hold": hold,
-    "queue/release": release,
+    "queue/cancel": queueing.cancel,
+    "queue/retry": queueing.retry,
+    "queue/hold": queueing.hold,
+    "queue/release": queueing.release,
+    "queue/redirect": queueing.redirect,
     "flows/state": set_state,
     "shaping/suspend": suspend,
     "shaping/resume": resume,

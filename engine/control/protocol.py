@@ -26,7 +26,7 @@ class CarrierRow:
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One row of the queue by site."""
+    """One row of the queue: a site, or whatever else was asked for (a domain, a stream, a campaign)."""
 
     site: str
     domains: int = 0
@@ -37,6 +37,7 @@ class SiteRow:
     oldest_ms: int | None = None  # when the oldest waiting delivery was accepted
     retry_ms: int | None = None  # the site's back-off ends; None where it has none
     last_reply: str = ""
+    next_ms: int | None = None  # when the first of its domains is looked at next; None where that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,31 @@ class Overview:
 class Queue:
     now_ms: int
     sites: tuple[SiteRow, ...] = ()
+    by: str = "site"  # site, domain, stream, campaign
+    total: int = 0  # rows, those that were not asked for too
+    deliveries: int = 0
+    counted_ms: int = 0  # when a queue this long was last counted
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRow:
+    """One row of the queue's picture: how many deliveries of each age."""
+
+    name: str
+    total: int
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The queue's picture. `minutes`: the upper edge of each column but the last, which has what is older."""
+
+    now_ms: int
+    by: str
+    minutes: tuple[int, ...] = ()
+    all: ShapeRow = field(default_factory=lambda: ShapeRow("all", 0))
+    rows: tuple[ShapeRow, ...] = ()
+    counted_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +145,21 @@ class MessageRow:
     created_ms: int
     due_ms: int
     last_reply: str = ""
+    domain: str = ""
+    campaign: str = ""
+    expires_ms: int = 0
+    ended_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
+    """A page of deliveries. `total`: all that match, as last counted; where only looking at each can tell, what is known
+    to. `after` asks for the next page; "" at the end."""
+
     now_ms: int
     rows: tuple[MessageRow, ...] = ()
     total: int = 0
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,14 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
 from engine.control import acts, shaping, views
+from engine.control.asked import Asked
+from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol import (
     VERSION,
     Alert,
@@ -27,9 +30,13 @@ from engine.control.protocol import (
     Refused,
     encode,
 )  # fmt: skip
+from engine.control.refusal import Refusal
+from engine.control.sparing import Sparing
+from engine.control.work import Office
 from engine.house import House
 from mta.ports import StoreTrouble, to_ms
-from mta.queue.delivery import State
+from mta.queue import listing
+from mta.queue.census import PART, Census, take
 
 log: Final = logging.getLogger("posthouse.control")
 STREAM_SECONDS: Final = 1.0
@@ -40,9 +47,15 @@ BODY_MAX: Final = 1 << 20
 class ControlServer:
     """Serves one House; `office` is asked for what only the front office knows."""
 
-    def __init__(self, house: House, sockets: list[socket.socket], office: "acts.Office") -> None:
+    def __init__(self, house: House, sockets: list[socket.socket], office: Office) -> None:
         self.house, self._sockets, self._office = house, sockets, office
         self._runner: web.AppRunner | None = None
+        monotonic = house.clock.monotonic
+        self.census = Sparing(lambda: take(self.house.store, self.house.clock.now()), _is_short, monotonic)
+        self._day = Sparing(
+            lambda: self.house.store.read(lambda tx: views.today(tx, self.house.clock.now())),
+            lambda day: day.is_small, monotonic,
+        )  # fmt: skip
 
     async def start(self) -> None:
         app = web.Application(middlewares=[_errors], client_max_size=BODY_MAX)
@@ -53,6 +66,7 @@ class ControlServer:
                 web.get("/v1/stream", self._stream),
                 web.get("/v1/queue", self._queue),
                 web.get("/v1/doubts", self._doubts),
+                web.get("/v1/queue/shape", self._shape),
                 web.get("/v1/messages", self._messages),
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
                 web.get("/v1/shaping/{site}", self._shaping),
@@ -70,6 +84,8 @@ class ControlServer:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.census.stop()
+        await self._day.stop()
 
     # -- questions
 
@@ -86,7 +102,8 @@ class ControlServer:
             host=house.config.hostname, version=acts.version(), now_ms=to_ms(now), lab=house.config.lab.enabled,
             lab_offset_s=int(self._office.clock.offset.total_seconds()), carriers=self._carriers(), alerts=self._alerts(),
         )  # fmt: skip
-        return await house.store.read(lambda tx: views.overview(tx, now, base))
+        census, day = await self.census.get(), await self._day.get()
+        return await house.store.read(lambda tx: views.overview(tx, now, base, census, day))
 
     def _carriers(self) -> tuple[CarrierRow, ...]:
         return tuple(CarrierRow(hand.name, hand.pid, **hand.figures) for hand in self._office.hands.values())
@@ -110,35 +127,44 @@ class ControlServer:
             quiet += STREAM_SECONDS
 
     async def _queue(self, request: web.Request) -> web.Response:
-        now = self.house.clock.now()
-        return _json(await self.house.store.read(lambda tx: views.queue_by_site(tx, now)))
+        asked = Asked(request.query)
+        by, sort = asked.one_of("by", BY), asked.one_of("sort", SORTS)
+        limit, offset = asked.number("limit", 1000, least=1, most=ROWS_MAX), asked.number("offset", 0)
+        rows = queue_rows(await self.census.get(), self.house.clock.now(), by=by, sort=sort, limit=limit, offset=offset)
+        return _json(rows)
+
+    async def _shape(self, request: web.Request) -> web.Response:
+        asked = Asked(request.query)
+        by, limit = (
+            asked.one_of("by", ("domain", "site", "campaign", "stream")),
+            asked.number("limit", 20, most=ROWS_MAX),
+        )
+        stream = asked.stream()
+        return _json(shape(await self.census.get(), self.house.clock.now(), by=by, limit=limit, stream=stream))
 
     async def _messages(self, request: web.Request) -> web.Response:
-        now, query = self.house.clock.now(), request.query
-        asked: dict[str, Any] = {key: query.get(key, "") for key in ("site", "domain", "state", "q")}
-        if asked["state"] and asked["state"] not in {state.word for state in State}:
-            words = ", ".join(state.word for state in State)
-            raise acts.Refusal(f"{asked['state'][:40]} is no state of a delivery", f"there are: {words}")
-        try:
-            asked["limit"] = min(1000, max(1, int(query.get("limit", "100"))))
-            asked["offset"] = max(0, int(query.get("offset", "0")))
-            return _json(await self.house.store.read(lambda tx: views.messages(tx, now, **asked)))
-        except ValueError:
-            raise acts.Refusal("limit and offset are numbers") from None
+        asked, now = Asked(request.query), self.house.clock.now()
+        wanted, sort = asked.wanted(now), asked.one_of("sort", tuple(listing.SORTS))
+        limit, offset = asked.number("limit", 100, least=1, most=ROWS_MAX), asked.number("offset", 0)
+        after = asked.cursor()
+        found = await self.house.store.read(
+            lambda tx: views.message_page(tx, now, wanted, sort, limit, after, offset)
+        )  # fmt: skip
+        if found.after and counts_by_group(wanted):
+            counted = counted_total(await self.census.get(), wanted)
+            found = replace(found, total=max(found.total, counted))
+        return _json(found)
 
     async def _doubts(self, request: web.Request) -> web.Response:
-        now, query = self.house.clock.now(), request.query
-        try:
-            limit, only_open = min(1000, max(1, int(query.get("limit", "100")))), bool(int(query.get("open", "0")))
-        except ValueError:
-            raise acts.Refusal("limit and open are numbers") from None
+        asked, now = Asked(request.query), self.house.clock.now()
+        limit, only_open = asked.number("limit", 100, least=1, most=ROWS_MAX), bool(asked.number("open", 0))
         return _json(await self.house.store.read(lambda tx: views.doubts(tx, now, only_open=only_open, limit=limit)))
 
     async def _message(self, request: web.Request) -> web.Response:
         number, now = int(request.match_info["id"]), self.house.clock.now()
         life = await self.house.store.read(lambda tx: views.message_life(tx, number, now))
         if life is None:
-            raise acts.Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
+            raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
         return _json(life)
 
     async def _shaping(self, request: web.Request) -> web.Response:
@@ -146,16 +172,14 @@ class ControlServer:
         try:
             return _json(await shaping.show(self.house, self._office.conductor, name))
         except shaping.NoSuchSite:
-            raise acts.Refusal(
-                f"nothing was sent to {name} since the start", "`posthouse queue` lists sites", 404
-            ) from None
+            raise Refusal(f"nothing was sent to {name} since the start", "`posthouse queue` lists sites", 404) from None
 
     async def _why(self, request: web.Request) -> web.Response:
         name = request.match_info["site"]
         try:
             return _json(await shaping.why(self.house, self._office.conductor, name))
         except shaping.NoSuchSite:
-            raise acts.Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404) from None
+            raise Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404) from None
 
     async def _flows(self, request: web.Request) -> web.Response:
         now_ms = to_ms(self.house.clock.now())
@@ -167,7 +191,7 @@ class ControlServer:
 
         picture = await self.house.store.read(lambda tx: flow_picture(tx, name, now_ms))
         if picture is None:
-            raise acts.Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
+            raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
         return _json(picture)
 
     # -- commands
@@ -175,7 +199,7 @@ class ControlServer:
     async def _act(self, request: web.Request) -> web.Response:
         act = acts.ACTS.get(request.match_info["act"])
         if act is None:
-            raise acts.Refusal(
+            raise Refusal(
                 f"there is no command {request.match_info['act']}", "is the daemon older than this program?", 404
             )
         try:
@@ -184,15 +208,18 @@ class ControlServer:
                 raise ValueError
             json.dumps(body, ensure_ascii=False).encode()  # what is no Unicode text can't be kept
         except (ValueError, RecursionError):
-            raise acts.Refusal("the request is no JSON object of Unicode text") from None
+            raise Refusal("the request is no JSON object of Unicode text") from None
         done = await act(self.house, self._office, body)
         log.info("command", extra={"act": request.match_info["act"], "by": _peer(request), "done": done.text})
         return _json(done)
 
 
+def _is_short(census: Census) -> bool:
+    return census.total <= PART
+
+
 def _same(one: Overview, other: Overview) -> bool:
     """Whether nothing but the time differs (and the memory, which always moves a little)."""
-    from dataclasses import replace
 
     def still(view: Overview) -> Overview:
         return replace(view, now_ms=0, carriers=tuple(replace(each, memory_kib=0) for each in view.carriers))
@@ -223,7 +250,7 @@ async def _errors(
 ) -> web.StreamResponse:
     try:
         return await handler(request)
-    except acts.Refusal as err:
+    except Refusal as err:
         return _json(Refused(err.error, err.remedy), err.status)
     except OverflowError:
         return _json(Refused("a number is too large"), 400)

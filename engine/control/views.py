@@ -1,9 +1,11 @@
 """What the control socket shows, read from the store: one function a view, each one short read transaction."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from engine.control.counted import queue_rows
 from engine.control.protocol import (
     DoubtRow,
     Doubts,
@@ -14,40 +16,18 @@ from engine.control.protocol import (
     Messages,
     Moment,
     Overview,
-    Queue,
-    SiteRow,
 )
 from mta.ports import Tx, to_ms
-from mta.queue import ledger
+from mta.queue import ledger, listing, operating
+from mta.queue.census import Census
 from mta.queue.delivery import State, Stream
+from mta.queue.listing import Wanted
 
-MINUTE_MS = 60_000
-HEAD_OCTETS = 16_384
-
-_SITES = """
-SELECT COALESCE(NULLIF(t.site, ''), d.domain), count(DISTINCT d.domain), count(*) FILTER (WHERE d.state = 0),
-       count(*) FILTER (WHERE d.state IN (1, 2)), count(*) FILTER (WHERE d.state = 3), count(*) FILTER (WHERE d.state = 4),
-       min(d.created_ms), max(COALESCE(s.retry_ms, 0)), max(COALESCE(s.last_reply, ''))
-FROM delivery d LEFT JOIN destination t ON t.domain = d.domain LEFT JOIN site s ON s.name = t.site
-WHERE d.state < 10 GROUP BY 1 ORDER BY max(COALESCE(s.failures, 0)) > 0 DESC, 3 DESC LIMIT ?
-"""
-
-
-def sites(tx: Tx, now: datetime, limit: int) -> tuple[SiteRow, ...]:
-    """The queue by site, those in trouble first."""
-    now_ms = to_ms(now)
-    return tuple(
-        SiteRow(
-            site=row[0], domains=row[1], queued=row[2], in_flight=row[3], in_doubt=row[4], held=row[5], oldest_ms=row[6],
-            retry_ms=row[7] if row[7] > now_ms else None, last_reply=row[8] if row[7] > now_ms else "",
-        )
-        for row in tx.query(_SITES, (limit,))
-    )  # fmt: skip
-
-
-def queue_by_site(tx: Tx, now: datetime) -> Queue:
-    return Queue(to_ms(now), sites(tx, now, 1000))
-
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+HEAD_OCTETS: Final = 16_384
+SITES_SHOWN: Final = 50
+SMALL: Final = 20_000  # rows that are counted within the blink of an eye
 
 _DELIVERY = """
 SELECT d.id, d.message_id, d.forward_path, m.subject, d.stream, d.state, m.size, d.attempts, d.created_ms, d.due_ms, d.last_reply
@@ -55,37 +35,20 @@ FROM delivery d JOIN message m ON m.id = d.message_id LEFT JOIN destination t ON
 """
 
 
-def messages(
-    tx: Tx,
-    now: datetime,
-    *,
-    site: str = "",
-    domain: str = "",
-    state: str = "",
-    q: str = "",
-    limit: int = 100,
-    offset: int = 0,
-) -> Messages:
-    """Deliveries, newest first. Without `state`: those that have no end yet."""
-    clauses = ["1 = 1"]
-    params: list[str | int] = []
-    if state:
-        clauses.append("d.state = ?")
-        params.append(int(State[state.upper().replace(" ", "_")]))
-    else:
-        clauses.append("d.state < 10")
-    for clause, value in (("COALESCE(NULLIF(t.site, ''), d.domain) = ?", site), ("d.domain = ?", domain)):
-        if value:
-            clauses.append(clause)
-            params.append(value)
-    if q:
-        clauses.append("(lower(d.forward_path) LIKE lower(?) ESCAPE '!' OR lower(m.subject) LIKE lower(?) ESCAPE '!')")
-        literal = q.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        params += [f"%{literal}%", f"%{literal}%"]
-    where = " AND ".join(clauses)
-    rows = tx.query(f"{_DELIVERY} WHERE {where} ORDER BY d.id DESC LIMIT ? OFFSET ?", (*params, limit, offset))
-    total = tx.one(f"SELECT count(*) FROM ({_DELIVERY} WHERE {where}) AS found", params)
-    return Messages(to_ms(now), tuple(map(_row, rows)), total[0] if total else 0)
+def message_page(tx: Tx, now: datetime, wanted: Wanted, sort: str, limit: int, after: str, offset: int) -> Messages:
+    """A page of deliveries. `total` is left at what this page can tell. ValueError for a cursor that is none."""
+    key, _, number = after.partition(".")
+    cursor = (int(key), int(number)) if after else None
+    page = listing.page(tx, wanted, sort, limit, cursor, offset)
+    rows = tuple(
+        MessageRow(
+            row.delivery_id, row.message_id, row.forward_path, row.subject, row.stream.word, row.state.word, row.size,
+            row.attempts, row.created_ms, row.due_ms, row.last_reply, row.domain, row.campaign, row.expires_ms, row.ended_ms,
+        )
+        for row in page.rows
+    )  # fmt: skip
+    goes_on = f"{page.after[0]}.{page.after[1]}" if page.after else ""
+    return Messages(to_ms(now), rows, offset + len(rows) + bool(page.after), goes_on)
 
 
 def _row(row: tuple[Any, ...]) -> MessageRow:
@@ -111,32 +74,72 @@ def doubts(tx: Tx, now: datetime, *, only_open: bool, limit: int) -> Doubts:
 
 # -- the overview
 
-_COUNTED = (
-    "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state IN (1, 2)), count(*) FILTER (WHERE state = 3),"
-    " count(*) FILTER (WHERE state = 4) FROM delivery WHERE state < 10"
-)
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What happened since midnight UTC, and in the last hour by the minute."""
+
+    now_ms: int
+    accepted: int
+    ended: dict[int, int]  # by state
+    deferred: int
+    events: int
+    doubts: int
+    delivered_minutes: tuple[int, ...]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether counting it was little work."""
+        return self.accepted + self.deferred + self.events + sum(self.ended.values()) <= SMALL
 
 
-def overview(tx: Tx, now: datetime, base: Overview) -> Overview:
-    """`base` (what the office knows by itself) with what the store knows."""
+def today(tx: Tx, now: datetime) -> Today:
+    """Count today."""
     now_ms = to_ms(now)
-    today = now_ms - now_ms % 86_400_000
-    queued = tx.one(_COUNTED) or (0, 0, 0, 0)
-    ended = dict(tx.query("SELECT state, count(*) FROM delivery WHERE ended_ms >= ? GROUP BY state", (today,)))
+    midnight = now_ms - now_ms % DAY_MS
+    ended = tx.query("SELECT state, count(*) FROM delivery WHERE ended_ms >= ? GROUP BY state", (midnight,))
+    return Today(
+        now_ms,
+        _count(tx, "message WHERE id >= ?", _first_since(tx, "message", "received_ms", midnight)),
+        {int(state): int(count) for state, count in ended},
+        _count(tx, "attempt WHERE outcome = 'deferred' AND id >= ?", _first_since(tx, "attempt", "at_ms", midnight)),
+        _count(tx, "event WHERE id >= ?", _first_since(tx, "event", "at_ms", midnight)),
+        _count(tx, "doubt WHERE at_ms >= ?", midnight),
+        _minutes(tx, now_ms),
+    )
+
+
+def _first_since(tx: Tx, table: str, column: str, since_ms: int) -> int:
+    """The first id of a table that is written in the order of time, whose row is not older: found by halving."""
+    row = tx.one(f"SELECT min(id), max(id) FROM {table}")
+    low, high = (row[0] or 1, (row[1] or 0) + 1) if row else (1, 1)
+    while low < high:
+        middle = (low + high) // 2
+        found = tx.one(f"SELECT id, {column} FROM {table} WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
+        if found is not None and found[1] < since_ms:
+            low = found[0] + 1
+        else:
+            high = middle
+    return low
+
+
+def overview(tx: Tx, now: datetime, base: Overview, census: Census, day: Today) -> Overview:
+    """`base` (what the office knows by itself) with what was counted, and what the store knows."""
     subscriptions = dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state"))
     return Overview(
-        host=base.host, version=base.version, now_ms=now_ms, lab=base.lab, lab_offset_s=base.lab_offset_s,
-        queued=queued[0], in_flight=queued[1], in_doubt=queued[2], held=queued[3],
-        accepted_today=_count(tx, "message WHERE received_ms >= ?", today),
-        delivered_today=ended.get(State.DELIVERED, 0),
-        doubts_today=_count(tx, "doubt WHERE at_ms >= ?", today),
-        bounced_today=ended.get(State.BOUNCED, 0) + ended.get(State.EXPIRED, 0),
-        deferred_today=_count(tx, "attempt WHERE outcome = 'deferred' AND at_ms >= ?", today),
+        host=base.host, version=base.version, now_ms=to_ms(now), lab=base.lab, lab_offset_s=base.lab_offset_s,
+        queued=census.count(lambda group: group.state is State.QUEUED),
+        in_flight=census.count(lambda group: group.state in (State.IN_FLIGHT, State.AT_THE_DOT)),
+        in_doubt=census.count(lambda group: group.state is State.IN_DOUBT),
+        held=census.count(lambda group: group.state is State.HELD),
+        accepted_today=day.accepted, delivered_today=day.ended.get(State.DELIVERED, 0),
+        bounced_today=day.ended.get(State.BOUNCED, 0) + day.ended.get(State.EXPIRED, 0), deferred_today=day.deferred,
+        doubts_today=day.doubts,
         contacts=_count(tx, "contact"), confirmed=subscriptions.get("confirmed", 0),
-        unconfirmed=subscriptions.get("unconfirmed", 0), suppressed=_count(tx, "suppression"),
-        events_today=_count(tx, "event WHERE at_ms >= ?", today),
-        delivered_minutes=_minutes(tx, now_ms), carriers=base.carriers, sites=sites(tx, now, 50), flows=flow_rows(tx),
-        alerts=base.alerts, journal=journal(tx, 50),
+        unconfirmed=subscriptions.get("unconfirmed", 0), suppressed=_count(tx, "suppression"), events_today=day.events,
+        delivered_minutes=day.delivered_minutes, carriers=base.carriers,
+        sites=queue_rows(census, now, limit=SITES_SHOWN).sites, flows=flow_rows(tx), alerts=base.alerts,
+        journal=journal(tx, 50),
     )  # fmt: skip
 
 
@@ -250,7 +253,15 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         "SELECT substr(content, 1, CAST(? AS INTEGER)) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id)
     )
     moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
-    for part in (_flow_moments, _event_moments, _consent_moments, _attempt_moments, _doubt_moments, _end_moments):
+    for part in (
+        _flow_moments,
+        _event_moments,
+        _consent_moments,
+        _attempt_moments,
+        _doubt_moments,
+        _hand_moments,
+        _end_moments,
+    ):
         moments += part(tx, message_id)
     moments.sort(key=lambda moment: moment.at_ms)
     return MessageLife(
@@ -323,6 +334,15 @@ def _doubt_moments(tx: Tx, message_id: int) -> list[Moment]:
     )
     return [
         Moment(at, "in doubt", f"{why}; settled: {settled or 'not yet'}", "?", who) for at, why, settled, who in rows
+    ]
+
+
+def _hand_moments(tx: Tx, message_id: int) -> list[Moment]:
+    """What operators did. A cancellation is an end, and told as one."""
+    return [
+        Moment(at, act, f"{name}: {why}" if why else name, "☞", who)
+        for at, act, name, why, who in operating.interventions(tx, message_id)
+        if act != "cancelled"
     ]
 
 

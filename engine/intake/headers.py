@@ -6,6 +6,7 @@
     X-Posthouse-Deliver: no                    read the event, deliver nothing: a flow writes instead
     X-Posthouse-Expires: 10m                   worthless after this long
     X-Posthouse-Stream: marketing              transactional when it says nothing
+    X-Posthouse-Campaign: spring-sale          what limits, lists and questions know it by
 
 All of them are taken out before the mail leaves the house. What can't be understood is said, and the mail goes on.
 """
@@ -18,6 +19,7 @@ from typing import Final, TypeVar
 from deliverability.encoded_words import MAX_DECODED, decode_text
 from deliverability.rawmail import MessageError, fields
 from deliverability.settings import parse_duration
+from deliverability.shaping.scopes import parse_campaign
 from engine.flow.grammar import near
 from mta.queue.delivery import Stream
 
@@ -25,7 +27,7 @@ T = TypeVar("T")
 
 PREFIX: Final = "x-posthouse-"
 STRIP: Final = ("X-Posthouse-*",)
-NAMES: Final = ("Event", "Data", "Key", "Deliver", "Expires", "Stream")
+NAMES: Final = ("Event", "Data", "Key", "Deliver", "Expires", "Stream", "Campaign")
 _KNOWN: Final = {f"{PREFIX}{name.lower()}": f"X-Posthouse-{name}" for name in NAMES}
 
 
@@ -39,6 +41,7 @@ class Said:
     deliver: bool = True
     expires_after: timedelta | None = None
     stream: Stream | None = None
+    campaign: str = ""
     is_said: bool = False  # whether there was any such field, to be taken out
     message_id: str = ""
     language: str = ""
@@ -87,6 +90,7 @@ def _understand(said: Said, values: dict[str, str]) -> None:
     said.deliver = _read(said, values, "deliver", _yes_or_no) is not False
     said.expires_after = _read(said, values, "expires", _lifetime)
     said.stream = _read(said, values, "stream", _stream)
+    said.campaign = _read(said, values, "campaign", parse_campaign) or ""
 
 
 def _read(said: Said, values: dict[str, str], name: str, reader: Callable[[str], T]) -> T | None:

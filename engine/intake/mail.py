@@ -35,6 +35,7 @@ class Examined:
     message_id: str
     locale: str
     troubles: tuple[str, ...]
+    campaign: str = ""
 
     @property
     def deliver(self) -> bool:
@@ -58,6 +59,7 @@ def examine(content: bytes, recipients: Sequence[Address], now: datetime) -> Exa
         message_id=said.message_id,
         locale=said.language,
         troubles=tuple(said.troubles),
+        campaign=said.campaign,
     )
     return _with_header_event(examined, said, now) if said.event else examined
 

@@ -80,7 +80,7 @@ class Committer:
         mail = letter.mail
         return NewMessage(
             reverse_path=self.reverse_path, recipients=(Recipient(letter.to),), content=mail.content,
-            stream=letter.stream, origin="flow", needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
+            stream=letter.stream, origin="flow", campaign=letter.flow, needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
             subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id,
         )  # fmt: skip
 

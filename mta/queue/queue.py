@@ -53,6 +53,7 @@ class NewMessage:
     header_from: str = ""
     message_id: str = ""
     dsn: bool = True  # whether its submitter wants to be told of failures
+    campaign: str = ""  # what limits and lists know it by
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Claimed:
     envid: str | None
     ret: str | None
     dsn: bool = True  # whether its submitter wants to be told of failures
+    campaign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +183,17 @@ def _insert_delivery(
     is_claimed = hand is not None and domain in hand.domains
     delivery_id = tx.insert(
         "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
-        " owner, notify, orcpt, last_reply, created_ms) VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?)",
+        " owner, notify, orcpt, last_reply, created_ms, campaign) VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?,?)",
         (
             message_id, forward_path, domain, int(message.stream), int(State.IN_FLIGHT if is_claimed else State.QUEUED),
             now_ms, expires_ms, int(is_claimed), hand.owner if hand and is_claimed else None, notify, to.orcpt, now_ms,
+            message.campaign,
         ),
     )  # fmt: skip
     return Claimed(
         delivery_id, message_id, forward_path, domain, message.stream, 1, now_ms, expires_ms, notify, to.orcpt,
         message.reverse_path, message.header_from, message.origin, len(message.content), message.needs_utf8,
-        message.has_8bit, message.envid, message.ret, message.dsn,
+        message.has_8bit, message.envid, message.ret, message.dsn, message.campaign,
     )  # fmt: skip
 
 
@@ -251,7 +254,8 @@ def _set_next(tx: Tx, domain: str) -> None:
 
 _CANDIDATES = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
-    " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn"
+    " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn,"
+    " d.campaign"
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )
@@ -629,56 +633,3 @@ def stale_bodies(tx: Tx, after_id: int, before_ms: int, limit: int) -> tuple[int
 
 def drop_bodies(tx: Tx, message_ids: Iterable[int]) -> None:
     tx.executemany("DELETE FROM body WHERE message_id = ?", [(each,) for each in message_ids])
-
-
-# -- an operator's hand
-
-
-def cancel(tx: Tx, delivery_ids: Sequence[int], by: str, now: datetime) -> int:
-    """End queued or held deliveries in somebody's name; how many. Those in a carrier's hands are left alone."""
-    return sum(
-        tx.execute(
-            "UPDATE delivery SET state = ?, ended_ms = ?, ended_by = ? WHERE id = ? AND state IN (0, 4)",
-            (int(State.CANCELLED), to_ms(now), by, delivery_id),
-        )
-        for delivery_id in delivery_ids
-    )
-
-
-def hold(tx: Tx, delivery_ids: Sequence[int]) -> int:
-    """Keep queued deliveries back; how many."""
-    held = int(after(State.QUEUED, Event.HELD_BACK))
-    return sum(
-        tx.execute("UPDATE delivery SET state = ? WHERE id = ? AND state = 0", (held, delivery_id))
-        for delivery_id in delivery_ids
-    )
-
-
-def let_go(tx: Tx, delivery_ids: Sequence[int], now: datetime) -> list[str]:
-    """Queue held deliveries again, due now; the domain of each that was held."""
-    queued, now_ms = int(after(State.HELD, Event.LET_GO)), to_ms(now)
-    domains = []
-    for delivery_id in delivery_ids:
-        rows = tx.query(
-            "UPDATE delivery SET state = ?, due_ms = ? WHERE id = ? AND state = 4 RETURNING domain",
-            (queued, now_ms, delivery_id),
-        )
-        for (domain,) in rows:
-            hint(tx, domain, now_ms)
-            domains.append(str(domain))
-    return domains
-
-
-def retry_site(tx: Tx, site: str, now: datetime) -> list[str]:
-    """End a site's back-off and make all that is queued for it due; its domains."""
-    rows = tx.query(
-        "SELECT domain FROM destination WHERE (site = ? OR domain = ?) AND next_ms IS NOT NULL", (site, site)
-    )
-    tx.execute("UPDATE site SET retry_ms = 0 WHERE name = ?", (site,))
-    for (domain,) in rows:
-        tx.execute(
-            "UPDATE delivery SET due_ms = ? WHERE state = 0 AND domain = ? AND due_ms > ?",
-            (to_ms(now), domain, to_ms(now)),
-        )
-        hint(tx, domain, to_ms(now))
-    return [row[0] for row in rows]

@@ -59,6 +59,7 @@ class Delivery(Model):
     created_ms = BigIntegerField()
     ended_ms = BigIntegerField(null=True)
     ended_by = TextField(null=True)  # an operator, "suppression ..." ; NULL when the mail's own fate ended it
+    campaign = TextField(default="", constraints=[SQL("DEFAULT ''")])  # what limits and lists know it by; "" is none
 
     class Meta:
         table_name = "delivery"
@@ -76,6 +77,10 @@ class Attempt(Model):
     outcome = TextField()  # delivered, deferred, failed, in doubt
     reply = TextField()
     tls = TextField(default="")
+    rule = TextField(default="", constraints=[SQL("DEFAULT ''")])  # of deliverability/bounces that judged the reply
+    dialogue = TextField(
+        default="", constraints=[SQL("DEFAULT ''")]
+    )  # the SMTP lines with their times (mta.smtp.record)
 
     class Meta:
         table_name = "attempt"
@@ -146,6 +151,19 @@ class Shaping(Model):
     class Meta:
         table_name = "shaping"
         primary_key = CompositeKey("source", "site")
+
+
+class Intervention(Model):
+    """What an operator did to a delivery: hold, release, redirect, cancel."""
+
+    delivery_id = IntegerField(index=True)
+    at_ms = BigIntegerField()
+    act = TextField()
+    set_by = TextField()
+    why = TextField()
+
+    class Meta:
+        table_name = "intervention"
 
 
 class Suspension(Model):
@@ -222,6 +240,7 @@ TABLES = (
     StsPolicy,
     TlsTrouble,
     TlsResult,
+    Intervention,
 )
 
 # What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).
@@ -232,4 +251,11 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
+    # For those who look: only what waits is in them, so what is carried at once on acceptance never touches them.
+    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (state, domain, stream, campaign, created_ms, id)"
+    " WHERE state IN (0, 4)",
+    "CREATE INDEX IF NOT EXISTS delivery_age ON delivery (created_ms, id) WHERE state IN (0, 4)",
+    "CREATE INDEX IF NOT EXISTS delivery_next ON delivery (due_ms, id) WHERE state = 0",
+    "CREATE INDEX IF NOT EXISTS delivery_campaign ON delivery (campaign, created_ms, id)"
+    " WHERE campaign <> '' AND state IN (0, 4)",
 )

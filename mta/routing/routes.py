@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from deliverability.reply import Reply
-from mta.ports import Chance
+from mta.ports import REDIRECTED, Chance
 from mta.routing.hops import Demand, Hop, Level, Login, Protocol
 from mta.routing.policy import Failure, Found, Policies, Reported
 from mta.routing.prohibited import IpAddress, Prohibited, prohibited
@@ -84,9 +84,10 @@ class Router:
         self._own = frozenset(own)
 
     async def route(self, domain: str) -> Route | NoRoute:
-        """The way to `domain` (A-labels, lower case)."""
+        """The way to `domain` (A-labels, lower case), or to the next hop that an operator gave a delivery instead."""
         settings = self._settings
-        named = _by_pattern(settings.transport, domain) or settings.smart_host
+        is_redirected = domain.startswith(REDIRECTED)
+        named = domain[1:] if is_redirected else _by_pattern(settings.transport, domain) or settings.smart_host
         level = _by_pattern(settings.tls, domain)
         if named:
             return await self._to_hop(Hop.parse(named, settings.port), level)

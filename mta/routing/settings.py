@@ -173,6 +173,11 @@ def _network(each: object) -> object:
         raise ValueError(f'"{each}" is not a network (try "127.0.0.0/8")') from None
 
 
+def next_hop(text: str, port: int) -> str:
+    """A next hop in full. ValueError when it is none."""
+    return str(Hop.parse(_next_hop(text), port))
+
+
 def _next_hop(text: str) -> str:
     hop = Hop.parse(text, 25)
     if not hop.is_local_socket and not is_address(hop.host) and hop.host != "localhost":

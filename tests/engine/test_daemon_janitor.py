@@ -16,9 +16,10 @@ from engine import janitor as module
 from engine.janitor import Janitor
 from engine.store.groups import GroupStore
 from mta.ports import StoreFull, Tx
-from mta.queue import queue
+from mta.queue import operating, queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
+from mta.queue.operating import By
 from mta.queue.queue import Host, Late, Settled
 from mta.queue.settings import QueueSettings
 
@@ -157,7 +158,7 @@ async def test_octets_go_when_their_last_delivery_ended_long_enough_ago_and_not_
     owner = await house.carrier()
     await house.claim(owner)
     await house.store.write(lambda tx: queue.sweep(tx, owner, NOON))
-    await house.store.write(lambda tx: queue.cancel(tx, list(range(1, 12)), "ann: a test", NOON))
+    await house.store.write(lambda tx: operating.cancel(tx, list(range(1, 12)), By("ann", "a test"), NOON))
     house.clock.advance(timedelta(days=2))
     await house.enqueue("young@a.example")
     for _ in range(6):

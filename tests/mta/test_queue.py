@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, consumes, initialize, inv
 
 from deliverability.settings import RetrySettings
 from mta.ports import Tx, to_ms
-from mta.queue import queue
+from mta.queue import operating, queue
 from mta.queue.delivery import LIVE, TRANSITIONS, Event, IllegalTransition, State, Stream, after
+from mta.queue.operating import By
 from mta.queue.queue import Claimed, Hand, Host, Settlement
 from mta.queue.settings import DoubtPolicy, QueueSettings
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SETTINGS = QueueSettings()
 DOMAINS = ("a.example", "b.example")
+ANN = By("ann", "a test")
 
 
 # -- the table
@@ -218,21 +220,26 @@ class AnyLife(RuleBasedStateMachine):
     @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
     def an_operator_holds(self, ids: list[int]) -> None:
         queued = [each for each in ids if self.before.get(each) is State.QUEUED]
-        assert self.books.write(lambda tx: queue.hold(tx, ids)) == len(queued)
+        assert self.books.write(lambda tx: operating.hold(tx, ids, ANN, self.now)) == len(queued)
 
     @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
     def an_operator_lets_go(self, ids: list[int]) -> None:
         held = [each for each in ids if self.before.get(each) is State.HELD]
-        assert len(self.books.write(lambda tx: queue.let_go(tx, ids, self.now))) == len(held)
+        assert len(self.books.write(lambda tx: operating.let_go(tx, ids, ANN, self.now))) == len(held)
 
     @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
     def an_operator_cancels(self, ids: list[int]) -> None:
         open_ones = [each for each in ids if self.before.get(each) in (State.QUEUED, State.HELD)]
-        assert self.books.write(lambda tx: queue.cancel(tx, ids, "ann: why", self.now)) == len(open_ones)
+        assert self.books.write(lambda tx: operating.cancel(tx, ids, ANN, self.now)) == len(open_ones)
 
     @rule(site=st.sampled_from(DOMAINS))
     def an_operator_retries(self, site: str) -> None:
-        self.books.write(lambda tx: queue.retry_site(tx, site, self.now))
+        for domain in self.books.write(lambda tx: operating.end_back_off(tx, site)):
+            self.books.write(lambda tx, domain=domain: operating.make_due(tx, domain, self.now, 100))
+
+    @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True), hop=st.sampled_from(["", "hop.example:25"]))
+    def an_operator_redirects(self, ids: list[int], hop: str) -> None:
+        self.books.write(lambda tx: operating.redirect(tx, ids, hop, ANN, self.now))
 
     @rule(by=waits)
     def time_passes(self, by: timedelta) -> None:

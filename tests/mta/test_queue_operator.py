@@ -1,34 +1,89 @@
 """What an operator does to deliveries by hand."""
 
 from clock import NOON
-from house_books import message, open_books
+from house_books import Books, message, nobody_is_suppressed, open_books
 from mail_shop import Place
 
-from mta.queue import queue
+from mta.queue import operating, queue
 from mta.queue.delivery import State
+from mta.queue.operating import By
+from mta.queue.queue import Enqueued
 from mta.queue.settings import QueueSettings
 
 HOST = queue.Host("this boot", 1_000)
+ANN = By("ann", "a test")
+
+
+def enqueued(books: Books, *to: str) -> Enqueued:
+    return books.write(lambda tx: queue.enqueue(tx, message(*to), NOON, QueueSettings()))
+
+
+def carrier(books: Books) -> int:
+    return books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
+
+
+def claimed(books: Books, owner: int, domain: str) -> list[str]:
+    found = books.write(lambda tx: queue.claim(tx, domain, 10, owner, NOON, nobody_is_suppressed))
+    return [each.forward_path for each in found.taken]
 
 
 def test_what_is_held_stays_until_it_is_let_go_and_then_is_due_at_once(place: Place) -> None:
     books = open_books(place)
-    taken = books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
-    (delivery,) = taken.deliveries
-    owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
-    assert books.write(lambda tx: queue.hold(tx, [delivery])) == 1
+    (delivery,) = enqueued(books, "ann@example.org").deliveries
+    owner = carrier(books)
+    assert books.write(lambda tx: operating.hold(tx, [delivery], ANN, NOON)) == 1
     assert books.states()[delivery] is State.HELD
-    assert books.write(lambda tx: queue.claim(tx, "example.org", 10, owner, NOON, lambda tx, found: {})).taken == ()
-    assert books.write(lambda tx: queue.let_go(tx, [delivery], NOON)) == ["example.org"]
+    assert claimed(books, owner, "example.org") == []
+    assert books.write(lambda tx: operating.let_go(tx, [delivery], ANN, NOON)) == ["example.org"]
     assert books.states()[delivery] is State.QUEUED
-    assert len(books.write(lambda tx: queue.claim(tx, "example.org", 10, owner, NOON, lambda tx, found: {})).taken) == 1
+    assert claimed(books, owner, "example.org") == ["ann@example.org"]
 
 
-def test_what_a_carrier_has_in_its_hands_is_neither_held_nor_cancelled(place: Place) -> None:
+def test_what_a_carrier_has_in_its_hands_is_left_alone(place: Place) -> None:
     books = open_books(place)
-    taken = books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
-    owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
-    books.write(lambda tx: queue.claim(tx, "example.org", 10, owner, NOON, lambda tx, found: {}))
-    assert books.write(lambda tx: queue.hold(tx, taken.deliveries)) == 0
-    assert books.write(lambda tx: queue.cancel(tx, taken.deliveries, "ann: a test", NOON)) == 0
-    assert books.write(lambda tx: queue.let_go(tx, taken.deliveries, NOON)) == []
+    taken = enqueued(books, "ann@example.org")
+    claimed(books, carrier(books), "example.org")
+    assert books.write(lambda tx: operating.hold(tx, taken.deliveries, ANN, NOON)) == 0
+    assert books.write(lambda tx: operating.cancel(tx, taken.deliveries, ANN, NOON)) == 0
+    assert books.write(lambda tx: operating.let_go(tx, taken.deliveries, ANN, NOON)) == []
+    assert books.write(lambda tx: operating.redirect(tx, taken.deliveries, "hop.example:25", ANN, NOON)) == []
+    assert books.rows("SELECT * FROM intervention") == []
+
+
+def test_what_is_redirected_is_claimed_for_its_hop_and_taken_back_goes_its_own_way(place: Place) -> None:
+    books = open_books(place)
+    taken = enqueued(books, "ann@example.org", '"a@b"@example.org')
+    owner = carrier(books)
+    way = books.write(lambda tx: operating.redirect(tx, taken.deliveries[:1], "hop.example:25", ANN, NOON))
+    assert way == [">hop.example:25"]
+    assert books.write(lambda tx: operating.redirect(tx, taken.deliveries[:1], "hop.example:25", ANN, NOON)) == []
+    assert claimed(books, owner, "example.org") == ['"a@b"@example.org']
+    assert books.write(lambda tx: operating.redirect(tx, taken.deliveries, "", ANN, NOON)) == ["example.org"]
+    assert claimed(books, owner, ">hop.example:25") == []
+    assert claimed(books, owner, "example.org") == ["ann@example.org"]
+
+
+def test_what_is_redirected_to_two_hops_leaves_by_the_later(place: Place) -> None:
+    books = open_books(place)
+    taken = enqueued(books, "ann@example.org")
+    books.write(lambda tx: operating.redirect(tx, taken.deliveries, "one.example:25", ANN, NOON))
+    books.write(lambda tx: operating.redirect(tx, taken.deliveries, "two.example:25", ANN, NOON))
+    owner = carrier(books)
+    assert claimed(books, owner, ">one.example:25") == []
+    assert claimed(books, owner, ">two.example:25") == ["ann@example.org"]
+
+
+def test_every_change_is_kept_with_its_name_and_reason(place: Place) -> None:
+    books = open_books(place)
+    (delivery,) = enqueued(books, "ann@example.org").deliveries
+    books.write(lambda tx: operating.hold(tx, [delivery], By("ann", "look first"), NOON))
+    books.write(lambda tx: operating.let_go(tx, [delivery], By("bob", ""), NOON))
+    books.write(lambda tx: operating.redirect(tx, [delivery], "hop.example:25", By("bob", "their MX is down"), NOON))
+    books.write(lambda tx: operating.cancel(tx, [delivery], By("ann", "wrong list"), NOON))
+    done = books.write(lambda tx: operating.interventions(tx, 1))
+    assert [(act, name, why) for _, act, name, why, _ in done] == [
+        ("held", "ann", "look first"), ("released", "bob", ""),
+        ("redirected to hop.example:25", "bob", "their MX is down"), ("cancelled", "ann", "wrong list"),
+    ]  # fmt: skip
+    assert books.rows("SELECT ended_by FROM delivery") == [("ann: wrong list",)]
+    assert books.audit().balances

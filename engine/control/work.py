@@ -1,0 +1,24 @@
+"""What the commands of the control socket need of the front office."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from engine.conductor import Conductor
+from engine.system import SystemClock
+
+
+class Office(Protocol):
+    """What only the front office knows and can do."""
+
+    clock: SystemClock
+    conductor: Conductor
+
+    @property
+    def hands(self) -> Mapping[int, Any]: ...
+
+    def tell(self, **message: Any) -> None: ...
+
+    async def move_clock(self, offset: timedelta) -> None: ...
+
+    async def reload(self) -> None: ...

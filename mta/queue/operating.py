@@ -1,0 +1,121 @@
+"""An operator's hand in the queue: hold, release, cancel, redirect, retry. Each change is kept with a name and a reason.
+
+Every function works inside its caller's transaction on a bounded number of deliveries, and passes over those that are
+not in a state it may change: what is in a carrier's hands is left alone. A redirected delivery has, instead of its
+recipient's domain, the next hop it was given behind `REDIRECTED`; nothing else tells it from others, and its
+forward-path stays what it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mta.ports import REDIRECTED, Tx, to_ms
+from mta.queue.delivery import Event, State, after
+from mta.queue.queue import hint
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does it, and why."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}" if self.why else self.name
+
+
+def cancel(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
+    """End queued or held deliveries; how many."""
+    changed = [
+        each
+        for each in deliveries
+        if tx.execute(
+            "UPDATE delivery SET state = ?, ended_ms = ?, ended_by = ? WHERE id = ? AND state IN (0, 4)",
+            (int(State.CANCELLED), to_ms(now), str(by), each),
+        )
+    ]
+    _note(tx, changed, "cancelled", by, now)
+    return len(changed)
+
+
+def hold(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
+    """Keep queued deliveries back; how many."""
+    held = int(after(State.QUEUED, Event.HELD_BACK))
+    sql = "UPDATE delivery SET state = ? WHERE id = ? AND state = 0"
+    changed = [each for each in deliveries if tx.execute(sql, (held, each))]
+    _note(tx, changed, "held", by, now)
+    return len(changed)
+
+
+def let_go(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[str]:
+    """Queue held deliveries again, due now; the domain of each that was held."""
+    queued, now_ms = int(after(State.HELD, Event.LET_GO)), to_ms(now)
+    sql = "UPDATE delivery SET state = ?, due_ms = ? WHERE id = ? AND state = 4 RETURNING id, domain"
+    rows = [row for each in deliveries for row in tx.query(sql, (queued, now_ms, each))]
+    _note(tx, [row[0] for row in rows], "released", by, now)
+    return _hinted(tx, [row[1] for row in rows], now_ms)
+
+
+def redirect(tx: Tx, deliveries: Sequence[int], hop: str, by: By, now: datetime) -> list[str]:
+    """Have these leave by the next hop `hop` (host:port), due now; for each that is changed what stands for its domain
+    from now on. With no `hop` they take the way of their own domain again."""
+    now_ms = to_ms(now)
+    changed = []
+    rows = []
+    for each in deliveries:
+        row = tx.one("SELECT forward_path, domain FROM delivery WHERE id = ? AND state IN (0, 4)", (each,))
+        way = f"{REDIRECTED}{hop}" if hop else row[0].rpartition("@")[2] if row else ""
+        if row is None or row[1] == way:
+            continue
+        sql = "UPDATE delivery SET domain = ?, due_ms = ? WHERE id = ? AND state IN (0, 4)"
+        if tx.execute(sql, (way, now_ms, each)):
+            changed.append(each)
+            rows.append(way)
+    _note(tx, changed, f"redirected to {hop}" if hop else "redirected back", by, now)
+    return _hinted(tx, rows, now_ms)
+
+
+def make_due(tx: Tx, domain: str, now: datetime, limit: int) -> int:
+    """Let up to `limit` deliveries of a domain be tried now; how many had a later time."""
+    now_ms = to_ms(now)
+    rows = tx.query(
+        "SELECT id FROM delivery WHERE state = 0 AND domain = ? AND due_ms > ? ORDER BY id LIMIT ?",
+        (domain, now_ms, limit),
+    )
+    tx.executemany("UPDATE delivery SET due_ms = ? WHERE id = ? AND state = 0", [(now_ms, row[0]) for row in rows])
+    hint(tx, domain, now_ms)
+    return len(rows)
+
+
+def end_back_off(tx: Tx, site: str) -> list[str]:
+    """End a site's back-off; its domains, or the domain of that name, with mail waiting."""
+    rows = tx.query(
+        "SELECT domain FROM destination WHERE (site = ? OR domain = ?) AND next_ms IS NOT NULL", (site, site)
+    )
+    tx.execute("UPDATE site SET retry_ms = 0 WHERE name = ?", (site,))
+    return [row[0] for row in rows]
+
+
+def interventions(tx: Tx, message_id: int) -> list[tuple[int, str, str, str, int]]:
+    """What was done to a message's deliveries: (at_ms, act, name, why, delivery id), in order."""
+    rows = tx.query(
+        "SELECT i.at_ms, i.act, i.set_by, i.why, i.delivery_id FROM intervention i JOIN delivery d"
+        " ON d.id = i.delivery_id WHERE d.message_id = ? ORDER BY i.id",
+        (message_id,),
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def _note(tx: Tx, deliveries: Sequence[int], act: str, by: By, now: datetime) -> None:
+    tx.executemany(
+        "INSERT INTO intervention (delivery_id, at_ms, act, set_by, why) VALUES (?,?,?,?,?)",
+        [(each, to_ms(now), act, by.name, by.why) for each in deliveries],
+    )
+
+
+def _hinted(tx: Tx, domains: list[str], now_ms: int) -> list[str]:
+    for domain in set(domains):
+        hint(tx, domain, now_ms)
+    return domains

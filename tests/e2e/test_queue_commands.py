@@ -1,0 +1,155 @@
+"""The queue's commands and questions, over the control socket and as an operator types them.
+
+Nothing listens where mail should go, so it waits; a sink takes what is redirected.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house import Daemon, free_port, hand_over, letter
+from house_sink import Sink
+
+from engine.control.client import ControlError
+from engine.control.protocol import Messages, Queue, Shape
+
+pytestmark = pytest.mark.e2e
+
+PATIENT = {"retry": {"site": {"first": "1h", "ceiling": "2h"}}}  # one look at a dead hop, and nothing moves any more
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("queue")
+    with Daemon(folder, next_hop=f"127.0.0.1:{free_port()}", settings=PATIENT) as daemon:
+        with daemon.smtp() as smtp:
+            for number in range(30):
+                to = f"p{number}@{'a' if number % 3 else 'b'}.example"
+                campaign = {"X_Posthouse_Campaign": "spring"} if number % 2 else {}
+                hand_over(smtp, "app@shop.example", [to], letter(to, X_Posthouse_Stream="marketing", **campaign))
+        daemon.until(lambda: daemon.rows("SELECT 1 FROM attempt"))
+        yield daemon
+        assert daemon.audit().balances
+
+
+def queue(daemon: Daemon, **params: str | int) -> Queue:
+    return daemon.control.get(Queue, "/v1/queue", params)
+
+
+def messages(daemon: Daemon, **params: str | int) -> Messages:
+    return daemon.control.get(Messages, "/v1/messages", params)
+
+
+def typed(daemon: Daemon, *words: str) -> Any:
+    done = daemon.command(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        ("domain", {"a.example": 20, "b.example": 10}),
+        ("stream", {"marketing": 30}),
+        ("campaign", {"": 15, "spring": 15}),
+    ],
+)
+def test_the_queue_is_counted_by_what_is_asked_for(daemon: Daemon, by: str, names: dict[str, int]) -> None:
+    found = queue(daemon, by=by)
+    assert {row.site: row.queued + row.in_flight for row in found.sites} == names
+    assert (found.by, found.total, found.deliveries) == (by, len(names), 30)
+
+
+def test_all_domains_behind_one_hop_are_one_site(daemon: Daemon) -> None:
+    def one_site() -> bool:
+        rows = queue(daemon).sites
+        return len(rows) == 1 and rows[0].domains == 2 and rows[0].site.startswith("transport:")
+
+    daemon.until(one_site)
+    assert [row["site"] for row in typed(daemon, "queue", "--by", "domain", "--sort", "name")["sites"]] == [
+        "a.example", "b.example",
+    ]  # fmt: skip
+
+
+def test_the_picture_counts_each_age_and_all(daemon: Daemon) -> None:
+    found = daemon.control.get(Shape, "/v1/queue/shape", {"by": "domain"})
+    assert (found.all.total, found.minutes[0]) == (30, 5)
+    assert {row.name: row.total for row in found.rows} == {"a.example": 20, "b.example": 10}
+    assert all(sum(row.counts) == row.total for row in found.rows)
+    assert typed(daemon, "queue", "shape", "--limit", "1")["rows"][0]["name"] == "a.example"
+    assert "1280+" in daemon.command("queue", "shape").stdout
+
+
+def test_lists_are_filtered_sorted_and_paged(daemon: Daemon) -> None:
+    first = messages(daemon, domain="a.example", sort="oldest", limit=15)
+    rest = messages(daemon, domain="a.example", sort="oldest", limit=15, after=first.after)
+    numbers = [row.delivery_id for row in (*first.rows, *rest.rows)]
+    assert (len(first.rows), len(rest.rows), first.total, rest.after) == (15, 5, 20, "")
+    assert numbers == sorted(numbers) and len(set(numbers)) == 20
+    assert {row.campaign for row in messages(daemon, campaign="spring").rows} == {"spring"}
+    assert messages(daemon, older="1h").rows == ()
+    assert len(typed(daemon, "queue", "messages", "--find", "P7@")["rows"]) == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"sort": "size"}, {"state": "lost"}, {"stream": "loud"}, {"after": "1;2"}, {"limit": "many"}, {"older": "2 dyas"}],
+)
+def test_a_question_that_makes_no_sense_is_told_why(daemon: Daemon, params: dict[str, str]) -> None:
+    with pytest.raises(ControlError) as told:
+        messages(daemon, **params)
+    assert next(iter(params)) in str(told.value) or params.get("state", "-") in str(told.value)
+
+
+def test_nothing_is_changed_without_saying_what_and_why(daemon: Daemon) -> None:
+    for body in (
+        {"by": "ann", "why": "all of it"},
+        {"by": "ann", "site": "a.example"},
+        {"why": "x", "site": "a.example"},
+    ):
+        with pytest.raises(ControlError):
+            daemon.act("queue/cancel", **body)
+    assert daemon.open_count() == 30
+
+
+def test_a_dry_run_says_how_many_and_changes_none(daemon: Daemon) -> None:
+    said = typed(daemon, "queue", "cancel", "--campaign", "spring", "--why", "a test", "--dry-run")
+    assert said["facts"]["would"] == 15 and "nothing was changed" in said["text"]
+    assert daemon.open_count() == 30
+
+
+def test_what_is_held_by_a_filter_is_released_by_it(daemon: Daemon) -> None:
+    daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+    assert typed(daemon, "queue", "hold", "--domain", "b.example", "--why", "look first")["facts"]["changed"] == 10
+    assert {row.site: row.held for row in queue(daemon, by="domain").sites} == {"a.example": 0, "b.example": 10}
+    assert typed(daemon, "queue", "release", "--domain", "b.example")["facts"]["changed"] == 10
+    life = daemon.command("message", str(messages(daemon, domain="b.example", limit=1).rows[0].message_id)).stdout
+    assert "look first" in life and "released" in life
+
+
+def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+    closed = f"127.0.0.1:{free_port()}"
+    daemon.act("queue/redirect", by="ann", why="elsewhere", to=closed, domain="b.example")
+    assert {row.site for row in queue(daemon, by="domain").sites} == {"a.example", f">{closed}"}
+    daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+    daemon.act("queue/redirect", by="ann", why="not there", to=closed, back=True)
+    assert {row.site for row in queue(daemon, by="domain").sites} == {"a.example", "b.example"}
+    with Sink(tmp_path) as sink:
+        daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+        words = ("redirect", "--domain", "b.example", "--to", sink.address, "--why", "their hop is down")
+        assert typed(daemon, "queue", *words)["facts"]["changed"] == 10
+        daemon.until(lambda: len(sink.mails()) == 10)
+        assert {mail["to"].partition("@")[2] for mail in sink.mails()} == {"b.example"}
+    daemon.until(lambda: {row.site for row in queue(daemon, by="domain").sites} == {"a.example"})
+
+
+def test_what_is_cancelled_is_so_in_a_name_for_a_reason(daemon: Daemon) -> None:
+    daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+    ended = typed(daemon, "queue", "cancel", "--site", queue(daemon).sites[0].site, "--why", "the wrong list")
+    assert ended["facts"]["changed"] == 20
+    assert daemon.open_count() == 0
+    found = messages(daemon, state="cancelled")
+    assert len(found.rows) == 20 and queue(daemon).sites == ()
