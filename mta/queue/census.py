@@ -18,15 +18,11 @@ from mta.queue.delivery import State, Stream
 PART: Final = 20_000  # deliveries that one transaction counts
 AGES: Final = (5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; a column for each, and one for what is older
 MINUTE_MS: Final = 60_000
-WAITING: Final = (State.QUEUED, State.HELD)
-MOVING: Final = (State.IN_FLIGHT, State.AT_THE_DOT, State.IN_DOUBT)
 
-Key = tuple[str, int, str, int, int]  # domain, stream, campaign, created_ms, id
-FIRST: Final[Key] = ("", -1, "", 0, 0)
-_KEY: Final = "(domain, stream, campaign, created_ms, id)"
-_KEYS: Final = "domain, stream, campaign, created_ms, id"
-# "state IN (0, 4)" is what the index is for; "state = ?" is what is asked.
-_WAITS: Final = f"FROM delivery WHERE state IN (0, 4) AND state = ? AND {_KEY} > (?,?,?,?,?)"
+Key = tuple[str, int, str, int, int, int]
+FIRST: Final[Key] = ("", -1, "", 0, 0, 0)
+_KEYS: Final = "domain, stream, campaign, state, created_ms, id"
+_WAITS: Final = f"FROM delivery WHERE state IN (0, 4) AND ({_KEYS}) > (?,?,?,?,?,?)"
 _YOUNGER: Final = ", ".join("count(CASE WHEN created_ms > ? THEN 1 END)" for _ in AGES)
 
 
@@ -76,25 +72,24 @@ class Census:
 async def take(store: Store, now: datetime) -> Census:
     """Count everything, part by part."""
     groups: list[Group] = []
-    for state in WAITING:
-        at: Key | None = FIRST
-        while at is not None:
-            found, at = await store.read(partial(part, state=state, after=at, now=now))
-            groups += found
+    at: Key | None = FIRST
+    while at is not None:
+        found, at = await store.read(partial(part, after=at, now=now))
+        groups += found
     moving, destinations, troubles = await store.read(lambda tx: (_moving(tx, now), _destinations(tx), _troubles(tx)))
     sites = {domain: site for domain, site, _ in destinations if site}
     nexts = {domain: next_ms for domain, _, next_ms in destinations if next_ms is not None}
     return Census(to_ms(now), (*_joined(groups), *moving), sites, nexts, troubles)
 
 
-def part(tx: Tx, state: State, after: Key, now: datetime, limit: int = PART) -> tuple[list[Group], Key | None]:
-    """The next `limit` deliveries of a state, counted; and where to go on, None at the end."""
-    last = tx.one(f"SELECT {_KEYS} {_WAITS} ORDER BY {_KEYS} LIMIT 1 OFFSET ?", (int(state), *after, limit - 1))
-    upto = f" AND {_KEY} <= (?,?,?,?,?)" if last else ""
+def part(tx: Tx, after: Key, now: datetime, limit: int = PART) -> tuple[list[Group], Key | None]:
+    """The next `limit` deliveries that wait, counted; and where to go on, None at the end."""
+    last = tx.one(f"SELECT {_KEYS} {_WAITS} ORDER BY {_KEYS} LIMIT 1 OFFSET ?", (*after, limit - 1))
+    upto = f" AND ({_KEYS}) <= (?,?,?,?,?,?)" if last else ""
     rows = tx.query(
         f"SELECT domain, stream, campaign, state, count(*), min(created_ms), {_YOUNGER} {_WAITS}{upto}"
         " GROUP BY domain, stream, campaign, state",
-        (*_bounds(now), int(state), *after, *(last or ())),
+        (*_bounds(now), *after, *(last or ())),
     )
     return [_group(row) for row in rows], last
 

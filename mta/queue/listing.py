@@ -12,7 +12,7 @@ from typing import Any, Final
 from mta.ports import Tx
 from mta.queue.delivery import State, Stream
 
-BUDGET: Final = 10_000  # rows that one question looks at
+BUDGET: Final = 5_000  # rows that one question looks at
 CHUNK: Final = 1_000
 NARROW: Final = 10_000  # up to so many are sorted in one go
 JUMP: Final = 2_000  # further than this the database counts the rows to pass over
@@ -87,12 +87,13 @@ SORTS: Final = {
     "newest": Sort("created_ms", True),
     "oldest": Sort("created_ms", False),
     "next": Sort("due_ms", False, "state = 0"),
-    "expiry": Sort("expires_ms", False, "state < 10 AND state IN (0, 4)"),
+    "expiry": Sort("expires_ms", False, "state < 10"),
 }
 _ENDED: Final = {
     "newest": Sort("ended_ms", True, "ended_ms IS NOT NULL"),
     "oldest": Sort("ended_ms", False, "ended_ms IS NOT NULL"),
 }
+MOVING: Final = (State.IN_FLIGHT, State.AT_THE_DOT, State.IN_DOUBT)
 _MOVING: Final = "state < 10 AND state IN (1, 2, 3)"
 _ROW: Final = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.campaign, d.state, d.created_ms, d.due_ms,"
@@ -110,11 +111,11 @@ def page(tx: Tx, wanted: Wanted, sort: str, limit: int, after: Cursor | None = N
         after, offset = _jump(tx, wanted, order, domains, offset), 0
     found: list[Row] = []
     seen = 0
-    merged = list(_moving(tx, wanted, order, after)) if order in SORTS.values() else []
+    merged = [] if wanted.is_ended else list(_moving(tx, wanted, order, after))
     last = after
     for chunk in _chunks(tx, wanted, order, domains, limit + offset + 1, after):
         seen += len(chunk)
-        rows = _rows(tx, [each[1] for each in chunk])
+        rows = [row for row in _rows(tx, [each[1] for each in chunk]) if row.state not in MOVING]
         edge = chunk[-1]
         now_due = [each for each in merged if not order.is_behind(_key(each, order), edge)]
         merged = [each for each in merged if order.is_behind(_key(each, order), edge)]

@@ -252,7 +252,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
     # For those who look: only what waits is in them, so what is carried at once on acceptance never touches them.
-    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (state, domain, stream, campaign, created_ms, id)"
+    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (domain, stream, campaign, state, created_ms, id)"
     " WHERE state IN (0, 4)",
     "CREATE INDEX IF NOT EXISTS delivery_age ON delivery (created_ms, id) WHERE state IN (0, 4)",
     "CREATE INDEX IF NOT EXISTS delivery_next ON delivery (due_ms, id) WHERE state = 0",

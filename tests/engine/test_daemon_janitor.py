@@ -196,8 +196,8 @@ async def test_what_is_late_is_told_of_once_and_what_has_ended_is_not(house: Hou
     await house.enqueue(*(f"n{number}@a.example" for number in range(8)))
     house.clock.advance(SETTINGS.delay_notice - timedelta(seconds=1))
     await house.enqueue("later@a.example")
-    await house.store.write(lambda tx: queue.cancel(tx, [2, 5], "ann", house.clock.now()))
-    await house.store.write(lambda tx: queue.hold(tx, [3]))
+    await house.store.write(lambda tx: operating.cancel(tx, [2, 5], By("ann", ""), house.clock.now()))
+    await house.store.write(lambda tx: operating.hold(tx, [3], By("ann", ""), house.clock.now()))
     await house.janitor.round()
     assert house.late == []
     house.clock.advance(timedelta(seconds=1))

@@ -20,7 +20,7 @@ COLUMNS = (
     ("attempt", "dialogue", "TEXT NOT NULL DEFAULT ''"),
 )
 INDEXES = (
-    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (state, domain, stream, campaign, created_ms, id)"
+    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (domain, stream, campaign, state, created_ms, id)"
     " WHERE state IN (0, 4)",
     "CREATE INDEX IF NOT EXISTS delivery_age ON delivery (created_ms, id) WHERE state IN (0, 4)",
     "CREATE INDEX IF NOT EXISTS delivery_next ON delivery (due_ms, id) WHERE state = 0",
