@@ -57,6 +57,11 @@ def first_value(header: bytes, name: str) -> bytes | None:
     return match[1].replace(b"\r\n", b"").replace(b"\n", b"").strip(_BLANKS) if match else None
 
 
+def count_fields(header: bytes, name: str) -> int:
+    """How many fields of that name there are."""
+    return len(_one_field(name.lower()).findall(header))
+
+
 def without(content: bytes, names: Collection[str]) -> bytes:
     """The message without the header fields of these names; "X-Posthouse-*" names all that begin so.
 

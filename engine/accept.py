@@ -17,7 +17,7 @@ from deliverability.address import Address
 from deliverability.authors import first_author
 from deliverability.encoded_words import decode_text
 from deliverability.headers import format_date, header, make_message_id
-from deliverability.rawmail import first_value, split_message, without
+from deliverability.rawmail import count_fields, first_value, split_message, without
 from deliverability.reply import Reply
 from engine import credentials
 from engine.audience import suppression
@@ -38,6 +38,9 @@ from mta.queue.queue import Enqueued, Hand, NewMessage
 T = TypeVar("T")
 
 SUBJECT_SHOWN: Final = 200  # characters kept for screens
+MORE_AUTHORS: Final = Reply.of(
+    550, "5.6.0", "The message has more than one From: field; RFC 5322 section 3.6 allows one"
+)
 REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
@@ -62,10 +65,11 @@ class Submission:
         house = self._house
         now = house.clock.now()
         examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
-        if transaction.grant is not None:
-            head, _ = split_message(transaction.content)
-            if refused := refusal(transaction.grant, head, examined.stream):
-                return refused
+        head, _ = split_message(transaction.content)
+        if count_fields(head, "From") > 1:
+            return MORE_AUTHORS
+        if transaction.grant is not None and (refused := refusal(transaction.grant, head, examined.stream)):
+            return refused
         if examined.wants_parser:
             answer = await self._parser.read("structured", transaction.content)
             examined = with_structured(examined, answer, now)

@@ -78,6 +78,7 @@ class Carrier:
         self._config = Config.model_validate(order["config"])
         self._parser = Parser(to_keeper)
         self._stop: asyncio.Future[float] | None = None
+        self._keys_are_old = False
 
     async def live(self) -> int:
         loop = asyncio.get_running_loop()
@@ -95,9 +96,13 @@ class Carrier:
         for door, listener in self._doors.items():
             listener.start(self._sockets(door))
         self._link.send(ready=True, owner=self._owner)
-        waiting: set[asyncio.Future[Any]] = {self._stop, beating, *work}
+        waiting: set[asyncio.Future[Any]] = {self._stop, hearing, beating, *work}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         failed = [task for task in (beating, *work) if task.done()]
+        if (
+            hearing.done() and hearing.exception() is not None
+        ):  # else the front office is gone, and we were asked to stop
+            failed.append(hearing)
         for task in failed:  # none of them ends by itself: let another carrier begin anew
             log.critical("a carrier's loop ended", exc_info=task.exception())
         await self._leave(self._stop.result() if self._stop.done() else 5.0, work)
@@ -205,7 +210,7 @@ class Carrier:
             if "paused" in message:
                 self._relay.scheduler.use_pauses(message["paused"], message["doubted"])
             if "keys" in message:
-                self._relay.use_keys(await self._store.read(self._house.load_keys))
+                await self._renew_keys()
             if "stop" in message:
                 self._ask_stop(message["stop"])
         self._ask_stop(float(self._config.daemon.drain))  # the front office is gone
@@ -225,11 +230,24 @@ class Carrier:
             scheduler.tidings.flush()
             if beats % RENEW_BEATS == 0:
                 await self._renew()
+            if self._keys_are_old:
+                await self._renew_keys()
             if self._parser.is_gone:
                 log.error("the parser's keeper is gone, this carrier makes room for a whole one")
                 self._ask_stop(float(self._config.daemon.drain))
             beats += 1
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _renew_keys(self) -> None:
+        """Sign with the keys as they are now; where they can't be read, another try is made at the next beat."""
+        self._keys_are_old = True
+        try:
+            keys = await self._store.read(self._house.load_keys)
+        except StoreTrouble as err:
+            maillog.store_trouble("keys", err)
+            return
+        self._relay.use_keys(keys)
+        self._keys_are_old = False
 
     async def _renew(self) -> None:
         try:

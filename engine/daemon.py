@@ -124,13 +124,20 @@ class Office:
         """Until told to stop. Broken when it had to stop untold."""
         loop = asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(stop, self._stopping.set)
+            loop.add_signal_handler(stop, self._ask_stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self.reload()))
         loop.add_reader(self._forks.fileno(), self._bury)
         await self.conductor.start()
         for number in range(self.config.carriers):
             await self._spawn(number)
-        await self._ready()
+        if await self._ready():
+            await self._open_house()
+        await self._stopping.wait()
+        await self._stop()
+        if self._broken:
+            raise Broken(self._broken)
+
+    async def _open_house(self) -> None:
         await self._control.start()
         await self._web.start()
         self._start(self._janitor.run(), is_vital=True)
@@ -138,10 +145,12 @@ class Office:
         self._start(self._watch(), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": self.store.name})
-        await self._stopping.wait()
-        await self._stop()
-        if self._broken:
-            raise Broken(self._broken)
+
+    def _ask_stop(self, broken: str = "") -> None:
+        """Stop; `broken` says why, when nobody asked."""
+        self._broken = self._broken or broken
+        self._stopping.set()
+        self._bell.set()  # whoever waits for carriers has waited long enough
 
     async def _stop(self) -> None:
         notify.tell(STOPPING=1)
@@ -191,8 +200,7 @@ class Office:
             return
         log.critical("a part of the front office failed", exc_info=error)
         if is_vital:
-            self._broken = f"a part of the front office failed: {error!r}"
-            self._stopping.set()
+            self._ask_stop(f"a part of the front office failed: {error!r}")
 
     # -- carriers
 
@@ -224,19 +232,20 @@ class Office:
             self.hands.pop(hand.pid, None)
             self._bell.set()
 
-    async def _ready(self) -> None:
-        while not all(hand.is_ready for hand in self.hands.values()):
+    async def _ready(self) -> bool:
+        """Wait for every carrier. False when we are to stop first."""
+        while not self._stopping.is_set() and not all(hand.is_ready for hand in self.hands.values()):
             self._bell.clear()
             await self._bell.wait()
+        return not self._stopping.is_set()
 
     def _bury(self) -> None:
         try:
             exits = self._forks.exits()
         except OSError:
-            self._broken = "the fork server is gone"
             log.critical("the fork server is gone: stopping")
             asyncio.get_running_loop().remove_reader(self._forks.fileno())
-            self._stopping.set()
+            self._ask_stop("the fork server is gone")
             return
         for each in exits:
             hand = self.hands.pop(each.pid, None)
@@ -256,7 +265,8 @@ class Office:
         log.error("carrier died, another takes its place", extra={"carrier": hand.name, "pid": hand.pid, "code": code})
         if not hand.is_ready:
             await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
-        await self._spawn(hand.number)
+        if not self._stopping.is_set():
+            await self._spawn(hand.number)
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog, and replace a carrier that is stuck."""
@@ -333,7 +343,8 @@ class Office:
         old = list(self.hands.values())
         for number in range(self.config.carriers):
             await self._spawn(number)
-        await self._ready()
+        if not await self._ready():
+            return
         await self._drain(old)
         notify.tell(READY=1)
         log.info("reloaded", extra={"carriers": len(self.hands)})

@@ -15,14 +15,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 RunCarrier = Callable[[dict[str, Any], socket.socket, socket.socket], int]
 """(order, link to the front office, line to the parser's keeper) -> exit code: a carrier's whole life."""
 
 RunKeeper = Callable[[socket.socket], None]
-
-_LONGEST: Final = 1 << 20  # octets of one order
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,10 @@ class ForkServer:
     def spawn(self, order: dict[str, Any]) -> tuple[int, socket.socket]:
         """A new carrier: its pid and our end of its link. OSError when the fork server is gone."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._orders, [json.dumps(order).encode()], [theirs.fileno()])
+        with theirs, os.fdopen(os.memfd_create("order"), "wb") as file:  # a packet would bound how long it may be
+            file.write(json.dumps(order).encode())
+            file.flush()
+            socket.send_fds(self._orders, [b"spawn"], [theirs.fileno(), file.fileno()])
         answer = self._orders.recv(64)
         if not answer:
             raise OSError("the fork server is gone")
@@ -122,10 +122,10 @@ class _Server:
                 self._exits.send(json.dumps([pid, os.waitstatus_to_exitcode(status)]).encode())
 
     def _obey(self) -> bool:
-        order, fds, _, _ = socket.recv_fds(self._orders, _LONGEST, 1)
-        if not order:
+        word, fds, _, _ = socket.recv_fds(self._orders, 64, 2)
+        if not word:
             return False
-        link = socket.socket(fileno=fds[0])
+        link, order = socket.socket(fileno=fds[0]), os.fdopen(fds[1], "rb")
         to_keeper, from_carrier = socket.socketpair()
         if os.fork() == 0:
             for other in (link, to_keeper):
@@ -134,8 +134,8 @@ class _Server:
         pid = os.fork()
         if pid == 0:
             from_carrier.close()
-            self._become(lambda: self._run_carrier(json.loads(order), link, to_keeper))
-        for ours in (link, to_keeper, from_carrier):
+            self._become(lambda: self._run_carrier(_read(order), link, to_keeper))
+        for ours in (link, to_keeper, from_carrier, order):
             ours.close()
         self._carriers.add(pid)
         self._orders.send(str(pid).encode())
@@ -163,6 +163,13 @@ class _Server:
         finally:
             sys.stderr.flush()
             os._exit(code)
+
+
+def _read(order: BinaryIO) -> dict[str, Any]:
+    with order:
+        order.seek(0)
+        read: dict[str, Any] = json.load(order)
+        return read
 
 
 def _keep_only(line: socket.socket) -> None:

@@ -16,7 +16,9 @@ OBJECTS: Final = 100  # of a mail
 _TEXT: Final = 500  # characters
 _URL: Final = re.compile(r"https?://[!-~\x80-\U0010ffff]{1,2000}", re.I)
 _AMOUNT: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?", re.ASCII)
-_MONEY: Final = re.compile(r"[^\d.,-]+")
+_MONEY: Final = re.compile(r"[^\d-]*(-?\d(?:[\d.,'’\s]*\d)?)[^\d]*")  # one number, and a currency before or after it
+_MONEY_LONGEST: Final = 60  # characters
+_GROUPS: Final = re.compile(r"['’\s]")
 
 ORDER_STATES: Final = {
     "orderpaymentdue": "order.placed",
@@ -191,13 +193,17 @@ def _amount(value: Any) -> int | float | None:
     """A price: a JSON number, or a text such as "19.99", "1,299.00", "19,99 €"."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    text = _MONEY.sub("", value[:60]) if isinstance(value, str) else repr(value)
-    if isinstance(value, str):
-        text = _with_a_point(text)
+    text = _written_amount(value) if isinstance(value, str) else repr(value)
     try:
         return _number(Decimal(text)) if _AMOUNT.fullmatch(text) else None
     except InvalidOperation:
         return None
+
+
+def _written_amount(text: str) -> str:
+    """The one number in `text`; "" for none, or for more than one (a power of ten is none of ours)."""
+    found = _MONEY.fullmatch(text) if len(text) <= _MONEY_LONGEST else None
+    return _with_a_point(_GROUPS.sub("", found[1])) if found else ""
 
 
 def _with_a_point(text: str) -> str:

@@ -88,6 +88,8 @@ class _Desk:
         except (StoreTrouble, TimeoutError) as err:
             log.warning("a page could not be served: %s", err or "the request's body did not come")
             return self._notice(request, 503 if isinstance(err, StoreTrouble) else 408)
+        except ConnectionError:
+            return self._notice(request, 400)  # the client hung up: nobody reads it, and it is no fault
         except Exception:
             log.exception("a page failed")
             return self._notice(request, 500)

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.rawmail import MessageError, fields, first_value, normalise_newlines, split_message, without
+from deliverability.rawmail import (
+    MessageError,
+    count_fields,
+    fields,
+    first_value,
+    normalise_newlines,
+    split_message,
+    without,
+)
 
 MESSAGE = (
     b"Received: by mx\r\n\tfor <ann@example.org>\r\n"
@@ -52,6 +60,11 @@ def test_the_first_value_is_found_whatever_its_case_and_folding() -> None:
     assert first_value(header, "received") == b"by mx\tfor <ann@example.org>"
     assert first_value(header, "SUBJECT") == b"hello"
     assert first_value(header, "Sub") is None
+
+
+def test_fields_of_a_name_are_counted_whatever_their_case_and_folding() -> None:
+    header = b"From: a@b.example\r\nX-From: c\r\n\tFrom: d\r\nfRoM : e\r\nFromage: f\r\n"
+    assert [count_fields(header, name) for name in ("From", "from", "Sender")] == [2, 2, 0]
 
 
 def test_fields_are_taken_out_by_name_and_by_the_beginning_of_a_name() -> None:

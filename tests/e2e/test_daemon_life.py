@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from house import Daemon
-from house_process import free_port
+from house_process import free_port, session
 from house_sink import Sink
 
 pytestmark = pytest.mark.e2e
@@ -109,6 +109,20 @@ def test_a_reload_under_load_refuses_nobody_and_new_carriers_take_over(tmp_path:
         daemon.until_idle()
         assert sink.kept() == dict.fromkeys(crowd.accepted, 1)
         assert [note for note in daemon.notes if "RELOADING" in note]
+
+
+def test_a_stop_is_heard_while_carriers_cannot_begin(tmp_path: Path) -> None:
+    with Daemon(tmp_path, carriers=1) as daemon:
+        assert daemon.stop() == 0
+        other = sqlite3.connect(daemon.state / "posthouse.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # so that no carrier can write down its lease
+        daemon.launch()
+        daemon.until(lambda: len(session(daemon.pid)) > 3)  # beside it the fork server, a carrier and its keeper
+        daemon.signal(signal.SIGTERM)
+        daemon.until(lambda: len(daemon.logged("stopping")) == 2)
+        other.close()
+        assert daemon.wait_exit(patience=60) == 0
+        assert len(daemon.logged("ready")) == 1, "only the first time"
 
 
 def test_a_reload_with_faults_changes_nothing_and_says_them(tmp_path: Path, sink: Sink) -> None:

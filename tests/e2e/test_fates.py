@@ -226,6 +226,16 @@ def test_a_held_back_or_cancelled_delivery_never_leaves(town: LabTown) -> None:
     assert not [mail for mail in town.lab.kept() if "greylist.cancelled@shop.lab" in mail.rcpt_to]
 
 
+def test_a_mail_with_two_authors_is_refused_in_words_before_anything_is_written(town: LabTown) -> None:
+    before = town.daemon.rows("SELECT count(*) FROM message")
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        town.daemon.submit("ann@shop.lab", b"From: ann@shop.lab\r\nSubject: x\r\nfrom: bob@shop.lab\r\n\r\nx\r\n")
+    assert (refused.value.smtp_code, refused.value.smtp_error) == (
+        550, b"5.6.0 The message has more than one From: field; RFC 5322 section 3.6 allows one",
+    )  # fmt: skip
+    assert town.daemon.rows("SELECT count(*) FROM message") == before
+
+
 def test_one_message_to_many_is_one_delivery_each_with_a_fate_of_its_own(town: LabTown) -> None:
     fates = {"many.ann@shop.lab": "delivered", "unknown.many@shop.lab": "bounced", "greylist.many@shop.lab": "queued"}
     with town.daemon.smtp() as smtp:

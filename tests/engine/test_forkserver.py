@@ -74,6 +74,12 @@ def test_a_carrier_gets_its_order_and_a_link(server: ForkServer) -> None:
     assert deaths(server) == [Exit(pid, 3)]
 
 
+def test_an_order_may_be_as_long_as_any_configuration(server: ForkServer) -> None:
+    pid, link = spawn(server, "say", words="hello", config="x" * 5_000_000)
+    with link:
+        assert link.recv(100) == f"hello {pid}".encode()
+
+
 def test_a_carrier_has_a_keeper_of_its_own(server: ForkServer) -> None:
     _, link = spawn(server, "ask the keeper")
     with link:

@@ -102,7 +102,9 @@ def test_an_orders_total_may_stand_in_its_invoice() -> None:
     [
         (19.9, 19.9), ("19.90", 19.9), ("19,90 €", 19.9), ("$1,299.00", 1299), ("1.299,00", 1299), ("1,299", 1299),
         ("1.299", 1.3), ("12.345.678,90", 12345678.9), (1e30, None), ("free", None), (True, None), ("٣", None),
-        ("1e5", 15), ("--5", None), (None, None), ({"value": 3}, None),
+        ("1e5", None), ("1e99999999", None), ("199 EUR or 2", None), ("--5", None), ("EUR -5", -5), ("Rs.500", 500),
+        ("1 299,00 €", 1299), ("CHF 1'299.50", 1299.5), ("12.– Fr.", 12), ("9" * 60, None), ("9" * 61, None),
+        (None, None), ({"value": 3}, None),
     ],
 )  # fmt: skip
 def test_an_amount_is_read_however_it_is_written(written: Any, amount: float | None) -> None:

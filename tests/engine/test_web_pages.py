@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import struct
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -267,6 +268,25 @@ async def test_what_is_no_http_is_answered_and_closed(door: Door) -> None:
         assert b"aiohttp" not in answer
         assert b"Traceback" not in answer
         writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"Content-Length: 27\r\n\r\nList-Un", b"Transfer-Encoding: chunked\r\n\r\n5\r\nLi"])
+@pytest.mark.parametrize("abruptly", [False, True])
+async def test_a_client_that_hangs_up_in_the_middle_is_no_fault_of_ours(
+    door: Door, caplog: pytest.LogCaptureFixture, begun: bytes, abruptly: bool
+) -> None:
+    for path in (door.unsubscribe_path(), door.confirm_path()):
+        _, writer = await asyncio.open_connection(*door.listening.getsockname())
+        if abruptly:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode() + begun)
+        await writer.drain()
+        await door.ask("GET", "/healthz")  # by now it was read
+        writer.close()
+        while len(door.server._runner.server.connections) > 1:
+            await door.ask("GET", "/healthz")
+    assert [each.message for each in caplog.records if each.levelname != "DEBUG"] == []
+    assert door.state() == "unconfirmed"
 
 
 async def test_a_client_that_says_nothing_whole_is_let_go(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

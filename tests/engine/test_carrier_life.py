@@ -1,0 +1,107 @@
+"""A carrier in the front office's hands: a real one, forked, with the test at the other end of its link."""
+
+import json
+import os
+import select
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clock import FakeClock
+from house_process import wait_ended
+
+from engine import carrier
+from engine.config import parse
+from engine.forkserver import Exit, ForkServer
+from engine.house import House, ensure_state
+from engine.store.opening import store_at
+from mta.ports import StoreFull
+
+PATIENCE = 60.0
+
+
+class Link:
+    """The front office's end of the link to one carrier."""
+
+    def __init__(self, server: ForkServer, order: dict[str, Any]) -> None:
+        self._server = server
+        self.pid, self._end = server.spawn(order)
+        self._end.settimeout(PATIENCE)
+        self._lines = self._end.makefile("rb")
+        self.hear(lambda said: "ready" in said)
+
+    def say(self, **message: Any) -> None:
+        self._end.sendall(json.dumps(message).encode() + b"\n")
+
+    def hear(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Read on until it says this."""
+        while not wanted(json.loads(self._lines.readline())):
+            pass
+
+    def exit(self) -> Exit:
+        assert select.select([self._server], [], [], PATIENCE)[0], "it lives"
+        (told,) = self._server.exits()
+        return told
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Callable[[], Link]]:
+    config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{tmp_path / "state"}"\ndrain = 1\n')
+    ensure_state(config)
+    store = store_at(config.database_place, FakeClock()).open()
+    store.migrate()
+    store.close()
+    doors: dict[str, list[int]] = {"submission": [], "submissions": [], "inbound": [], "lmtp": []}
+    order = {"number": 0, "config": config.model_dump(mode="json"), "carriers": 1, "doors": doors}
+    servers = []
+
+    def begin() -> Link:
+        servers.append(ForkServer(carrier.run, carrier.keep_parser))  # forked now: it has what the test changed
+        return Link(servers[-1], order)
+
+    yield begin
+    for server in servers:
+        server.close()
+        assert not wait_ended([server.pid], PATIENCE)
+        os.waitpid(server.pid, 0)
+
+
+def test_told_to_stop_it_goes(spawn: Callable[[], Link]) -> None:
+    link = spawn()
+    link.say(stop=1)
+    assert link.exit() == Exit(link.pid, 0)
+
+
+def test_one_that_can_hear_no_more_makes_room_for_another(spawn: Callable[[], Link]) -> None:
+    link = spawn()
+    link.say(clock="soon")
+    assert link.exit() == Exit(link.pid, 1)
+
+
+def test_keys_that_cannot_be_read_now_are_read_later(
+    spawn: Callable[[], Link], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, telling = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.settimeout(PATIENCE)
+    load_keys = House.load_keys
+
+    def load(*what: Any) -> Any:
+        is_full = (tmp_path / "trouble").exists()
+        telling.send(b"no room" if is_full else b"read")
+        if is_full:
+            raise StoreFull("no room")
+        return load_keys(*what)
+
+    monkeypatch.setattr(House, "load_keys", load)
+    link = spawn()
+    assert told.recv(10) == b"read"
+    (tmp_path / "trouble").touch()
+    link.say(keys=True)
+    assert told.recv(10) == b"no room"
+    (tmp_path / "trouble").unlink()
+    while told.recv(10) != b"read":
+        pass
+    link.say(stop=1)
+    assert link.exit() == Exit(link.pid, 0)
