@@ -158,7 +158,9 @@ def test_a_bounce_that_comes_later_suppresses_tells_the_writer_and_stops_what_is
     town.daemon.advance("6 min")  # the first one's retry is due, the second one's not yet
 
     town.daemon.until(lambda: town.is_suppressed(to))
-    town.daemon.until(lambda: town.daemon.state_of(first) == "delivered")  # the bounce may be quicker than our own commit
+    town.daemon.until(
+        lambda: town.daemon.state_of(first) == "delivered"
+    )  # the bounce may be quicker than our own commit
     assert town.is_suppressed(to) == [("hard bounce", "all")]
     assert "Status: 5.1.1" in notice(town, to)
     with pytest.raises(smtplib.SMTPResponseException) as refused:
