@@ -23,6 +23,7 @@ from mta.outbound.opening import Insecure, Opener
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.tidings import Tidings
+from mta.outbound.turns import Turns
 from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_trouble, settlement
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
@@ -52,7 +53,7 @@ class Courier:
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
-        self._owner, self._most = owner, most
+        self._owner, self.turns = owner, Turns(most)
         how = ConnectionSettings(
             hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds()),
             authorities=authorities,
@@ -63,7 +64,6 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._bells: dict[str, asyncio.Event] = {}
-        self._starved: dict[str, Lane] = {}  # by site: lanes that would open a connection, where there may be no more
         self._alarms: dict[str, asyncio.TimerHandle] = {}  # by site: when its pace lets the next one go
         self.doubted: frozenset[str] = frozenset()  # domains whose refusals the bounce guard does not believe
         self._draining = False
@@ -81,29 +81,33 @@ class Courier:
         bell = self._bells.get(lane.site)
         if bell is not None and (ready or lane.connections > lane.share.slots):
             bell.set()
-        while lane.wants_connection(now) and len(self._tasks) < self._most and not self._draining:
+        while lane.wants_connection(now) and self.turns.has_room(lane) and not self._draining:
             lane.opening(now)
+            self.turns.opening(lane)
             task = asyncio.create_task(self._run(lane))
             self._tasks.add(task)
-            task.add_done_callback(self._over)
+            task.add_done_callback(self._tasks.discard)
             self._tidings.changed(lane)
-        if lane.wants_connection(now) and len(self._tasks) >= self._most:
-            self._starve(lane)
+        if lane.wants_connection(now) and not self.turns.has_room(lane):
+            self.await_turn(lane)
         if lane.is_paced and len(lane):
             self._set_alarm(lane, now)
 
-    def _starve(self, lane: Lane) -> None:
-        """Every connection is in use: this lane comes next, and whoever is idle makes room."""
-        self._starved[lane.site] = lane
-        for bell in self._bells.values():
-            bell.set()
+    def await_turn(self, lane: Lane) -> None:
+        """There is no room for a connection of this lane: it gets one when its turn comes; whoever is idle makes room."""
+        self.turns.wait(lane)
+        if self.turns.is_full:
+            for bell in self._bells.values():
+                bell.set()
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        """A connection has ended: those that waited for one are served, in their order."""
-        self._tasks.discard(task)
-        waiting, self._starved = self._starved, {}
-        for lane in waiting.values():
+    def take_turns(self) -> None:
+        """There may be room for connections: those that waited for one are served, in their order."""
+        while not self._draining and (lane := self.turns.call()) is not None:
+            if lane.domains and not len(lane):
+                self._hungry(set(lane.domains))  # nothing was claimed for it yet
+                continue
             self.serve(lane)
+            self.turns.passes(lane)
 
     def _now(self, lane: Lane) -> float:
         """Civil seconds, which a lab can move; not asked for where nothing depends on them."""
@@ -140,6 +144,8 @@ class Courier:
         try:
             try:
                 connection = await self._open(lane)
+                if connection is not None:
+                    self._opened(lane)
             finally:
                 lane.idle -= 1
             while connection is not None and connection.is_usable:
@@ -150,15 +156,28 @@ class Courier:
                     break
         finally:
             lane.connections -= 1
+            self.turns.closed(lane)
             if connection is not None:
                 connection.close()
+            if not lane.connections:
+                self._bells.pop(lane.site, None)
             self._tidings.changed(lane)
+            self.take_turns()
+            self.serve(lane)
+
+    def _opened(self, lane: Lane) -> None:
+        """A host granted a connection: the lane may have as many as its share allows."""
+        self.turns.opened(lane)
+        if not lane.is_proven:
+            lane.is_proven = True
+            if lane.is_hungry:
+                self._hungry(set(lane.domains))
             self.serve(lane)
 
     async def _open(self, lane: Lane) -> Connection | None:
         """A session with the first host that grants one; None, and the site waits, when none does. Where none is as
         secure as the next delivery demands, only mail that demands it waits."""
-        opened = await self.opener.open(lane)
+        opened = await self.opener.open(lane, in_haste=self.turns.is_crowded and not lane.is_proven)
         if isinstance(opened, Connection):
             return opened
         if isinstance(opened, Insecure):
@@ -197,7 +216,7 @@ class Courier:
             if each is not None:
                 self._tidings.took(lane)
                 return each
-            if lane.connections > lane.share.slots or self._starved:
+            if lane.connections > lane.share.slots or self.turns.is_idle_wanted:
                 return None
             if len(lane) and not lane.has_for(connection.suits):
                 return None

@@ -22,10 +22,11 @@ from mta.routing.routes import Route
 T = TypeVar("T")
 
 _ANYHOW: Final = Demand()
+UNPROVEN: Final = 4  # deliveries claimed for a site before a host of it granted a connection
 AHEAD_SECONDS: Final = 4  # a paced lane claims no more than it carries in that time
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lane:
     site: str
     route: Route
@@ -44,6 +45,7 @@ class Lane:
     idle: int = 0  # of those, waiting for something to carry
     retry_ms: int = 0  # the site's back-off, as far as this carrier knows
     failures: int = 0
+    is_proven: bool = False  # a host of the site granted a connection, and nothing failed since
     suspect: int | None = None  # the delivery at which a connection broke last, as long as nothing was delivered since
     spent: int = 0  # attempts from the beginning
     looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
@@ -75,6 +77,12 @@ class Lane:
         """Whether nothing may be tried now, whoever says so."""
         return self.is_hushed or not self.share.slots or max(self.retry_ms, self.share.paused_ms) > now_ms
 
+    def is_idle(self, now_ms: int) -> bool:
+        """Whether nothing would be lost with this object: it holds nothing, and counts nothing."""
+        holds = len(self) or self.connections or self.promised_urgent or self.promised_bulk
+        waits = self.domains and self.retry_ms <= now_ms
+        return not (holds or waits or self.is_paced or self.is_hushed)
+
     @property
     def is_paced(self) -> bool:
         """Whether it matters what time it is."""
@@ -85,7 +93,7 @@ class Lane:
     @property
     def capacity(self) -> int:
         """How many of each kind to hold: enough to keep every connection busy, no more than are soon carried."""
-        most = 4 * self.share.slots
+        most = 4 * self.share.slots if self.is_proven else min(self.share.slots, UNPROVEN)
         return most if self.share.rate is None else min(most, max(1, math.ceil(self.share.rate * AHEAD_SECONDS)))
 
     @property
@@ -135,7 +143,7 @@ class Lane:
 
     def wants_connection(self, now: float) -> bool:
         """Whether one more would have something to carry now."""
-        if self.connections >= self.share.slots or self.is_hushed or not len(self):
+        if self.connections >= (self.share.slots if self.is_proven else 1) or self.is_hushed or not len(self):
             return False
         return self.ready(now) > self.idle and (self._door is None or not self._door.wait(now))
 

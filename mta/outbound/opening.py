@@ -24,6 +24,7 @@ from mta.routing.hops import Demand
 from mta.routing.routes import Host
 
 _STAGES: Final = tuple(Stage)  # in the order in which a connection comes to them
+HASTE_SECONDS: Final = 5.0  # for a host to answer a connection, where many others try
 _UNNAMED: Final = "the domain's policy does not name this host"
 
 
@@ -45,14 +46,18 @@ class Opener:
     ) -> None:  # fmt: skip
         self._store, self._clock, self._net, self._how, self._settings = store, clock, net, how, settings
         self._judge = judge
+        self._hasty = replace(how.timeouts, connect=min(how.timeouts.connect, HASTE_SECONDS))
         self._writes: set[asyncio.Task[None]] = set()
         self.ledger = TlsLedger()
 
-    async def open(self, lane: Lane) -> Connection | ConnectFailed | Insecure:
-        """A session with the first host that grants one; else what the host said where we came furthest."""
+    async def open(self, lane: Lane, *, in_haste: bool = False) -> Connection | ConnectFailed | Insecure:
+        """A session with the first host that grants one; else what the host said where we came furthest. `in_haste`: a
+        host that does not answer must not keep others waiting."""
         domain = lane.next_domain
         demand = lane.demand(domain)
         how = self._how_to(lane, demand)
+        if in_haste:
+            how = replace(how, timeouts=self._hasty)
         insecure: ConnectFailed | None = None
         told: ConnectFailed | None = None
         for host in lane.route.hosts:

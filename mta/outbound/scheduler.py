@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
 DUE_MAX: Final = 500  # domains looked at in one poll
+PAGE_SECONDS: Final = 0.1  # between two polls, where one did not see all
+WAITING_MAX: Final = 200  # sites that wait for a connection, before the poll asks for no more routes
+CLAIM_MAX: Final = 32  # domains in one claim
+LANES_MAX: Final = 2000  # sites kept in mind that carry nothing
 LOOK_SECONDS: Final = 0.1  # between two looks for urgent mail to a site whose bulk is waiting
 BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
 ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
@@ -59,6 +64,7 @@ class Scheduler:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._routing = asyncio.Semaphore(ROUTING_MAX)
         self._next_poll = 0.0
+        self._page = (0, "")  # how far the poll has come: the time and the domain that it saw last
         self._due: dict[
             str, str | None
         ] = {}  # domains to look at, with the site that the store knows of (None: not asked)
@@ -201,16 +207,36 @@ class Scheduler:
         await self.courier.opener.keep()
 
     async def _poll(self) -> None:
+        """Look at the next page of what is due; after the last one, at the first again."""
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
+        self._forget_lanes(now_ms)
         busy = [lane.site for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
         try:
-            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy))
+            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy, self._page))
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
-        self._due.update(rows)
+        self._due.update({domain: site for domain, site, _ in rows})
+        self._page = (0, "")
+        if len(rows) == DUE_MAX:
+            self._page = (rows[-1][2], rows[-1][0])
+            self._next_poll = self._clock.monotonic() + PAGE_SECONDS
+        self.courier.turns.pass_all()
+        self.courier.take_turns()
         await self.courier.opener.keep()
+
+    def _forget_lanes(self, now_ms: int) -> None:
+        """Where there are many, let go of lanes that carry nothing now; what the store knows of their sites, it keeps."""
+        if len(self._lanes) <= LANES_MAX:
+            return
+        idle = [lane for lane in self._lanes.values() if lane.is_idle(now_ms) and not self.courier.turns.waits(lane)]
+        for lane in idle:
+            lane.domains.clear()
+            self.tidings.changed(lane)
+            del self._lanes[lane.site]
+        gone = set(idle)
+        self._routes = {domain: kept for domain, kept in self._routes.items() if kept[1] not in gone}
 
     async def _round(self) -> None:
         if self._draining or not self._due:
@@ -220,12 +246,16 @@ class Scheduler:
         plan: dict[str, Lane] = {}
         waiting: dict[str, str] = {}
         for domain, noted in due.items():
+            if noted is not None and domain not in self._routes and self._has_enough:
+                continue  # enough sites wait already: the poll comes to it again
             lane = self._lane_of(domain)
             if lane is None or self._paused.get(domain, 0) > now_ms:
                 continue  # its route is being asked for; or the poll finds it when its pause is over
-            if not lane.is_resting(now_ms) and self._may_claim(lane, domain):
+            is_news = noted is None or not self.courier.turns.waits(lane)
+            if is_news and not lane.is_resting(now_ms) and self._may_claim(lane, domain):
                 plan[domain] = lane
                 continue
+            self.courier.turns.passes(lane)
             if noted not in (None, lane.site):
                 waiting[domain] = lane.site
             if lane.retry_ms <= now_ms:
@@ -235,6 +265,11 @@ class Scheduler:
             await self._store.write(lambda tx: _note_sites(tx, waiting))
         if plan:
             await self._claim(plan)
+
+    @property
+    def _has_enough(self) -> bool:
+        """Whether no more routes are asked for on the poll's word."""
+        return self.courier.turns.waiting >= WAITING_MAX or len(self._asking) >= ROUTING_MAX
 
     def _may_claim(self, lane: Lane, domain: str) -> bool:
         """Whether the lane has room. One that is full of bulk is asked for urgent mail too, but not for every hint."""
@@ -248,19 +283,41 @@ class Scheduler:
         return True
 
     async def _claim(self, plan: dict[str, Lane]) -> None:
-        now = self._clock.now()
+        """Claim for these domains, so many at a time that no transaction lasts."""
+        rows = iter(plan.items())
+        while chunk := dict(islice(rows, CLAIM_MAX)):
+            await self._claim_some(chunk)
 
-        def work(tx: Tx) -> dict[str, Claim]:
+    async def _claim_some(self, plan: dict[str, Lane]) -> None:
+        now = self._clock.now()
+        turns = self.courier.turns
+        # A lane that has to wait for a connection is asked for urgent mail only, which might not have to.
+        rooms = {
+            lane: (lane.urgent_room, lane.bulk_room if lane.connections or turns.has_room(lane) else 0)
+            for lane in plan.values()
+        }
+
+        def work(tx: Tx) -> tuple[dict[str, Claim], dict[Lane, int]]:
             found = {}
+            rests = {lane: _site(tx, lane.site)[0] for lane in rooms if not lane.is_proven}  # as others found out
+            left = {lane: room for lane, room in rooms.items() if rests.get(lane, 0) <= to_ms(now)}
             for domain, lane in plan.items():
-                urgent, bulk = lane.urgent_room, lane.bulk_room
-                found[domain] = queue.claim(tx, domain, urgent, self._owner, now, self._gate, bulk=bulk)
+                if lane not in left:
+                    continue
+                urgent, bulk = left[lane]
+                claim = queue.claim(tx, domain, urgent, self._owner, now, self._gate, bulk=bulk)
+                taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
+                left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
+                found[domain] = claim
                 queue.note_site(tx, domain, lane.site)
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
-            return found
+            return found, rests
 
-        for domain, claim in (await self._store.write(work)).items():
+        claims, rests = await self._store.write(work)
+        for lane, retry_ms in rests.items():
+            lane.retry_ms = max(lane.retry_ms, retry_ms)
+        for domain, claim in claims.items():
             lane = plan[domain]
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
             for each in claim.taken:
@@ -272,6 +329,11 @@ class Scheduler:
                 await self._release(lane.empty_of({domain}))
             self.tidings.changed(lane)
             self.courier.serve(lane)
+        for lane in rooms:
+            if lane.domains and not (lane.connections or turns.has_room(lane) or lane.is_resting(to_ms(now))):
+                self.courier.await_turn(lane)
+            turns.passes(lane)
+        self.courier.take_turns()
 
     async def _content(self, message_id: int) -> bytes | None:
         if message_id in self._contents:
@@ -370,6 +432,7 @@ class Scheduler:
             await self._release(lane.empty())
             return
         lane.failures += 1
+        lane.is_proven = False
         until = site_retry(lane.failures, self._retry, now=now, jitter=self._chance.uniform(-1, 1))
         lane.retry_ms = to_ms(until)
         maillog.site_backed_off(lane.site, seconds=(until - now).total_seconds(), reply=str(reply))
@@ -407,16 +470,17 @@ def _log_ended(ended: Iterable[Settled]) -> None:
         maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
 
 
-def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str]) -> dict[str, str]:
-    """Domains to look at, with the site that each was folded into; none of a site that waits, or is busy anyway."""
+def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str], page: tuple[int, str]) -> list[tuple[str, str, int]]:
+    """Domains to look at after `page`, with the site that each was folded into and its time; none of a site that waits,
+    or is busy anyway."""
     others = f" AND d.site NOT IN ({','.join('?' * len(busy))})" if busy else ""
-    rows = tx.query(
-        "SELECT d.domain, d.site FROM destination d LEFT JOIN site s ON s.name = d.site"
-        " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms <= ?"
-        f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms LIMIT ?",
-        (now_ms, now_ms, now_ms, *busy, DUE_MAX),
+    return tx.query(
+        "SELECT d.domain, d.site, d.next_ms FROM destination d LEFT JOIN site s ON s.name = d.site"
+        " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms BETWEEN ? AND ?"
+        " AND (d.next_ms > ? OR d.domain > ?)"
+        f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms, d.domain LIMIT ?",
+        (page[0], now_ms, page[0], page[1], now_ms, now_ms, *busy, DUE_MAX),
     )
-    return {row[0]: row[1] for row in rows}
 
 
 def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:

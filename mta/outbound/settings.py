@@ -23,7 +23,8 @@ class OutboundSettings(Settings):
         default=timedelta(seconds=5), description="Close a connection that had nothing to carry for this long."
     )
     connect_timeout: Duration = Field(
-        default=timedelta(seconds=30), description="Give up on a host that does not answer a connection for this long."
+        default=timedelta(seconds=30),
+        description="Give up on a host that does not answer a connection for this long; after 5 s where many are tried.",
     )
     tls_memory: Duration = Field(
         default=timedelta(days=3),

@@ -21,7 +21,7 @@ BULK = replace(URGENT, stream=Stream.MARKETING)
 
 
 def lane(share: Share, bulk: int = 0, urgent: int = 0, site: str = "mx.example.org") -> Lane:
-    made = Lane(site, Route(site, ()))
+    made = Lane(site, Route(site, ()), is_proven=True)
     made.use(share, NOW)
     for _ in range(bulk):
         made.put(BULK)
@@ -31,7 +31,7 @@ def lane(share: Share, bulk: int = 0, urgent: int = 0, site: str = "mx.example.o
 
 
 def test_a_lane_that_was_not_answered_yet_claims_nothing_and_opens_nothing() -> None:
-    new = Lane("mx.example.org", Route("mx.example.org", ()))
+    new = Lane("mx.example.org", Route("mx.example.org", ()), is_proven=True)
     new.put(URGENT)
     assert new.is_resting(0) and new.urgent_room == 0 and not new.wants_connection(NOW)
 
@@ -110,3 +110,14 @@ def test_what_waits_for_one_domain_can_be_taken_out() -> None:
 )
 def test_the_provider_is_who_owns_all_exchangers_and_nobody_behind_a_named_hop(site: str, provider: str) -> None:
     assert lane(Share(), site=site).provider == provider
+
+
+def test_a_site_that_granted_no_connection_yet_is_tried_with_one_and_few_deliveries() -> None:
+    new = lane(Share(slots=20), bulk=3)
+    new.is_proven = False
+    assert (new.urgent_room, new.bulk_room) == (4, 1)
+    new.opening(NOW)
+    assert not new.wants_connection(NOW)
+    new.is_proven = True
+    assert new.wants_connection(NOW)
+    assert new.bulk_room == 77

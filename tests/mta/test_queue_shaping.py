@@ -29,8 +29,8 @@ def suspension(scope: str, name: str, *, by: str = "ann", until_ms: int = LATER)
     return Suspension(scope, name, until_ms, by, "because", to_ms(NOON))
 
 
-def due(books: Books, *busy: str) -> dict[str, str]:
-    return books.write(lambda tx: _due_domains(tx, to_ms(NOON), busy))
+def due(books: Books, *busy: str, page: tuple[int, str] = (0, "")) -> dict[str, str]:
+    return {domain: site for domain, site, _ in books.write(lambda tx: _due_domains(tx, to_ms(NOON), busy, page))}
 
 
 def test_what_was_learnt_is_found_again_by_source_and_site(books: Books) -> None:
@@ -77,3 +77,19 @@ def test_the_poll_passes_over_what_rests_is_suspended_or_is_busy(books: Books) -
     books.write(lambda tx: shaping.rest(tx, "mx.a.example", 0, 0, "", NOON))
     books.write(lambda tx: shaping.resume(tx, "domain", "b.example"))
     assert set(due(books)) == {"a.example", "b.example", "c.example", "d.example"}
+
+
+def test_the_poll_goes_on_after_the_last_that_it_saw_and_a_page_loses_nothing(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 2)
+    for minutes, domain in enumerate("cab", -3):
+        at = NOON + timedelta(minutes=minutes)
+        for name in (f"ann@{domain}.example", f"ann@{domain}{domain}.example"):
+            books.write(lambda tx, to=name, at=at: queue.enqueue(tx, message(to), at, QueueSettings()))
+    seen: list[str] = []
+    page = (0, "")
+    while rows := books.write(lambda tx, page=page: _due_domains(tx, to_ms(NOON), (), page)):
+        seen += [row[0] for row in rows]
+        page = (rows[-1][2], rows[-1][0])
+    assert seen == ["c.example", "cc.example", "a.example", "aa.example", "b.example", "bb.example"]
