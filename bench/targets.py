@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -81,29 +82,37 @@ class Posthouse(Target):
 
     name = "posthouse"
     level = "INFO"
+    more = ""  # settings that stand before the first section
 
     def start(self) -> None:
-        config = self.folder / "posthouse.toml"
-        config.write_text(
-            f'hostname = "mta.{DOMAIN}"\n[daemon]\nstate_dir = "state"\n[submission]\nlisten = ["127.0.0.1:{self.port}"]\n'
-            f'[web]\nlisten = ["127.0.0.1:{free_port()}"]\n[bounces]\ndomain = "bounce.{DOMAIN}"\n'
-            f'[routing]\npermit = ["127.0.0.0/8"]\nsmart_host = "127.0.0.1:{self.next_hop}"\n'
+        self.config.write_text(
+            f'hostname = "mta.{DOMAIN}"\n{self.more}[daemon]\nstate_dir = "state"\n[submission]\n'
+            f'listen = ["127.0.0.1:{self.port}"]\n[web]\nlisten = ["127.0.0.1:{free_port()}"]\n[bounces]\n'
+            f'domain = "bounce.{DOMAIN}"\n[mail]\nfrom = "News <news@{DOMAIN}>"\n'
+            f'[routing]\npermit = ["127.0.0.0/8"]\n{self.routes()}'
         )
-        self._command("domain", "add", DOMAIN, "--key", self.key, "--selector", SELECTOR, "--config", config)
+        self._command("domain", "add", DOMAIN, "--key", self.key, "--selector", SELECTOR, "--config", self.config)
+        self.seed()
+        self.spawned = time.monotonic()
         self.spawn(
-            [
-                sys.executable,
-                "-m",
-                "engine",
-                "serve",
-                "--config",
-                config,
-                "--log-format",
-                "json",
-                "--log-level",
-                self.level,
-            ]
-        )
+            [sys.executable, "-m", "engine", "serve", "--config", self.config, "--log-format", "json", "--log-level",
+             self.level]
+        )  # fmt: skip
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "posthouse.toml"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def routes(self) -> str:
+        """Settings of [routing]: where mail goes."""
+        return f'smart_host = "127.0.0.1:{self.next_hop}"\n'
+
+    def seed(self) -> None:
+        """Put into the store what is to be there when it starts."""
 
     def _command(self, *words: str | Path) -> None:
         subprocess.run([sys.executable, "-m", "tui.cli", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
