@@ -128,6 +128,7 @@ SIGNED: Final = (
     "feedback-id",
     "cfbl-address",
     "cfbl-feedback-id",
+    "x-consent-entry",
 )
 
 

@@ -308,7 +308,7 @@ class Office:
 
     def _make_web(self) -> WebServer:
         """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
-        app = build_app(self.store, self.clock, self.house.composer, proxies=self.config.web.proxies)
+        app = build_app(self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies)
         return WebServer(app, [each.dup() for each in self._pages])
 
     def _wake_all(self) -> None:

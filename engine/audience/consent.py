@@ -1,20 +1,28 @@
 """Consent: the ledger of what was shown to whom, when, and how they answered.
 
-Rows are only ever added (GDPR article 7(1): the sender must be able to show consent). A confirmed subscription is a
-consequence; this is the proof.
+Entries are only ever added, each bound to the one before it (engine.audience.ledger), and two tables hold them: the chain,
+which has nothing personal in it, and the facts beside it, which can be erased when a person asks for that (GDPR article
+17) without breaking the chain. A confirmed subscription is a consequence; this is the proof (article 7(1): the sender must
+be able to show consent).
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from deliverability.text import clean
+from engine.audience.ledger import GENESIS, Link, canonical, commit_to, link, verify_chain, verify_facts
 from mta.ports import Tx, to_ms
 
 ALL_LISTS: Final = 0  # the list_id of an answer that concerns all marketing mail
+CHUNK: Final = 1000  # entries read at once
 
-_COLUMNS: Final = "contact_id, list_id, act, wording, locale, source, ip, agent, message_id, at_ms"
+_LINK: Final = "seq, at_ms, act, commitment, previous, hash"
+_HEAD: Final = "consent_head"
 
 
 class Act(StrEnum):
@@ -27,54 +35,166 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The circumstances of an act: the exact words shown, and where and how the person acted."""
+    """The circumstances of an act: the exact words shown, and where and how the person acted.
+
+    `salt` hides what is committed to: unguessable octets, drawn before the transaction.
+    """
 
     wording: str
     locale: str = ""
     source: str = "command"  # command, form, import, web, reply, one-click
     ip: str = ""
     agent: str = ""
+    salt: bytes = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The mail that asked: its id in our queue, its Message-ID, and what it said."""
+
+    message_id: int
+    mail_id: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Who, and which list, as they are called now: what a court reads ten years later."""
+
+    contact_id: int
+    address: str
+    list_id: int = ALL_LISTS
+    list_name: str = ""
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the ledger."""
+    """An entry with its facts. `facts` are the octets that were committed to."""
 
+    link: Link
     contact_id: int
     list_id: int
-    act: Act
-    wording: str
-    locale: str
-    source: str
-    ip: str
-    agent: str
     message_id: int | None
-    at_ms: int
+    salt: bytes
+    facts: bytes
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The facts: address, list, purpose, wording, locale, source, ip, agent, and the mail that asked."""
+        return dict(json.loads(self.facts))
 
 
-def record(
-    tx: Tx, contact_id: int, list_id: int, act: Act, answer: Answer, *, now: datetime, message_id: int | None = None
-) -> int:
-    """Add one row; its id. The wording is kept letter by letter, what a browser said of itself is cleaned and cut."""
-    return tx.insert(
-        f"INSERT INTO consent ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",
+def record(tx: Tx, about: About, act: Act, answer: Answer, *, now: datetime, shown: Shown | None = None) -> Link:
+    """Add one entry. The wording is kept letter by letter, what a browser said of itself is cleaned and cut."""
+    facts: dict[str, Any] = {
+        "address": about.address, "list": about.list_name, "purpose": about.purpose, "wording": answer.wording,
+        "locale": answer.locale[:35], "source": answer.source[:20], "ip": clean(answer.ip)[:45],
+        "agent": clean(answer.agent)[:400],
+    }  # fmt: skip
+    if shown is not None:
+        facts["mail"] = {"message_id": shown.mail_id, "subject": shown.subject, "text": shown.text}
+    _lock(tx)
+    before = head(tx)
+    seq, previous = (before.seq + 1, before.hash) if before else (1, GENESIS)
+    salt, octets = hashlib.sha256(answer.salt + f"{seq}".encode()).digest(), canonical(facts)
+    made = link(seq, to_ms(now), str(act), commit_to(salt, octets), previous)
+    tx.execute(
+        f"INSERT INTO consent_entry ({_LINK}) VALUES (?,?,?,?,?,?)",
+        (made.seq, made.at_ms, made.act, made.commitment, made.previous, made.hash),
+    )
+    tx.execute(
+        "INSERT INTO consent_fact (seq, contact_id, list_id, act, message_id, at_ms, salt, facts) VALUES (?,?,?,?,?,?,?,?)",
         (
-            contact_id, list_id, str(act), answer.wording, answer.locale[:35], answer.source[:20],
-            clean(answer.ip)[:45], clean(answer.agent)[:400], message_id, to_ms(now),
+            seq, about.contact_id, about.list_id, made.act, shown.message_id if shown else None, made.at_ms, salt.hex(),
+            octets.decode(),
         ),
     )  # fmt: skip
+    return made
+
+
+def _lock(tx: Tx) -> None:
+    """Let nobody else add until this is committed: all entries are one chain."""
+    if lock := tx.for_update():
+        tx.execute("INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT (key) DO NOTHING", (_HEAD,))
+        tx.one("SELECT value FROM meta WHERE key = ?" + lock, (_HEAD,))
+
+
+def head(tx: Tx) -> Link | None:
+    """The youngest entry."""
+    row = tx.one(f"SELECT {_LINK} FROM consent_entry ORDER BY seq DESC LIMIT 1")
+    return None if row is None else Link(*row)
+
+
+def chain(tx: Tx, first: int = 1) -> Iterator[Link]:
+    """The entries from `first` on, oldest first."""
+    while part := _part(tx, first):
+        yield from part
+        first = part[-1].seq + 1
+
+
+def _part(tx: Tx, first: int) -> list[Link]:
+    sql = f"SELECT {_LINK} FROM consent_entry WHERE seq >= ? ORDER BY seq LIMIT ?"
+    return [Link(*row) for row in tx.query(sql, (first, CHUNK))]
 
 
 def history(tx: Tx, contact_id: int) -> list[Entry]:
-    """All that a contact was shown and answered, oldest first."""
-    rows = tx.query(f"SELECT {_COLUMNS} FROM consent WHERE contact_id = ? ORDER BY id", (contact_id,))
-    return [Entry(row[0], row[1], Act(row[2]), *row[3:]) for row in rows]
+    """All that a contact was shown and answered, oldest first; nothing of what was erased."""
+    rows = tx.query(
+        "SELECT e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash, f.contact_id, f.list_id, f.message_id, f.salt,"
+        " f.facts FROM consent_fact f JOIN consent_entry e ON e.seq = f.seq WHERE f.contact_id = ? ORDER BY f.seq",
+        (contact_id,),
+    )
+    return [Entry(Link(*row[:6]), row[6], row[7], row[8], bytes.fromhex(row[9]), row[10].encode()) for row in rows]
+
+
+def facts_of(tx: Tx, seqs: range) -> dict[int, tuple[bytes, bytes]]:
+    """Salt and facts of the entries in a range that have them still."""
+    rows = tx.query("SELECT seq, salt, facts FROM consent_fact WHERE seq >= ? AND seq < ?", (seqs.start, seqs.stop))
+    return {seq: (bytes.fromhex(salt), facts.encode()) for seq, salt, facts in rows}
+
+
+def cited(tx: Tx, contact_id: int, list_id: int = ALL_LISTS) -> Link | None:
+    """The entry that marketing mail to a contact rests on: the youngest yes to this list, or to any that they are
+    still on."""
+    which = "" if list_id == ALL_LISTS else " AND f.list_id = ?"
+    row = tx.one(
+        "SELECT e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash FROM consent_fact f"
+        " JOIN consent_entry e ON e.seq = f.seq"
+        " JOIN subscription s ON s.contact_id = f.contact_id AND s.list_id = f.list_id AND s.state = 'confirmed'"
+        f" WHERE f.contact_id = ? AND f.act = 'confirmed'{which} ORDER BY f.seq DESC LIMIT 1",
+        (contact_id,) if list_id == ALL_LISTS else (contact_id, list_id),
+    )
+    return None if row is None else Link(*row)
 
 
 def count_asked(tx: Tx, contact_id: int, since: datetime) -> int:
     """How many confirmation mails were written to a contact since then, for whatever list."""
     row = tx.one(
-        "SELECT count(*) FROM consent WHERE contact_id = ? AND act = 'asked' AND message_id IS NOT NULL AND at_ms > ?",
+        "SELECT count(*) FROM consent_fact WHERE contact_id = ? AND act = 'asked' AND message_id IS NOT NULL"
+        " AND at_ms > ?",
         (contact_id, to_ms(since)),
     )
     return 0 if row is None else int(row[0])
+
+
+def forget(tx: Tx, contact_id: int) -> int:
+    """Erase the facts about a person, salts and all; how many entries now say only that something happened."""
+    return tx.execute("DELETE FROM consent_fact WHERE contact_id = ?", (contact_id,))
+
+
+def check(tx: Tx) -> tuple[int, int, str]:
+    """Go over the whole ledger: (entries, how many had their facts erased, the last hash). Broken at the first fault."""
+    count = erased = 0
+    last = ""
+    previous, first = GENESIS, 1
+    while part := _part(tx, first):
+        verify_chain(part, first, previous)
+        facts = facts_of(tx, range(first, first + len(part)))
+        for each in part:
+            if each.seq in facts:
+                verify_facts(each, *facts[each.seq])
+        count, erased = count + len(part), erased + len(part) - len(facts)
+        first, previous, last = first + len(part), part[-1].hash, part[-1].hash
+    return count, erased, last

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deliverability.address import Address
 from deliverability.text import clean
+from engine.audience import consent
 from mta.ports import Tx, from_ms, to_ms
 
 NAME_MAX: Final = 120  # characters of a name that are kept
@@ -59,13 +60,15 @@ def find_contact(tx: Tx, address: Address) -> int | None:
 def contact_facts(tx: Tx, contact_id: int) -> dict[str, Any]:
     """What conditions and templates see of a contact. UnknownContact when there is none.
 
-    id, name, address, locale, zone, tags (sorted), fields, and orders: {count, total, last_at}. `total` adds the totals
+    id, name, address, locale, zone, tags (sorted), fields, consent: {entry, hash} of the consent that marketing mail rests
+    on, or None; and orders: {count, total, last_at}. `total` adds the totals
     of all `order.placed` events as they were told, whatever their currency; `last_at` is ISO 8601 in UTC, or None.
     """
     row = tx.one("SELECT name, address, locale, zone, fields FROM contact WHERE id = ?", (contact_id,))
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
     name, address, locale, zone, fields = row
+    yes = consent.cited(tx, contact_id)
     tags = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
     return {
         "id": contact_id,
@@ -75,6 +78,7 @@ def contact_facts(tx: Tx, contact_id: int) -> dict[str, Any]:
         "zone": zone,
         "tags": [tag for (tag,) in tags],
         "fields": json.loads(fields),
+        "consent": None if yes is None else {"entry": yes.seq, "hash": yes.hash},
         "orders": _orders(tx, contact_id),
     }
 

@@ -11,14 +11,14 @@ address is asked at most twice in 24 hours, whoever types it into whichever form
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from deliverability.address import Address
 from engine.audience import consent
-from engine.audience.consent import ALL_LISTS, Act, Answer
+from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, note_event
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from mta.ports import Tx, to_ms
@@ -60,8 +60,8 @@ class Asking:
     asked_ms: int  # binds the link to this asking
 
 
-Asker = Callable[[Tx, Asking], int]
-"""Writes the confirmation mail into the queue, in the same transaction; the message's id."""
+Asker = Callable[[Tx, Asking], Shown]
+"""Writes the confirmation mail into the queue, in the same transaction; what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def subscribe(
     if mailing_list is None:
         raise ListError(f"there is no list {list_name[:70]}")
     contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
-    answer = Answer(answer.wording or mailing_list.purpose, answer.locale, answer.source, answer.ip, answer.agent)
+    answer = replace(answer, wording=answer.wording or mailing_list.purpose)
     refused = is_suppressed(tx, [address.key], Stream.MARKETING).get(address.key, "")
     if refused:
         return Asked(contact_id, mailing_list.id, refused=refused)
@@ -151,7 +151,7 @@ def subscribe(
         return Asked(contact_id, mailing_list.id, already=True)
     if mailing_list.confirmation == "single":
         _begin(tx, contact_id, mailing_list, there, answer, now)
-        consent.record(tx, contact_id, mailing_list.id, Act.ASKED, answer, now=now)
+        consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
         _confirm(tx, contact_id, mailing_list, answer, now)
         return Asked(contact_id, mailing_list.id)
     return _ask(tx, contact_id, mailing_list, there, answer, ask, now)
@@ -194,7 +194,8 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
         note_event(tx, "list.left", contact_id, {"list": name}, now)
     stopped = list_id == ALL_LISTS and _stop_marketing(tx, contact_id, answer, now)
     if ended or stopped:
-        consent.record(tx, contact_id, list_id, Act.WITHDRAWN, answer, now=now)
+        mailing_list = None if list_id == ALL_LISTS else by_id(tx, list_id)
+        consent.record(tx, _about(tx, contact_id, mailing_list), Act.WITHDRAWN, answer, now=now)
     return bool(ended) or stopped
 
 
@@ -207,9 +208,9 @@ def _ask(
     if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ASKS_A_DAY:
         return Asked(contact_id, mailing_list.id, refused=ASKED_ENOUGH)
     asked_ms = _begin(tx, contact_id, mailing_list, there, answer, now)
-    message_id = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms))
-    consent.record(tx, contact_id, mailing_list.id, Act.ASKED, answer, now=now, message_id=message_id)
-    return Asked(contact_id, mailing_list.id, message_id=message_id)
+    shown = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms))
+    consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now, shown=shown)
+    return Asked(contact_id, mailing_list.id, message_id=shown.message_id)
 
 
 def _begin(
@@ -233,7 +234,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
         "UPDATE subscription SET state = 'confirmed', confirmed_ms = ? WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), contact_id, mailing_list.id),
     )
-    consent.record(tx, contact_id, mailing_list.id, Act.CONFIRMED, answer, now=now)
+    consent.record(tx, _about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
 
 
@@ -243,6 +244,14 @@ def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> b
         return False
     note_event(tx, "mail.unsubscribed", contact_id, {}, now)
     return True
+
+
+def _about(tx: Tx, contact_id: int, mailing_list: MailingList | None) -> About:
+    row = tx.one("SELECT address FROM contact WHERE id = ?", (contact_id,))
+    address = "" if row is None else str(row[0])
+    if mailing_list is None:
+        return About(contact_id, address)
+    return About(contact_id, address, mailing_list.id, mailing_list.name, mailing_list.purpose)
 
 
 def _key_of(tx: Tx, contact_id: int) -> str:

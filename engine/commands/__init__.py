@@ -10,6 +10,7 @@ from typing import Final
 
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
+    "consent": "what people agreed to, and the proof of it",
     "credential": "who may submit mail with a password",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",

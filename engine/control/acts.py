@@ -14,6 +14,7 @@ from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
 from engine.audience import lists
 from engine.audience.consent import Answer
+from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import lift
 from engine.control import queueing, shaping
@@ -79,7 +80,12 @@ async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Somebody asks for a list: a double opt-in list writes to them and waits for the answer."""
     address, now = _address(body), house.clock.now()
     ask = Confirmations(house.composer, house.config.queue, house.chance.octets(16), now)
-    answer = Answer(_text(body, "wording", ""), _text(body, "locale", ""), _text(body, "source", "command"))
+    answer = Answer(
+        _text(body, "wording", ""),
+        _text(body, "locale", ""),
+        _text(body, "source", "command"),
+        salt=house.chance.octets(SALT_OCTETS),
+    )
 
     def work(tx: Tx) -> lists.Asked:
         return lists.subscribe(

@@ -216,7 +216,8 @@ _JOURNAL = (
     ),
     ("SELECT at_ms, 'suppressed', key || ' · ' || reason || ' · ' || evidence, NULL FROM suppression", "suppression"),
     (
-        "SELECT s.at_ms, 'consent ' || s.act, c.address, s.message_id FROM consent s JOIN contact c ON c.id = s.contact_id",
+        "SELECT s.at_ms, 'consent ' || s.act, c.address, s.message_id FROM consent_fact s JOIN contact c"
+        " ON c.id = s.contact_id",
         "consent",
     ),
 )
@@ -229,7 +230,7 @@ def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
         order = (
             "at_ms"
             if kind == "suppression"
-            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.id", "doubt": "q.id"}[kind]
+            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.seq", "doubt": "q.id"}[kind]
         )
         for at_ms, what, text, message_id in tx.query(f"{sql} ORDER BY {order} DESC LIMIT ?", (limit,)):
             lines.append(Line(at_ms, what, text, message_id))
@@ -304,8 +305,10 @@ def _short(data: str) -> str:
 
 
 def _consent_moments(tx: Tx, message_id: int) -> list[Moment]:
-    rows = tx.query("SELECT at_ms, act, source, wording FROM consent WHERE message_id = ? ORDER BY id", (message_id,))
-    return [Moment(at, f"consent {act}", f"{source}: {wording}", "✎") for at, act, source, wording in rows]
+    """The asking that wrote this mail; for a mail that rests on a yes, that is in its header."""
+    rows = tx.query("SELECT at_ms, act, facts FROM consent_fact WHERE message_id = ? ORDER BY seq", (message_id,))
+    told = [(at_ms, act, json.loads(facts)) for at_ms, act, facts in rows]
+    return [Moment(at_ms, f"consent {act}", f"{each['source']}: {each['wording']}", "✎") for at_ms, act, each in told]
 
 
 _GLYPHS = {"delivered": "✓", "deferred": "↻", "failed": "✗", "in doubt": "?"}

@@ -59,6 +59,7 @@ class Composed:
     subject: str
     header_from: str  # the address in From
     message_id: str  # with its angle brackets
+    text: str  # its plain text, as it is read
     content: bytes  # CRLF line ends; ASCII, unless needs_utf8
     needs_utf8: bool  # To holds an address that only SMTPUTF8 can carry (RFC 6532)
 
@@ -106,7 +107,7 @@ class Composer:
             head = self._head(template, contact, subject, message_id, content_type, seen, stream, now)
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
-        return Composed(subject, str(self.address), message_id, head + b"\r\n" + body, not head.isascii())
+        return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
 
     def _seen(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], words: Words, stream: Stream,
@@ -172,6 +173,8 @@ class Composer:
         ]
         if stream is Stream.MARKETING:
             fields += self._list_fields(seen)
+            if isinstance(yes := contact.get("consent"), Mapping):
+                fields.append(header("X-Consent-Entry", f"{yes['entry']}; sha256={yes['hash']}"))
         return b"".join(fields)
 
     def _list_fields(self, seen: Mapping[str, Any]) -> list[bytes]:

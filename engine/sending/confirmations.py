@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from deliverability.address import Address
+from engine.audience.consent import Shown
 from engine.audience.lists import Asking
 from engine.audience.tokens import Purpose
 from engine.sending.compose import Composer
@@ -25,8 +26,8 @@ class Confirmations:
         self._octets = octets
         self._now = now
 
-    def __call__(self, tx: Tx, asking: Asking) -> int:
-        """Queue the mail; the message's id. TemplateFault when it can't be written: then nobody was asked."""
+    def __call__(self, tx: Tx, asking: Asking) -> Shown:
+        """Queue the mail; what it says. TemplateFault when it can't be written: then nobody was asked."""
         address = Address.parse(asking.contact["address"])
         mail = self._composer.compose(
             TEMPLATE, asking.contact, {"list": _shown(asking), "expires": self._expires(asking).isoformat()},
@@ -48,7 +49,7 @@ class Confirmations:
             " VALUES (?,?,NULL,'','',1,?)",
             (queued.message_id, asking.contact["id"], TEMPLATE),
         )
-        return queued.message_id
+        return Shown(queued.message_id, mail.message_id, mail.subject, mail.text)
 
     def _expires(self, asking: Asking) -> datetime:
         return max(from_ms(asking.asked_ms), self._now) + GOOD_FOR

@@ -65,22 +65,34 @@ class Subscription(Model):
         primary_key = CompositeKey("contact_id", "list_id")
 
 
-class Consent(Model):
-    """Append-only: what was shown to whom, when, and how they answered."""
+class ConsentEntry(Model):
+    """The chain of the consent ledger: append-only, nothing personal in it (engine.audience.ledger)."""
 
-    contact_id = IntegerField(index=True)
-    list_id = IntegerField()
-    act = TextField()  # asked, confirmed, withdrawn
-    wording = TextField()  # exactly what was shown
-    locale = TextField()
-    source = TextField()  # command, form, import, web, reply, one-click
-    ip = TextField(default="")
-    agent = TextField(default="")
-    message_id = IntegerField(null=True)  # the confirmation mail
+    seq = IntegerField(primary_key=True)  # from 1, without a gap
     at_ms = BigIntegerField()
+    act = TextField()  # asked, confirmed, withdrawn
+    commitment = TextField()  # hex
+    previous = TextField()
+    hash = TextField()
 
     class Meta:
-        table_name = "consent"
+        table_name = "consent_entry"
+
+
+class ConsentFact(Model):
+    """What an entry committed to: what was shown to whom, and how they answered. Goes when a person is erased."""
+
+    seq = IntegerField(primary_key=True)
+    contact_id = IntegerField(index=True)
+    list_id = IntegerField()  # 0: all marketing mail
+    act = TextField()
+    message_id = IntegerField(null=True, index=True)  # the confirmation mail
+    at_ms = BigIntegerField()
+    salt = TextField()  # hex
+    facts = TextField()  # the JSON that was committed to, octet by octet
+
+    class Meta:
+        table_name = "consent_fact"
 
 
 class Suppression(Model):
@@ -266,7 +278,8 @@ class Writer(Model):
 
 
 TABLES = (
-    Meta, Contact, Tag, MailingList, Subscription, Consent, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
+    Meta, Contact, Tag, MailingList, Subscription, ConsentEntry,
+    ConsentFact, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
 )  # fmt: skip
 

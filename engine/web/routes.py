@@ -17,12 +17,13 @@ from aiohttp import web
 
 from engine.audience import lists
 from engine.audience.consent import ALL_LISTS, Answer
+from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import MailingList, SubscriptionState
 from engine.audience.tokens import BadToken, Purpose
 from engine.sending.compose import Composer
 from engine.web.limits import Limits
 from engine.web.pages import Pages, shown
-from mta.ports import Clock, Store, StoreTrouble, Tx
+from mta.ports import Chance, Clock, Store, StoreTrouble, Tx
 
 log: Final = logging.getLogger("posthouse.web")
 
@@ -45,9 +46,11 @@ class Subject:
     asked_ms: int
 
 
-def build_app(store: Store, clock: Clock, composer: Composer, *, proxies: Sequence[str] = ()) -> web.Application:
+def build_app(
+    store: Store, clock: Clock, chance: Chance, composer: Composer, *, proxies: Sequence[str] = ()
+) -> web.Application:
     """The application. `proxies` are networks whose X-Forwarded-For is believed; nobody else's is."""
-    desk = _Desk(store, clock, composer, proxies)
+    desk = _Desk(store, clock, chance, composer, proxies)
     app = web.Application(middlewares=[desk.answer_faults, desk.limit], client_max_size=BODY_MAX)
     app.on_response_prepare.append(desk.secure)
     app.router.add_get("/healthz", desk.healthz)
@@ -61,9 +64,10 @@ def build_app(store: Store, clock: Clock, composer: Composer, *, proxies: Sequen
 class _Desk:
     """The handlers, and what they share."""
 
-    def __init__(self, store: Store, clock: Clock, composer: Composer, proxies: Sequence[str]) -> None:
+    def __init__(self, store: Store, clock: Clock, chance: Chance, composer: Composer, proxies: Sequence[str]) -> None:
         self._store = store
         self._clock = clock
+        self._chance = chance
         self._tokens = composer.tokens
         self._pages = Pages(composer)
         self._limits = Limits()
@@ -190,7 +194,7 @@ class _Desk:
         words = self._pages.words(subject.locale, request.headers.get("Accept-Language", ""), page)
         wording = self._pages.wording(page, words, subject.mailing_list, button) if button else ONE_CLICK
         agent = request.headers.get("User-Agent", "")
-        return Answer(wording, words.tag, source, self._peer(request), agent)
+        return Answer(wording, words.tag, source, self._peer(request), agent, salt=self._chance.octets(SALT_OCTETS))
 
     async def _body(self, request: web.Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):

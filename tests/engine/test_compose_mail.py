@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mail_shop import BASE, OCTETS, ORDER, compose, make_composer, part, person, read
 
 from deliverability.address import Address
+from deliverability.settings import DkimSettings
 from engine.audience.tokens import Purpose
 from engine.sending.mime import encode_text
 from engine.sending.render import TemplateFault
@@ -89,6 +90,14 @@ def test_marketing_mail_can_be_unsubscribed_with_one_click() -> None:
     assert mail.content.count(b"\r\nList-Unsubscribe: <https://") == 1
     assert link in part(mail, "plain")
     assert link in part(mail, "html")
+
+
+def test_marketing_mail_cites_the_consent_it_rests_on_in_a_field_that_is_signed() -> None:
+    yes = {"entry": 17, "hash": "5e" * 32}
+    for stream, cited in ((Stream.MARKETING, f"17; sha256={yes['hash']}"), (Stream.TRANSACTIONAL, None)):
+        mail = compose("cart-reminder", person() | {"consent": yes}, composer=COMPOSER, stream=stream)
+        assert read(mail)["X-Consent-Entry"] == cited
+    assert "x-consent-entry" in DkimSettings().headers
 
 
 def test_marketing_mail_of_no_list_unsubscribes_from_all_of_it() -> None:

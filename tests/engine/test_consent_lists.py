@@ -10,7 +10,7 @@ from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
 from engine.audience import consent, lists
-from engine.audience.consent import ALL_LISTS, Act, Answer
+from engine.audience.consent import ALL_LISTS, Act, Answer, Shown
 from engine.audience.lists import ASKED_ENOUGH, Asked, ListError, SubscriptionState
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.store.groups import GroupStore
@@ -19,8 +19,8 @@ from mta.queue.delivery import Stream
 
 T = TypeVar("T")
 ANN = Address.parse("ann@example.org")
-FORM = Answer("Yes, send me the letters.", "en", "form", "192.0.2.7", "Browser/1")
-BUTTON = Answer("Please confirm. [Yes]", "en", "web", "192.0.2.8", "Browser/2")
+FORM = Answer("Yes, send me the letters.", "en", "form", "192.0.2.7", "Browser/1", salt=b"form")
+BUTTON = Answer("Please confirm. [Yes]", "en", "web", "192.0.2.8", "Browser/2", salt=b"button")
 DAY = timedelta(days=1)
 
 
@@ -58,7 +58,7 @@ def state(store: GroupStore, list_id: int = 1) -> str:
 
 def acts(store: GroupStore) -> list[tuple[str, str, str]]:
     rows = store.read_now(lambda tx: consent.history(tx, 1))
-    return [(each.act, each.source, each.wording) for each in rows]
+    return [(each.link.act, each.told["source"], each.told["wording"]) for each in rows]
 
 
 def events(store: GroupStore) -> list[str]:
@@ -71,14 +71,17 @@ def test_asking_writes_the_subscription_the_proof_and_the_mail_together(store: G
     assert asked == Asked(1, 1, message_id=901)
     assert state(store) == SubscriptionState.UNCONFIRMED
     entry = store.read_now(lambda tx: consent.history(tx, 1))[0]
-    assert (entry.act, entry.wording, entry.ip, entry.agent, entry.message_id) == (
-        Act.ASKED, "Yes, send me the letters.", "192.0.2.7", "Browser/1", 901,
-    )  # fmt: skip
+    assert (entry.link.act, entry.message_id) == (Act.ASKED, 901)
+    assert entry.told == {
+        "address": "ann@example.org", "list": "tea", "purpose": entry.told["purpose"], "wording": "Yes, send me the letters.",
+        "locale": "en", "source": "form", "ip": "192.0.2.7", "agent": "Browser/1",
+        "mail": {"message_id": "<901@shop.example>", "subject": "Please confirm", "text": "Press the button."},
+    }  # fmt: skip
     assert asker.asked[0].contact["address"] == "ann@example.org"
 
 
 def test_when_the_mail_cannot_be_written_nobody_was_asked(store: GroupStore) -> None:
-    def fails(*_: object) -> int:
+    def fails(*_: object) -> Shown:
         raise RuntimeError("no template")
 
     with pytest.raises(RuntimeError):
@@ -167,7 +170,7 @@ def test_leaving_everything_suppresses_marketing_and_leaves_transactional_mail_a
 
 
 def test_an_empty_wording_is_the_lists_purpose(store: GroupStore, asker: Asker) -> None:
-    store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer(""), ask=asker, now=NOON))
+    store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer("", salt=b"s"), ask=asker, now=NOON))
     assert acts(store) == [("asked", "command", "One letter a month.")]
 
 

@@ -22,7 +22,9 @@ def test_the_mail_is_queued_in_the_same_commit_and_its_link_names_the_asking(pla
     store.write_now(make_list)
     ask = Confirmations(composer, QueueSettings(), OCTETS, NOON)
     asked = store.write_now(
-        lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer("yes"), ask=ask, name="Cheap Pills", now=NOON)
+        lambda tx: lists.subscribe(
+            tx, "tea", ANN, answer=Answer("yes", salt=b"s"), ask=ask, name="Cheap Pills", now=NOON
+        )
     )
     row = store.read_now(
         lambda tx: tx.one(

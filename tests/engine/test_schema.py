@@ -142,3 +142,36 @@ def test_on_postgresql_a_database_of_a_newer_program_is_refused_by_name(postgres
         with pytest.raises(SchemaMismatch, match="0999_later"):
             look()
     store.close()
+
+
+def test_consent_of_before_the_ledger_becomes_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.audience import consent
+
+    before = tmp_path / "before"
+    shutil.copytree(migrate.FOLDER, before)
+    for path in before.glob("0*.py"):
+        if path.stem >= "0009":
+            path.unlink()
+    whole = migrate.FOLDER
+    monkeypatch.setattr(migrate, "FOLDER", before)
+    database = Database(tmp_path / "posthouse.db", SystemClock()).open()
+    database.migrate()
+    database.write_now(
+        lambda tx: tx.execute(
+            "INSERT INTO contact (key, address, name, locale, zone, fields, created_ms)"
+            " VALUES ('ann@example.org', 'Ann@example.org', '', '', '', '{}', 0)"
+        )
+    )
+    sql = (
+        "INSERT INTO consent (contact_id, list_id, act, wording, locale, source, ip, agent, message_id, at_ms)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)"
+    )
+    rows = [(1, 0, act, "Yes. כן", "he", "web", "192.0.2.7", "Browser", None, 5) for act in ("asked", "confirmed")]
+    database.write_now(lambda tx: tx.executemany(sql, rows))
+    monkeypatch.setattr(migrate, "FOLDER", whole)
+    database.migrate()
+    assert database.read_now(consent.check)[:2] == (2, 0)
+    entries = database.read_now(lambda tx: consent.history(tx, 1))
+    assert [each.link.act for each in entries] == ["asked", "confirmed"]
+    assert entries[0].told["wording"] == "Yes. כן" and entries[0].told["address"] == "Ann@example.org"
+    database.close()

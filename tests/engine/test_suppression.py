@@ -108,12 +108,12 @@ def test_marketing_needs_a_confirmed_subscription_and_transactional_mail_does_no
     asker = Asker()
     store.write_now(make_list)
     store.write_now(
-        lambda tx: lists.subscribe(tx, "tea", Address.parse(KEY), answer=Answer("yes"), ask=asker, now=NOON)
+        lambda tx: lists.subscribe(tx, "tea", Address.parse(KEY), answer=Answer("yes", salt=b"s"), ask=asker, now=NOON)
     )
     assert _may(store, TRANSACTIONAL) == ""
     assert _may(store, MARKETING) == Refusal.NO_CONSENT
     asked_ms = asker.asked[0].asked_ms
-    store.write_now(lambda tx: lists.confirm(tx, 1, 1, asked_ms, answer=Answer("yes"), now=NOON))
+    store.write_now(lambda tx: lists.confirm(tx, 1, 1, asked_ms, answer=Answer("yes", salt=b"s"), now=NOON))
     assert _may(store, MARKETING) == ""
     store.write_now(lambda tx: suppress(tx, KEY, Reason.COMPLAINT, now=NOON))
     assert _may(store, MARKETING) == Refusal.COMPLAINT

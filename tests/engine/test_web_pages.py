@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from clock import NOON, FakeClock
+from clock import NOON, FakeChance, FakeClock
 from mail_shop import OCTETS, Place, make_composer, make_list, open_store
 
 from deliverability.address import Address
@@ -38,7 +38,7 @@ class Door:
         self.composer = make_composer()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-        app = build_app(self.store, self.clock, self.composer, proxies=["127.0.0.0/8"])
+        app = build_app(self.store, self.clock, FakeChance(), self.composer, proxies=["127.0.0.0/8"])
         self.server = WebServer(app, [self.listening])
         self.visitor = aiohttp.ClientSession(headers={"User-Agent": "Browser/1"})
 
@@ -68,7 +68,9 @@ async def door(place: Place) -> AsyncIterator[Door]:
     def asked(tx: Tx) -> None:
         make_list(tx)
         ask = Confirmations(door.composer, QueueSettings(), OCTETS, NOON)
-        lists.subscribe(tx, "tea", ANN, answer=Answer("yes", "", "form"), ask=ask, name="Ann Archer", now=NOON)
+        lists.subscribe(
+            tx, "tea", ANN, answer=Answer("yes", "", "form", salt=b"s"), ask=ask, name="Ann Archer", now=NOON
+        )
 
     door.store.write_now(asked)
     await door.server.start()
@@ -97,18 +99,18 @@ async def test_the_button_confirms_and_keeps_the_proof(door: Door) -> None:
         assert (status, "Thank you, all set!" in page) == (200, True)
     assert door.state() == "confirmed"
     _, proof = door.ledger()
-    assert (proof.act, proof.source, proof.ip, proof.agent, proof.locale) == (
+    assert (proof.link.act, *(proof.told[name] for name in ("source", "ip", "agent", "locale"))) == (
         "confirmed", "web", "127.0.0.1", "Browser/1", "en",
     )  # fmt: skip
-    assert "[Yes, sign me up]" in proof.wording
-    assert "One letter a month." in proof.wording
+    assert "[Yes, sign me up]" in proof.told["wording"]
+    assert "One letter a month." in proof.told["wording"]
     _, page, _ = await door.ask("GET", door.confirm_path())
     assert "Thank you, all set!" in page
 
 
 async def test_a_link_that_has_expired_or_whose_asking_is_over_is_not_there(door: Door) -> None:
     path = door.confirm_path()
-    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("bye"), now=NOON))
+    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("bye", salt=b"s"), now=NOON))
     assert [(await door.ask(method, path))[0] for method in ("GET", "POST")] == [404, 404]
     assert door.state() == "unsubscribed"
     door.clock.advance(timedelta(days=8))
@@ -136,7 +138,10 @@ async def test_one_click_unsubscribes_without_a_page_before_it(door: Door, form:
     status, _, headers = await door.ask("POST", door.unsubscribe_path(), data)
     assert (status, "Set-Cookie" in headers, "Location" in headers) == (200, False, False)
     assert door.state() == "unsubscribed"
-    assert (door.ledger()[-1].source, door.ledger()[-1].wording) == ("one-click", "List-Unsubscribe=One-Click")
+    assert (door.ledger()[-1].told["source"], door.ledger()[-1].told["wording"]) == (
+        "one-click",
+        "List-Unsubscribe=One-Click",
+    )
 
 
 async def test_the_button_leaves_one_list_and_the_other_button_all(door: Door) -> None:
@@ -147,7 +152,7 @@ async def test_the_button_leaves_one_list_and_the_other_button_all(door: Door) -
     assert "You will no longer receive news and offers" in page
     assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "unsubscribe"}
     assert [each.list_id for each in door.ledger()] == [1, 1, 0]
-    assert "[Stop all news and offers]" in door.ledger()[-1].wording
+    assert "[Stop all news and offers]" in door.ledger()[-1].told["wording"]
 
 
 async def test_an_unsubscribe_link_works_after_years_and_after_its_list_is_gone(door: Door) -> None:
@@ -213,8 +218,8 @@ async def test_a_contacts_own_language_comes_before_the_browsers(door: Door) -> 
     _, page, _ = await door.ask("GET", door.confirm_path(), **{"Accept-Language": "en"})
     assert "כן, אפשר לצרף אותי" in page
     await door.ask("POST", door.confirm_path())
-    assert door.ledger()[-1].locale == "he"
-    assert "כן, אפשר לצרף אותי" in door.ledger()[-1].wording
+    assert door.ledger()[-1].told["locale"] == "he"
+    assert "כן, אפשר לצרף אותי" in door.ledger()[-1].told["wording"]
 
 
 async def test_a_body_is_small_and_a_method_is_right_or_refused(door: Door) -> None:
@@ -252,7 +257,7 @@ async def test_guessing_runs_dry_and_another_network_does_not_notice(door: Door)
 
 async def test_the_address_kept_as_proof_is_the_one_our_proxy_saw(door: Door) -> None:
     await door.ask("POST", door.confirm_path(), **{"X-Forwarded-For": "10.9.9.9, 198.51.100.4, 127.0.0.2"})
-    assert door.ledger()[-1].ip == "198.51.100.4"
+    assert door.ledger()[-1].told["ip"] == "198.51.100.4"
 
 
 async def test_what_is_no_http_is_answered_and_closed(door: Door) -> None:

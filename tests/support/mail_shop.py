@@ -9,6 +9,7 @@ from typing import Any
 from clock import NOON, FakeClock
 
 from engine.audience import lists
+from engine.audience.consent import Shown
 from engine.audience.lists import Asking, MailingList
 from engine.sending.compose import Composed, Composer
 from engine.sending.resources import Resources
@@ -92,6 +93,7 @@ class Asker:
     def __init__(self) -> None:
         self.asked: list[Asking] = []
 
-    def __call__(self, tx: Tx, asking: Asking) -> int:
+    def __call__(self, tx: Tx, asking: Asking) -> Shown:
         self.asked.append(asking)
-        return 900 + len(self.asked)
+        number = 900 + len(self.asked)
+        return Shown(number, f"<{number}@shop.example>", "Please confirm", "Press the button.")
