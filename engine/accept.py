@@ -29,6 +29,7 @@ from engine.intake.recording import record_mail
 from engine.parser import Parser
 from mta import maillog
 from mta.inbound.transaction import Transaction
+from mta.outbound.fleet import Fleet
 from mta.outbound.scheduler import Scheduler
 from mta.ports import Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
@@ -47,7 +48,9 @@ REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 class Submission:
     """What applications hand over."""
 
-    def __init__(self, house: House, parser: Parser, scheduler: Scheduler, wake_runner: Callable[[], None]) -> None:
+    def __init__(
+        self, house: House, parser: Parser, scheduler: Scheduler | Fleet, wake_runner: Callable[[], None]
+    ) -> None:
         self._house, self._parser, self._scheduler, self._wake_runner = house, parser, scheduler, wake_runner
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:

@@ -137,7 +137,7 @@ class Carrier:
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
-            tell=self._link.send, authorities=config.routing.authorities,
+            tell=self._link.send, authorities=config.routing.authorities, ways=config.ways,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
@@ -222,12 +222,12 @@ class Carrier:
             scheduler = self._relay.scheduler
             self._link.send(
                 beat={
-                    "delivered": scheduler.courier.delivered,
-                    "connections": scheduler.courier.connections,
+                    "delivered": scheduler.delivered,
+                    "connections": scheduler.connections,
                     "memory_kib": _own_memory_kib(),
                 }
             )
-            scheduler.tidings.flush()
+            scheduler.tell()
             if beats % RENEW_BEATS == 0:
                 await self._renew()
             if self._keys_are_old:

@@ -21,6 +21,7 @@ from mta import maillog
 from mta.outbound.settings import OutboundSettings
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import shaping
+from mta.queue.places import site_and_source
 from mta.queue.shaping import GUARD, Suspension
 
 TICK_SECONDS: Final = 0.5
@@ -104,7 +105,10 @@ class Conductor:
 
         def work(tx: Tx) -> None:
             for site, learnt, kept in rows:
-                shaping.keep(tx, self._source, site, kept, now)
+                shaping.keep(tx, *self._source_and_site(site), kept, now)
+                base, source = site_and_source(site)
+                if source and learnt.reason:
+                    shaping.note_reply(tx, base, learnt.reason, to_ms(now))
                 shaping.rest(tx, site, int(learnt.paused_until * 1000), learnt.strikes, learnt.reason, now)
 
         if rows:
@@ -197,10 +201,27 @@ class Conductor:
         new = {each.site: each.hosts for each in reports if each.site not in self.books}
         if not new:
             return
-        known = await self._store.read(lambda tx: shaping.learnt(tx, self._source, new))
-        for site, hosts in new.items():
-            if site not in self.books:  # another carrier may have asked meanwhile
-                self.books[site] = self._book(site, hosts, known.get(site))
+        known = await self._store.read(lambda tx: {place: self._learnt(tx, place) for place in new})
+        for place, hosts in new.items():
+            if place not in self.books:  # another carrier may have asked meanwhile
+                self.books[place] = self._book(place, hosts, known[place])
+
+    def _learnt(self, tx: Tx, place: str) -> dict[str, Any] | None:
+        source, site = self._source_and_site(place)
+        return shaping.learnt(tx, source, [site]).get(site)
+
+    def _source_and_site(self, place: str) -> tuple[str, str]:
+        """What it is kept under: a source without a name is known by its address."""
+        site, source = site_and_source(place)
+        return source or self._source, site
+
+    def books_of(self, site: str) -> list[Book]:
+        """A site's books: one for each source that has mail for it; those that hold most up come first. `site` may also
+        name one of them alone."""
+        found = [book for place, book in self.books.items() if site in (place, site_and_source(place)[0])]
+        return sorted(
+            found, key=lambda book: (-book.paused_until(), -sum(p.waiting for p in book.peers.values()), book.site)
+        )
 
     def _book(self, site: str, hosts: tuple[str, ...], known: dict[str, Any] | None) -> Book:
         settings = self._settings.shaping
@@ -212,7 +233,7 @@ class Conductor:
             site, provider, self._said(site, provider, hosts), controller, settings.reserve, self._settings.carriers,
             hosts=hosts,
         )  # fmt: skip
-        if (held := self.suspensions.get(("site", site))) is not None:
+        if (held := self.suspensions.get(("site", site_and_source(site)[0]))) is not None:
             book.suspended_until = held.until_ms / 1000
         return book
 
@@ -223,7 +244,7 @@ class Conductor:
             ("posthouse.toml outbound.connection_deliveries", Limits(per_connection=outbound.connection_deliveries)),
             (f"providers.toml {provider}", limits_of(provider)),
         ]
-        return effective(general, own_layers(self._settings.shaping, site, provider, hosts))
+        return effective(general, own_layers(self._settings.shaping, site_and_source(site)[0], provider, hosts))
 
     def _close_books(self) -> None:
         if len(self.books) > KEEP_BOOKS:
@@ -269,26 +290,31 @@ class Conductor:
     async def forgive(self, name: str) -> None:
         """An operator wants a site tried now: its pause is over. What was learnt of its rate stays."""
         site = await self._store.read(lambda tx: shaping.site_of(tx, name)) or name
-        book = self.books.get(site)
-        if book is not None:
+        books = self.books_of(site)
+        for book in books:
             book.controller.learnt.paused_until = 0.0
-            self._unsaved.add(site)
+            self._unsaved.add(book.site)
+        if books:
             await self.save()
-            self._answer([book])
+            self._answer(books)
 
     def _obey(self, each: Suspension) -> None:
         if each.scope == "domain":
             self._tell_pauses(self._carriers)
-        elif (book := self.books.get(each.name)) is not None:
-            book.suspended_until = each.until_ms / 1000
-            self._answer([book])
+        else:
+            self._suspend_books(each.name, each.until_ms / 1000)
 
     def _forget_suspension(self, each: Suspension) -> None:
         if each.scope == "domain":
             self._guard.forget(each.name)
-        elif (book := self.books.get(each.name)) is not None:
-            book.suspended_until = 0.0
-            self._answer([book])
+        else:
+            self._suspend_books(each.name, 0.0)
+
+    def _suspend_books(self, site: str, until: float) -> None:
+        books = self.books_of(site)
+        for book in books:
+            book.suspended_until = until
+        self._answer(books)
 
     def _tell_pauses(self, carriers: Iterable[int]) -> None:
         domains = [each for each in self.suspensions.values() if each.scope == "domain"]

@@ -22,6 +22,8 @@ from engine.store.opening import POSTGRES
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
+from mta.outbound.sources import problems as source_problems
 from mta.queue.settings import QueueSettings
 from mta.routing.routes import RoutingSettings
 
@@ -115,6 +117,16 @@ class Config(Settings):
     retry: RetrySettings = RetrySettings()
     routing: RoutingSettings = RoutingSettings()
     outbound: OutboundSettings = OutboundSettings()
+    sources: dict[str, SourceSettings] = Field(
+        default={},
+        description="Where mail leaves from, by a name of yours: [sources.NAME] with address (a local IP address, or one"
+        " of each family) and ehlo (the name said there; hostname otherwise).",
+    )
+    pools: dict[str, dict[str, int]] = Field(
+        default={},
+        description="[pools.NAME]: sources with their weights. A source without a pool that is used carries nothing.",
+    )
+    streams: StreamSettings = StreamSettings()
     shaping: ShapingSettings = ShapingSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
@@ -135,6 +147,10 @@ class Config(Settings):
     def _fits(self) -> "Config":
         if self.inbound.listen and not self.bounces.domain:
             raise ValueError("inbound.listen is set but bounces.domain is not: say which domain's bounces come in")
+        if self.sources and self.outbound.source:
+            raise ValueError("outbound.source and sources exclude each other: name the address among the sources")
+        if found := source_problems(self.sources, self.pools, self.streams):
+            raise ValueError("; ".join(found))
         return self
 
     # -- places
@@ -142,6 +158,11 @@ class Config(Settings):
     @property
     def carriers(self) -> int:
         return self.daemon.carriers or len(os.sched_getaffinity(0))
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The sources in use; none where there is but one, without a name."""
+        return ways(self.sources, self.pools, self.streams, self.hostname)
 
     @property
     def database_place(self) -> Path | str:

@@ -15,10 +15,12 @@ from deliverability.bounces.verp import TokenKey
 from deliverability.settings import BounceSettings, RetrySettings
 from deliverability.signing.signer import Signer
 from mta.outbound.courier import CannotPrepare
+from mta.outbound.fleet import Fleet
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.signing import SigningThread
+from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell
 from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
 from mta.queue.notices import Notices
@@ -66,16 +68,23 @@ class Relay:
         self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
         retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
         gate: Gate, follow: Follow, tell: Tell | None = None, authorities: Path | None = None,
+        ways: Sequence[Way] = (),
     ) -> None:  # fmt: skip
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
         self._signing = SigningThread()
         self._signatures: OrderedDict[int, bytes] = OrderedDict()
-        self.scheduler = Scheduler(
-            store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=outbound,
-            retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
-            carriers=carriers, tell=tell, authorities=authorities,
-        )  # fmt: skip
+        ways = ways or one_way(outbound.source, hostname)
+        even = outbound.model_copy(update={"connections": max(1, outbound.connections // len(ways))})
+        made = [
+            Scheduler(
+                store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=even,
+                retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
+                carriers=carriers, tell=tell, authorities=authorities, way=way,
+            )
+            for way in ways
+        ]  # fmt: skip
+        self.scheduler: Scheduler | Fleet = made[0] if len(made) == 1 else Fleet(made)
 
     def use_keys(self, keys: "Keyring") -> None:
         """Sign with these from now on."""

@@ -34,12 +34,12 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
     """What holds for a site, or the site of a domain, and where each of it comes from. NoSuchSite."""
     now = house.clock.now()
     site, row = await house.store.read(lambda tx: _known(tx, name))
-    book = conductor.books.get(site)
+    book = next(iter(conductor.books_of(site)), None)
     if not site or book is None:
         raise NoSuchSite(name)
     learnt, seconds = book.controller.learnt, now.timestamp()
     return SiteShaping(
-        now_ms=to_ms(now), site=site, provider=book.provider, limits=_limits(book, seconds),
+        now_ms=to_ms(now), site=book.site, provider=book.provider, limits=_limits(book, seconds),
         shares=tuple(
             ShareRow(carrier, peer.share.slots, peer.open, peer.waiting, peer.share.rate)
             for carrier, peer in sorted(book.peers.items())
@@ -62,7 +62,7 @@ async def why(house: House, conductor: Conductor, name: str) -> Why:
     held = held or conductor.suspensions.get(("site", site))
     if held is not None and held.until_ms > to_ms(now):
         return _suspended(base, held)
-    book = conductor.books.get(site)
+    book = next(iter(conductor.books_of(site)), None)
     if book is not None and book.controller.is_paused(now.timestamp()):
         learnt = book.controller.learnt
         frees = int(learnt.paused_until * 1000)

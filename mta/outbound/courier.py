@@ -22,6 +22,7 @@ from mta.outbound.lane import Lane
 from mta.outbound.opening import Insecure, Opener
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import Source
 from mta.outbound.tidings import Tidings
 from mta.outbound.turns import Turns
 from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_trouble, settlement
@@ -46,7 +47,7 @@ class Courier:
 
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, settings: OutboundSettings, retry: RetrySettings,
-        prepare: Prepare, follow: Follow, hostname: str, owner: int, most: int,
+        prepare: Prepare, follow: Follow, source: Source, owner: int, most: int,
         content: Callable[[int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
         hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
         authorities: Path | None = None,
@@ -54,11 +55,11 @@ class Courier:
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
         self._owner, self.turns = owner, Turns(most)
-        how = ConnectionSettings(
-            hostname, source=settings.source, timeouts=Timeouts(connect=settings.connect_timeout.total_seconds()),
-            authorities=authorities,
+        timeouts = Timeouts(connect=settings.connect_timeout.total_seconds())
+        how = ConnectionSettings(source.ehlo, timeouts=timeouts, authorities=authorities)
+        self.opener = Opener(
+            store=store, clock=clock, net=net, how=how, source=source, settings=settings, judge=judge
         )  # fmt: skip
-        self.opener = Opener(store=store, clock=clock, net=net, how=how, settings=settings, judge=judge)
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
         self._tidings = tidings
         self._tasks: set[asyncio.Task[None]] = set()

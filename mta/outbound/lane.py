@@ -14,6 +14,7 @@ from deliverability.shaping.limiter import TokenBucket
 from deliverability.shaping.providers import provider_of
 from deliverability.shaping.share import Share
 from mta.queue.delivery import Stream
+from mta.queue.places import site_and_source
 from mta.queue.queue import Claimed
 from mta.routing.hops import Demand
 from mta.routing.policy import Failure, Reported
@@ -28,7 +29,7 @@ AHEAD_SECONDS: Final = 4  # a paced lane claims no more than it carries in that 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    site: str
+    site: str  # with the source that it is seen from, where that has a name (mta.outbound.sources.place)
     route: Route
     share: Share = Share()  # noqa: RUF009 - frozen
     demands: dict[str, Demand] = field(
@@ -59,7 +60,8 @@ class Lane:
     @property
     def exchangers(self) -> tuple[str, ...]:
         """The MX hosts that are this site; none for a next hop that was named."""
-        return () if self.site.startswith("transport:") else tuple(self.site.split(","))
+        site, _ = site_and_source(self.site)
+        return () if site.startswith("transport:") else tuple(site.split(","))
 
     @property
     def provider(self) -> str:

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from deliverability.bounces.classify import Verdict
+from deliverability.reply import Reply
 from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
 from mta.outbound.lane import Lane
-from mta.outbound.outcome import Failure, Stage
+from mta.outbound.outcome import Failure, Scope, Stage, Try
 from mta.outbound.security import TlsResult
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import Source
 from mta.outbound.tls_ledger import TlsLedger
 from mta.ports import Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.routing.hops import Demand
@@ -41,10 +43,11 @@ class Opener:
     """Of one carrier. `judge` says what a refusal means."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, net: Net, how: ConnectionSettings, settings: OutboundSettings,
+        self, *, store: Store, clock: Clock, net: Net, how: ConnectionSettings, source: Source, settings: OutboundSettings,
         judge: Callable[[Failure, str], Verdict],
     ) -> None:  # fmt: skip
         self._store, self._clock, self._net, self._how, self._settings = store, clock, net, how, settings
+        self._source = source
         self._judge = judge
         self._hasty = replace(how.timeouts, connect=min(how.timeouts.connect, HASTE_SECONDS))
         self._writes: set[asyncio.Task[None]] = set()
@@ -64,7 +67,7 @@ class Opener:
             if not demand.allows(host.name):
                 self._note(lane, domain, host, TlsResult.FAILED, _UNNAMED)
                 continue
-            opened = await Connection.open(self._net, self._clock, host, how)
+            opened = await self._dial(host, how)
             if isinstance(opened, Connection):
                 self._learn(lane, opened)
                 return opened
@@ -78,6 +81,14 @@ class Opener:
         if told is not None and not (insecure and demand.is_strict):
             return told
         return _insecure(demand, insecure)
+
+    async def _dial(self, host: Host, how: ConnectionSettings) -> Connection | ConnectFailed:
+        local = self._source.address_for(host.address)
+        if local is None:
+            why = f"the source {self._source.name} has no address of the family of {host.name} [{host.address}]"
+            failure = Failure(Scope.ROUTE, Reply.of(451, "4.4.4", why), Stage.CONNECT, is_ours=True)
+            return ConnectFailed(failure, Try(host.name, host.address, Stage.CONNECT, str(failure.reply), "", 0.0))
+        return await Connection.open(self._net, self._clock, host, replace(how, source=local) if local else how)
 
     def note_session(self, lane: Lane, domain: str, connection: Connection) -> None:
         """Mail of a domain goes over a connection: the first counts as a session, where the domain is told of them."""
@@ -119,7 +130,8 @@ class Opener:
         if domain in lane.reported:
             reported, _ = lane.reported[domain]
             self.ledger.note(
-                reported, result, host=host.name, address=host.address, source=self._how.source, detail=trouble,
+                reported, result, host=host.name, address=host.address,
+                source=self._source.address_for(host.address) or "", detail=trouble,
                 now=self._clock.now(),
             )  # fmt: skip
 

@@ -22,10 +22,12 @@ from mta.outbound import tls_ledger
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.lane import Lane
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell, Tidings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
-from mta.queue import queue
+from mta.queue import queue, shaping
 from mta.queue.delivery import Event, State, Stream
+from mta.queue.places import place, site_and_source
 from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
@@ -49,10 +51,12 @@ class Scheduler:
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
-        tell: Tell | None = None, authorities: Path | None = None,
+        tell: Tell | None = None, authorities: Path | None = None, way: Way | None = None,
     ) -> None:  # fmt: skip
         """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
-        limit."""
+        limit. `way`: the source, and which deliveries are its own; None: one source, and all."""
+        way = way or one_way(settings.source, hostname)[0]
+        self.way, self._source = way, way.source.name
         self._store, self._clock, self._chance, self._router = store, clock, chance, router
         self._retry = retry
         self._gate, self._follow, self._owner = gate, follow, owner
@@ -75,10 +79,27 @@ class Scheduler:
         self._releases: set[asyncio.Task[None]] = set()
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
-            hostname=hostname, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
+            source=way.source, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
             hush=lambda lane: self._release(lane.empty()), tidings=self.tidings, most=max(1, settings.connections // carriers),
             authorities=authorities,
         )  # fmt: skip
+
+    @property
+    def delivered(self) -> int:
+        return self.courier.delivered
+
+    @property
+    def connections(self) -> int:
+        return self.courier.connections
+
+    def carries(self, stream: Stream) -> bool:
+        """Whether any of a stream's deliveries leave by this source."""
+        low, high = self.way.buckets[stream]
+        return low < high
+
+    def tell(self) -> None:
+        """Tell the conductor all there is."""
+        self.tidings.flush()
 
     # -- hints
 
@@ -211,9 +232,9 @@ class Scheduler:
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
         self._forget_lanes(now_ms)
-        busy = [lane.site for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
+        busy = [site_and_source(lane.site)[0] for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
         try:
-            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy, self._page))
+            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy, self._page, self.way))
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
@@ -256,7 +277,7 @@ class Scheduler:
                 plan[domain] = lane
                 continue
             self.courier.turns.passes(lane)
-            if noted not in (None, lane.site):
+            if noted is not None and place(noted, self._source) != lane.site:
                 waiting[domain] = lane.site
             if lane.retry_ms <= now_ms:
                 lane.domains.add(domain)  # the lane asks for more when it is nearly empty
@@ -305,11 +326,13 @@ class Scheduler:
                 if lane not in left:
                     continue
                 urgent, bulk = left[lane]
-                claim = queue.claim(tx, domain, urgent, self._owner, now, self._gate, bulk=bulk)
+                claim = queue.claim(
+                    tx, domain, urgent, self._owner, now, self._gate, bulk=bulk, buckets=self.way.buckets
+                )
                 taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
                 left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
                 found[domain] = claim
-                queue.note_site(tx, domain, lane.site)
+                queue.note_site(tx, domain, site_and_source(lane.site)[0])
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
             return found, rests
@@ -368,11 +391,12 @@ class Scheduler:
             if isinstance(route, NoRoute):
                 await self._no_route(domain, route.reply)
                 return
-            lane = self._lanes.get(route.site)
+            name = place(route.site, self._source)
+            lane = self._lanes.get(name)
             if lane is None:
-                known = await self._store.read(lambda tx: (_site(tx, route.site), tls_ledger.broken(tx, route.site)))
+                known = await self._store.read(lambda tx: (_site(tx, name), tls_ledger.broken(tx, name)))
                 (retry_ms, failures), (tls_broken_ms, _) = known
-                lane = self._new_lane(route, retry_ms, failures)
+                lane = self._new_lane(name, route, retry_ms, failures)
                 lane.tls_broken_ms = tls_broken_ms
             lane.learn(domain, route)
         except StoreTrouble as err:
@@ -383,11 +407,11 @@ class Scheduler:
         self._routes[domain] = (self._clock.monotonic() + ROUTE_SECONDS, lane)
         self.wake((domain,))
 
-    def _new_lane(self, route: Route, retry_ms: int, failures: int) -> Lane:
+    def _new_lane(self, name: str, route: Route, retry_ms: int, failures: int) -> Lane:
         """The lane of a site that this carrier had nothing for until now. Another look-up may have made it meanwhile."""
-        lane = self._lanes.get(route.site)
+        lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[route.site] = Lane(route.site, route, retry_ms=retry_ms, failures=failures)
+            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures)
             if self.tidings.is_heard:
                 self.tidings.new_lane(lane)
             else:
@@ -400,14 +424,15 @@ class Scheduler:
         """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site
         would."""
         if not reply.is_permanent:
-            lane = self._lanes.setdefault(f"unresolved:{domain}", Lane(f"unresolved:{domain}", _NOWHERE))
+            name = place(f"unresolved:{domain}", self._source)
+            lane = self._lanes.setdefault(name, Lane(name, _NOWHERE))
             await self.site_trouble(lane, reply)
-            await self._store.write(lambda tx: queue.note_site(tx, domain, lane.site))
+            await self._store.write(lambda tx: queue.note_site(tx, domain, site_and_source(lane.site)[0]))
             return
         now = self._clock.now()
 
         def work(tx: Tx) -> tuple[list[Settled], bool]:
-            claim = queue.claim(tx, domain, 100, self._owner, now, self._gate)
+            claim = queue.claim(tx, domain, 100, self._owner, now, self._gate, buckets=self.way.buckets)
             settled = [
                 queue.settle(
                     tx, each,
@@ -470,22 +495,25 @@ def _log_ended(ended: Iterable[Settled]) -> None:
         maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
 
 
-def _due_domains(tx: Tx, now_ms: int, busy: Sequence[str], page: tuple[int, str]) -> list[tuple[str, str, int]]:
+def _due_domains(
+    tx: Tx, now_ms: int, busy: Sequence[str], page: tuple[int, str], way: Way
+) -> list[tuple[str, str, int]]:
     """Domains to look at after `page`, with the site that each was folded into and its time; none of a site that waits,
-    or is busy anyway."""
+    or is busy anyway, or has nothing due for this source."""
     others = f" AND d.site NOT IN ({','.join('?' * len(busy))})" if busy else ""
+    others += queue.has_due(way.buckets, now_ms)
     return tx.query(
-        "SELECT d.domain, d.site, d.next_ms FROM destination d LEFT JOIN site s ON s.name = d.site"
+        "SELECT d.domain, d.site, d.next_ms FROM destination d LEFT JOIN site s ON s.name = d.site || ?"
         " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms BETWEEN ? AND ?"
         " AND (d.next_ms > ? OR d.domain > ?)"
         f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms, d.domain LIMIT ?",
-        (page[0], now_ms, page[0], page[1], now_ms, now_ms, *busy, DUE_MAX),
+        (place("", way.source.name), page[0], now_ms, page[0], page[1], now_ms, now_ms, *busy, DUE_MAX),
     )
 
 
 def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:
     for domain, site in sites.items():
-        queue.note_site(tx, domain, site)
+        queue.note_site(tx, domain, site_and_source(site)[0])
 
 
 def _site(tx: Tx, name: str) -> tuple[int, int]:
@@ -494,6 +522,9 @@ def _site(tx: Tx, name: str) -> tuple[int, int]:
 
 
 def _write_site(tx: Tx, row: tuple[str, int, int, str, int]) -> None:
+    site, source = site_and_source(row[0])
+    if source:  # the site itself, for those who look: it waits only as it is seen from this source
+        shaping.note_reply(tx, site, row[3], row[4])
     tx.execute(
         "INSERT INTO site (name, retry_ms, failures, last_reply, changed_ms) VALUES (?,?,?,?,?) ON CONFLICT (name) DO UPDATE"
         " SET retry_ms = excluded.retry_ms, failures = excluded.failures, last_reply = excluded.last_reply,"

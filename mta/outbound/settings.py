@@ -11,7 +11,7 @@ class OutboundSettings(Settings):
     """`[outbound]`: connections to other servers."""
 
     site_connections: int = Field(
-        default=20, ge=1, le=1000, description="Connections to one site, over all carriers together."
+        default=20, ge=1, le=1000, description="Connections to one site from one source, over all carriers together."
     )
     connections: int = Field(
         default=200, ge=1, le=10_000, description="Connections at once, over all carriers together."
@@ -30,4 +30,4 @@ class OutboundSettings(Settings):
         default=timedelta(days=3),
         description="Where TLS failed and nobody demands it, do not begin it again for this long.",
     )
-    source: str = Field(default="", description="The local IP address to send from; empty: the system's choice.")
+    source: str = Field(default="", description="The local IP address to send from; empty: the system's choice, or [sources].")

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from mta.ports import REDIRECTED, Tx, to_ms
 from mta.queue.delivery import Event, State, after
+from mta.queue.places import place
 from mta.queue.queue import hint
 
 
@@ -94,7 +95,7 @@ def end_back_off(tx: Tx, site: str) -> list[str]:
     rows = tx.query(
         "SELECT domain FROM destination WHERE (site = ? OR domain = ?) AND next_ms IS NOT NULL", (site, site)
     )
-    tx.execute("UPDATE site SET retry_ms = 0 WHERE name = ?", (site,))
+    tx.execute("UPDATE site SET retry_ms = 0 WHERE name = ? OR name LIKE ?", (site, place(site, "%")))
     return [row[0] for row in rows]
 
 

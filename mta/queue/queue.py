@@ -252,6 +252,19 @@ def _set_next(tx: Tx, domain: str) -> None:
     )
 
 
+BUCKETS = 1000
+Buckets = tuple[int, int]
+"""From here (included) to there (excluded), of BUCKETS."""
+
+EVERYTHING: Mapping[Stream, Buckets] = dict.fromkeys(Stream, (0, BUCKETS))
+_BUCKET = "(d.id % 1000 * 619) % 1000"  # neighbours are far apart, so each part gets its share of a burst too
+
+
+def bucket_of(delivery_id: int) -> int:
+    """Which bucket a delivery is in, for ever: how deliveries are told apart that leave by other sources."""
+    return delivery_id % BUCKETS * 619 % BUCKETS
+
+
 _CANDIDATES = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
     " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn,"
@@ -259,6 +272,23 @@ _CANDIDATES = (
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )
+
+
+_CANDIDATES_OF_BUCKETS = _CANDIDATES.replace(" ORDER BY", f" AND {_BUCKET} >= ? AND {_BUCKET} < ? ORDER BY")
+
+
+def has_due(buckets: Mapping[Stream, Buckets], now_ms: int) -> str:
+    """SQL: that a destination `d` has something due in these buckets; nothing where they are all there are."""
+    if buckets == EVERYTHING:
+        return ""
+    parts = [
+        f"(x.stream = {int(stream)} AND {_BUCKET} >= {low} AND {_BUCKET} < {high})".replace("d.id", "x.id")
+        for stream, (low, high) in buckets.items()
+    ]
+    return (
+        " AND EXISTS (SELECT 1 FROM delivery x WHERE x.state = 0 AND x.domain = d.domain"
+        f" AND x.due_ms <= {int(now_ms)} AND ({' OR '.join(parts)}))"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,18 +300,21 @@ class Claim:
     is_drained: bool = True  # nothing more of this domain is due now
 
 
-def claim(tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, *, bulk: int | None = None) -> Claim:
+def claim(
+    tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, *, bulk: int | None = None,
+    buckets: Mapping[Stream, Buckets] = EVERYTHING,
+) -> Claim:  # fmt: skip
     """Take due deliveries of a domain: up to `limit` transactional ones, then up to `bulk` others (None: what is left
-    of `limit`). Expired and suppressed ones end here.
+    of `limit`), of these buckets. Expired and suppressed ones end here.
 
     An owner whose lease was taken away gets nothing: nobody would ever sweep it again.
     """
     if not _has_lease(tx, owner):
         return Claim()
     now_ms = to_ms(now)
-    found = _due(tx, domain, Stream.TRANSACTIONAL, now_ms, limit)
+    found = _due(tx, domain, Stream.TRANSACTIONAL, now_ms, limit, buckets)
     bulk = limit - len(found) if bulk is None else bulk
-    others = _due(tx, domain, Stream.MARKETING, now_ms, bulk)
+    others = _due(tx, domain, Stream.MARKETING, now_ms, bulk, buckets)
     is_drained = len(found) < limit and len(others) < bulk
     found += others
     ended = _end_before_claim(tx, found, now_ms, gate)
@@ -296,11 +329,16 @@ def claim(tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate
     return Claim(taken, tuple(ended), is_drained)
 
 
-def _due(tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int) -> list[Claimed]:
-    if not limit:
+def _due(
+    tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int, buckets: Mapping[Stream, Buckets]
+) -> list[Claimed]:
+    low, high = buckets[stream]
+    if not limit or low == high:
         return []
-    sql = _CANDIDATES + tx.for_update("d", skip_locked=True)
-    return [_claimed(row) for row in tx.query(sql, (domain, int(stream), now_ms, limit))]
+    is_all = (low, high) == (0, BUCKETS)
+    sql = (_CANDIDATES if is_all else _CANDIDATES_OF_BUCKETS) + tx.for_update("d", skip_locked=True)
+    part = () if is_all else (low, high)
+    return [_claimed(row) for row in tx.query(sql, (domain, int(stream), now_ms, *part, limit))]
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

@@ -32,7 +32,7 @@ class Suspension:
 
 
 def learnt(tx: Tx, source: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What is known of these sites."""
+    """What one source knows of these sites."""
     found = {}
     for site in sites:
         row = tx.one("SELECT learnt FROM shaping WHERE source = ? AND site = ?", (source, site))
@@ -42,7 +42,7 @@ def learnt(tx: Tx, source: str, sites: Iterable[str]) -> dict[str, dict[str, Any
 
 
 def keep(tx: Tx, source: str, site: str, what: dict[str, Any], now: datetime) -> None:
-    """Keep what was learnt of a site."""
+    """Keep what a source learnt of a site."""
     tx.execute(
         "INSERT INTO shaping (source, site, learnt, changed_ms) VALUES (?,?,?,?) ON CONFLICT (source, site) DO UPDATE"
         " SET learnt = excluded.learnt, changed_ms = excluded.changed_ms",
@@ -57,6 +57,15 @@ def rest(tx: Tx, site: str, until_ms: int, strikes: int, reply: str, now: dateti
         " SET retry_ms = excluded.retry_ms, failures = excluded.failures, last_reply = excluded.last_reply,"
         " changed_ms = excluded.changed_ms",
         (site, until_ms, strikes, reply, to_ms(now)),
+    )
+
+
+def note_reply(tx: Tx, site: str, reply: str, now_ms: int) -> None:
+    """Note what a site said last, and nothing of when it is tried again."""
+    tx.execute(
+        "INSERT INTO site (name, last_reply, retry_ms, failures, changed_ms) VALUES (?,?,0,0,?) ON CONFLICT (name)"
+        " DO UPDATE SET last_reply = excluded.last_reply, changed_ms = excluded.changed_ms",
+        (site, reply, now_ms),
     )
 
 
