@@ -30,4 +30,6 @@ class OutboundSettings(Settings):
         default=timedelta(days=3),
         description="Where TLS failed and nobody demands it, do not begin it again for this long.",
     )
-    source: str = Field(default="", description="The local IP address to send from; empty: the system's choice, or [sources].")
+    source: str = Field(
+        default="", description="The local IP address to send from; empty: the system's choice, or [sources]."
+    )
