@@ -282,12 +282,12 @@ def has_due(buckets: Mapping[Stream, Buckets], now_ms: int) -> str:
     if buckets == EVERYTHING:
         return ""
     parts = [
-        f"(x.stream = {int(stream)} AND {_BUCKET} >= {low} AND {_BUCKET} < {high})".replace("d.id", "x.id")
+        f"(w.stream = {int(stream)} AND {_BUCKET} >= {low} AND {_BUCKET} < {high})".replace("d.id", "w.id")
         for stream, (low, high) in buckets.items()
     ]
     return (
-        " AND EXISTS (SELECT 1 FROM delivery x WHERE x.state = 0 AND x.domain = d.domain"
-        f" AND x.due_ms <= {int(now_ms)} AND ({' OR '.join(parts)}))"
+        " AND EXISTS (SELECT 1 FROM delivery w WHERE w.state = 0 AND w.domain = d.domain"
+        f" AND w.due_ms <= {int(now_ms)} AND ({' OR '.join(parts)}))"
     )
 
 
