@@ -80,6 +80,7 @@ class Janitor:
             await self._expire()
         await self._tell_late()
         await self._clear_bodies()
+        await self._clear_dialogues()
         if self._clock.monotonic() >= self._next_sweep:
             self._next_sweep = self._clock.monotonic() + SWEEP_SECONDS
             if await self._store.read(lambda tx: tls_ledger.has_over(tx, now)):
@@ -134,6 +135,11 @@ class Janitor:
                     each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply
                 )
         self._wake()
+
+    async def _clear_dialogues(self) -> None:
+        before_ms = to_ms(self._clock.now() - self.settings.keep_dialogues)
+        if await self._store.read(lambda tx: queue.has_dialogues(tx, before_ms)):
+            await self._store.write(lambda tx: queue.drop_dialogues(tx, before_ms, CHUNK))
 
     async def _clear_bodies(self) -> None:
         """Walk over the kept octets, a chunk a round; drop those whose message ended long ago."""

@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
-from deliverability.reply import EnhancedStatus, Reply
+from deliverability.reply import Reply
 
 _ADDRESS: Final = re.compile(r"[^\s<>@\"]{1,64}@[^\s<>@\"]{1,255}")
 MAX_TEXT: Final = 2_000  # characters of a reply that are looked at
@@ -164,7 +164,13 @@ def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     reply that a report quotes.
     provider: as shaping names the site, or "" when it is not known.
     """
-    return _judge(str(reply.code), _any_class(reply.enhanced), searchable(reply), stage, provider)
+    return _judge(str(reply.code), key_of(reply), searchable(reply), stage, provider)
+
+
+def key_of(reply: Reply) -> str:
+    """A reply's enhanced code as rules write it: "x.7.28", or "" when it has none."""
+    status = reply.enhanced
+    return f"x.{status.subject}.{status.detail}" if status else ""
 
 
 def searchable(reply: Reply) -> str:
@@ -206,10 +212,6 @@ def _fall_back(code: str, enhanced: str, stage: str) -> tuple[BounceClass, str]:
         if klass is not BounceClass.UNKNOWN and not too_early:
             return klass, f"{source} {key}"
     return BounceClass.UNKNOWN, "unclassified"
-
-
-def _any_class(status: EnhancedStatus | None) -> str:
-    return f"x.{status.subject}.{status.detail}" if status else ""
 
 
 @cache

@@ -20,10 +20,12 @@ MODULES: Final = {
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, hold, release, cancel",
+    "rules": "run the rules that judge replies over their samples, or over a reply",
     "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",
-    "why": "what mail to a site or domain waits for, and when that ends",
+    "trace": "a message's whole life, with every line that was said",
+    "why": "what a message, or mail to a site or domain, waits for, and when that ends",
 }
 
 

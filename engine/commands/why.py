@@ -1,4 +1,4 @@
-"""`posthouse why`: what mail to a site or a domain waits for now, who set that, and when it ends."""
+"""`posthouse why`: what a message, or mail to a site or a domain, waits for now, who set that, and when it ends."""
 
 import json
 from typing import Annotated
@@ -7,26 +7,54 @@ import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.client import part
-from engine.control.protocol import Why, encode
+from engine.control.protocol import Wait, Why, WhyMessage, encode
 
 app = make_app("What mail waits for, and when that ends.")
 
 
 @app.command()
 def why(
-    name: Annotated[str, typer.Argument(help="A site as `posthouse queue` names it, or a domain.")],
+    name: Annotated[str, typer.Argument(help="A message's number, a site as `posthouse queue` names it, or a domain.")],
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """The limit that binds, who set it, and when it frees."""
-    found = ask(socket, lambda control: control.get(Why, f"/v1/why/{part(name)}"))
+    """All that holds it back, the longest first: that one binds. Who set it, when it ends, and what would hold without
+    it."""
+    is_number = name.isascii() and name.isdigit()
+    found: Why | WhyMessage
+    if is_number:
+        found = ask(socket, lambda control: control.get(WhyMessage, f"/v1/messages/{name}/why"))
+    else:
+        found = ask(socket, lambda control: control.get(Why, f"/v1/why/{part(name)}"))
     if as_json:
         print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
-        return
-    print(f"{found.name}: {found.waiting} due" + (f", site {found.site}" if found.site != found.name else ""))
-    if not found.limit:
+    elif isinstance(found, Why):
+        print(f"{found.name}: {found.waiting} due" + (f", site {found.site}" if found.site != found.name else ""))
+        _print_waits(found.waits, found.what_if, found.now_ms)
+    else:
+        for row in found.deliveries:
+            print(f"delivery {row.delivery_id} to {row.forward_path}: {row.state}, site {row.site}")
+            if row.state in ("queued", "held"):
+                _print_waits(row.waits, row.what_if, found.now_ms)
+                expires = _seconds(row.expires_ms - found.now_ms)
+                print(f"expires in {expires}" + (": before it can leave" if row.expires_first else ""))
+
+
+def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:
+    if not waits:
         print("nothing holds it back")
         return
-    print(f"held by {found.limit}: {found.text}\nset by  {found.origin}")
-    if found.frees_ms is not None:
-        print(f"frees   in {max(0, found.frees_ms - found.now_ms) / 1000:.0f} s")
+    for place, each in enumerate(waits):
+        word = "held by" if place == 0 else "also by"
+        print(f"{word} {each.limit}: {each.text}\nset by  {each.origin}")
+        if each.frees_ms is not None:
+            print(f"frees   in {_seconds(each.frees_ms - now_ms)}")
+    print(f"what if {what_if}")
+
+
+def _seconds(ms: int) -> str:
+    seconds = max(0, ms) // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

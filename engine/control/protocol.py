@@ -199,6 +199,8 @@ class Moment:
     text: str
     glyph: str = "·"
     delivery_id: int | None = None
+    lines: tuple[str, ...] = ()  # of an attempt: what was said, with seconds since it began
+    rule: str = ""  # of an attempt: by which its reply was judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,37 @@ class SiteShaping:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """One thing that mail waits for."""
+
+    limit: str
+    text: str
+    origin: str  # who set it
+    frees_ms: int | None = None  # when it ends, as far as can be said
+
+
+@dataclass(frozen=True, slots=True)
+class WhyDelivery:
+    """What a delivery waits for: the first of `waits` binds. None: nothing but its turn, or it has ended."""
+
+    delivery_id: int
+    forward_path: str
+    state: str
+    site: str
+    waits: tuple[Wait, ...] = ()
+    what_if: str = ""  # what would hold without the binding one
+    expires_ms: int = 0
+    expires_first: bool = False  # before it can leave
+
+
+@dataclass(frozen=True, slots=True)
+class WhyMessage:
+    now_ms: int
+    message_id: int
+    deliveries: tuple[WhyDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """What mail to a site or a domain waits for. No `limit`: for nothing but its turn."""
 
@@ -306,6 +339,8 @@ class Why:
     text: str = ""
     origin: str = ""  # who set it
     frees_ms: int | None = None
+    waits: tuple[Wait, ...] = ()  # all there are, the binding one first
+    what_if: str = ""
 
 
 @dataclass(frozen=True, slots=True)

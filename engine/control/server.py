@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, shaping, views
+from engine.control import acts, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol import (
@@ -69,6 +69,7 @@ class ControlServer:
                 web.get("/v1/queue/shape", self._shape),
                 web.get("/v1/messages", self._messages),
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
+                web.get("/v1/messages/{id:[0-9]+}/why", self._why_message),
                 web.get("/v1/shaping/{site}", self._shaping),
                 web.get("/v1/why/{site}", self._why),
                 web.get("/v1/flows", self._flows),
@@ -176,10 +177,17 @@ class ControlServer:
 
     async def _why(self, request: web.Request) -> web.Response:
         name = request.match_info["site"]
-        try:
-            return _json(await shaping.why(self.house, self._office.conductor, name))
-        except shaping.NoSuchSite:
-            raise Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404) from None
+        found = await waits.of_site(self.house, self._office.conductor, name)
+        if found is None:
+            raise Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404)
+        return _json(found)
+
+    async def _why_message(self, request: web.Request) -> web.Response:
+        number = int(request.match_info["id"])
+        found = await waits.of_message(self.house, self._office.conductor, number)
+        if found is None:
+            raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
+        return _json(found)
 
     async def _flows(self, request: web.Request) -> web.Response:
         now_ms = to_ms(self.house.clock.now())

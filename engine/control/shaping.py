@@ -1,6 +1,6 @@
-"""Shaping over the control socket: what limits a site, why its mail waits, suspend and resume."""
+"""Shaping over the control socket: what limits a site, suspend and resume."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from deliverability.address import AddressError, parse_domain
@@ -8,11 +8,10 @@ from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
 from deliverability.shaping.limits import WINDOWS
 from engine.conductor import Conductor
-from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, Why
+from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
-from mta.queue.shaping import Suspension
 
 UNITS: Final = {
     "connections": "at once",
@@ -48,63 +47,6 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
         paused_ms=_future(book.paused_until(), seconds), strikes=learnt.strikes, reason=learnt.reason, rule=learnt.rule,
         last_reply=row,
     )  # fmt: skip
-
-
-async def why(house: House, conductor: Conductor, name: str) -> Why:
-    """What mail to a site or domain waits for now: the limit that binds, who set it, when it frees. NoSuchSite."""
-    now = house.clock.now()
-    held = conductor.suspensions.get(("domain", name))
-    site, _ = await house.store.read(lambda tx: _known(tx, name))
-    if not site and held is None:
-        raise NoSuchSite(name)
-    waiting, retry_ms, reply = await house.store.read(lambda tx: _queue(tx, site or name, to_ms(now)))
-    base = Why(to_ms(now), name, site, waiting)
-    held = held or conductor.suspensions.get(("site", site))
-    if held is not None and held.until_ms > to_ms(now):
-        return _suspended(base, held)
-    book = next(iter(conductor.books_of(site)), None)
-    if book is not None and book.controller.is_paused(now.timestamp()):
-        learnt = book.controller.learnt
-        frees = int(learnt.paused_until * 1000)
-        words = f"the site rests: it said {learnt.reason!r}, {learnt.strikes} times in a row"
-        return _why(base, "pause", words, f"learnt (rule {learnt.rule})", frees)
-    if retry_ms > to_ms(now):
-        return _why(base, "back-off", f"the site could not be reached: {reply}", "retry.site", retry_ms)
-    return _why_paced(base, book, now) if book is not None else base
-
-
-def _suspended(base: Why, held: Suspension) -> Why:
-    return _why(base, f"{held.scope} suspended", held.why, held.by, held.until_ms)
-
-
-def _why_paced(base: Why, book: Book, now: datetime) -> Why:
-    """Neither paused nor suspended: the limit that leaves least room, if anything waits for one."""
-    seconds = now.timestamp()
-    for name, ledger in book.ledgers.items():
-        frees = ledger.frees_at(seconds)
-        if frees is not None:
-            words = f"{ledger.used(seconds)} of {ledger.limit} attempts are used"
-            return _why(base, name, words, book.said[name].origin, int(frees * 1000))
-    if not base.waiting:
-        return base
-    if book.rate is not None:
-        origin = next((row.origin for row in _limits(book, seconds) if row.binds and "rate" in row.name), "")
-        origin = origin or book.said[_paced_by(book)].origin
-        words = f"{book.rate * 60:.1f} attempts a minute over all carriers"
-        return _why(base, "rate", words, origin, to_ms(now) + int(1000 / book.rate))
-    if sum(peer.open for peer in book.peers.values()) >= book.connections:
-        row = next(row for row in _limits(book, seconds) if row.name.endswith("connections") and row.binds)
-        return _why(base, "connections", f"all {book.connections} connections are busy", row.origin, None)
-    return base
-
-
-def _paced_by(book: Book) -> str:
-    second, minute = book.limit("per_second"), book.limit("per_minute")
-    return "per_second" if second is not None and (minute is None or second < minute / 60) else "per_minute"
-
-
-def _why(base: Why, limit: str, text: str, origin: str, frees_ms: int | None) -> Why:
-    return Why(base.now_ms, base.name, base.site, base.waiting, limit, text, origin, frees_ms)
 
 
 def _limits(book: Book, now: float) -> tuple[LimitRow, ...]:
@@ -145,17 +87,6 @@ def _known(tx: Tx, name: str) -> tuple[str, str]:
     site = shaping.site_of(tx, name)
     row = tx.one("SELECT last_reply FROM site WHERE name = ?", (site,))
     return site, row[0] if row else ""
-
-
-def _queue(tx: Tx, site: str, now_ms: int) -> tuple[int, int, str]:
-    """Due deliveries, the site's back-off and its last reply."""
-    waiting = tx.one(
-        "SELECT count(*) FROM delivery d LEFT JOIN destination t ON t.domain = d.domain"
-        " WHERE d.state < 3 AND d.due_ms <= ? AND (t.site = ? OR d.domain = ?)",
-        (now_ms, site, site),
-    )
-    row = tx.one("SELECT retry_ms, last_reply FROM site WHERE name = ?", (site,))
-    return (waiting[0] if waiting else 0), *(row or (0, ""))
 
 
 # -- commands

@@ -316,7 +316,8 @@ _GLYPHS = {"delivered": "✓", "deferred": "↻", "failed": "✗", "in doubt": "
 
 def _attempt_moments(tx: Tx, message_id: int) -> list[Moment]:
     rows = tx.query(
-        "SELECT a.at_ms + a.took_ms, a.outcome, a.host, a.address, a.stage, a.reply, a.tls, a.took_ms, d.id, d.forward_path"
+        "SELECT a.at_ms + a.took_ms, a.outcome, a.host, a.address, a.stage, a.reply, a.tls, a.took_ms, d.id, d.forward_path,"
+        " a.rule, a.dialogue"
         " FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.message_id = ? ORDER BY a.id",
         (message_id,),
     )
@@ -324,9 +325,9 @@ def _attempt_moments(tx: Tx, message_id: int) -> list[Moment]:
         Moment(
             at, outcome,
             f"{to} · {host} [{address}] · {stage} · {reply} · {tls or 'no TLS'} · {took} ms",
-            _GLYPHS.get(outcome, "·"), delivery_id,
+            _GLYPHS.get(outcome, "·"), delivery_id, tuple(dialogue.splitlines()), rule,
         )
-        for at, outcome, host, address, stage, reply, tls, took, delivery_id, to in rows
+        for at, outcome, host, address, stage, reply, tls, took, delivery_id, to, rule, dialogue in rows
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from deliverability.reply import Reply
 from mta.outbound.link import Link
@@ -40,7 +41,10 @@ from mta.ports import Clock, Net
 from mta.routing.hops import Demand, Login, Protocol
 from mta.routing.routes import Host
 from mta.smtp.client import ClientSession, Tls
+from mta.smtp.record import Record
 from mta.smtp.timeouts import Timeouts
+
+SLOW_SECONDS: Final = 10.0  # the dialogue of a message that took longer is kept whole
 
 PermitDot = Callable[[], Awaitable[bool]]
 
@@ -73,8 +77,9 @@ class Connection:
     """Made by `open`. One message at a time; between two, `is_usable` says whether another may follow."""
 
     def __init__(
-        self, link: Link, host: Host, clock: Clock, tls: str, *, is_verified: bool = False, was_tried: bool = False
-    ) -> None:
+        self, link: Link, host: Host, clock: Clock, tls: str, record: Record, *, is_verified: bool = False,
+        was_tried: bool = False,
+    ) -> None:  # fmt: skip
         self.host = host
         self.tls = tls  # "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear
         self.is_verified = is_verified  # the certificate is the host's
@@ -84,6 +89,7 @@ class Connection:
         self.domains: set[str] = set()  # whose mail it carried, of those that are told how the TLS came out
         self.delivered_count = 0
         self.last_try: Try | None = None
+        self._record = record
         self._link, self._session, self._clock = link, link.session, clock
 
     @classmethod
@@ -97,17 +103,20 @@ class Connection:
         result, trouble = TlsResult.GOOD, ""
         ways = attempts(settings.demand, settings.protocol, is_broken=settings.is_tls_broken)
         for way in ways:
-            dialled = await _Dial(net, host, settings, way).run()
+            record = Record(clock.monotonic)
+            dialled = await _Dial(net, host, settings, way, record).run()
             if not dialled.tls_trouble:
                 break
             result, trouble = dialled.tls_result, dialled.tls_trouble
         if dialled.failure is None:
             is_verified = way.verifies and bool(dialled.tls)
-            made = cls(dialled.link, host, clock, dialled.tls, is_verified=is_verified, was_tried=ways[0].verifies)
+            made = cls(
+                dialled.link, host, clock, dialled.tls, record, is_verified=is_verified, was_tried=ways[0].verifies
+            )  # fmt: skip
             if trouble:
                 made.tls_result, made.tls_trouble = result, trouble
             return made
-        tried = _tried(host, dialled.failure, dialled.tls, clock.monotonic() - started)
+        tried = _tried(host, dialled.failure, dialled.tls, clock.monotonic() - started, record)
         return ConnectFailed(dialled.failure, tried, dialled.tls_result or result, dialled.tls_trouble or trouble)
 
     def suits(self, demand: Demand) -> bool:
@@ -124,13 +133,14 @@ class Connection:
     async def deliver(self, outgoing: Outgoing, permit_dot: PermitDot) -> Outcome:
         """Try one message. What `permit_dot` raises reaches the caller."""
         started = self._clock.monotonic()
+        self._record.begin()
         try:
             outcome = await self._converse(outgoing, permit_dot)
         except BaseException:
             self._link.abort()
             raise
         self.delivered_count += isinstance(outcome, Delivered)
-        self.last_try = _tried(self.host, outcome, self.tls, self._clock.monotonic() - started)
+        self.last_try = _tried(self.host, outcome, self.tls, self._clock.monotonic() - started, self._record)
         return outcome
 
     def close(self) -> None:
@@ -167,12 +177,12 @@ class Connection:
 class _Dial:
     """One try at opening. After `run`, either `failure` says why not, or the link's session is ready."""
 
-    def __init__(self, net: Net, host: Host, settings: ConnectionSettings, way: Attempt) -> None:
+    def __init__(self, net: Net, host: Host, settings: ConnectionSettings, way: Attempt, record: Record) -> None:
         self.failure: Failure | None = None
         self.tls = ""
         self.tls_result = TlsResult.GOOD
         self.tls_trouble = ""  # the TLS is what failed
-        self._net, self._host, self._settings, self._way = net, host, settings, way
+        self._net, self._host, self._settings, self._way, self._record = net, host, settings, way, record
         self.link: Link
 
     async def run(self) -> "_Dial":
@@ -207,6 +217,7 @@ class _Dial:
         return ClientSession(
             settings.name, tls=self._way.tls, timeouts=settings.timeouts, refuse_own_name=not self._host.is_named,
             login=(login.user, login.read()) if login else None, is_lmtp=settings.protocol is Protocol.LMTP,
+            record=self._record,
         )  # fmt: skip
 
     def _failed(self, failure: Failure, *, is_tls: bool) -> None:
@@ -258,5 +269,15 @@ def _os_words(trouble: Exception) -> str:
     return (trouble.strerror if isinstance(trouble, OSError) else None) or str(trouble)
 
 
-def _tried(host: Host, outcome: Outcome, tls: str, took: float) -> Try:
-    return Try(host.name, host.address, stage_of(outcome), words_of(outcome), tls, took)
+def _tried(host: Host, outcome: Outcome, tls: str, took: float, record: Record) -> Try:
+    if isinstance(outcome, Delivered) and took < SLOW_SECONDS:
+        dialogue = record.short()
+    else:
+        dialogue = record.whole("" if isinstance(outcome, Delivered) else _own_words(outcome))
+    return Try(host.name, host.address, stage_of(outcome), words_of(outcome), tls, took, dialogue)
+
+
+def _own_words(outcome: Outcome) -> str:
+    """What ended a dialogue where the other side did not say it."""
+    is_theirs = isinstance(outcome, Failure) and not outcome.is_ours
+    return "" if is_theirs else words_of(outcome)

@@ -192,7 +192,7 @@ class Courier:
         failure, verdict = told.failure, judge(told.failure, lane.provider)
         witness = lane.take(self._now(lane))
         if witness is not None:
-            where = (told.tried.host, told.tried.address, "")
+            where = (told.tried.host, told.tried.address, told.tried.tls, told.tried.dialogue)
             self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
         if not failure.is_ours and is_too_much(verdict):
             await self._slow(lane, verdict, failure.reply)
@@ -238,7 +238,7 @@ class Courier:
     async def _carry(self, lane: Lane, connection: Connection, each: Claimed) -> bool:
         """One delivery. False when the connection carries no more."""
         began = self._clock.now()
-        state = State.IN_FLIGHT
+        state, dialogue = State.IN_FLIGHT, ""
 
         async def permit() -> bool:
             nonlocal state
@@ -254,6 +254,7 @@ class Courier:
                 raise CannotPrepare("the message's octets are gone")
             outgoing = await self._prepare(each, content)
             outcome = await connection.deliver(outgoing, permit)
+            dialogue = connection.last_try.dialogue if connection.last_try else ""
         except CannotPrepare as err:
             maillog.unsigned(each.message_id, each.domain, why=str(err))
             outcome = Failure(Scope.MESSAGE, our_trouble(str(err)), Stage.MAIL, is_ours=True)
@@ -265,7 +266,7 @@ class Courier:
             outcome = _our_fault(state, err)
         verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
         self.opener.note_session(lane, each.domain, connection)
-        where = (connection.host.name, connection.host.address, connection.tls)
+        where = (connection.host.name, connection.host.address, connection.tls, dialogue)
         self._write(lane, each, outcome, verdict, state, began, *where)
         if isinstance(outcome, Failure) and verdict is not None:
             return await self._failed(lane, connection, each, outcome, verdict)
@@ -316,12 +317,14 @@ class Courier:
         host: str,
         address: str,
         tls: str,
+        dialogue: str = "",
     ) -> None:
         now = self._clock.now()
         came = settlement(
             each, outcome, state=state, began=began, now=now, retry=self._retry,
             jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
             verdict=verdict, is_believed=each.domain not in self.doubted,
+            dialogue=dialogue,
         )  # fmt: skip
         if isinstance(outcome, Delivered):
             self.delivered += 1

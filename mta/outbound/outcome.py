@@ -46,6 +46,7 @@ class Try:
     reply: str  # what was answered, or in our words why nothing was
     tls: str  # "" in clear, else version and cipher
     took: float  # seconds
+    dialogue: str = ""  # what was said, with times: whole where it failed or was slow, else in short
 
 
 def stage_of(outcome: Outcome) -> Stage:

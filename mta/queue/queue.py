@@ -98,6 +98,8 @@ class Settlement:
     tls: str = ""
     due_ms: int | None = None  # the delivery's own next time; None leaves it due
     hop_knows_dsn: bool = True  # who took it on will send the DSN that was asked for (RFC 3461 section 5.2.1)
+    rule: str = ""  # by which the reply was judged
+    dialogue: str = ""  # what was said, with times
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,8 +424,8 @@ def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:
         return  # nothing was tried
     outcome = {State.DELIVERED: "delivered", State.QUEUED: "deferred", State.IN_DOUBT: "in doubt"}.get(state, "failed")
     tx.execute(
-        "INSERT INTO attempt (delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO attempt (delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls, rule,"
+        " dialogue) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         (
             came.delivery_id,
             came.at_ms,
@@ -434,6 +436,8 @@ def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:
             outcome,
             came.reply,
             came.tls,
+            came.rule,
+            came.dialogue,
         ),
     )
 
@@ -667,6 +671,21 @@ def stale_bodies(tx: Tx, after_id: int, before_ms: int, limit: int) -> tuple[int
     is_done = len(rows) < limit or rows[-1][2] > before_ms  # the younger ones need no look
     next_id = 0 if is_done else rows[-1][0]
     return next_id, [row[0] for row in rows if not row[1] and row[2] <= before_ms]
+
+
+def drop_dialogues(tx: Tx, before_ms: int, limit: int) -> int:
+    """Forget what was said, line by line, in up to `limit` attempts that began before; how many."""
+    rows = tx.query(
+        "SELECT id FROM attempt WHERE length(dialogue) > 120 AND at_ms < ? ORDER BY at_ms LIMIT ?", (before_ms, limit)
+    )
+    tx.executemany("UPDATE attempt SET dialogue = '' WHERE id = ?", rows)
+    return len(rows)
+
+
+def has_dialogues(tx: Tx, before_ms: int) -> bool:
+    """Whether there is any that began before."""
+    sql = "SELECT 1 FROM attempt WHERE length(dialogue) > 120 AND at_ms < ? LIMIT 1"
+    return tx.one(sql, (before_ms,)) is not None
 
 
 def drop_bodies(tx: Tx, message_ids: Iterable[int]) -> None:

@@ -48,6 +48,11 @@ class QueueSettings(Settings):
         description="Keep a message's octets for this long after its last delivery has ended.",
     )
 
+    keep_dialogues: Duration = Field(
+        default=timedelta(days=7),
+        description="Keep what was said in attempts that failed or were slow for this long, line by line.",
+    )
+
     def expire_after(self, stream: Stream) -> timedelta:
         return self.expire_transactional if stream is Stream.TRANSACTIONAL else self.expire_marketing
 

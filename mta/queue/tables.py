@@ -251,6 +251,8 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
+    # Dialogues that are kept whole; the short form (mta.smtp.record.SHORT) is left out.
+    "CREATE INDEX IF NOT EXISTS attempt_said ON attempt (at_ms) WHERE length(dialogue) > 120",
     # For those who look: only what waits is in them, so what is carried at once on acceptance never touches them.
     "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (domain, stream, campaign, state, created_ms, id)"
     " WHERE state IN (0, 4)",

@@ -25,6 +25,7 @@ from typing import Final
 from deliverability.reply import EnhancedStatus, Reply
 from mta.smtp.extensions import Extensions, Mail
 from mta.smtp.outcome import Delivered, Failure, Scope, Stage, Unanswered
+from mta.smtp.record import Record
 from mta.smtp.timeouts import Timeouts
 from mta.smtp.wire import ReplyReader, wire_body
 
@@ -65,7 +66,7 @@ class ClientSession:
     """One connection. `name` is what EHLO says of us; the rest of the arguments are policy.
 
     `refuse_own_name`: a host that greets with our name is taken for ourselves, and mail to it for a loop. `login`: user
-    and password. `is_lmtp`: the other side speaks LMTP (RFC 2033).
+    and password. `is_lmtp`: the other side speaks LMTP (RFC 2033). `record` is told all that is said.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ClientSession:
         refuse_own_name: bool = True,
         login: tuple[str, str] | None = None,
         is_lmtp: bool = False,
+        record: Record | None = None,
     ) -> None:
         self.phase = Phase.TLS if tls is Tls.IMPLICIT else Phase.OPENING
         self.outcome: Delivered | Failure | Unanswered | None = None
@@ -87,6 +89,7 @@ class ClientSession:
         self.all_sent = True  # the driver says False while octets of ours wait for the other side to take them
         self._name, self._tls, self._timeouts, self._refuse_own_name = name, tls, timeouts, refuse_own_name
         self._login, self._is_lmtp = login, is_lmtp
+        self.record = record
         self._reader = ReplyReader()
         self._out: list[bytes] = []
         self._awaiting: deque[tuple[Stage, Callable[[Reply], None]]] = deque()
@@ -395,11 +398,15 @@ class ClientSession:
     # Replies and ends.
 
     def _say(self, octets: bytes, stage: Stage, answered: Callable[[Reply], None]) -> None:
+        if self.record is not None:
+            self.record.said(stage, octets)
         self._out.append(octets)
         self._awaiting.append((stage, answered))
         self.progress += 1
 
     def _take(self, reply: Reply) -> None:
+        if self.record is not None:
+            self.record.heard(self.stage, reply)
         # RFC 5321 section 3.8: a server may say 421 at any time and hang up, so it tells us nothing about this message
         # or recipient. At the dot it is still an answer: the message was not taken.
         if reply.code == 421:

@@ -4,6 +4,7 @@ Nothing listens where mail should go, so it waits; a sink takes what is redirect
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from house import Daemon, free_port, hand_over, letter
 from house_sink import Sink
 
 from engine.control.client import ControlError
-from engine.control.protocol import Messages, Queue, Shape
+from engine.control.protocol import MessageLife, Messages, Queue, Shape, Why, WhyMessage
 
 pytestmark = pytest.mark.e2e
 
@@ -129,6 +130,37 @@ def test_what_is_held_by_a_filter_is_released_by_it(daemon: Daemon) -> None:
     assert "look first" in life and "released" in life
 
 
+def test_a_message_that_waits_says_for_what_and_what_would_be_without_it(daemon: Daemon) -> None:
+    daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
+    number = messages(daemon, domain="b.example", limit=1).rows[0].message_id
+    [told] = daemon.control.get(WhyMessage, f"/v1/messages/{number}/why").deliveries
+    assert [wait.limit for wait in told.waits] == [
+        "back-off"
+    ] and told.what_if == "without back-off it could leave at once"
+    daemon.act("shaping/suspend", scope="domain", name="b.example", why="a test", by="ann", **{"for": "2d"})
+    try:
+        [told] = daemon.control.get(WhyMessage, f"/v1/messages/{number}/why").deliveries
+        assert [(wait.limit, wait.origin) for wait in told.waits] == [
+            ("domain suspended", "ann"),
+            ("back-off", "retry.site"),
+        ]
+        assert told.expires_first and "because of back-off" in told.what_if
+        shown = daemon.command("why", str(number)).stdout
+        assert "held by domain suspended: a test" in shown and "before it can leave" in shown
+        assert daemon.control.get(Why, "/v1/why/b.example").limit == "domain suspended"
+    finally:
+        daemon.act("shaping/resume", scope="domain", name="b.example", by="ann")
+    with pytest.raises(ControlError):
+        daemon.control.get(WhyMessage, "/v1/messages/4711000/why")
+
+
+def test_a_trace_tells_every_attempt_line_by_line_with_the_rule_that_judged_it(daemon: Daemon, tmp_path: Path) -> None:
+    [(tried,)] = daemon.rows("SELECT d.message_id FROM attempt a JOIN delivery d ON d.id = a.delivery_id LIMIT 1")
+    shown = daemon.command("trace", str(tried)).stdout
+    assert "deferred" in shown and "Connection refused" in shown.replace("refused by", "")
+    assert shown.index("accepted") < shown.index("deferred")
+
+
 def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(daemon: Daemon, tmp_path: Path) -> None:
     daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
     closed = f"127.0.0.1:{free_port()}"
@@ -144,6 +176,11 @@ def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(d
         daemon.until(lambda: len(sink.mails()) == 10)
         assert {mail["to"].partition("@")[2] for mail in sink.mails()} == {"b.example"}
     daemon.until(lambda: {row.site for row in queue(daemon, by="domain").sites} == {"a.example"})
+    life = daemon.control.get(
+        MessageLife, f"/v1/messages/{messages(daemon, state='delivered', limit=1).rows[0].message_id}"
+    )
+    [delivered] = [moment for moment in life.moments if moment.what == "delivered"]
+    assert re.fullmatch(r"(\w+ \d+ )+ms", " ".join(delivered.lines)), "the times of a success are kept in short"
 
 
 def test_what_is_cancelled_is_so_in_a_name_for_a_reason(daemon: Daemon) -> None:

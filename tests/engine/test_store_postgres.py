@@ -20,9 +20,10 @@ from engine.store.groups import GroupStore, Unreachable
 from engine.store.opening import store_at
 from engine.store.postgres import Unfit
 from mta.ports import StoreTrouble, Tx
-from mta.queue import queue
+from mta.queue import operating, queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State
+from mta.queue.operating import By
 from mta.queue.queue import Hand, Host
 from mta.queue.settings import QueueSettings
 
@@ -305,7 +306,7 @@ async def test_an_operators_cancel_and_a_claim_of_the_same_moment_do_not_both_ha
     claiming = Held(lambda tx: queue.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
     claimed = asyncio.ensure_future(one.write(claiming))
     await claiming.until_inside()
-    cancelling = asyncio.ensure_future(other.write(lambda tx: queue.cancel(tx, [1], "ann: why", NOON)))
+    cancelling = asyncio.ensure_future(other.write(lambda tx: operating.cancel(tx, [1], By("ann", "why"), NOON)))
     expiring = asyncio.ensure_future(other.write(lambda tx: queue.expire(tx, NOON.replace(year=2030))))
     claiming.go.set()
     await claimed

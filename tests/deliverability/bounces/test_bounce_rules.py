@@ -1,51 +1,60 @@
 """Every rule is proven by its own samples: none is dead, shadowed, or ambiguous without saying so."""
 
+import re
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from deliverability.bounces.classify import Blame, Rule, Suppress, classify, rules, searchable
+from deliverability.bounces.classify import Blame, BounceClass, Rule, Suppress, classify, rules
+from deliverability.bounces.proving import explain, prove
 from deliverability.reply import Reply
 
 RULES = rules()
-SAMPLES = [pytest.param(rule, sample, id=f"{rule.id}-{n}") for rule in RULES for n, sample in enumerate(rule.samples)]
-COUNTERS = [
-    pytest.param(rule, text, id=f"{rule.id}-{n}") for rule in RULES for n, text in enumerate(rule.counter_samples)
-]
 
 
-def matches(rule: Rule, text: str, provider: str) -> bool:
-    reply = Reply.parse(text)
-    enhanced = f"x.{reply.enhanced.subject}.{reply.enhanced.detail}" if reply.enhanced else ""
-    return rule.matches(str(reply.code), enhanced, searchable(reply), _stage(rule), provider)
+def test_no_rule_is_dead_shadowed_ambiguous_or_too_wide() -> None:
+    assert prove() == []
 
 
-def _stage(rule: Rule) -> str:
-    return "rcpt" if not rule.stages or "rcpt" in rule.stages else min(rule.stages)
+def rule(**changes: Any) -> Rule:
+    return replace(RULES[0], **{"provider": "", "stages": frozenset(), "enhanced": frozenset(), "before": frozenset(),
+                               "general": False, "counter_samples": (), "codes": ("4", "5"), **changes})  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "sample"), SAMPLES)
-def test_a_sample_is_won_by_its_rule(rule: Rule, sample: str) -> None:
-    verdict = classify(Reply.parse(sample), _stage(rule), rule.provider)
-    assert (verdict.rule, verdict.klass) == (rule.id, rule.klass)
+def test_a_rule_that_does_not_match_its_own_sample_is_dead() -> None:
+    dead = rule(id="dead", text=re.compile("never said"), samples=("450 4.7.1 slow down",))
+    none = rule(id="none", text=re.compile("x"), samples=())
+    assert [(each.rule, each.what) for each in prove([dead, none])] == [("dead", "dead"), ("none", "dead")]
 
 
-@pytest.mark.parametrize(("rule", "text"), COUNTERS)
-def test_a_counter_sample_is_not_matched(rule: Rule, text: str) -> None:
-    assert not matches(rule, text, rule.provider)
+def test_a_rule_whose_sample_an_earlier_one_wins_is_shadowed() -> None:
+    first = rule(id="first", text=re.compile("slow"), samples=("450 4.7.1 slow",))
+    later = rule(id="later", text=re.compile("slow down"), samples=("450 4.7.1 slow down",))
+    assert [(each.rule, each.what) for each in prove([first, later])] == [("later", "shadowed")]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_rules_of_other_classes_that_also_match_are_named(rule: Rule) -> None:
-    rivals = {
-        other.id
-        for other in RULES
-        if other is not rule
-        and other.klass is not rule.klass
-        and not other.general
-        and any(matches(other, sample, rule.provider) for sample in rule.samples)
-    }
-    assert rivals == rule.before
+def test_a_rival_of_another_class_must_be_named_and_only_rivals_may_be() -> None:
+    first = rule(id="first", klass=BounceClass.SPAM, text=re.compile("spam"), samples=("550 5.7.1 spam user",))
+    later = rule(id="later", klass=BounceClass.DISABLED, text=re.compile("user"), samples=("550 5.7.1 no user",))
+    assert [(each.rule, each.what) for each in prove([first, later])] == [("first", "ambiguous")]
+    assert prove([replace(first, before=frozenset({"later"})), later]) == []
+    said = prove([replace(first, before=frozenset({"later"})), replace(later, before=frozenset({"first"}))])
+    assert [(each.rule, each.what) for each in said] == [("later", "ambiguous")]
+
+
+def test_a_rule_that_matches_its_counter_sample_is_too_wide() -> None:
+    wide = rule(id="wide", text=re.compile("a"), samples=("450 4.7.1 a",), counter_samples=("450 4.7.1 ab",))
+    assert [(each.rule, each.what) for each in prove([wide])] == [("wide", "too wide")]
+
+
+def test_a_reply_s_judgement_says_what_was_looked_at_and_what_lost() -> None:
+    said = "421-4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address"
+    reason = explain(Reply.parse(said.replace("421-", "421 ")), "rcpt", "gmail")
+    assert reason.verdict.rule == "google.unusual-rate"
+    assert any("x.7.28" in each for each in reason.looked_at) and "spam" in reason.beaten
+    assert explain(Reply.parse("499 never heard"), "rcpt").looked_at == ()
 
 
 def test_rules_have_samples_and_names_of_their_own() -> None:

@@ -1,0 +1,217 @@
+"""What mail waits for: every wait there is at this moment, who set it and when it ends; the longest one binds."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from deliverability.settings import format_duration
+from deliverability.shaping.book import Book
+from engine.conductor import Conductor
+from engine.control.protocol import Wait, Why, WhyDelivery, WhyMessage
+from engine.house import House
+from mta.ports import Tx, to_ms
+from mta.queue import operating, shaping
+from mta.queue.delivery import State, Stream
+from mta.queue.listing import BUDGET
+from mta.queue.shaping import Suspension
+
+FOREVER: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where mail goes, as the database knows it now."""
+
+    site: str
+    waiting: int  # due deliveries; counted up to BUDGET
+    retry_ms: int
+    last_reply: str
+
+
+async def of_site(house: House, conductor: Conductor, name: str) -> Why | None:
+    """What mail to a site or a domain waits for; None when nothing is known of it."""
+    now = house.clock.now()
+    site = await house.store.read(lambda tx: shaping.site_of(tx, name))
+    if not site and ("domain", name) not in conductor.suspensions:
+        return None
+    place = await house.store.read(lambda tx: _place(tx, site or name, to_ms(now)))
+    waits = _in_order(_at_site(conductor, place, name, None, now, min(1, place.waiting)))
+    why = Why(to_ms(now), name, site, place.waiting, waits=waits, what_if=_what_if(waits, to_ms(now)))
+    if not waits:
+        return why
+    first = waits[0]
+    return Why(
+        why.now_ms, name, site, place.waiting, first.limit, first.text, first.origin, first.frees_ms, waits, why.what_if
+    )
+
+
+async def of_message(house: House, conductor: Conductor, message_id: int) -> WhyMessage | None:
+    """What each delivery of a message waits for; None where there is no such message."""
+    now = house.clock.now()
+    rows = await house.store.read(lambda tx: _deliveries(tx, message_id))
+    if not rows:
+        return None
+    found = [await _of_delivery(house, conductor, row, now) for row in rows]
+    return WhyMessage(to_ms(now), message_id, tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    delivery_id: int
+    forward_path: str
+    domain: str
+    stream: Stream
+    state: State
+    due_ms: int
+    expires_ms: int
+    last_reply: str
+    attempts: int
+    campaign: str
+    hand: str  # who did something to it last, and why
+
+
+def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
+    rows = tx.query(
+        "SELECT id, forward_path, domain, stream, state, due_ms, expires_ms, last_reply, attempts, campaign"
+        " FROM delivery WHERE message_id = ? ORDER BY id LIMIT 100",
+        (message_id,),
+    )
+    hands = {who: f"{name}: {why}" if why else name for _, _, name, why, who in operating.interventions(tx, message_id)}
+    return [
+        _Row(
+            row[0], row[1], row[2], Stream(row[3]), State(row[4]), row[5], row[6], row[7], row[8], row[9],
+            hands.get(row[0], ""),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datetime) -> WhyDelivery:
+    def place_of(tx: Tx) -> tuple[Place, int]:
+        place = _place(tx, shaping.site_of(tx, row.domain) or row.domain, to_ms(now))
+        return place, _ahead(tx, row)
+
+    place, ahead = await house.store.read(place_of)
+    waits = _in_order([*_own(row, now), *_at_site(conductor, place, row.domain, row, now, ahead)])
+    if row.state not in (State.QUEUED, State.HELD):
+        waits = ()
+    return WhyDelivery(
+        row.delivery_id, row.forward_path, row.state.word, place.site, waits, _what_if(waits, to_ms(now)), row.expires_ms,
+        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms,
+    )  # fmt: skip
+
+
+def _own(row: _Row, now: datetime) -> list[Wait]:
+    """What concerns this delivery alone."""
+    if row.state is State.HELD:
+        return [Wait("held", "until somebody releases it", row.hand or "it was in doubt too often", None)]
+    if row.due_ms > to_ms(now):
+        text = f"its own next attempt, after {row.attempts}: {row.last_reply}" if row.attempts else "its time"
+        return [Wait("retry", text, "retry.delivery", row.due_ms)]
+    return []
+
+
+def _at_site(
+    conductor: Conductor, place: Place, domain: str, row: _Row | None, now: datetime, ahead: int
+) -> list[Wait]:
+    """What holds back all that goes there; of several sources, at the one that has most to hold it up."""
+    now_ms, book = to_ms(now), next(iter(conductor.books_of(place.site)), None)
+    waits = [_suspended(each) for each in _suspensions(conductor, place, domain, row) if each.until_ms > now_ms]
+    if book is not None and book.controller.is_paused(now.timestamp()):
+        learnt = book.controller.learnt
+        words = f"the site rests: it said {learnt.reason!r}, {learnt.strikes} times in a row"
+        waits.append(Wait("pause", words, f"learnt (rule {learnt.rule})", int(learnt.paused_until * 1000)))
+    elif place.retry_ms > now_ms:
+        words = f"the site could not be reached: {place.last_reply}"
+        waits.append(Wait("back-off", words, "retry.site", place.retry_ms))
+    if book is not None:
+        waits += _limits(book, now, ahead)
+    return waits
+
+
+def _suspensions(conductor: Conductor, place: Place, domain: str, row: _Row | None) -> list[Suspension]:
+    keys = [("domain", domain), ("site", place.site)]
+    if row is not None:
+        keys.append(("stream", row.stream.word))
+    return [conductor.suspensions[key] for key in keys if key in conductor.suspensions]
+
+
+def _suspended(each: Suspension) -> Wait:
+    return Wait(f"{each.scope} suspended", each.why, each.by, each.until_ms)
+
+
+def _limits(book: Book, now: datetime, ahead: int) -> list[Wait]:
+    """Limits that let nothing through at this moment, or only in turn."""
+    seconds, waits = now.timestamp(), []
+    for name, ledger in book.ledgers.items():
+        frees = ledger.frees_at(seconds)
+        if frees is not None:
+            words = f"{ledger.used(seconds)} of {ledger.limit} attempts are used"
+            waits.append(Wait(name, words, book.said[name].origin, int(frees * 1000)))
+    if not ahead:
+        return waits
+    turn = f", {ahead - 1} come first" if ahead > 1 else ""
+    if book.rate is not None:
+        words = f"{book.rate * 60:.1f} attempts a minute over all carriers{turn}"
+        waits.append(Wait("rate", words, rate_origin(book), to_ms(now) + int(1000 * ahead / book.rate)))
+    elif sum(peer.open for peer in book.peers.values()) >= book.connections:
+        words = f"all {book.connections} connections are busy{turn}"
+        waits.append(Wait("connections", words, connections_origin(book), None))
+    return waits
+
+
+def rate_origin(book: Book) -> str:
+    """Who set the pace that holds."""
+    learnt = book.controller.learnt
+    if learnt.rate is not None and learnt.rate == book.rate:
+        return f"learnt from replies ({learnt.rule})" if learnt.rule else "learnt from replies"
+    second, minute = book.limit("per_second"), book.limit("per_minute")
+    name = "per_second" if second is not None and (minute is None or second < minute / 60) else "per_minute"
+    return book.said[name].origin
+
+
+def connections_origin(book: Book) -> str:
+    learnt = book.controller.learnt
+    if learnt.connections is not None and learnt.connections == book.connections:
+        return "slow start" if learnt.refused_connections is None else f"learnt from replies ({learnt.rule})"
+    return book.said["connections"].origin
+
+
+def _in_order(waits: list[Wait]) -> tuple[Wait, ...]:
+    """The one that ends last first: it binds."""
+    return tuple(sorted(waits, key=lambda wait: -(FOREVER if wait.frees_ms is None else wait.frees_ms)))
+
+
+def _what_if(waits: tuple[Wait, ...], now_ms: int) -> str:
+    """What would hold if the binding one were lifted."""
+    if not waits:
+        return ""
+    first, *rest = waits
+    if not rest:
+        return f"without {first.limit} it could leave at once"
+    then = rest[0]
+    if then.frees_ms is None:
+        return f"without {first.limit} it would still wait for {then.limit}: {then.text}"
+    span = format_duration(timedelta(seconds=max(1, (then.frees_ms - now_ms) // 1000)))
+    return f"without {first.limit} it could leave in {span}, because of {then.limit} ({then.origin})"
+
+
+def _place(tx: Tx, site: str, now_ms: int) -> Place:
+    """Due deliveries, the site's back-off and its last reply."""
+    waiting = tx.one(
+        "SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.state = 0 AND d.due_ms <= ? AND (d.domain = ? OR d.domain IN"
+        " (SELECT t.domain FROM destination t WHERE t.site = ?)) LIMIT ?) AS some",
+        (now_ms, site, site, BUDGET),
+    )
+    row = tx.one("SELECT retry_ms, last_reply FROM site WHERE name = ?", (site,))
+    return Place(site, waiting[0] if waiting else 0, *(row or (0, "")))
+
+
+def _ahead(tx: Tx, row: _Row) -> int:
+    """How many of its kind come first at its domain, itself among them."""
+    found = tx.one(
+        "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 0 AND domain = ? AND stream = ? AND due_ms <= ? LIMIT ?)"
+        " AS some",
+        (row.domain, int(row.stream), row.due_ms, BUDGET),
+    )
+    return found[0] if found else 0
