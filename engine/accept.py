@@ -20,7 +20,9 @@ from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import count_fields, first_value, split_message, without
 from deliverability.reply import Reply
 from engine import credentials
+from engine.answers import grant, wish_of
 from engine.audience import suppression
+from engine.audience.ledger import SALT_OCTETS
 from engine.credentials import RateExceeded, Revoked
 from engine.house import House
 from engine.intake.mail import Examined, examine, with_structured
@@ -179,14 +181,17 @@ def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
 
 
 class Returns:
-    """What comes back: bounces and reports to addresses we made, and mail to postmaster and abuse."""
+    """What comes back: bounces, reports and people's answers to addresses we made, and mail to postmaster and abuse."""
 
     def __init__(self, house: House, parser: Parser, wake_runner: Callable[[], None]) -> None:
         self._house, self._parser, self._wake_runner = house, parser, wake_runner
 
     def is_ours(self, forward_path: Address) -> bool:
-        """Whether the local part is a token of ours that has not expired."""
-        return isinstance(self._house.tokens.read(forward_path.local, self._house.clock.now()), int)
+        """Whether the local part holds a token of ours that has not expired."""
+        house, now = self._house, self._house.clock.now()
+        if isinstance(house.tokens.read(forward_path.local, now), int):
+            return True
+        return wish_of(house.composer.tokens, forward_path.local, now) is not None
 
     async def accept(self, transaction: Transaction) -> Reply:
         """Keep the mail; conclude what its token and its report allow. Without a valid token nothing is concluded."""
@@ -194,9 +199,11 @@ class Returns:
         answer = await self._parser.read("report", transaction.content)
         report = answer.get("read")
 
+        salt = self._house.chance.octets(SALT_OCTETS)
+
         def work(tx: Tx) -> list[str]:
             return [
-                self._conclude(tx, transaction, each.forward_path, report, answer.get("unread"), now)
+                self._conclude(tx, transaction, each.forward_path, report, answer.get("unread"), salt, now)
                 for each in transaction.recipients
             ]
 
@@ -206,12 +213,15 @@ class Returns:
         return Reply.of(250, "2.0.0", "taken in")
 
     def _conclude(
-        self, tx: Tx, transaction: Transaction, to: Address, report: Any, unread: str | None, now: datetime
+        self, tx: Tx, transaction: Transaction, to: Address, report: Any, unread: str | None, salt: bytes, now: datetime
     ) -> str:
         delivery_id = self._house.tokens.read(to.local, now)
+        wish = wish_of(self._house.composer.tokens, to.local, now)
         settled = queue.find(tx, delivery_id) if isinstance(delivery_id, int) else None
         verdict = f"unread: {unread}" if unread else "no report"
-        if settled is None:
+        if wish is not None:
+            verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)
+        elif settled is None:
             verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
         elif report:
             verdict = self._house.bounced_later(tx, settled, report)

@@ -81,7 +81,8 @@ class House:
         resources = Resources([config.templates] if config.templates else [])
         return cls(
             config=config, store=store, clock=clock, chance=chance, secret=secret, tokens=TokenKey(secret),
-            resources=resources, composer=Composer(config.mail, resources, secret, config.web.base_url),
+            resources=resources,
+            composer=Composer(config.mail, resources, secret, config.web.base_url, config.bounces.domain),
             notices=Notices(config.hostname, config.queue, clock, chance),
         )  # fmt: skip
 

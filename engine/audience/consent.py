@@ -42,9 +42,10 @@ class Answer:
 
     wording: str
     locale: str = ""
-    source: str = "command"  # command, form, import, web, reply, one-click
+    source: str = "command"  # command, form, import, web, reply, one-click, mail
     ip: str = ""
     agent: str = ""
+    evidence: str = ""  # what else shows that it was the person: who wrote the mail that answered, and its Message-ID
     salt: bytes = field(kw_only=True)
 
 
@@ -93,6 +94,8 @@ def record(tx: Tx, about: About, act: Act, answer: Answer, *, now: datetime, sho
         "locale": answer.locale[:35], "source": answer.source[:20], "ip": clean(answer.ip)[:45],
         "agent": clean(answer.agent)[:400],
     }  # fmt: skip
+    if answer.evidence:
+        facts["evidence"] = clean(answer.evidence)[:1000]
     if shown is not None:
         facts["mail"] = {"message_id": shown.mail_id, "subject": shown.subject, "text": shown.text}
     _lock(tx)

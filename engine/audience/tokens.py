@@ -23,6 +23,11 @@ TOKEN_MAX: Final = 128  # characters; a longer text is not looked at
 
 _HEAD: Final = 7
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{31,128}", re.ASCII)
+_MAILBOX: Final = re.compile(r"[A-Za-z2-7]{37,64}", re.ASCII)
+
+
+YES: Final = "yes+"  # what the local part of an address begins with that confirms
+LEAVE: Final = "leave+"  # ... and that unsubscribes
 
 
 class Purpose(IntEnum):
@@ -49,15 +54,34 @@ class Tokens:
 
     def make(self, purpose: Purpose, ids: Iterable[int], expires: datetime | None = None) -> str:
         """A token for `purpose` that names `ids`; it works up to `expires`, or for ever."""
+        return base64.urlsafe_b64encode(self._octets(purpose, ids, expires)).rstrip(b"=").decode("ascii")
+
+    def make_mailbox(self, purpose: Purpose, ids: Iterable[int], expires: datetime | None = None) -> str:
+        """The same for a local part: in base32, since there are mail servers that fold its case."""
+        return base64.b32encode(self._octets(purpose, ids, expires)).rstrip(b"=").decode("ascii").lower()
+
+    def read(self, purpose: Purpose, token: str, now: datetime) -> tuple[int, ...]:
+        """The ids that a token of ours names. BadToken for everything else."""
+        return self._read(purpose, _decode(token), now)
+
+    def read_mailbox(self, purpose: Purpose, token: str, now: datetime) -> tuple[int, ...]:
+        """The same for what `make_mailbox` made."""
+        if not _MAILBOX.fullmatch(token):
+            raise BadToken
+        try:
+            octets = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+        except ValueError:
+            raise BadToken from None
+        return self._read(purpose, octets, now)
+
+    def _octets(self, purpose: Purpose, ids: Iterable[int], expires: datetime | None) -> bytes:
         key = self._keys[0]
         seconds = int(expires.timestamp()) if expires else 0
         head = bytes((_key_id(key), purpose)) + seconds.to_bytes(5, "big")
         said = head + b"".join(_varint(each) for each in ids)
-        return base64.urlsafe_b64encode(said + _mac(key, said)).rstrip(b"=").decode("ascii")
+        return said + _mac(key, said)
 
-    def read(self, purpose: Purpose, token: str, now: datetime) -> tuple[int, ...]:
-        """The ids that a token of ours names. BadToken for everything else."""
-        octets = _decode(token)
+    def _read(self, purpose: Purpose, octets: bytes, now: datetime) -> tuple[int, ...]:
         said, mac = octets[:-MAC_OCTETS], octets[-MAC_OCTETS:]
         genuine = False
         for key in self._keys:

@@ -124,7 +124,11 @@ def check(config_path: ConfigPath = None) -> None:
 
 def _words(row: dict[str, Any]) -> str:
     lines = [f"{row['entry']}  {row['at']}  {row['act']}  {row['list'] or 'all lists'}  by {row['source'] or '?'}"]
-    lines += [f"    {name}: {row[name]}" for name in ("address", "wording", "locale", "ip", "agent") if row.get(name)]
+    lines += [
+        f"    {name}: {row[name]}"
+        for name in ("address", "wording", "locale", "ip", "agent", "evidence")
+        if row.get(name)
+    ]
     if mail := row.get("mail"):
         lines.append(f"    mail: {mail['message_id']} {mail['subject']}")
     return "\n".join(lines)

@@ -149,7 +149,7 @@ class Scene:
         self.report.note(act, "subscriptions confirmed, consent on record", self._consents(), bool(rows))
 
     def _consents(self) -> str:
-        rows = self._rows("SELECT act, count(*) FROM consent GROUP BY act ORDER BY act")
+        rows = self._rows("SELECT act, count(*) FROM consent_fact GROUP BY act ORDER BY act")
         return ", ".join(f"{act} {count}" for act, count in rows)
 
     async def _order_mail(self) -> None:

@@ -26,7 +26,7 @@ from deliverability.headers import (
 )
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import tidy_name
-from engine.audience.tokens import Purpose, Tokens
+from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.sending.direction import cut, set_lines
 from engine.sending.mime import alternative
 from engine.sending.plain import PlainError, plain
@@ -67,11 +67,15 @@ class Composed:
 class Composer:
     """Writes mail. One for a process; safe to use in several threads."""
 
-    def __init__(self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str) -> None:
-        """`secret` signs the links, `base_url` begins them: nothing that a request says ever does."""
+    def __init__(
+        self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str, mail_domain: str = ""
+    ) -> None:
+        """`secret` signs the links, `base_url` begins them: nothing that a request says ever does. `mail_domain` is
+        where people's answers by mail come in; "" where none are taken."""
         self.settings = settings
         self.tokens = Tokens(secret)
         self.base_url = base_url.rstrip("/")
+        self.mail_domain = mail_domain
         self.texts = Texts(resources)
         self.renderer = Renderer(resources)
         self.name, self.address = split_mailbox(settings.sender)
@@ -136,7 +140,9 @@ class Composer:
             list_id = mailing_list.get("id", ALL_LISTS) if isinstance(mailing_list, dict) else ALL_LISTS
             token = self.tokens.make(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
             made["unsubscribe"] = f"{self.base_url}/unsubscribe/{token}"
-            made["unsubscribe_token"] = token
+            if self.mail_domain:
+                token = self.tokens.make_mailbox(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
+                made["unsubscribe_mail"] = f"{LEAVE}{token}@{self.mail_domain}"
         return made
 
     def _parts(self, template: str, seen: dict[str, Any], words: Words, zone: ZoneInfo) -> tuple[str, str, str]:
@@ -171,6 +177,8 @@ class Composer:
             header("X-Auto-Response-Suppress", "OOF, AutoReply"),
             header("Feedback-ID", f"{template}:{stream.word}:posthouse:{self.address.domain}"),
         ]
+        if "answer" in seen["links"]:
+            fields.append(mailbox_header("Reply-To", [("", Address.parse(seen["links"]["answer"]))]))
         if stream is Stream.MARKETING:
             fields += self._list_fields(seen)
             if isinstance(yes := contact.get("consent"), Mapping):
@@ -179,9 +187,8 @@ class Composer:
 
     def _list_fields(self, seen: Mapping[str, Any]) -> list[bytes]:
         ways = [f"<{seen['links']['unsubscribe']}>"]
-        if self.settings.unsubscribe_address:
-            token = seen["links"]["unsubscribe_token"]
-            ways.append(f"<mailto:{self.settings.unsubscribe_address}?subject=unsubscribe%20{token}>")
+        if "unsubscribe_mail" in seen["links"]:
+            ways.append(f"<mailto:{seen['links']['unsubscribe_mail']}?subject=unsubscribe>")
         fields = [
             header("List-Unsubscribe", ", ".join(ways)),
             header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),  # RFC 8058 section 3.1

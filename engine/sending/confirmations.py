@@ -6,7 +6,7 @@ from typing import Final
 from deliverability.address import Address
 from engine.audience.consent import Shown
 from engine.audience.lists import Asking
-from engine.audience.tokens import Purpose
+from engine.audience.tokens import YES, Purpose
 from engine.sending.compose import Composer
 from mta.ports import Tx, from_ms
 from mta.queue.delivery import Stream
@@ -31,7 +31,7 @@ class Confirmations:
         address = Address.parse(asking.contact["address"])
         mail = self._composer.compose(
             TEMPLATE, asking.contact, {"list": _shown(asking), "expires": self._expires(asking).isoformat()},
-            stream=Stream.TRANSACTIONAL, now=self._now, octets=self._octets, links={"confirm": self._link(asking)},
+            stream=Stream.TRANSACTIONAL, now=self._now, octets=self._octets, links=self._links(asking),
         )  # fmt: skip
         queued = enqueue(
             tx,
@@ -54,10 +54,15 @@ class Confirmations:
     def _expires(self, asking: Asking) -> datetime:
         return max(from_ms(asking.asked_ms), self._now) + GOOD_FOR
 
-    def _link(self, asking: Asking) -> str:
+    def _links(self, asking: Asking) -> dict[str, str]:
+        """Two ways to say yes: the page, and an answer to the mail."""
         ids = (asking.contact["id"], asking.mailing_list.id, asking.asked_ms)
-        token = self._composer.tokens.make(Purpose.CONFIRM, ids, self._expires(asking))
-        return f"{self._composer.base_url}/confirm/{token}"
+        tokens, expires = self._composer.tokens, self._expires(asking)
+        links = {"confirm": f"{self._composer.base_url}/confirm/{tokens.make(Purpose.CONFIRM, ids, expires)}"}
+        if self._composer.mail_domain:
+            token = tokens.make_mailbox(Purpose.CONFIRM, ids, expires)
+            links["answer"] = f"{YES}{token}@{self._composer.mail_domain}"
+        return links
 
 
 def _shown(asking: Asking) -> dict[str, object]:

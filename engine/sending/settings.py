@@ -28,9 +28,6 @@ class MailSettings(Settings):
     postal_address: str = Field(
         default="", description="The sender's postal address, in the footer of every mail; most laws ask for it."
     )
-    unsubscribe_address: str = Field(
-        default="", description="Mailbox that takes unsubscriptions by mail; empty: by link only."
-    )
     accent: str = Field(default="#1f5f52", description="The brand's colour, as #rrggbb: buttons and the line on top.")
 
     @field_validator("sender")
@@ -38,11 +35,6 @@ class MailSettings(Settings):
     def _is_mailbox(cls, value: str) -> str:
         format_mailbox(*split_mailbox(value))
         return value
-
-    @field_validator("unsubscribe_address")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        return str(Address.parse(value)) if value else ""
 
     @field_validator("zone")
     @classmethod

@@ -1,5 +1,9 @@
 """People at the other end: they confirm by a button, leave by one click, order, and get what a flow decides."""
 
+import email
+import email.policy
+import json
+import smtplib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -35,10 +39,11 @@ def subscription(town: LabTown, address: str) -> str:
 
 
 def consent(town: LabTown, address: str) -> list[tuple[str, str]]:
-    return town.daemon.rows(
-        "SELECT n.act, n.source FROM consent n JOIN contact c ON c.id = n.contact_id WHERE c.address = ? ORDER BY n.id",
+    rows = town.daemon.rows(
+        "SELECT n.act, n.facts FROM consent_fact n JOIN contact c ON c.id = n.contact_id WHERE c.address = ? ORDER BY n.seq",
         address,
     )
+    return [(act, json.loads(facts)["source"]) for act, facts in rows]
 
 
 def test_a_list_writes_once_and_a_button_confirms_but_looking_does_not(town: LabTown) -> None:
@@ -59,12 +64,31 @@ def test_a_list_writes_once_and_a_button_confirms_but_looking_does_not(town: Lab
     assert thanks.code == 200
     assert subscription(town, ann) == "confirmed"
     assert consent(town, ann) == [("asked", "site"), ("confirmed", "web")]
-    [(wording, ip)] = town.daemon.rows(
-        "SELECT wording, ip FROM consent WHERE act = 'confirmed' ORDER BY id DESC LIMIT 1"
-    )
-    assert PURPOSE in wording
-    assert ip == "127.0.0.1"
+    [(facts,)] = town.daemon.rows("SELECT facts FROM consent_fact WHERE act = 'confirmed' ORDER BY seq DESC LIMIT 1")
+    told = json.loads(facts)
+    assert PURPOSE in told["wording"]
+    assert told["ip"] == "127.0.0.1"
     assert len(town.mails_for(ann)) == 1
+
+
+def test_an_answer_to_the_mail_confirms_and_a_vacation_notice_does_not(town: LabTown) -> None:
+    bob = "bob@shop.lab"
+    assert town.daemon.command("list", "subscribe", "tea", bob).returncode == 0
+    asked = email.message_from_bytes(town.mail_for(bob).raw, policy=email.policy.default)
+    to = asked["Reply-To"].addresses[0].addr_spec
+    head = f"From: {bob}\r\nTo: {to}\r\nIn-Reply-To: {asked['Message-ID']}\r\nMessage-ID: <yes@shop.lab>\r\n"
+    with smtplib.SMTP("127.0.0.1", town.daemon.inbound_port, "mx.lab") as smtp:
+        smtp.sendmail(bob, [to], f"{head}Subject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday.\r\n")
+        assert subscription(town, bob) == "unconfirmed"
+        smtp.sendmail(bob, [to.upper()], f"{head}Subject: Re: {asked['Subject']}\r\n\r\nYes!\r\n")
+        assert subscription(town, bob) == "confirmed"
+        smtp.mail(bob)
+        assert smtp.rcpt(to.replace("yes+", "leave+"))[0] == 550, "an address for one thing does no other"
+    assert consent(town, bob) == [("asked", "command"), ("confirmed", "reply")]
+    shown = town.daemon.command("consent", "proof", bob, "--out", str(town.daemon.folder / "bob.json"))
+    assert shown.returncode == 0, shown.stderr
+    proven = town.daemon.command("consent", "verify", str(town.daemon.folder / "bob.json"))
+    assert proven.returncode == 0 and "<yes@shop.lab> from bob@shop.lab" in proven.stdout
 
 
 def test_who_never_answers_stays_unconfirmed_and_gets_nothing_more(town: LabTown) -> None:

@@ -78,13 +78,15 @@ def test_the_headers_that_a_transactional_mail_has_and_those_it_has_not() -> Non
 
 
 def test_marketing_mail_can_be_unsubscribed_with_one_click() -> None:
-    composer = make_composer(unsubscribe_address="leave@bounce.shop.example")
+    composer = make_composer(mail_domain="bounce.shop.example")
     mail = compose("cart-reminder", composer=composer, stream=Stream.MARKETING, list={"id": 3, "name": "tea"})
     message = read(mail)
     link, mailto = re.findall(r"<([^>]+)>", message["List-Unsubscribe"])
     token = link.removeprefix(f"{BASE}/unsubscribe/")
     assert composer.tokens.read(Purpose.UNSUBSCRIBE, token, NOON) == (7, 3)
-    assert mailto == f"mailto:leave@bounce.shop.example?subject=unsubscribe%20{token}"
+    leave = re.fullmatch(r"mailto:leave\+([a-z2-7]{40,58})@bounce\.shop\.example\?subject=unsubscribe", mailto)
+    assert leave is not None
+    assert composer.tokens.read_mailbox(Purpose.UNSUBSCRIBE, leave[1].upper(), NOON) == (7, 3), "a server may fold case"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["List-Id"] == "<tea.list.shop.example>"
     assert mail.content.count(b"\r\nList-Unsubscribe: <https://") == 1
@@ -243,7 +245,6 @@ def test_the_sender_may_be_written_in_several_ways() -> None:
         ("zone", "Mars/Base", "not a time zone"),
         ("locale", "../x", "not a language tag"),
         ("accent", "green", "not a colour"),
-        ("unsubscribe_address", "leave", "has no @"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_a_right_one(setting: str, value: str, why: str) -> None:

@@ -43,9 +43,9 @@ def open_store(place: Place, clock: FakeClock | None = None) -> GroupStore:
     return store
 
 
-def make_composer(*folders: Path, **settings: str) -> Composer:
+def make_composer(*folders: Path, mail_domain: str = "", **settings: str) -> Composer:
     told = {"sender": "Blue Teapot <hello@shop.example>", "postal_address": "12 Harbour Street\nHaifa", **settings}
-    return Composer(MailSettings(**told), Resources(folders), SECRET, BASE)
+    return Composer(MailSettings(**told), Resources(folders), SECRET, BASE, mail_domain)
 
 
 def person(**facts: Any) -> dict[str, Any]:
