@@ -242,7 +242,8 @@ class Scheduler:
         self._page = (0, "")
         if len(rows) == DUE_MAX:
             self._page = (rows[-1][2], rows[-1][0])
-            self._next_poll = self._clock.monotonic() + PAGE_SECONDS
+            if not self._has_enough:
+                self._next_poll = self._clock.monotonic() + PAGE_SECONDS
         self.courier.turns.pass_all()
         self.courier.take_turns()
         await self.courier.opener.keep()

@@ -1,9 +1,11 @@
 """The queue: no order of events, no crash and no owner that outlived its lease loses a delivery or sends one unseen."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis.stateful import Bundle as Things
 from hypothesis.stateful import RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from deliverability.settings import RetrySettings
+from engine.store.database import SqliteTx
 from mta.ports import Tx, to_ms
 from mta.queue import operating, queue
 from mta.queue.delivery import LIVE, TRANSITIONS, Event, IllegalTransition, State, Stream, after
@@ -318,3 +321,34 @@ TestAnyLifeOnPostgres = pytest.mark.usefixtures("any_life_server")(
 TestAnyLifeOnPostgres.settings = settings(
     max_examples=12, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+# -- questions that are asked every second
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (queue.has_doubts, "delivery_open (state=?)"),
+        (lambda tx: queue.has_expired(tx, NOON), "delivery_expiry (expires_ms<?)"),
+        (lambda tx: queue.expire(tx, NOON), "delivery_expiry (expires_ms<?)"),
+    ],
+)
+def test_what_is_asked_all_the_time_reads_no_long_queue(
+    ask: Callable[[Tx], object], index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says how it would answer."""
+    books = open_books(tmp_path)
+    plans: list[str] = []
+
+    def explained(self: SqliteTx, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        plans.extend(row[3] for row in self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", params))
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTx, "query", explained)
+        patch.setattr(SqliteTx, "one", explained)
+        books.write(ask)
+    assert any(index in each for each in plans), plans
+    assert not any(each.startswith("SCAN") for each in plans), plans
+    books.close()
