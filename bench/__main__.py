@@ -17,7 +17,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bench import latency
+from bench import backlog, latency, letters, turnstile
+from bench.bars import Facts, judged
 from bench.calibrate import calibrate
 from bench.cells import FULL, QUICK, SELECTOR, Cell, Latency, Result, parse_cells
 from bench.load import Run
@@ -40,13 +41,15 @@ def main() -> int:
     with _workshop(options.work) as folder:
         figures = _calibrate(folder)
         key = _key(folder)
+        facts = _facts(folder, key, options)
         for number in range(options.rounds):
             ordered = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]  # nobody is always first
             results += _round(ordered, options.cells, folder / f"round-{number}", key, number, options.limit)
             if options.latency:
                 latencies += _latencies(ordered, folder / f"latency-{number}", key, options.latency, number)
     print("\n" + tables(results, latencies))
-    print(f"\nkept in {_keep(figures, results, latencies)}")
+    print("\n" + judged(figures, results, latencies, facts))
+    print(f"\nkept in {_keep(figures, results, latencies, facts)}")
     return 0 if all(each.is_whole for each in results) else 1
 
 
@@ -55,7 +58,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of small cells")
     parser.add_argument("--rounds", type=int, help="rounds over all cells (3; with --quick 1)")
     parser.add_argument("--cells", type=parse_cells, help="octets:sessions:messages, with commas between")
-    parser.add_argument("--targets", default="postfix-dkim,posthouse", help=f"of {', '.join(TARGETS)}")
+    parser.add_argument("--targets", default="postfix-dkim,posthouse,postfix", help=f"of {', '.join(TARGETS)}")
+    parser.add_argument(
+        "--deliveries", type=int, help="queued before a start (1,000,000; with --quick 100,000); 0: leave out"
+    )
+    parser.add_argument(
+        "--letters", type=int, help="that the engine writes, of each size (3000; with --quick 800); 0: none"
+    )
     parser.add_argument(
         "--latency", type=int, help="messages one at a time, each round (200; with --quick 60); 0 for none"
     )
@@ -66,6 +75,8 @@ def _options() -> argparse.Namespace:
     options.rounds = options.rounds or (1 if quick else 3)
     options.cells = (QUICK if quick else FULL) if options.cells is None else options.cells
     options.latency = (60 if quick else 200) if options.latency is None else options.latency
+    options.deliveries = (100_000 if quick else 1_000_000) if options.deliveries is None else options.deliveries
+    options.letters = (800 if quick else 3000) if options.letters is None else options.letters
     if unknown := set(options.targets.split(",")) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
     return options
@@ -129,6 +140,8 @@ def _round(
             Run(target, sink, WARM_UP, folder).measure(number, limit)
         for cell in cells:
             for target, sink in pairs:
+                if not target.takes(cell):
+                    continue
                 result = Run(target, sink, cell, folder).measure(number, limit)
                 _say(result)
                 found.append(result)
@@ -136,7 +149,23 @@ def _round(
 
 
 def _latencies(kinds: Sequence[type[Target]], folder: Path, key: Path, count: int, number: int) -> list[Latency]:
-    return [latency.measure(kind, folder / kind.name, key, count, number) for kind in kinds]
+    return [latency.measure(kind, folder / kind.name, key, count, number) for kind in kinds if kind.is_signing]
+
+
+def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
+    """What is measured of Posthouse alone."""
+    facts = Facts()
+    facts.shares, facts.wait_p50, facts.wait_p99 = turnstile.measure(folder)
+    print(
+        f"turnstile: smallest share {facts.shares:.2f} of the largest, p50 {facts.wait_p50:.1f} ms, p99 {facts.wait_p99:.1f} ms"
+    )
+    for size in (2048, 20480) if options.letters else ():
+        facts.letters[size] = letters.measure(folder, key, size, options.letters, options.limit)
+        print(f"letters of {size} octets: {facts.letters[size]:.0f}/s", flush=True)
+    if options.deliveries:
+        facts.backlog = backlog.measure(folder, key, options.deliveries)
+        print(facts.backlog, flush=True)
+    return facts
 
 
 def _say(each: Result) -> None:
@@ -148,12 +177,13 @@ def _say(each: Result) -> None:
     )
 
 
-def _keep(figures: dict[str, float], results: Sequence[Result], latencies: Sequence[Latency]) -> Path:
+def _keep(figures: dict[str, float], results: Sequence[Result], latencies: Sequence[Latency], facts: Facts) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}.json"
     content = {
         "calibration": figures, "results": [asdict(each) for each in results],
         "latencies": [asdict(each) for each in latencies],
+        "facts": asdict(facts),
     }  # fmt: skip
     path.write_text(json.dumps(content, indent=1))
     return path

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from bench.cells import DOMAIN, SELECTOR
+from bench.cells import DOMAIN, SELECTOR, Cell
 from bench.processes import tree
 from bench.sinks import SYSTEM_PATH, free_port, wait_for_smtp
 
+UNSIGNED_SESSIONS: Final = 50  # where a peer that does not sign is measured too
 ROOT: Final = Path(__file__).parent.parent
 ENVIRONMENT: Final = {**os.environ, "PATH": SYSTEM_PATH}
 
@@ -24,6 +25,7 @@ class Target:
     """A server in a folder of its own, used by `with`. `key` is the PEM file that it signs with."""
 
     name = ""
+    is_signing = True
 
     def __init__(self, folder: Path, key: Path, next_hop: int) -> None:
         self.folder, self.key, self.next_hop = folder, key, next_hop
@@ -34,6 +36,11 @@ class Target:
     def missing(cls) -> str:
         """What must be installed first, in words that say how; "" when nothing."""
         return ""
+
+    @classmethod
+    def takes(cls, cell: Cell) -> bool:
+        """Whether it is measured with this cell."""
+        return cls.is_signing or cell.sessions == UNSIGNED_SESSIONS
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
@@ -129,6 +136,7 @@ class Postfix(Target):
     """Postfix near its defaults, without a signature."""
 
     name = "postfix"
+    is_signing = False
     programs: tuple[str, ...] = ("postfix", "smtp-source", "smtp-sink")
 
     @classmethod
@@ -179,6 +187,7 @@ class PostfixDkim(Postfix):
     """Postfix with OpenDKIM as its milter, over a Unix socket: over TCP the dialogue waits for delayed ACKs."""
 
     name = "postfix-dkim"
+    is_signing = True
     programs = (*Postfix.programs, "opendkim")
 
     def extras(self) -> dict[str, object]:
