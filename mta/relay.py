@@ -80,7 +80,7 @@ class Relay:
             Scheduler(
                 store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=even,
                 retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
-                carriers=carriers, tell=tell, authorities=authorities, way=way,
+                carriers=carriers, tell=tell, authorities=authorities, way=way, may_share=self._may_share,
             )
             for way in ways
         ]  # fmt: skip
@@ -106,6 +106,10 @@ class Relay:
             notify=frozenset(filter(None, each.notify.split(","))), orcpt=_orcpt(each.orcpt),
             envid=_xtext(each.envid), ret=each.ret,
         )  # fmt: skip
+
+    def _may_share(self, each: Claimed) -> bool:
+        """Whether all recipients of its message have one reverse-path; one that names the delivery is its own."""
+        return not each.reverse_path or not self._bounces.domain
 
     def _reverse_path(self, each: Claimed) -> str:
         """Ours, naming the delivery; a null reverse-path stays null (RFC 5321 section 4.5.5)."""

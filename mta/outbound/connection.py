@@ -9,7 +9,7 @@ connection with the message unsent.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,6 +47,7 @@ from mta.smtp.timeouts import Timeouts
 SLOW_SECONDS: Final = 10.0  # the dialogue of a message that took longer is kept whole
 
 PermitDot = Callable[[], Awaitable[bool]]
+PermitDots = Callable[[Sequence[int]], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +132,23 @@ class Connection:
         return self._session.is_ready and self._link.is_open
 
     async def deliver(self, outgoing: Outgoing, permit_dot: PermitDot) -> Outcome:
-        """Try one message. What `permit_dot` raises reaches the caller."""
+        """Try one message to one recipient. What `permit_dot` raises reaches the caller."""
+        return (await self.deliver_all([outgoing], lambda _: permit_dot()))[0]
+
+    async def deliver_all(self, group: Sequence[Outgoing], permit_dots: PermitDots) -> list[Outcome]:
+        """Try one message to several recipients in one transaction; what came of each. `permit_dots` is asked for those
+        that were taken, by their places in the group: all of them, or none."""
         started = self._clock.monotonic()
         self._record.begin()
         try:
-            outcome = await self._converse(outgoing, permit_dot)
+            outcomes = await self._converse(group, permit_dots)
         except BaseException:
             self._link.abort()
             raise
-        self.delivered_count += isinstance(outcome, Delivered)
-        self.last_try = _tried(self.host, outcome, self.tls, self._clock.monotonic() - started, self._record)
-        return outcome
+        self.delivered_count += any(isinstance(each, Delivered) for each in outcomes)
+        telling = next((each for each in outcomes if not isinstance(each, Delivered)), outcomes[0])
+        self.last_try = _tried(self.host, telling, self.tls, self._clock.monotonic() - started, self._record)
+        return outcomes
 
     def close(self) -> None:
         """Say QUIT and let the connection end by itself; `wait_closed` waits for it. Harmless when it is over."""
@@ -152,26 +159,27 @@ class Connection:
         """Until the connection is gone: at most as long as QUIT may take."""
         await self._link.wait_closed()
 
-    async def _converse(self, outgoing: Outgoing, permit_dot: PermitDot) -> Outcome:
+    async def _converse(self, group: Sequence[Outgoing], permit_dots: PermitDots) -> list[Outcome]:
         session, link = self._session, self._link
         if not self.is_usable:  # hosts close idle connections when they please
             reply = Reply.of(451, "4.4.2", "the connection ended before this message")
-            return Failure(Scope.SESSION, reply, Stage.MAIL, is_ours=True)
-        session.begin(outgoing)
+            return [Failure(Scope.SESSION, reply, Stage.MAIL, is_ours=True)] * len(group)
+        session.begin(*group)
         await link.turn()
-        if session.wants_dot_permission and not await permit_dot():
+        if session.wants_dot_permission and not await permit_dots(session.taken):
             if session.wants_dot_permission:
                 session.withhold_dot()
             link.pump()
-            return NotPermitted()
+            return [NotPermitted()] * len(group)
         # While the mark was being committed the host may have hung up: then there is an outcome, and no dot.
         if session.wants_dot_permission and not link.is_open:
             session.lost("the connection was closed")
         if session.wants_dot_permission:
             session.release_dot()
         await link.turn()
-        assert session.outcome is not None
-        return session.outcome
+        outcomes: list[Outcome] = [each for each in session.outcomes if each is not None]
+        assert len(outcomes) == len(group)
+        return outcomes
 
 
 class _Dial:

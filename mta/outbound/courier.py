@@ -7,7 +7,7 @@ durable before the next dot on the same connection leaves, since the writer keep
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
 from deliverability.shaping.controller import is_too_much
 from mta import maillog
-from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
+from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings, PermitDots
 from mta.outbound.lane import Lane
 from mta.outbound.opening import Insecure, Opener
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
@@ -48,9 +48,9 @@ class Courier:
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, settings: OutboundSettings, retry: RetrySettings,
         prepare: Prepare, follow: Follow, source: Source, owner: int, most: int,
-        content: Callable[[int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
+        content: Callable[[int, int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
         hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
-        authorities: Path | None = None,
+        authorities: Path | None = None, may_share: Callable[[Claimed], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
@@ -61,7 +61,7 @@ class Courier:
             store=store, clock=clock, net=net, how=how, source=source, settings=settings, judge=judge
         )  # fmt: skip
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
-        self._tidings = tidings
+        self._tidings, self._may_share = tidings, may_share
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._bells: dict[str, asyncio.Event] = {}
@@ -151,7 +151,7 @@ class Courier:
                 lane.idle -= 1
             while connection is not None and connection.is_usable:
                 each = await self._next(lane, connection)
-                if each is None or not await self._carry(lane, connection, each):
+                if each is None or not await self._carry(lane, connection, self._with_mates(lane, each)):
                     break
                 if connection.delivered_count >= lane.share.per_connection or lane.connections > lane.share.slots:
                     break
@@ -235,44 +235,82 @@ class Courier:
                 lane.idle -= 1
         return None
 
-    async def _carry(self, lane: Lane, connection: Connection, each: Claimed) -> bool:
-        """One delivery. False when the connection carries no more."""
+    def _with_mates(self, lane: Lane, each: Claimed) -> list[Claimed]:
+        """A delivery and those of the same message that may go in one transaction with it."""
+        most = min(self._settings.recipients, lane.recipients or self._settings.recipients) - 1
+        return [each, *(lane.take_mates(self._now(lane), each, most) if most and self._may_share(each) else ())]
+
+    async def _carry(self, lane: Lane, connection: Connection, group: list[Claimed]) -> bool:
+        """One message to one recipient, or to several. False when the connection carries no more."""
         began = self._clock.now()
-        state, dialogue = State.IN_FLIGHT, ""
+        states = dict.fromkeys((each.delivery_id for each in group), State.IN_FLIGHT)
 
-        async def permit() -> bool:
-            nonlocal state
-            granted = await self._store.write(lambda tx: queue.mark_dot(tx, each.delivery_id, self._owner))
-            if granted:
-                state = State.AT_THE_DOT
-            return granted
+        async def permit(places: Sequence[int]) -> bool:
+            numbers = [group[place].delivery_id for place in places]
+            try:
+                await self._store.write(lambda tx: queue.mark_dots(tx, numbers, self._owner))
+            except queue.LeaseLost:
+                return False
+            states.update(dict.fromkeys(numbers, State.AT_THE_DOT))
+            return True
 
-        outcome: Outcome
+        outcomes, dialogue = await self._try(connection, group, permit, states)
+        where = (connection.host.name, connection.host.address, connection.tls, dialogue)
+        failures: list[tuple[Claimed, Failure, Verdict]] = []
+        goes_on = not any(isinstance(outcome, NotPermitted) for outcome in outcomes)
+        taken = sum(each is State.AT_THE_DOT for each in states.values())
+        for each, outcome in zip(group, outcomes, strict=True):
+            verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
+            if isinstance(outcome, Failure) and verdict is not None:
+                if self._is_for_next(lane, connection, outcome, verdict, taken, states[each.delivery_id]):
+                    lane.put_back(each)
+                    goes_on = goes_on and bool(taken)
+                    continue
+                failures.append((each, outcome, verdict))
+            self.opener.note_session(lane, each.domain, connection)
+            self._write(lane, each, outcome, verdict, states[each.delivery_id], began, *where)
+            if isinstance(outcome, Delivered):
+                lane.failures, lane.suspect = 0, None
+        for each, failure, verdict in failures:
+            goes_on = goes_on and await self._failed(lane, connection, each, failure, verdict)
+        return goes_on
+
+    async def _try(
+        self, connection: Connection, group: list[Claimed], permit: PermitDots, states: Mapping[int, State]
+    ) -> tuple[list[Outcome], str]:
+        """What came of each, and what was said. `states`: of each delivery, as `permit` leaves them."""
+        first = group[0]
         try:
-            content = await self._content(each.message_id)
+            content = await self._content(first.message_id, len(group))
             if content is None:
                 raise CannotPrepare("the message's octets are gone")
-            outgoing = await self._prepare(each, content)
-            outcome = await connection.deliver(outgoing, permit)
-            dialogue = connection.last_try.dialogue if connection.last_try else ""
+            outgoing = [await self._prepare(each, content) for each in group]
+            outcomes = await connection.deliver_all(outgoing, permit)
+            return outcomes, connection.last_try.dialogue if connection.last_try else ""
         except CannotPrepare as err:
-            maillog.unsigned(each.message_id, each.domain, why=str(err))
-            outcome = Failure(Scope.MESSAGE, our_trouble(str(err)), Stage.MAIL, is_ours=True)
+            maillog.unsigned(first.message_id, first.domain, why=str(err))
+            return [Failure(Scope.MESSAGE, our_trouble(str(err)), Stage.MAIL, is_ours=True)] * len(group), ""
         except StoreTrouble as err:
             maillog.store_trouble("permit", err)
-            outcome = NotPermitted()
+            return [NotPermitted()] * len(group), ""
         except Exception as err:  # a fault of ours: the delivery must not stay in hands that let it fall
-            maillog.courier_trouble(each.delivery_id, err)
-            outcome = _our_fault(state, err)
-        verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
-        self.opener.note_session(lane, each.domain, connection)
-        where = (connection.host.name, connection.host.address, connection.tls, dialogue)
-        self._write(lane, each, outcome, verdict, state, began, *where)
-        if isinstance(outcome, Failure) and verdict is not None:
-            return await self._failed(lane, connection, each, outcome, verdict)
-        if isinstance(outcome, Delivered):
-            lane.failures, lane.suspect = 0, None
-        return not isinstance(outcome, NotPermitted)
+            maillog.courier_trouble(first.delivery_id, err)
+            return [_our_fault(states[each.delivery_id], err) for each in group], ""
+
+    def _is_for_next(
+        self, lane: Lane, connection: Connection, failure: Failure, verdict: Verdict, taken: int, state: State
+    ) -> bool:
+        """Whether a delivery goes at once in the next transaction, or over the next connection, because this one had
+        enough (RFC 5321 section 4.5.3.1.10); it was no attempt then."""
+        if verdict.klass is not BounceClass.SESSION_LIMIT or state is not State.IN_FLIGHT or failure.is_ours:
+            return False
+        if taken and failure.stage is Stage.RCPT:
+            lane.recipients = taken
+            return True
+        if not taken and connection.delivered_count:
+            self._tidings.session_ended(lane, connection.delivered_count)
+            return True
+        return False
 
     async def _failed(
         self, lane: Lane, connection: Connection, each: Claimed, failure: Failure, verdict: Verdict

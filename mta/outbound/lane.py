@@ -47,6 +47,7 @@ class Lane:
     retry_ms: int = 0  # the site's back-off, as far as this carrier knows
     failures: int = 0
     is_proven: bool = False  # a host of the site granted a connection, and nothing failed since
+    recipients: int | None = None  # the site takes no more in one transaction, as it said
     suspect: int | None = None  # the delivery at which a connection broke last, as long as nothing was delivered since
     spent: int = 0  # attempts from the beginning
     looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
@@ -172,14 +173,36 @@ class Lane:
             return None
         for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
             place = self._first(queue, suits)
-            if place is not None and self._granted(is_urgent):
-                leave = 0.0 if is_urgent else self.share.reserve
-                if self._pace is None or self._pace.take(now, 1.0, leave):
-                    self.spent += 1
-                    each = queue[place]
-                    del queue[place]
-                    return each
+            if place is not None and self._may_spend(now, is_urgent=is_urgent):
+                each = queue[place]
+                del queue[place]
+                return each
         return None
+
+    def take_mates(self, now: float, first: Claimed, most: int) -> list[Claimed]:
+        """Up to `most` further deliveries of the same message that may go with `first`; each counts as an attempt."""
+        queue = self.urgent if first.stream is Stream.TRANSACTIONAL else self.bulk
+        demand = self.demand(first.domain)
+        mates: list[Claimed] = []
+        for each in [one for one in queue if one.message_id == first.message_id and self.demand(one.domain) == demand]:
+            if len(mates) == most or not self._may_spend(now, is_urgent=queue is self.urgent):
+                break
+            queue.remove(each)
+            mates.append(each)
+        return mates
+
+    def put_back(self, each: Claimed) -> None:
+        """It was not tried after all: it comes first."""
+        self.spent -= 1
+        (self.urgent if each.stream is Stream.TRANSACTIONAL else self.bulk).appendleft(each)
+
+    def _may_spend(self, now: float, *, is_urgent: bool) -> bool:
+        """Whether one may be tried now; then it counts as an attempt."""
+        leave = 0.0 if is_urgent else self.share.reserve
+        if not self._granted(is_urgent) or not (self._pace is None or self._pace.take(now, 1.0, leave)):
+            return False
+        self.spent += 1
+        return True
 
     def has_for(self, suits: Callable[[Demand], bool]) -> bool:
         """Whether anything waits whose demand suits."""

@@ -8,7 +8,7 @@ in the commit that accepts it. What a lane carries, and what is written of it, i
 import asyncio
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -52,9 +52,11 @@ class Scheduler:
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
         tell: Tell | None = None, authorities: Path | None = None, way: Way | None = None,
+        may_share: Callable[[Claimed], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
-        limit. `way`: the source, and which deliveries are its own; None: one source, and all."""
+        limit. `way`: the source, and which deliveries are its own; None: one source, and all.
+        `may_share`: whether deliveries of its message may go in one transaction with this one."""
         way = way or one_way(settings.source, hostname)[0]
         self.way, self._source = way, way.source.name
         self._store, self._clock, self._chance, self._router = store, clock, chance, router
@@ -81,7 +83,7 @@ class Scheduler:
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             source=way.source, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
             hush=lambda lane: self._release(lane.empty()), tidings=self.tidings, most=max(1, settings.connections // carriers),
-            authorities=authorities,
+            authorities=authorities, may_share=may_share,
         )  # fmt: skip
 
     @property
@@ -359,11 +361,12 @@ class Scheduler:
             turns.passes(lane)
         self.courier.take_turns()
 
-    async def _content(self, message_id: int) -> bytes | None:
+    async def _content(self, message_id: int, recipients: int = 1) -> bytes | None:
+        """A message's octets, for so many of its deliveries."""
         if message_id in self._contents:
             uses, content = self._contents[message_id]
-            if uses > 1:
-                self._contents[message_id] = (uses - 1, content)
+            if uses > recipients:
+                self._contents[message_id] = (uses - recipients, content)
             else:
                 del self._contents[message_id]
                 self._cached -= len(content)

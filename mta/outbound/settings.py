@@ -19,6 +19,12 @@ class OutboundSettings(Settings):
     connection_deliveries: int = Field(
         default=100, ge=1, le=100_000, description="Deliveries on one connection before it is closed."
     )
+    recipients: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Recipients of one message in one transaction, where they have one reverse-path (no bounces.domain).",
+    )
     idle: Duration = Field(
         default=timedelta(seconds=5), description="Close a connection that had nothing to carry for this long."
     )

@@ -394,6 +394,17 @@ def mark_dot(tx: Tx, delivery_id: int, owner: int) -> bool:
     )
 
 
+class LeaseLost(Exception):
+    """A delivery is no longer its owner's."""
+
+
+def mark_dots(tx: Tx, delivery_ids: Sequence[int], owner: int) -> None:
+    """The same for the recipients of one transaction: all of them, or LeaseLost and none."""
+    for delivery_id in delivery_ids:
+        if not mark_dot(tx, delivery_id, owner):
+            raise LeaseLost
+
+
 def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -> Settled | None:
     """Write what came of a claimed delivery. None when it had been taken from this owner meanwhile (only the attempt
     is kept)."""

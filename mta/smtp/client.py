@@ -11,7 +11,8 @@ longer than `patience`, and acts when the machine asks for something: `wants_tls
 
 The life of a connection:  OPENING -> (TLS -> OPENING) -> IDLE <-> BUSY <-> PERMISSION;  any -> LEAVING -> OVER. Where
 TLS comes first (RFC 8314 section 3.3) it begins in TLS.
-One recipient a transaction; replies are judged by their first digit, so an unforeseen code has its meaning too.
+A transaction has one recipient or several, each with an outcome of its own. Replies are judged by their first digit, so
+an unforeseen code has its meaning too.
 """
 
 import math
@@ -53,13 +54,23 @@ class Phase(Enum):
     OVER = auto()
 
 
+Outcome = Delivered | Failure | Unanswered
+
+
 @dataclass(slots=True)
 class _Transaction:
-    mail: Mail
+    mails: tuple[Mail, ...]  # one message: they differ in their recipients only
+    offered: list[int]  # the places of those that this server may be asked for
     mail_reply: Reply | None = None
-    rcpt_replies: list[Reply] = field(default_factory=list)  # one for each RCPT, in order
-    failure: Failure | None = None  # the first one: what follows it is its consequence
+    answered: int = 0  # how many RCPT were
+    taken: list[int] = field(default_factory=list)  # the places whose RCPT was answered with 2xx
+    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by place, where one is known already
+    failure: Failure | None = None  # of all: what follows it is its consequence
     dot_released: bool = False
+
+    def end(self, rest: Outcome | None) -> list[Outcome | None]:
+        """What came of each; `rest` of those of whom nothing else is known."""
+        return [self.outcomes.get(place, self.failure or rest) for place in range(len(self.mails))]
 
 
 class ClientSession:
@@ -81,7 +92,7 @@ class ClientSession:
         record: Record | None = None,
     ) -> None:
         self.phase = Phase.TLS if tls is Tls.IMPLICIT else Phase.OPENING
-        self.outcome: Delivered | Failure | Unanswered | None = None
+        self.outcomes: list[Outcome | None] = []  # of the last transaction by recipient, or of the opening
         self.extensions = _NO_EXTENSIONS
         self.is_tls = False
         self.transactions = 0
@@ -99,6 +110,16 @@ class ClientSession:
         self._needs_rset = False
 
     # What the driver asks.
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Of the first recipient, or of the opening."""
+        return self.outcomes[0] if self.outcomes else None
+
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """While permission is wanted: the places of the recipients who were taken."""
+        return tuple(self._open().taken)
 
     @property
     def is_ready(self) -> bool:
@@ -148,18 +169,22 @@ class ClientSession:
 
     # What the driver says.
 
-    def begin(self, mail: Mail) -> None:
-        """Start a transaction. What this server cannot take is refused at once, without a word sent."""
+    def begin(self, *mails: Mail) -> None:
+        """Start a transaction: one message, which is the same for all, to one recipient each. What this server cannot
+        take is refused at once, without a word sent."""
         assert self.phase is Phase.IDLE, f"a transaction cannot begin while {self.phase.name}"
-        self.outcome = self.extensions.refusal(mail)
-        if self.outcome is not None:
+        refused = {place: why for place, mail in enumerate(mails) if (why := self.extensions.refusal(mail))}
+        self.outcomes = [refused.get(place) for place in range(len(mails))]
+        if len(refused) == len(mails):
             return
-        self.phase, self._transaction = Phase.BUSY, _Transaction(mail)
+        offered = [place for place in range(len(mails)) if place not in refused]
+        self.phase, self._transaction = Phase.BUSY, _Transaction(mails, offered, outcomes=dict(refused))
         if self._needs_rset:
             self._say(b"RSET\r\n", Stage.RSET, self._reset)
         if self.extensions.pipelining:  # RFC 2920 section 3.1: DATA is the last of its group
             self._say_mail()
-            self._say_rcpt()
+            for place in offered:
+                self._say_rcpt(place)
             self._say_data()
         elif not self._needs_rset:
             self._say_mail()
@@ -169,7 +194,9 @@ class ClientSession:
         transaction = self._transaction
         assert self.phase is Phase.PERMISSION and transaction is not None
         self.phase, transaction.dot_released = Phase.BUSY, True
-        self._say(wire_body(transaction.mail.content), Stage.DOT, self._dot_answered)
+        self._say(wire_body(transaction.mails[0].content), Stage.DOT, self._dot_answered)
+        if self._is_lmtp:  # RFC 2033 section 4.2: an answer for each recipient that was taken, in their order
+            self._awaiting.extend((Stage.DOT, self._dot_answered) for _ in transaction.taken[1:])
 
     def withhold_dot(self) -> None:
         """The dot may not go out. Nothing of the message has left; there is no way back but to hang up."""
@@ -312,18 +339,19 @@ class ClientSession:
 
     def _refuse(self, reply: Reply, stage: Stage, *, is_ours: bool = False) -> None:
         """No message can go over this connection."""
-        self.outcome = Failure(Scope.ROUTE, reply, stage, is_ours)
+        self.outcomes = [Failure(Scope.ROUTE, reply, stage, is_ours)]
         self.quit()
 
     # A transaction.
 
     def _say_mail(self) -> None:
-        assert self._transaction is not None
-        self._say(self.extensions.mail_command(self._transaction.mail), Stage.MAIL, self._mail_answered)
+        transaction = self._open()
+        first = transaction.mails[transaction.offered[0]]
+        self._say(self.extensions.mail_command(first), Stage.MAIL, self._mail_answered)
 
-    def _say_rcpt(self) -> None:
-        assert self._transaction is not None
-        self._say(self.extensions.rcpt_command(self._transaction.mail), Stage.RCPT, self._rcpt_answered)
+    def _say_rcpt(self, place: int) -> None:
+        mail = self._open().mails[place]
+        self._say(self.extensions.rcpt_command(mail), Stage.RCPT, lambda reply: self._rcpt_answered(place, reply))
 
     def _say_data(self) -> None:
         self._say(b"DATA\r\n", Stage.DATA, self._data_answered)
@@ -343,16 +371,24 @@ class ClientSession:
         elif not _is_2xx(reply):
             self._fail(transaction, Failure(Scope.MESSAGE, reply, Stage.MAIL))
         elif not self.extensions.pipelining:
-            self._say_rcpt()
+            self._say_rcpt(transaction.offered[0])
 
-    def _rcpt_answered(self, reply: Reply) -> None:
+    def _rcpt_answered(self, place: int, reply: Reply) -> None:
         transaction = self._open()
-        transaction.rcpt_replies.append(reply)
-        if not _is_2xx(reply):
+        transaction.answered += 1
+        if _is_2xx(reply):
+            transaction.taken.append(place)
+        else:
             self._needs_rset = True
-            self._fail(transaction, Failure(Scope.RECIPIENT, _as_452(reply), Stage.RCPT))
-        elif not self.extensions.pipelining:
+            transaction.outcomes[place] = transaction.failure or Failure(Scope.RECIPIENT, _as_452(reply), Stage.RCPT)
+        if self.extensions.pipelining:
+            return
+        if transaction.answered < len(transaction.offered):
+            self._say_rcpt(transaction.offered[transaction.answered])
+        elif transaction.taken:
             self._say_data()
+        else:
+            self._finish(None)
 
     def _data_answered(self, reply: Reply) -> None:
         transaction = self._open()
@@ -361,32 +397,39 @@ class ClientSession:
         elif not reply.is_positive:
             self._needs_rset = True
             self._fail(transaction, Failure(Scope.MESSAGE, reply, Stage.DATA))
-        elif transaction.failure is None:
-            self.phase = Phase.PERMISSION
-        elif any(_is_2xx(each) for each in transaction.rcpt_replies):
+        elif transaction.failure is not None and transaction.taken:
             self._end(transaction.failure)  # sender refused, recipient taken: even a lone dot might deliver something
+        elif transaction.taken:
+            self.phase = Phase.PERMISSION
         else:
             # RFC 2920 section 3.1: a pipelining server may say 354 although it took no recipient. A lone dot ends it.
             self._say(b".\r\n", Stage.DOT, self._lone_dot_answered)
 
     def _lone_dot_answered(self, _: Reply) -> None:
-        self._finish(self._open().failure)
+        self._finish(None)
 
     def _dot_answered(self, reply: Reply) -> None:
-        if not _is_2xx(reply):
-            self._finish(Failure(Scope.MESSAGE, reply, Stage.DOT))
-        elif self.all_sent:
-            self._finish(Delivered(reply, self.extensions.dsn))
+        transaction = self._open()
+        if _is_2xx(reply) and not self.all_sent:
+            return self._condemn(f"an acceptance before the whole message was there: {reply}")
+        if _is_2xx(reply):
+            outcome: Outcome = Delivered(reply, self.extensions.dsn)
         else:
-            self._condemn(f"an acceptance before the whole message was there: {reply}")
+            outcome = Failure(Scope.RECIPIENT if self._is_lmtp else Scope.MESSAGE, reply, Stage.DOT)
+        if not self._is_lmtp:
+            return self._finish(outcome)
+        transaction.outcomes[transaction.taken.pop(0)] = outcome
+        return None if transaction.taken else self._finish(None)
 
     def _fail(self, transaction: _Transaction, failure: Failure) -> None:
         transaction.failure = transaction.failure or failure
         if not self._awaiting:
-            self._finish(transaction.failure)
+            self._finish(None)
 
-    def _finish(self, outcome: Delivered | Failure | None) -> None:
-        self.outcome, self._transaction, self.phase = outcome, None, Phase.IDLE
+    def _finish(self, outcome: Outcome | None) -> None:
+        """The transaction is over. `outcome`: of all of whom nothing else is known."""
+        self.outcomes = self._open().end(outcome)
+        self._transaction, self.phase = None, Phase.IDLE
         self.transactions += 1
         if not self.all_sent:  # refused in the middle of the content, the rest of which must not follow
             self._hang_up()
@@ -433,11 +476,11 @@ class ClientSession:
         transaction = self._transaction
         if transaction is None:
             if self.phase in (Phase.OPENING, Phase.TLS):
-                self.outcome = failure  # an idle connection may end: nobody is hurt
+                self.outcomes = [failure]  # an idle connection may end: nobody is hurt
         elif transaction.failure is None and transaction.dot_released and self.all_sent and in_doubt:
-            self.outcome = Unanswered(Stage.DOT, in_doubt)
+            self.outcomes = transaction.end(Unanswered(Stage.DOT, in_doubt))
         else:
-            self.outcome = transaction.failure or failure
+            self.outcomes = transaction.end(failure)
         self._hang_up()
 
     def _hang_up(self) -> None:
