@@ -8,7 +8,7 @@ that stands still.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +83,7 @@ class Carrier:
     followed: list[Settled] = field(default_factory=list)
     refuses: dict[str, Exception] = field(default_factory=dict)  # forward-path: what preparing it raises
     suppressed: set[str] = field(default_factory=set)
+    before_prepare: Callable[[Claimed], Awaitable[None]] | None = None
 
     async def hand_over(self, *to: str, stream: Stream = Stream.TRANSACTIONAL) -> list[int]:
         """Accept messages, one for each recipient, and wake the scheduler as an accepting session does."""
@@ -114,6 +115,8 @@ class Carrier:
         await self.until("SELECT state FROM delivery ORDER BY id", *((int(state),) for state in states))
 
     async def prepare(self, each: Claimed, content: bytes) -> Outgoing:
+        if self.before_prepare is not None:
+            await self.before_prepare(each)
         if each.forward_path in self.refuses:
             raise self.refuses[each.forward_path]
         return Outgoing(
@@ -130,7 +133,12 @@ class Carrier:
 
 
 @contextlib.asynccontextmanager
-async def running(place: Place, authorities: Path | None = None, **settings: Any) -> AsyncIterator[Carrier]:
+async def running(
+    place: Place,
+    authorities: Path | None = None,
+    may_share: Callable[[Claimed], bool] = lambda _: False,
+    **settings: Any,
+) -> AsyncIterator[Carrier]:
     clock, chance = FakeClock(), FakeChance()
     clock.advance(timedelta(seconds=1))
     store = Told(open_store(place, clock))
@@ -142,7 +150,7 @@ async def running(place: Place, authorities: Path | None = None, **settings: Any
             store=store, clock=clock, chance=chance, net=SystemNet(), router=roads,  # type: ignore[arg-type]
             settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(), prepare=made.prepare,
             gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner, carriers=1,
-            authorities=authorities,
+            authorities=authorities, may_share=may_share,
         )  # fmt: skip
         task = asyncio.create_task(made.scheduler.run())
         try:

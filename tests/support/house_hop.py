@@ -7,6 +7,7 @@ async with Hop() as hop:
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ class Hop:
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[str], str]] = {}  # by verb, and "GREETING" and "DOT"; "" hangs up
         self.kept: list[str] = []  # forward-paths of the messages that were answered 250, in order
+        self.counts: Counter[str] = Counter()  # commands, by verb
+        self.messages = 0  # contents that were answered 250
         self.connections = 0  # so far
         self.open = 0
         self.most_open = 0
@@ -72,16 +75,19 @@ class Hop:
             await self._tell()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        rcpt = ""
+        taken: list[str] = []
         line = "GREETING"
         while True:
             reply = self._answer(line)
-            if line.startswith("RCPT"):
-                rcpt = line.partition("<")[2].partition(">")[0] if reply.startswith("250") else ""
-            if line == "DATA" and not rcpt:
+            if line.startswith("MAIL"):
+                taken = []
+            if line.startswith("RCPT") and reply.startswith("250"):
+                taken.append(line.partition("<")[2].partition(">")[0])
+            if line == "DATA" and not taken:
                 reply = "554 5.5.1 no valid recipients"
             if line == "DOT" and reply.startswith("250"):
-                self.kept.append(rcpt)
+                self.kept += taken
+                self.messages += 1
             if not reply:
                 return
             writer.write(reply.encode() + b"\r\n")
@@ -102,6 +108,7 @@ class Hop:
 
     def _answer(self, line: str) -> str:
         verb = line if line in ("GREETING", "DOT") else line[:4].upper()
+        self.counts[verb] += 1
         if verb in self.answers:
             return self.answers[verb](line)
         usual = {"GREETING": "220 hop", "EHLO": "250-hop\r\n250 PIPELINING", "DATA": "354 go", "QUIT": "221 bye"}
