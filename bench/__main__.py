@@ -14,13 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-from bench import backlog, latency, letters, turnstile
+from bench import backlog, courtesy, latency, letters, priority, turnstile
 from bench.bars import Facts, judged
 from bench.calibrate import calibrate
-from bench.cells import FULL, QUICK, SELECTOR, Cell, Latency, Result, parse_cells
+from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
+from bench.keys import make_key
 from bench.load import Run
 from bench.report import tables
 from bench.sinks import Sink
@@ -40,7 +38,7 @@ def main() -> int:
     latencies: list[Latency] = []
     with _workshop(options.work) as folder:
         figures = _calibrate(folder)
-        key = _key(folder)
+        key = make_key(folder)
         facts = _facts(folder, key, options)
         for number in range(options.rounds):
             ordered = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]  # nobody is always first
@@ -68,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--latency", type=int, help="messages one at a time, each round (200; with --quick 60); 0 for none"
     )
+    parser.add_argument("--no-shaping", dest="shaping", action="store_false", help="leave out priority and courtesy")
     parser.add_argument("--limit", type=float, default=180, help="seconds that one cell may take")
     parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="where queues are kept: a real disk")
     options = parser.parse_args()
@@ -117,15 +116,6 @@ def _calibrate(folder: Path) -> dict[str, float]:
     return figures
 
 
-def _key(folder: Path) -> Path:
-    """The RSA-2048 key that all sign with; in the form that OpenDKIM reads."""
-    path = folder / f"{SELECTOR}.private"
-    key = rsa.generate_private_key(65537, 2048)
-    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
-    path.chmod(0o644)  # OpenDKIM may run as another user, and it signs nothing but bench mail
-    return path
-
-
 def _round(
     kinds: Sequence[type[Target]], cells: Sequence[Cell], folder: Path, key: Path, number: int, limit: float
 ) -> list[Result]:
@@ -165,6 +155,12 @@ def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
     if options.deliveries:
         facts.backlog = backlog.measure(folder, key, options.deliveries)
         print(facts.backlog, flush=True)
+    if not options.shaping:
+        return facts
+    facts.priority = priority.measure(folder / "priority", key)
+    print(f"priority: p50 {facts.priority.p50:.0f} ms, p99 {facts.priority.p99:.0f} ms, {facts.priority.lost} lost")
+    facts.courtesy = courtesy.measure(folder / "courtesy", key)
+    print(f"courtesy: {facts.courtesy.rate:.0%} of what is allowed, {facts.courtesy.waste:.1%} in vain", flush=True)
     return facts
 
 

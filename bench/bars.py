@@ -11,6 +11,8 @@ from typing import Final
 
 from bench.backlog import Backlog
 from bench.cells import Cell, Latency, Result
+from bench.courtesy import Courtesy
+from bench.priority import Priority
 from bench.report import POSTHOUSE, percentile, ratios
 
 SIGNATURES: Final = "RSA-2048 signatures/s"  # the calibration's name for it
@@ -27,6 +29,8 @@ class Facts:
     wait_p99: float = nan
     letters: dict[int, float] = field(default_factory=dict)  # by octets
     backlog: Backlog | None = None
+    priority: Priority | None = None
+    courtesy: Courtesy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def _latency(latencies: Sequence[Latency]) -> list[Bar]:
 
 
 def _alone(facts: Facts) -> list[Bar]:
-    queue = facts.backlog
+    queue, urgent, polite = facts.backlog, facts.priority, facts.courtesy
     return [
         Bar("letters of the engine, 2 KiB", 900, facts.letters.get(2048, nan), "/s"),
         Bar("letters of the engine, 20 KiB", 550, facts.letters.get(20480, nan), "/s"),
@@ -101,6 +105,10 @@ def _alone(facts: Facts) -> list[Bar]:
         Bar("a million queued: slowest view", 200, queue.view_ms if queue else nan, "ms", False),
         Bar("turnstile: smallest share of the largest", 0.9, facts.shares, ""),
         Bar("turnstile: wait for a commit, p99", 20, facts.wait_p99, "ms", False),
+        Bar("priority: behind 100,000 bulk at 20/s, p99", 1000, urgent.p99 if urgent else nan, "ms", False),
+        Bar("courtesy: rate of what is allowed, at least", 0.8, polite.rate if polite else nan, ""),
+        Bar("courtesy: the same, at most", 1, polite.rate if polite else nan, "", False),
+        Bar("courtesy: attempts after the site's word", 0.02, polite.waste if polite else nan, "of all", False),
     ]
 
 

@@ -77,6 +77,7 @@ class StampSink:
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listening.getsockname()[1]
+        self.count = 0  # messages so far, those without a number too
         self.came: dict[int, float] = {}
         self.octets: dict[int, bytes] = {}
 
@@ -118,6 +119,7 @@ class StampSink:
 
     def _note(self, content: bytes) -> None:
         now = time.perf_counter()
+        self.count += 1
         if found := _ID.search(content):
             self.came.setdefault(int(found[1]), now)
             self.octets[int(found[1])] = content
