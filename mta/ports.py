@@ -97,11 +97,15 @@ class Tx(Protocol):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement; the number of rows it changed."""
 
+    def put(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement of which nobody asks how many rows it changed. It may travel with later ones, and then what
+        is wrong with it is raised by one of those, or when the transaction ends."""
+
     def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Run one INSERT; the new row's integer id."""
+        """Run one INSERT (`INSERT INTO table (columns) VALUES ...`); the new row's integer id. Raises as `put`."""
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each row of parameters."""
+        """Run one statement for each row of parameters. Raises as `put`."""
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, or of a statement with RETURNING."""

@@ -43,6 +43,9 @@ class SqliteTx(GroupTx):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         return self._connection.execute(sql, params).rowcount
 
+    def put(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self._connection.execute(sql, params)
+
     def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
         return self._connection.execute(sql, params).lastrowid or 0
 

@@ -61,6 +61,9 @@ class GroupTx(ABC):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int: ...
 
     @abstractmethod
+    def put(self, sql: str, params: Sequence[Any] = ()) -> None: ...
+
+    @abstractmethod
     def insert(self, sql: str, params: Sequence[Any] = ()) -> int: ...
 
     @abstractmethod

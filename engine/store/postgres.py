@@ -56,6 +56,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+NUMBERS_MAX: Final = 64  # ids that a sequence is asked for at once; less where a transaction needs few
+_NEXT: Final = "SELECT nextval(pg_get_serial_sequence(?, 'id')) FROM generate_series(1, ?)"
+_PLAIN_INSERT: Final = re.compile(r'INSERT INTO ("?\w+"?) \(([^()]*)\) VALUES \((.*)\)', re.DOTALL)
 # As on SQLite, where every integer has 64 bits.
 TYPES: Final = {"AUTO": "BIGSERIAL", "INT": "BIGINT"}
 
@@ -90,26 +93,61 @@ def _translated(sql: str) -> bytes:
     return re.sub(r"'[^']*'|\?", number, sql).encode()
 
 
+@functools.lru_cache(256)
+def _numbered(sql: str) -> tuple[str, str] | None:
+    """The table of a plain INSERT, and the INSERT with the row's id as its first parameter; None for any other."""
+    found = _PLAIN_INSERT.fullmatch(sql)
+    return (found[1], f"INSERT INTO {found[1]} (id, {found[2]}) VALUES (?, {found[3]})") if found else None
+
+
 class PostgresTx(GroupTx):
-    """One PostgreSQL transaction behind the Tx port."""
+    """One PostgreSQL transaction behind the Tx port.
 
-    __slots__ = ("_cursor", "_reads_only", "has_written")
+    What nobody waits for is kept until somebody asks something, or the transaction ends, and then sent in one go: a
+    message costs its octets, and no way to the server and back for each of its rows. So an INSERT has to know its id
+    beforehand; of the ids that a sequence was asked for at once, some may be left over.
+    """
 
-    def __init__(self, cursor: "psycopg.RawCursor[tuple[Any, ...]]", *, reads_only: bool = False) -> None:
+    __slots__ = ("_connection", "_cursor", "_numbers", "_puts", "_reads_only", "_take", "has_written")
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", *, reads_only: bool = False) -> None:
         super().__init__()
-        self._cursor, self._reads_only = cursor, reads_only
+        self._connection, self._cursor, self._reads_only = connection, _cursor_of(connection), reads_only
+        self._puts: list[tuple[str, Sequence[Any]]] = []
+        self._numbers: dict[str, list[int]] = {}
+        self._take: dict[str, int] = {}  # how many ids the table's sequence is asked for next
         self.has_written = False
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        self.has_written = True
         return self._run(sql, params).rowcount
 
+    def put(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.has_written = True
+        self._puts.append((sql, params))
+
     def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
-        row = self._run(sql + " RETURNING id", params).fetchone()
-        return int(row[0]) if row else 0
+        plain = _numbered(sql)
+        if plain is None:
+            row = self.one(f"{sql} RETURNING id", params)
+            return int(row[0]) if row else 0
+        table, numbered = plain
+        number = self._number(table)
+        self.put(numbered, (number, *params))
+        return number
+
+    def _number(self, table: str) -> int:
+        numbers = self._numbers.setdefault(table, [])
+        if not numbers:
+            count = self._take.get(table, 1)
+            self._take[table] = min(NUMBERS_MAX, count * 4)
+            _send(self._cursor, _NEXT, (table, count))
+            numbers.extend(sorted((row[0] for row in self._cursor.fetchall()), reverse=True))
+        return numbers.pop()
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self.has_written = True
-        self._cursor.executemany(_translated(sql), [_without_nul(row) for row in rows])
+        for row in rows:
+            self.put(sql, row)
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._run(sql, params).fetchall()
@@ -128,17 +166,35 @@ class PostgresTx(GroupTx):
         assert row is not None
         return "postgresql", row[0]
 
+    def finish(self) -> None:
+        super().finish()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what was put, and hear what is wrong with it."""
+        if not self._puts:
+            return
+        puts, self._puts = self._puts, []
+        with self._connection.pipeline():
+            for sql, params in puts:
+                _send(self._cursor, sql, params)
+
     def _run(self, sql: str, params: Sequence[Any]) -> "psycopg.RawCursor[tuple[Any, ...]]":
-        try:
-            self._cursor.execute(_translated(sql), params)
-        except psycopg.DataError:
-            clean = _without_nul(params)
-            if clean == params:
-                raise
-            self._cursor.execute(_translated(sql), clean)  # it was refused before it was sent
+        self._flush()
+        _send(self._cursor, sql, params)
         if not (self._cursor.statusmessage or "").startswith("SELECT"):
             self.has_written = True
         return self._cursor
+
+
+def _send(cursor: "psycopg.RawCursor[tuple[Any, ...]]", sql: str, params: Sequence[Any]) -> None:
+    try:
+        cursor.execute(_translated(sql), params)
+    except psycopg.DataError:
+        clean = _without_nul(params)
+        if clean == params:
+            raise
+        cursor.execute(_translated(sql), clean)  # it was refused before it was sent
 
 
 def _without_nul(params: Sequence[Any]) -> Sequence[Any]:
@@ -169,7 +225,7 @@ class PostgresLine:
             connection.execute(_LIST.format(self._token, self._commits).encode())
             self._is_listed = True
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-        self._tx = PostgresTx(cursor_of(connection))
+        self._tx = PostgresTx(connection)
         return self._tx
 
     def commit(self) -> None:
@@ -202,7 +258,7 @@ class PostgresLine:
             try:
                 connection = self._usable()
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return work(PostgresTx(cursor_of(connection), reads_only=True))
+                return work(PostgresTx(connection, reads_only=True))
             except psycopg.Error as err:
                 if tries and self.may_go_better(err):
                     continue
@@ -310,7 +366,7 @@ def prepare(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
     connection.execute("; ".join(f"SET {name} TO '{value}'" for name, value in _SETTINGS.items()).encode())
 
 
-def cursor_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.RawCursor[tuple[Any, ...]]":
+def _cursor_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.RawCursor[tuple[Any, ...]]":
     cursor = psycopg.RawCursor(connection)
     cursor.format = psycopg.pq.Format.BINARY
     return cursor
@@ -340,6 +396,10 @@ class PostgresDatabase(GroupStore):
 
     def open(self) -> Self:
         """As GroupStore.open. Unfit for a server that would not keep our promises, Unreachable for none."""
+        if not psycopg.Pipeline.is_supported():
+            raise Unfit(
+                "PostgreSQL's client library (libpq) is older than 14: pip install 'psycopg[binary]' brings a newer one"
+            )
         encoding, fsync, version = self.read_now(lambda tx: tx.query(_FITNESS)[0])
         if int(version) < OLDEST:
             raise Unfit(f"{self.name} is PostgreSQL {int(version) // 10000}: 13 or newer is needed")

@@ -168,7 +168,7 @@ def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings,
             message.ret, message.credential, len(message.recipients), now_ms, int(not message.dsn),
         ),
     )  # fmt: skip
-    tx.execute("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
+    tx.put("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
     fresh = [_insert_delivery(tx, message_id, message, each, now_ms, expires_ms, hand) for each in message.recipients]
     claimed = _let_through(tx, [each for each in fresh if hand and each.domain in hand.domains], hand)
     held = {each.delivery_id for each in claimed}
@@ -230,12 +230,12 @@ class _Destinations:
     def __call__(self, tx: Tx) -> None:
         for domain in sorted({*self.soonest, *self.drained, *self.sites}):
             if domain in self.soonest:
-                tx.execute(_HINT, (domain, self.soonest[domain]))
+                tx.put(_HINT, (domain, self.soonest[domain]))
             if domain in self.drained:
                 _set_next(tx, domain)
             if domain in self.sites:
                 site = self.sites[domain]
-                tx.execute("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
+                tx.put("UPDATE destination SET site = ? WHERE domain = ? AND site <> ?", (site, domain, site))
 
 
 _HINT = (
@@ -430,11 +430,25 @@ def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -
     return _settled(each, state, came.event, came.reply, came.stage, hop_knows_dsn=came.hop_knows_dsn)
 
 
+class _Attempts:
+    """What a transaction has to say about attempts. Nobody asks for them in it, so they are written last."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, Sequence[object]]] = []
+
+    def keep(self, sql: str, row: Sequence[object]) -> None:
+        self._rows.append((sql, row))
+
+    def __call__(self, tx: Tx) -> None:
+        for sql, row in self._rows:
+            tx.put(sql, row)
+
+
 def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:
     if came.event is Event.RELEASED:
         return  # nothing was tried
     outcome = {State.DELIVERED: "delivered", State.QUEUED: "deferred", State.IN_DOUBT: "in doubt"}.get(state, "failed")
-    tx.execute(
+    tx.at_commit(_Attempts).keep(
         "INSERT INTO attempt (delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls, rule,"
         " dialogue) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         (

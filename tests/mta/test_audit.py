@@ -82,7 +82,8 @@ def test_honest_books_balance_and_are_counted(books: Books) -> None:
             (1,),
         ),
         (
-            "INSERT INTO attempt SELECT 99, delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls FROM attempt",
+            "INSERT INTO attempt (id, delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls)"
+            " SELECT 99, delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls FROM attempt",
             "one delivered twice without a doubt on record",
             (1,),
         ),

@@ -79,7 +79,7 @@ class PostgresBooks(Books):
         self._connection.execute("SET synchronous_commit TO off")
 
     def _tx(self) -> GroupTx:
-        return PostgresTx(postgres.cursor_of(self._connection))
+        return PostgresTx(self._connection)
 
     def snapshot(self) -> list[str]:
         tables = [name for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
