@@ -200,7 +200,7 @@ def _place(tx: Tx, site: str, now_ms: int) -> Place:
     """Due deliveries, the site's back-off and its last reply."""
     waiting = tx.one(
         "SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.state = 0 AND d.due_ms <= ? AND (d.domain = ? OR d.domain IN"
-        " (SELECT t.domain FROM destination t WHERE t.site = ?)) LIMIT ?) AS some",
+        " (SELECT t.domain FROM destination t WHERE t.site = ?)) LIMIT ?) AS those",
         (now_ms, site, site, BUDGET),
     )
     row = tx.one("SELECT retry_ms, last_reply FROM site WHERE name = ?", (site,))
@@ -211,7 +211,7 @@ def _ahead(tx: Tx, row: _Row) -> int:
     """How many of its kind come first at its domain, itself among them."""
     found = tx.one(
         "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 0 AND domain = ? AND stream = ? AND due_ms <= ? LIMIT ?)"
-        " AS some",
+        " AS those",
         (row.domain, int(row.stream), row.due_ms, BUDGET),
     )
     return found[0] if found else 0

@@ -1,6 +1,7 @@
 """The daemon on PostgreSQL: mail is taken and delivered, and a server that is killed or restarted loses nothing."""
 
 import smtplib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,37 @@ def test_commands_ask_and_act_there_too(server: "Postgres", tmp_path: Path) -> N
         assert sink.kept() == {"late": 1}
         for words in (("shaping", "show", "example.org"), ("queue",), ("queue", "messages"), ("flow", "list")):
             tell(daemon, *words)
+
+
+QUESTIONS = [
+    "overview", "queue", "queue?by=site&sort=next", "queue?by=domain&sort=age", "queue?by=stream&sort=name",
+    "queue?by=campaign&sort=queued", "queue/shape", "queue/shape?by=site&stream=marketing", "queue/shape?by=campaign",
+    "doubts", "doubts?open=1", "messages", "messages?sort=oldest", "messages?sort=next&site=s", "messages?sort=expiry",
+    "messages?state=delivered&q=Hello", "messages?domain=example.net&stream=transactional&campaign=c", "messages?older=1s",
+    "messages?due_within=1h&limit=1", "messages/1", "messages/1/why", "shaping/example.net", "why/example.net", "flows",
+]  # fmt: skip
+
+
+def test_every_question_of_the_control_socket_is_answered_there_too(server: "Postgres", tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
+        daemon.submit(["ann@example.org", "bob@example.net"], subject="Hello")
+        daemon.until_idle()
+        daemon.act("shaping/suspend", scope="domain", name="example.net", why="a test")
+        daemon.submit("bob@example.net", X_Posthouse_Stream="marketing")
+        answers = {each: asked(daemon, each) for each in QUESTIONS}
+        assert {each: status for each, status in answers.items() if status != 200} == {}, daemon.log_tail()
+        for act in ("hold", "release", "redirect", "cancel"):
+            daemon.act(f"queue/{act}", domain="example.net", by="ann", why="a test", to="127.0.0.1:9")
+        daemon.act("queue/retry", site="example.net")
+
+
+def asked(daemon: Daemon, question: str) -> int:
+    """The status of the answer."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(60)
+        line.connect(str(daemon.state / "control.sock"))
+        line.sendall(f"GET /v1/{question} HTTP/1.0\r\n\r\n".encode())
+        return int(line.makefile("rb").readline().split()[1])
 
 
 def tell(daemon: Daemon, *words: str) -> str:
