@@ -10,7 +10,7 @@ commit: the mail as it came, what was concluded, the suppression, the notice to 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from deliverability.address import Address
@@ -135,7 +135,8 @@ class Submission:
             content=received + content,
             stream=_stream(transaction, examined),
             origin="submission",
-            expires_at=now + examined.expires_after if examined.expires_after else None,
+            expires_at=_expiry(transaction, examined, now), by_at=_by_at(transaction, now),
+            returns_late=transaction.by is not None and transaction.by.is_return,
             credential=transaction.credential, envid=transaction.envid, ret=transaction.ret,
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
             subject=_shown(head, "Subject"), header_from=first_author(first_value(head, "From") or b""),
@@ -158,6 +159,18 @@ def _is_known(tx: Tx, key: str, now: datetime) -> bool:
     """Whether a message with this key was taken on; from now on it is."""
     sql = "INSERT INTO spooled (key, message_id, at_ms) VALUES (?,0,?) ON CONFLICT (key) DO NOTHING"
     return not tx.execute(sql, (key, to_ms(now)))
+
+
+def _by_at(transaction: Transaction, now: datetime) -> datetime | None:
+    return now + timedelta(seconds=transaction.by.seconds) if transaction.by else None
+
+
+def _expiry(transaction: Transaction, examined: Examined, now: datetime) -> datetime | None:
+    """When the message is worth nothing any more; the earlier where both its header and its envelope say so."""
+    said = [now + examined.expires_after] if examined.expires_after else []
+    if transaction.by is not None and transaction.by.is_return:
+        said.append(now + timedelta(seconds=transaction.by.seconds))
+    return min(said, default=None)
 
 
 def _stream(transaction: Transaction, examined: Examined) -> Stream:

@@ -79,6 +79,8 @@ class Janitor:
         if expired:
             await self._expire()
         await self._tell_late()
+        if await self._store.read(lambda tx: queue.has_late_by(tx, now)):
+            await self._store.write(lambda tx: self._late(tx, queue.late_by(tx, now)))
         await self._clear_bodies()
         await self._clear_dialogues()
         if self._clock.monotonic() >= self._next_sweep:

@@ -22,7 +22,7 @@ from mta.outbound.settings import OutboundSettings
 from mta.outbound.signing import SigningThread
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell
-from mta.ports import Chance, Clock, Net, Store, Tx, from_ms
+from mta.ports import Chance, Clock, Net, Store, Tx, from_ms, to_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
 from mta.routing.routes import Router
@@ -76,6 +76,7 @@ class Relay:
         self._signatures: OrderedDict[int, bytes] = OrderedDict()
         ways = ways or one_way(outbound.source, hostname)
         even = outbound.model_copy(update={"connections": max(1, outbound.connections // len(ways))})
+        self._clock = ports.clock
         made = [
             Scheduler(
                 store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=even,
@@ -104,7 +105,8 @@ class Relay:
             forward_path=each.forward_path, content=signature + content, size=len(signature) + len(content),
             needs_utf8=each.needs_utf8, has_8bit=each.has_8bit, domain=each.domain, stream=each.stream,
             notify=frozenset(filter(None, each.notify.split(","))), orcpt=_orcpt(each.orcpt),
-            envid=_xtext(each.envid), ret=each.ret,
+            envid=_xtext(each.envid), ret=each.ret, by_mode=each.by_mode.upper(),
+            by_seconds=None if each.by_ms is None else (each.by_ms - to_ms(self._clock.now())) // 1000,
         )  # fmt: skip
 
     def _may_share(self, each: Claimed) -> bool:

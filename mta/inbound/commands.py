@@ -1,7 +1,7 @@
 """The grammar of MAIL and RCPT: paths and parameters, read once into values. No I/O.
 
-RFC 5321 section 4.1.2, with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531) and the DSN parameters (RFC 3461).
-Whatever does not fit is `Refused` with the reply that says what would.
+RFC 5321 section 4.1.2, with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), BY (RFC 2852) and the DSN parameters
+(RFC 3461). Whatever does not fit is `Refused` with the reply that says what would.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Final
 from deliverability.address import Address, AddressError
 from deliverability.reply import Reply
 from mta.inbound.replies import Refused
+from mta.inbound.transaction import DeliverBy
 from mta.queue.queue import Recipient
 
 # A quoted local part may hold "<", ">" and spaces. Possessive: a stranger's text is read once, whatever it is.
@@ -20,9 +21,11 @@ _XTEXT: Final = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEX: Final = re.compile(r"\+([0-9A-F]{2})")
 _ADDRESS_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
+_BY: Final = re.compile(r"([+-]?[0-9]{1,9});([NR])T?", re.IGNORECASE)  # RFC 2852 section 4
+
 HELO_NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")  # a domain or an address literal; and what Windows sends
 
-_MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"})
+_MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "BY"})
 _RCPT_KEYWORDS: Final = frozenset({"NOTIFY", "ORCPT"})
 _NOTIFY: Final = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 
@@ -44,6 +47,7 @@ class MailCommand:
     ret: str | None = None
     envid: str | None = None
     key: str = ""
+    by: DeliverBy | None = None
 
 
 def parse_mail(argument: str, *, more: frozenset[str] = frozenset()) -> MailCommand:
@@ -66,6 +70,7 @@ def parse_mail(argument: str, *, more: frozenset[str] = frozenset()) -> MailComm
         ret=_one_of(parameters, "RET", ("FULL", "HDRS")),
         envid=_xtext("ENVID", envid, MAX_ENVID) if envid is not None else None,
         key=parameters.get(KEY, ""),
+        by=_by(parameters),
     )
 
 
@@ -166,6 +171,20 @@ def _orcpt(parameters: dict[str, str]) -> str | None:
             raise _bad("ORCPT", "is too long, or not printable")
         return f"{kind};{address}"
     return f"{kind};{_xtext('ORCPT', address, MAX_ORCPT - len(kind) - 1)}"
+
+
+def _by(parameters: dict[str, str]) -> DeliverBy | None:
+    """RFC 2852 section 4: seconds from now, and what to do when they are over. Traces are our own affair: `trace`."""
+    text = parameters.get("BY")
+    if text is None:
+        return None
+    match = _BY.fullmatch(text)
+    if match is None:
+        raise _bad("BY", "is seconds, a semicolon, and R or N")
+    by = DeliverBy(int(match[1]), is_return=match[2].upper() == "R")
+    if by.is_return and by.seconds <= 0:
+        raise _bad("BY", "must lie ahead for mode R")
+    return by
 
 
 def _xtext(keyword: str, text: str, limit: int) -> str:

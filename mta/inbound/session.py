@@ -25,7 +25,7 @@ from mta.inbound.transaction import Policy, Transaction
 from mta.ports import StoreFull, StoreTrouble
 from mta.queue.queue import Recipient
 
-_EXTENSIONS: Final = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
+_EXTENSIONS: Final = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "DELIVERBY")
 _NO_PARAMETER: Final[frozenset[str]] = frozenset()
 _AUTH_PARAMETER: Final = frozenset({"AUTH"})
 # A web page can make a browser post a form to a local port; what its body says must never be read as SMTP.
@@ -149,7 +149,7 @@ class InboundSession(AuthenticatingConnection):
             raise Refused(too_big(self._settings.max_size), is_error=False)
         opened = Transaction(
             mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid,
-            self._grant, self.is_tls, self.is_lmtp, mail.key,
+            self._grant, self.is_tls, self.is_lmtp, mail.key, mail.by,
         )  # fmt: skip
         if refusal := self._policy.check_sender(opened):
             raise Refused(refusal, is_error=False)

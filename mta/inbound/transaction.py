@@ -41,6 +41,13 @@ Authenticate = Callable[[str, str], Coroutine[Any, Any, Grant | None]]
 StoreTrouble when it can't be looked up now."""
 
 
+class DeliverBy(NamedTuple):
+    """When a message is to be delivered by (RFC 2852), in seconds from its MAIL command."""
+
+    seconds: int  # under 0 where that time is over already; only a mode that does not return can say so
+    is_return: bool  # it is returned then; else its sender is told that it is late
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One mail transaction (RFC 5321 section 3.3). Before the final dot `recipients` and `content` are empty.
@@ -60,6 +67,7 @@ class Transaction:
     is_tls: bool = False
     is_lmtp: bool = False
     key: str = ""  # idempotency: a message with a key that is known already is not taken on again
+    by: DeliverBy | None = None
     recipients: tuple[Recipient, ...] = ()  # their orcpt: "addr-type;address", decoded from xtext
     content: bytes = b""
     size: int = 0

@@ -26,6 +26,8 @@ class Outgoing:
     orcpt: str | None = None  # as it stands in the command: "rfc822;" and xtext (RFC 3461 section 4.2)
     envid: str | None = None  # xtext
     ret: str | None = None  # FULL or HDRS
+    by_seconds: int | None = None  # deliver by then (RFC 2852), from now
+    by_mode: str = ""  # R or N
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class NewMessage:
     message_id: str = ""
     dsn: bool = True  # whether its submitter wants to be told of failures
     campaign: str = ""  # what limits and lists know it by
+    by_at: datetime | None = None  # deliver by then (RFC 2852) ...
+    returns_late: bool = False  # ... or return it (mode R), else say that it is late (mode N)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Claimed:
     ret: str | None
     dsn: bool = True  # whether its submitter wants to be told of failures
     campaign: str = ""
+    by_ms: int | None = None  # deliver by then (RFC 2852)
+    by_mode: str = ""  # R, N; n when its sender was told that it is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +187,21 @@ def _insert_delivery(
     """One delivery's row: queued, or already in the hand that carries its domain."""
     forward_path, domain, notify = str(to.forward_path), to.forward_path.domain, ",".join(sorted(to.notify))
     is_claimed = hand is not None and domain in hand.domains
+    by_ms, by_mode = (to_ms(message.by_at), "R" if message.returns_late else "N") if message.by_at else (None, "")
     delivery_id = tx.insert(
         "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
-        " owner, notify, orcpt, last_reply, created_ms, campaign) VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?,?)",
+        " owner, notify, orcpt, last_reply, created_ms, campaign, by_ms, by_mode)"
+        " VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?,?,?,?)",
         (
             message_id, forward_path, domain, int(message.stream), int(State.IN_FLIGHT if is_claimed else State.QUEUED),
             now_ms, expires_ms, int(is_claimed), hand.owner if hand and is_claimed else None, notify, to.orcpt, now_ms,
-            message.campaign,
+            message.campaign, by_ms, by_mode,
         ),
     )  # fmt: skip
     return Claimed(
         delivery_id, message_id, forward_path, domain, message.stream, 1, now_ms, expires_ms, notify, to.orcpt,
         message.reverse_path, message.header_from, message.origin, len(message.content), message.needs_utf8,
-        message.has_8bit, message.envid, message.ret, message.dsn, message.campaign,
+        message.has_8bit, message.envid, message.ret, message.dsn, message.campaign, by_ms, by_mode,
     )  # fmt: skip
 
 
@@ -270,7 +276,7 @@ def bucket_of(delivery_id: int) -> int:
 _CANDIDATES = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
     " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn,"
-    " d.campaign"
+    " d.campaign, d.by_ms, d.by_mode"
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )
@@ -643,6 +649,23 @@ def late(tx: Tx, after_id: int, before_ms: int, span: int = 1000) -> Late:
         (after_id, seen, int(State.DELIVERED), before_ms),
     )
     return Late(seen, tuple((_standing(row), row[7]) for row in rows))
+
+
+def late_by(tx: Tx, now: datetime, limit: int = 200) -> Late:
+    """Deliveries that were to be delivered by now (RFC 2852, mode N) and whose senders were not told; they are now."""
+    rows = tx.query(
+        _AS_IT_STANDS + " WHERE d.by_mode = 'N' AND d.state < 10 AND d.by_ms <= ? ORDER BY d.by_ms LIMIT ?"
+        + tx.for_update("d"),
+        (to_ms(now), limit),
+    )  # fmt: skip
+    tx.executemany("UPDATE delivery SET by_mode = 'n' WHERE id = ?", [(row[0],) for row in rows])
+    return Late(0, tuple((_standing(row), row[7]) for row in rows))
+
+
+def has_late_by(tx: Tx, now: datetime) -> bool:
+    """Whether there is any."""
+    sql = "SELECT 1 FROM delivery WHERE by_mode = 'N' AND state < 10 AND by_ms <= ? LIMIT 1"
+    return tx.one(sql, (to_ms(now),)) is not None
 
 
 def contents(tx: Tx, message_ids: Iterable[int]) -> dict[int, bytes]:

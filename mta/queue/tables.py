@@ -60,6 +60,8 @@ class Delivery(Model):
     ended_ms = BigIntegerField(null=True)
     ended_by = TextField(null=True)  # an operator, "suppression ..." ; NULL when the mail's own fate ended it
     campaign = TextField(default="", constraints=[SQL("DEFAULT ''")])  # what limits and lists know it by; "" is none
+    by_ms = BigIntegerField(null=True)  # deliver by then (RFC 2852)
+    by_mode = TextField(default="", constraints=[SQL("DEFAULT ''")])  # R: return; N: say it is late; n: that was said
 
     class Meta:
         table_name = "delivery"
@@ -251,6 +253,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
+    "CREATE INDEX IF NOT EXISTS delivery_by ON delivery (by_ms) WHERE by_mode = 'N' AND state < 10",
     # Dialogues that are kept whole; the short form (mta.smtp.record.SHORT) is left out.
     "CREATE INDEX IF NOT EXISTS attempt_said ON attempt (at_ms) WHERE length(dialogue) > 120",
     # For those who look: only what waits is in them, so what is carried at once on acceptance never touches them.

@@ -41,6 +41,10 @@ class Mail(Protocol):
     def envid(self) -> str | None: ...
     @property
     def ret(self) -> str | None: ...
+    @property
+    def by_seconds(self) -> int | None: ...
+    @property
+    def by_mode(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Extensions:
     dsn: bool = False  # RFC 3461
     has_size: bool = False  # RFC 1870
     max_size: int = 0  # octets; 0: no limit known
+    deliverby: bool = False  # RFC 2852
+    least_by: int = 0  # seconds that it must be given to return a message in time
     auth: frozenset[str] = frozenset()  # the mechanisms of RFC 4954
 
     @classmethod
@@ -63,7 +69,7 @@ class Extensions:
         for line in lines[1:]:
             keyword, _, value = line.strip().partition(" ")
             offered[keyword.upper()] = value.strip()
-        size = offered.get("SIZE", "")
+        size, least = offered.get("SIZE", ""), offered.get("DELIVERBY", "")
         return cls(
             pipelining="PIPELINING" in offered,
             starttls="STARTTLS" in offered,
@@ -72,6 +78,8 @@ class Extensions:
             dsn="DSN" in offered,
             has_size="SIZE" in offered,
             max_size=int(size) if _SIZE.fullmatch(size) else 0,
+            deliverby="DELIVERBY" in offered,
+            least_by=int(least) if _SIZE.fullmatch(least) else 0,
             auth=frozenset(offered.get("AUTH", "").upper().split()),
         )
 
@@ -92,6 +100,15 @@ class Extensions:
         if 0 < self.max_size < mail.size:
             text = f"the message has {mail.size} octets, and this server takes {self.max_size}"
             return _ours(Scope.MESSAGE, 552, "5.3.4", text)
+        if (
+            self.deliverby
+            and mail.by_mode == "R"
+            and mail.by_seconds is not None
+            and mail.by_seconds < max(1, self.least_by)
+        ):
+            # RFC 2852 section 4: a host that could not return it in time is not given it.
+            text = f"{mail.by_seconds} s are left to deliver it, and this server needs {self.least_by}"
+            return _ours(Scope.MESSAGE, 550, "5.4.7", text)
         return None
 
     def mail_command(self, mail: Mail) -> bytes:
@@ -103,6 +120,8 @@ class Extensions:
             parts.append("BODY=8BITMIME")
         if _needs_utf8(mail):
             parts.append("SMTPUTF8")
+        if self.deliverby and mail.by_mode in ("R", "N") and mail.by_seconds is not None:
+            parts.append(f"BY={max(-999_999_999, min(999_999_999, mail.by_seconds))};{mail.by_mode}")
         if self.dsn and mail.ret in ("FULL", "HDRS"):
             parts.append(f"RET={mail.ret}")
         if self.dsn and mail.envid and _PRINTABLE.fullmatch(mail.envid):

@@ -166,6 +166,7 @@ def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(d
     closed = f"127.0.0.1:{free_port()}"
     daemon.act("queue/redirect", by="ann", why="elsewhere", to=closed, domain="b.example")
     assert {row.site for row in queue(daemon, by="domain").sites} == {"a.example", f">{closed}"}
+    daemon.until(lambda: daemon.rows("SELECT 1 FROM site WHERE name = ? AND retry_ms > 0", f"transport:{closed}"))
     daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
     daemon.act("queue/redirect", by="ann", why="not there", to=closed, back=True)
     assert {row.site for row in queue(daemon, by="domain").sites} == {"a.example", "b.example"}
@@ -190,3 +191,27 @@ def test_what_is_cancelled_is_so_in_a_name_for_a_reason(daemon: Daemon) -> None:
     assert daemon.open_count() == 0
     found = messages(daemon, state="cancelled")
     assert len(found.rows) == 20 and queue(daemon).sites == ()
+
+
+def test_what_must_be_delivered_by_a_time_is_returned_or_told_of_then(daemon: Daemon) -> None:
+    with daemon.smtp() as smtp:
+        smtp.ehlo()
+        assert smtp.has_extn("deliverby")
+        for by, to in (("BY=120;R", "soon@c.example"), ("BY=120;N", "told@c.example")):
+            assert smtp.mail("app@shop.example", [by])[0] == 250
+            assert smtp.rcpt(to)[0] == 250 and smtp.data(letter(to))[0] == 250
+        assert smtp.mail("app@shop.example", ["BY=0;R"]) == (501, b"5.5.4 BY must lie ahead for mode R")
+    assert messages(daemon, domain="c.example", sort="expiry").rows[0].forward_path == "soon@c.example"
+    daemon.advance("3m")
+    daemon.until(lambda: [row.forward_path for row in messages(daemon, state="expired").rows] == ["soon@c.example"])
+
+    def notices() -> dict[str, str]:
+        rows = daemon.rows(
+            "SELECT m.subject, b.content FROM message m JOIN body b ON b.message_id = m.id WHERE origin = 'dsn'"
+        )
+        return {subject: bytes(content).decode() for subject, content in rows}
+
+    told = daemon.until(lambda: len(notices()) == 2 and notices())
+    text = "".join(told.values())
+    assert "Action: failed" in text and "Status: 5.4.7" in text and "soon@c.example" in text
+    assert "Action: delayed" in text and "told@c.example" in text

@@ -6,6 +6,7 @@ from deliverability.address import Address
 from mta.inbound.commands import MailCommand, parse_mail, parse_rcpt
 from mta.inbound.replies import Refused, wire
 from mta.inbound.settings import InboundSettings, SubmissionSettings, parse_endpoint
+from mta.inbound.transaction import DeliverBy
 from mta.queue.queue import Recipient
 
 HOSTNAME = "mail.shop.example"
@@ -20,6 +21,8 @@ HOSTNAME = "mail.shop.example"
         ("FROM:<a@b.example> body=8bitmime ret=full", MailCommand("a@b.example", ret="FULL")),
         ("FROM:<a@b.example> ENVID=a+20b", MailCommand("a@b.example", envid="a b")),
         ('FROM:<"a> SIZE=1"@b.example>', MailCommand('"a> SIZE=1"@b.example')),
+        ("FROM:<a@b.example> BY=120;R", MailCommand("a@b.example", by=DeliverBy(120, is_return=True))),
+        ("FROM:<a@b.example> by=-5;nt", MailCommand("a@b.example", by=DeliverBy(-5, is_return=False))),
         ("FROM:<é@b.example> SMTPUTF8", MailCommand("é@b.example", smtputf8=True)),
     ],
 )
