@@ -7,7 +7,9 @@ template may see of somebody: plain data.
 
 import json
 import re
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,16 +17,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from deliverability.address import Address
 from deliverability.text import clean
 from engine.audience import consent
+from engine.audience.fields import declared, parse_all
 from mta.ports import Tx, from_ms, to_ms
 
 NAME_MAX: Final = 120  # characters of a name that are kept
+TAG_MAX: Final = 60
 
-_AMOUNT_LIMIT: Final = Decimal(10) ** 15
+_AMOUNT_LIMIT: Final = Decimal(10) ** 12
+_SUCH_AS: Final = {"locale": "en or he-IL", "zone": "Europe/Berlin"}
 
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 # Marks that people paste together with a name in Hebrew or Arabic: invisible, and of no meaning outside the line they
 # came from.
 _MARKS: Final = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+class ContactError(ValueError):
+    """Something said of a contact that can't be so; the words can be shown to an operator."""
 
 
 class UnknownContact(LookupError):
@@ -60,27 +69,83 @@ def find_contact(tx: Tx, address: Address) -> int | None:
 def contact_facts(tx: Tx, contact_id: int) -> dict[str, Any]:
     """What conditions and templates see of a contact. UnknownContact when there is none.
 
-    id, name, address, locale, zone, tags (sorted), fields, consent: {entry, hash} of the consent that marketing mail rests
-    on, or None; and orders: {count, total, last_at}. `total` adds the totals
-    of all `order.placed` events as they were told, whatever their currency; `last_at` is ISO 8601 in UTC, or None.
+    id, name, address, locale, zone, birthday, external_id, source, tags (sorted), fields, consent: {entry, hash} of the
+    consent that marketing mail rests on, or None; and orders: {count, total, first_at, last_at}. `total` adds the totals of
+    all `order.placed` events as they were told, whatever their currency; the times are ISO 8601 in UTC, or None.
     """
-    row = tx.one("SELECT name, address, locale, zone, fields FROM contact WHERE id = ?", (contact_id,))
+    row = tx.one(
+        "SELECT name, address, locale, zone, birthday, COALESCE(external_id, ''), source, fields, orders, spent,"
+        " first_order_ms, last_order_ms FROM contact WHERE id = ?",
+        (contact_id,),
+    )
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
-    name, address, locale, zone, fields = row
     yes = consent.cited(tx, contact_id)
     tags = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
+    whole, rest = divmod(row[9], 100)
     return {
         "id": contact_id,
-        "name": name,
-        "address": address,
-        "locale": locale,
-        "zone": zone,
+        "name": row[0],
+        "address": row[1],
+        "locale": row[2],
+        "zone": row[3],
+        "birthday": row[4],
+        "external_id": row[5],
+        "source": row[6],
         "tags": [tag for (tag,) in tags],
-        "fields": json.loads(fields),
+        "fields": json.loads(row[7]),
         "consent": None if yes is None else {"entry": yes.seq, "hash": yes.hash},
-        "orders": _orders(tx, contact_id),
-    }
+        "orders": {
+            "count": row[8], "total": whole + rest / 100 if rest else whole, "first_at": _iso(row[10]),
+            "last_at": _iso(row[11]),
+        },
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operator or an import says about a contact. None leaves as it is, "" takes away."""
+
+    name: str | None = None
+    locale: str | None = None
+    zone: str | None = None
+    birthday: str | None = None
+    external_id: str | None = None
+    source: str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    untags: frozenset[str] = frozenset()
+
+
+def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
+    """Write what was told over what was there. ContactError, or FieldError, with all that is wrong; then nothing was."""
+    row = tx.one("SELECT fields FROM contact WHERE id = ?" + tx.for_update(), (contact_id,))
+    if row is None:
+        raise UnknownContact(f"there is no contact {contact_id}")
+    columns = _columns(tx, contact_id, told)
+    parsed = parse_all(declared(tx), told.fields) if told.fields else {}
+    values = {name: value for name, value in (json.loads(row[0]) | parsed).items() if value is not None}
+    columns["fields"] = json.dumps(values, ensure_ascii=False, sort_keys=True)
+    assigned = ", ".join(f"{name} = ?" for name in columns)
+    tx.execute(f"UPDATE contact SET {assigned} WHERE id = ?", (*columns.values(), contact_id))
+    for tag in sorted({tidy_tag(each) for each in told.tags}):
+        tx.execute(
+            "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING",
+            (contact_id, tag, to_ms(now)),
+        )
+    for tag in told.untags:
+        tx.execute("DELETE FROM tag WHERE contact_id = ? AND tag = ?", (contact_id, tidy_tag(tag)))
+
+
+def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:
+    """An order was placed: count it."""
+    at_ms = to_ms(at)
+    tx.execute(
+        "UPDATE contact SET orders = orders + 1, spent = spent + ?,"
+        " first_order_ms = CASE WHEN first_order_ms < ? THEN first_order_ms ELSE ? END,"
+        " last_order_ms = CASE WHEN last_order_ms > ? THEN last_order_ms ELSE ? END WHERE id = ?",
+        (round(_total(data) * 100), at_ms, at_ms, at_ms, at_ms, contact_id),
+    )
 
 
 def note_event(tx: Tx, name: str, contact_id: int | None, data: dict[str, Any], now: datetime) -> int:
@@ -109,16 +174,57 @@ def tidy_zone(zone: str) -> str:
         return ""
 
 
-def _orders(tx: Tx, contact_id: int) -> dict[str, Any]:
-    rows = tx.query(
-        "SELECT data, at_ms FROM event WHERE contact_id = ? AND name = 'order.placed' ORDER BY at_ms", (contact_id,)
-    )
-    total = sum((_total(json.loads(data)) for data, _ in rows), Decimal(0))
-    return {
-        "count": len(rows),
-        "total": int(total) if total == total.to_integral_value() else float(total),
-        "last_at": from_ms(rows[-1][1]).isoformat() if rows else None,
-    }
+def tidy_tag(tag: str) -> str:
+    """A tag as we keep it: small letters, one line. ContactError for what is none."""
+    tidy = tidy_name(tag).lower()
+    if not tidy or len(tidy) > TAG_MAX or "," in tidy:
+        raise ContactError(f'"{tag[:50]}" is no tag: one to {TAG_MAX} characters without a comma')
+    return tidy
+
+
+def tidy_birthday(text: str) -> str:
+    """1990-03-31, or --03-31 where the year is not known. ContactError for what is no day."""
+    try:
+        return date.fromisoformat(text).isoformat() if text[:2] != "--" else "--" + _day_of_any_year(text[2:])
+    except ValueError:
+        raise ContactError(f'"{text[:40]}" is no birthday (such as 1990-03-31, or --03-31 without the year)') from None
+
+
+def _day_of_any_year(text: str) -> str:
+    return date.fromisoformat(f"2000-{text}").isoformat()[5:]  # a leap year: 29 February is a birthday
+
+
+def _columns(tx: Tx, contact_id: int, told: Change) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if told.name is not None:
+        columns["name"] = tidy_name(told.name)
+    for name, value, tidy in (("locale", told.locale, tidy_locale), ("zone", told.zone, tidy_zone)):
+        if value is not None:
+            columns[name] = tidy(value)
+            if value and not columns[name]:
+                raise ContactError(f'"{value[:40]}" is no {name} (such as {_SUCH_AS[name]})')
+    if told.birthday is not None:
+        columns["birthday"] = tidy_birthday(told.birthday) if told.birthday else ""
+    if told.source is not None:
+        columns["source"] = tidy_name(told.source)
+    if told.external_id is not None:
+        columns["external_id"] = _free_external_id(tx, contact_id, told.external_id)
+    return columns
+
+
+def _free_external_id(tx: Tx, contact_id: int, told: str) -> str | None:
+    wanted = tidy_name(told) or None
+    if wanted is not None:
+        other = tx.one("SELECT address FROM contact WHERE external_id = ? AND id <> ?", (wanted, contact_id))
+        if other is not None:
+            raise ContactError(
+                f"{other[0]} has the external id {wanted} already (`posthouse contact merge` makes two one)"
+            )
+    return wanted
+
+
+def _iso(at_ms: int | None) -> str | None:
+    return None if at_ms is None else from_ms(at_ms).isoformat()
 
 
 def _total(data: Any) -> Decimal:

@@ -6,6 +6,7 @@ transactional submission with a recorded refusal (RFC 5321 leaves a relay free t
 A row is keyed by `Address.key` and outlives its contact.
 """
 
+import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +27,7 @@ class Reason(StrEnum):
     COMPLAINT = "complaint"  # its reader called our mail spam
     UNSUBSCRIBE = "unsubscribe"  # its reader wants no marketing mail
     MANUAL = "manual"  # an operator says so
+    ERASED = "erased"  # the person had their data erased: only a salted hash of the address is left
 
 
 class Scope(StrEnum):
@@ -40,9 +42,11 @@ SCOPES: Final[Mapping[Reason, Scope]] = {
     Reason.COMPLAINT: Scope.MARKETING,
     Reason.UNSUBSCRIBE: Scope.MARKETING,
     Reason.MANUAL: Scope.ALL,
+    Reason.ERASED: Scope.MARKETING,
 }
 
 _STRENGTH: Final = {str(reason): rank for rank, reason in enumerate(Reason)}
+_SALT: Final = "erasure_salt"  # its name in meta
 _CHUNK: Final = 500  # keys in one question; SQLite allows 32,766 parameters, older ones 999
 
 
@@ -71,9 +75,12 @@ def suppress(
 def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream) -> dict[str, str]:
     """Those of `keys` that may not get mail of this stream, each with its strongest reason's words."""
     found: dict[str, str] = {}
-    for chunk in _chunks(list(keys)):
+    wanted = list(keys)
+    hidden = {hide(key, salt): key for key in wanted} if (salt := _salt(tx)) else {}
+    for chunk in _chunks([*wanted, *hidden]):
         marks = ",".join("?" * len(chunk))
         for key, reason, scope in tx.query(f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks})", chunk):
+            key = hidden.get(key, key)
             stops = scope == Scope.ALL or stream is Stream.MARKETING
             if stops and (key not in found or _rank(reason) < _rank(found[key])):
                 found[key] = reason
@@ -92,10 +99,11 @@ def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
 
 def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
     """Let mail go to `key` again, whatever stopped it; the reasons lifted. Who did it and why stays as an event."""
-    rows = tx.query("SELECT reason FROM suppression WHERE key = ? ORDER BY reason", (key,))
+    keys = (key, hide(key, salt) if (salt := _salt(tx)) else key)
+    rows = tx.query("SELECT reason FROM suppression WHERE key IN (?,?) ORDER BY reason", keys)
     reasons = [str(reason) for (reason,) in rows]
     if reasons:
-        tx.execute("DELETE FROM suppression WHERE key = ?", (key,))
+        tx.execute("DELETE FROM suppression WHERE key IN (?,?)", keys)
         note_event(tx, "suppression.lifted", None, {"key": key, "reasons": reasons, "by": by, "why": why}, now)
     return reasons
 
@@ -110,6 +118,31 @@ def lift_bounces(tx: Tx, domain: str, *, since: datetime) -> int:
     for (key,) in rows:
         tx.execute("DELETE FROM suppression WHERE key = ? AND reason = ?", (key, str(Reason.HARD_BOUNCE)))
     return len(rows)
+
+
+def erase(tx: Tx, key: str, *, salt: bytes, now: datetime) -> None:
+    """Turn all that is known of `key` into a salted hash that stops the same streams, or marketing at least.
+
+    `salt`: unguessable octets for the installation's first erasure; later ones keep to that.
+    """
+    tx.execute("INSERT INTO meta (key, value) VALUES (?,?) ON CONFLICT (key) DO NOTHING", (_SALT, salt.hex()))
+    kept = _salt(tx)
+    assert kept is not None
+    stops_all = tx.one("SELECT 1 FROM suppression WHERE key = ? AND scope = ? LIMIT 1", (key, str(Scope.ALL)))
+    tx.execute("DELETE FROM suppression WHERE key = ?", (key,))
+    tx.execute("DELETE FROM refusal WHERE lower(forward_path) = ?", (key.lower(),))
+    suppress(tx, hide(key, kept), Reason.ERASED, scope=Scope.ALL if stops_all else None, now=now)
+
+
+def hide(key: str, salt: bytes) -> str:
+    """What stands for the key of somebody who was erased."""
+    return f"sha256:{hmac.digest(salt, key.encode(), 'sha256').hex()}"
+
+
+def _salt(tx: Tx) -> bytes | None:
+    """The salt of erased keys; None while nobody was erased."""
+    row = tx.one("SELECT value FROM meta WHERE key = ?", (_SALT,))
+    return None if row is None else bytes.fromhex(row[0])
 
 
 def record_refusal(tx: Tx, forward_path: str, reason: str, credential: str, now: datetime) -> int:

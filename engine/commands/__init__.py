@@ -11,9 +11,11 @@ from typing import Final
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
     "consent": "what people agreed to, and the proof of it",
+    "contact": "the people that we know: add, show, change, merge, export, erase",
     "credential": "who may submit mail with a password",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",
+    "field": "custom fields of contacts",
     "flow": "check, apply, pause, resume and list flows",
     "lab": "start the lab, move its clock",
     "list": "lists and their double opt-in",

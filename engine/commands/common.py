@@ -15,6 +15,7 @@ from engine.control.client import Control, ControlError
 from engine.control.protocol import Done, encode
 
 if TYPE_CHECKING:
+    from deliverability.address import Address
     from engine.config import Config
     from engine.sending.resources import Resources
     from engine.store.groups import GroupStore
@@ -103,6 +104,16 @@ def database(settings: "Config", *, create: bool = False) -> "GroupStore":
     except (SchemaMismatch, StoreTrouble) as err:
         refuse(str(err), code=1)
     return store
+
+
+def address(text: str) -> "Address":
+    """What was typed, as an address; what is none ends the command with 2."""
+    from deliverability.address import Address, AddressError
+
+    try:
+        return Address.parse(text)
+    except AddressError as err:
+        refuse(str(err), code=2)
 
 
 def own_templates(given: Path | None) -> "Resources":

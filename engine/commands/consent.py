@@ -3,14 +3,12 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
-
-if TYPE_CHECKING:
-    from deliverability.address import Address
+from engine.commands.common import address as parse_address
 
 app = make_app("What people agreed to, and the proof of it.")
 
@@ -24,7 +22,7 @@ def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) ->
     from engine.audience.contacts import find_contact
     from mta.ports import Tx, from_ms
 
-    who = _address(address)
+    who = parse_address(address)
 
     def look(tx: Tx) -> list[consent.Entry]:
         found = find_contact(tx, who)
@@ -54,7 +52,7 @@ def proof(
     from engine.audience import proof as proofs
     from engine.system import SystemClock
 
-    settings, who = config(config_path), _address(address)
+    settings, who = config(config_path), parse_address(address)
     now = SystemClock().now()
     bundle = database(settings).read_now(lambda tx: proofs.build(tx, who, hostname=settings.hostname, now=now))
     if bundle is None:
@@ -132,12 +130,3 @@ def _words(row: dict[str, Any]) -> str:
     if mail := row.get("mail"):
         lines.append(f"    mail: {mail['message_id']} {mail['subject']}")
     return "\n".join(lines)
-
-
-def _address(text: str) -> "Address":
-    from deliverability.address import Address, AddressError
-
-    try:
-        return Address.parse(text)
-    except AddressError as err:
-        refuse(str(err), code=2)

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from engine.audience.contacts import ensure_contact
+from engine.audience.contacts import count_order, ensure_contact
 from engine.flow.events import Event
 from engine.intake.mail import Examined
 from mta.ports import Tx, to_ms
@@ -25,7 +25,11 @@ def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None
             event.idempotency_key, message_id, to_ms(event.at),
         ),
     )  # fmt: skip
-    return int(rows[0][0]) if rows else None
+    if not rows:
+        return None
+    if event.name == "order.placed" and contact_id is not None:
+        count_order(tx, contact_id, event.data, event.at)
+    return int(rows[0][0])
 
 
 def record_mail(tx: Tx, examined: Examined, *, now: datetime, message_id: int | None) -> list[int]:

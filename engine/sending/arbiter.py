@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     COMPLAINT = Reason.COMPLAINT  # the person called our mail spam: stops marketing
     UNSUBSCRIBE = Reason.UNSUBSCRIBE  # the person wants no marketing mail: stops marketing
     MANUAL = Reason.MANUAL  # an operator says so: stops both, or marketing only, as the operator chose
+    ERASED = Reason.ERASED  # the person had their data erased: stops marketing, and what stopped everything before
     NO_CONSENT = "no confirmed subscription"  # the person never said yes, or took it back: stops marketing
 
 

@@ -23,11 +23,31 @@ class Contact(Model):
     name = TextField(default="")
     locale = TextField(default="")  # BCP 47; "" takes the installation's
     zone = TextField(default="")  # IANA; "" takes the installation's
-    fields = TextField(default="{}")
+    fields = TextField(default="{}")  # JSON: values of declared fields (engine.audience.fields)
     created_ms = BigIntegerField()
+    external_id = TextField(null=True)  # what the shop calls this person
+    birthday = TextField(default="", constraints=[SQL("DEFAULT ''")])  # 1990-03-31, or --03-31 without the year
+    source = TextField(default="", constraints=[SQL("DEFAULT ''")])  # how the address came to us
+    orders = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    spent = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # hundredths, whatever the currency
+    first_order_ms = BigIntegerField(null=True)
+    last_order_ms = BigIntegerField(null=True)
 
     class Meta:
         table_name = "contact"
+
+
+class FieldRow(Model):
+    """A declared custom field of contacts."""
+
+    name = TextField(primary_key=True)
+    kind = TextField()  # text, number, date, yes-no, choice
+    title = TextField(default="")
+    choices = TextField(default="[]")  # JSON
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "field"
 
 
 class Tag(Model):
@@ -278,12 +298,13 @@ class Writer(Model):
 
 
 TABLES = (
-    Meta, Contact, Tag, MailingList, Subscription, ConsentEntry,
+    Meta, Contact, FieldRow, Tag, MailingList, Subscription, ConsentEntry,
     ConsentFact, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
 )  # fmt: skip
 
 INDEXES = (
+    "CREATE UNIQUE INDEX IF NOT EXISTS contact_external ON contact (external_id) WHERE external_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS event_new_of ON event (contact_id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",

@@ -11,16 +11,21 @@ from mail_shop import Place, open_store
 from deliverability.address import Address
 from engine.audience.contacts import (
     NAME_MAX,
+    Change,
+    ContactError,
     UnknownContact,
+    change,
     contact_facts,
+    count_order,
     ensure_contact,
     find_contact,
     tidy_locale,
     tidy_name,
     tidy_zone,
 )
+from engine.audience.fields import Field, Kind, declare
 from engine.store.groups import GroupStore
-from mta.ports import Tx, to_ms
+from mta.ports import Tx
 
 ANN = Address.parse("ann@example.org")
 
@@ -64,7 +69,9 @@ def test_facts_are_plain_and_hold_tags_and_orders(store: GroupStore) -> None:
     contact_id = store.write_now(work)
     facts = store.read_now(lambda tx: contact_facts(tx, contact_id))
     assert facts["tags"] == ["gold", "warm"]
-    assert facts["orders"] == {"count": 4, "total": 50.5, "last_at": (NOON + timedelta(days=3)).isoformat()}
+    assert facts["orders"] == {
+        "count": 4, "total": 50.5, "first_at": NOON.isoformat(), "last_at": (NOON + timedelta(days=3)).isoformat(),
+    }  # fmt: skip
     assert json.loads(json.dumps(facts)) == facts
 
 
@@ -109,7 +116,49 @@ def test_what_is_no_locale_or_zone_is_ignored() -> None:
 
 
 def _order(tx: Tx, contact_id: int, data: dict[str, object], day: int) -> None:
-    tx.execute(
-        "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES ('order.placed',?,'',?,'http',?,1)",
-        (contact_id, json.dumps(data), to_ms(NOON + timedelta(days=day))),
-    )
+    count_order(tx, contact_id, data, NOON + timedelta(days=day))
+
+
+# -- what an operator or an import says
+
+
+def _change(store: GroupStore, **told: object) -> dict[str, object]:
+    contact_id = store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
+    store.write_now(lambda tx: change(tx, contact_id, Change(**told), NOON))  # type: ignore[arg-type]
+    return store.read_now(lambda tx: contact_facts(tx, contact_id))
+
+
+def test_what_an_operator_says_overwrites_and_an_empty_value_takes_away(store: GroupStore) -> None:
+    store.write_now(lambda tx: declare(tx, Field("size", Kind.NUMBER), NOON))
+    facts = _change(store, name="Ann", birthday="1990-03-31", external_id="C-7", fields={"size": "38"}, tags={"Gold "})
+    assert (facts["name"], facts["birthday"], facts["external_id"]) == ("Ann", "1990-03-31", "C-7")
+    assert (facts["fields"], facts["tags"]) == ({"size": 38}, ["gold"])
+    facts = _change(store, name="", birthday="--02-29", external_id="", fields={"size": ""}, untags={"GOLD"})
+    assert (facts["name"], facts["birthday"], facts["external_id"]) == ("", "--02-29", "")
+    assert (facts["fields"], facts["tags"]) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"birthday": "31.3.1990"}, "is no birthday"),
+        ({"birthday": "1990-02-30"}, "is no birthday"),
+        ({"birthday": "--02-30"}, "is no birthday"),
+        ({"locale": "english please"}, "is no locale"),
+        ({"zone": "Mars/Base"}, "is no zone"),
+        ({"tags": {"a,b"}}, "is no tag"),
+        ({"tags": {""}}, "is no tag"),
+        ({"fields": {"size": "3"}}, "there is no field"),
+    ],
+)
+def test_what_can_not_be_so_is_refused_whole(store: GroupStore, told: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        _change(store, name="Changed", **told)
+    assert store.read_now(lambda tx: contact_facts(tx, 1))["name"] == ""
+
+
+def test_two_contacts_never_have_one_external_id(store: GroupStore) -> None:
+    _change(store, external_id="C-7")
+    other = store.write_now(lambda tx: ensure_contact(tx, Address.parse("bob@example.org"), now=NOON))
+    with pytest.raises(ContactError, match=r"ann@example\.org has the external id C-7"):
+        store.write_now(lambda tx: change(tx, other, Change(external_id="C-7"), NOON))

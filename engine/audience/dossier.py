@@ -1,0 +1,126 @@
+"""All that is kept about one person: shown (GDPR articles 15 and 20), made one with another, erased (article 17)."""
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from deliverability.address import Address
+from engine.audience import consent, suppression
+from engine.audience.contacts import contact_facts, note_event
+from mta.ports import Tx, from_ms, to_ms
+
+FORMAT: Final = "posthouse personal export 1"
+EVENTS_MAX: Final = 100_000
+
+
+def export(tx: Tx, contact_id: int) -> dict[str, Any]:
+    """Everything about a contact, as plain data with times in ISO 8601. UnknownContact when there is none."""
+    facts = contact_facts(tx, contact_id)
+    key = Address.parse(facts["address"]).key
+    return {
+        "format": FORMAT,
+        "contact": facts,
+        "subscriptions": _rows(
+            tx, ("list", "state", "source", "asked", "confirmed", "ended"),
+            "SELECT l.name, s.state, s.source, s.asked_ms, s.confirmed_ms, s.ended_ms FROM subscription s"
+            " JOIN list l ON l.id = s.list_id WHERE s.contact_id = ? ORDER BY l.name", contact_id,
+        ),
+        "consent": [
+            {"entry": each.link.seq, "at": _iso(each.link.at_ms), "act": each.link.act, **each.told}
+            for each in consent.history(tx, contact_id)
+        ],
+        "suppression": _rows(
+            tx, ("reason", "scope", "evidence", "at"),
+            "SELECT reason, scope, evidence, at_ms FROM suppression WHERE key = ? ORDER BY at_ms", key,
+        ),
+        "mails": _rows(
+            tx, ("message", "at", "subject", "flow", "step"),
+            "SELECT m.id, m.received_ms, m.subject, s.flow, s.step FROM sending s JOIN message m ON m.id = s.message_id"
+            " WHERE s.contact_id = ? ORDER BY m.id", contact_id,
+        ),
+        "events": [
+            {"name": name, "at": _iso(at_ms), "key": about, "source": source, "data": json.loads(data)}
+            for name, at_ms, about, source, data in tx.query(
+                "SELECT name, at_ms, key, source, data FROM event WHERE contact_id = ? ORDER BY id LIMIT ?",
+                (contact_id, EVENTS_MAX),
+            )
+        ],
+        "flows": _rows(
+            tx, ("flow", "step", "state", "entered", "ended", "how"),
+            "SELECT f.name, e.step, e.state, e.entered_ms, e.ended_ms, e.ended_how FROM enrolment e"
+            " JOIN flow f ON f.id = e.flow_id WHERE e.contact_id = ? ORDER BY e.id", contact_id,
+        ),
+    }  # fmt: skip
+
+
+_TIMES: Final = frozenset({"at", "asked", "confirmed", "ended", "entered"})
+
+
+def _rows(tx: Tx, names: tuple[str, ...], sql: str, *params: Any) -> list[dict[str, Any]]:
+    return [
+        {name: _iso(value) if name in _TIMES else value for name, value in zip(names, row, strict=True)}
+        for row in tx.query(sql, params)
+    ]
+
+
+def _iso(at_ms: int | None) -> str | None:
+    return None if at_ms is None else from_ms(at_ms).isoformat()
+
+
+def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> None:
+    """Make two contacts one: what happened to `source_id`, its orders, tags and fields are `target_id`'s from now on.
+
+    Consent and subscriptions do not pass over: a yes was said for one mailbox. What the target knows stays; its empty
+    places are filled. UnknownContact when one of them is none.
+    """
+    source, target = contact_facts(tx, source_id), contact_facts(tx, target_id)
+    tx.execute(
+        "INSERT INTO tag (contact_id, tag, at_ms) SELECT ?, tag, at_ms FROM tag WHERE contact_id = ?"
+        " ON CONFLICT (contact_id, tag) DO NOTHING",
+        (target_id, source_id),
+    )
+    row = tx.one(
+        "SELECT orders, spent, first_order_ms, last_order_ms, external_id FROM contact WHERE id = ?", (source_id,)
+    )
+    assert row is not None
+    tx.execute("UPDATE contact SET external_id = NULL WHERE id = ?", (source_id,))
+    filled = {name: target[name] or source[name] for name in ("name", "locale", "zone", "birthday", "source")}
+    fields = json.dumps(source["fields"] | target["fields"], ensure_ascii=False, sort_keys=True)
+    tx.execute(
+        "UPDATE contact SET name = ?, locale = ?, zone = ?, birthday = ?, source = ?, fields = ?,"
+        " external_id = COALESCE(external_id, ?), orders = orders + ?, spent = spent + ?,"
+        " first_order_ms = CASE WHEN first_order_ms <= ? THEN first_order_ms ELSE COALESCE(?, first_order_ms) END,"
+        " last_order_ms = CASE WHEN last_order_ms >= ? THEN last_order_ms ELSE COALESCE(?, last_order_ms) END WHERE id = ?",
+        (*filled.values(), fields, row[4], row[0], row[1], row[2], row[2], row[3], row[3], target_id),
+    )
+    tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+    tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+    _end_runs(tx, source_id, now)
+    tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
+    tx.execute("DELETE FROM tag WHERE contact_id = ?", (source_id,))
+    tx.execute("DELETE FROM contact WHERE id = ?", (source_id,))
+    note_event(tx, "contact.merged", target_id, {"from": source["address"], "by": by}, now)
+
+
+def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> None:
+    """Forget a contact. What remains is a salted hash of the address, so that no import writes to it again; and the
+    chain of consent, in which its entries say only that something happened. `salt`: as for `suppression.erase`."""
+    consent.forget(tx, contact_id)
+    _end_runs(tx, contact_id, now)
+    tx.execute(
+        "UPDATE passage SET detail = '{}' WHERE enrolment_id IN (SELECT id FROM enrolment WHERE contact_id = ?)",
+        (contact_id,),
+    )
+    tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
+    for table in ("subscription", "tag", "sending", "event"):
+        tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
+    tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
+    suppression.erase(tx, key, salt=salt, now=now)
+
+
+def _end_runs(tx: Tx, contact_id: int, now: datetime) -> None:
+    tx.execute(
+        "UPDATE enrolment SET state = 'ended', due_ms = NULL, ended_ms = ?, ended_how = 'gone', revision = revision + 1"
+        " WHERE contact_id = ? AND state = 'waiting'",
+        (to_ms(now), contact_id),
+    )

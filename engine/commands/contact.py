@@ -1,0 +1,234 @@
+"""`posthouse contact`: the people that we know. Needs no daemon."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse, who
+from engine.commands.common import address as parse_address
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from engine.audience.contacts import Change
+    from mta.ports import Tx
+
+app = make_app("The people that we know: add, show, change, merge, export, erase.")
+
+Who = Annotated[str, typer.Argument(help="The person's address.")]
+Name = Annotated[str | None, typer.Option(help="The person's name.")]
+Locale = Annotated[str | None, typer.Option(help="Language (BCP 47), such as he-IL.")]
+Zone = Annotated[str | None, typer.Option(help="Time zone (IANA), such as Asia/Jerusalem.")]
+Birthday = Annotated[str | None, typer.Option(help="1990-03-31, or --03-31 without the year.")]
+ExternalId = Annotated[str | None, typer.Option(help="What your shop calls this person.")]
+Fields = Annotated[list[str] | None, typer.Option("--field", help="NAME=VALUE of a declared field (again for more).")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag (again for more).")]
+
+
+@app.command()
+def add(
+    address: Who,
+    source: Annotated[str, typer.Option(help="How the address came to you: inquiry, call, site, brochure, fair ...")],
+    name: Name = None,
+    locale: Locale = None,
+    zone: Zone = None,
+    birthday: Birthday = None,
+    external_id: ExternalId = None,
+    field: Fields = None,
+    tag: Tags = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Write a person down. It is no consent: `posthouse list subscribe` asks for that."""
+    from engine.audience.contacts import change, ensure_contact, find_contact
+
+    to, now = parse_address(address), _now()
+    if not source.strip():
+        refuse("--source says how the address came to you", "such as --source inquiry", code=2)
+    told = _change(name, locale, zone, birthday, external_id, source, field, tag, ())
+
+    def work(tx: "Tx") -> bool:
+        if find_contact(tx, to) is not None:
+            return False
+        change(tx, ensure_contact(tx, to, now=now), told, now)
+        return True
+
+    if not _write(config_path, work):
+        refuse(f"{to} is known already", f"`posthouse contact set {to}` changes what is kept")
+    print(f"{to} is written down")
+
+
+@app.command("set")
+def set_values(
+    address: Who,
+    name: Name = None,
+    locale: Locale = None,
+    zone: Zone = None,
+    birthday: Birthday = None,
+    external_id: ExternalId = None,
+    field: Fields = None,
+    tag: Tags = None,
+    untag: Annotated[list[str] | None, typer.Option(help="Take a tag away (again for more).")] = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Change what is kept about a person. An empty value takes it away."""
+    from engine.audience.contacts import change
+
+    now = _now()
+    told = _change(name, locale, zone, birthday, external_id, None, field, tag, untag)
+    _write(config_path, lambda tx: change(tx, _find(tx, address), told, now))
+    print(f"{parse_address(address)} is changed")
+
+
+@app.command()
+def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) -> None:
+    """What conditions and templates see of a person."""
+    from engine.audience.contacts import contact_facts
+
+    facts = _read(config_path, lambda tx: contact_facts(tx, _find(tx, address)))
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    for key, value in facts.items():
+        if value not in ("", None, [], {}):
+            print(f"{key:<12} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+
+
+@app.command()
+def merge(
+    address: Annotated[str, typer.Argument(help="The address that goes.")],
+    into: Annotated[str, typer.Argument(help="The address that stays.")],
+    config_path: ConfigPath = None,
+) -> None:
+    """Make two contacts one: events, orders, tags and fields pass over. Consent does not: it was given for one mailbox."""
+    from engine.audience.dossier import merge as make_one
+
+    now = _now()
+    if parse_address(address).key == parse_address(into).key:
+        refuse("both are the same contact", code=2)
+    _write(config_path, lambda tx: make_one(tx, _find(tx, address), _find(tx, into), by=who(), now=now))
+    print(f"{parse_address(address)} is part of {parse_address(into)} now")
+
+
+@app.command()
+def export(
+    address: Who,
+    out: Annotated[Path | None, typer.Option(help="Write the file here (else to standard output).")] = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Everything that is kept about a person, as JSON (GDPR articles 15 and 20)."""
+    from engine.audience import dossier
+
+    text = json.dumps(
+        _read(config_path, lambda tx: dossier.export(tx, _find(tx, address))), ensure_ascii=False, indent=2
+    )
+    if out is None:
+        print(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as err:
+        refuse(f"{out} can't be written: {err.strerror}", code=2)
+    print(f"{out} is written")
+
+
+@app.command()
+def erase(
+    address: Who,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would go.")] = False,
+    config_path: ConfigPath = None,
+) -> None:
+    """Forget a person (GDPR article 17). A salted hash of the address stays, so that no import writes to it again."""
+    from engine.audience import dossier
+    from engine.audience.contacts import find_contact
+    from engine.audience.ledger import SALT_OCTETS
+    from engine.system import SystemChance
+    from mta.queue import erasing
+    from mta.queue.operating import By
+
+    settings, to, now = config(config_path), parse_address(address), _now()
+    store = database(settings)
+    found = store.read_now(lambda tx: find_contact(tx, to))
+    deliveries: list[int] = []
+    after = 0
+    while True:
+        after, ids = store.read_now(lambda tx, after=after: erasing.find(tx, str(to), after))  # type: ignore[misc]
+        deliveries += ids
+        if not after:
+            break
+    if found is None and not deliveries:
+        refuse(f"nothing is kept about {to}")
+    if not yes:
+        print(
+            f"about {to}: {'a contact and all that hangs on it' if found else 'no contact'}, {len(deliveries)} deliveries"
+        )
+        print("nothing was changed; --yes erases it for good")
+        return
+    salt = SystemChance().octets(SALT_OCTETS)
+    by = By(who(), "erased")
+    if found is not None:
+        store.write_now(lambda tx: dossier.erase(tx, found, to.key, salt=salt, now=now))
+    blanked = 0
+    for start in range(0, len(deliveries), _CHUNK):
+        part = deliveries[start : start + _CHUNK]
+        blanked += store.write_now(lambda tx, part=part: erasing.blank(tx, part, by, now))  # type: ignore[misc]
+    print(f"{to} is forgotten")
+    if blanked < len(deliveries):
+        print(f"{len(deliveries) - blanked} deliveries are on their way this moment: run this again in a minute")
+
+
+_CHUNK = 100
+
+
+def _change(
+    name: str | None, locale: str | None, zone: str | None, birthday: str | None, external_id: str | None,
+    source: str | None, fields: list[str] | None, tags: list[str] | None, untags: Any,
+) -> "Change":  # fmt: skip
+    from engine.audience.contacts import Change
+
+    pairs = {}
+    for each in fields or ():
+        key, equals, value = each.partition("=")
+        if not equals:
+            refuse(f'--field "{each[:60]}" is not NAME=VALUE', "such as --field shoe_size=38", code=2)
+        pairs[key.strip()] = value.strip()
+    return Change(
+        name=name, locale=locale, zone=zone, birthday=birthday, external_id=external_id, source=source, fields=pairs,
+        tags=frozenset(tags or ()), untags=frozenset(untags or ()),
+    )  # fmt: skip
+
+
+def _write(config_path: Path | None, work: Any) -> Any:
+    return _said(database(config(config_path)).write_now, work)
+
+
+def _read(config_path: Path | None, work: Any) -> Any:
+    return _said(database(config(config_path)).read_now, work)
+
+
+def _said(do: Any, work: Any) -> Any:
+    from engine.audience.contacts import ContactError, UnknownContact
+    from engine.audience.fields import FieldError
+
+    try:
+        return do(work)
+    except (ContactError, FieldError) as err:
+        refuse(str(err), "nothing was changed", code=2)
+    except UnknownContact as err:
+        refuse(str(err))
+
+
+def _find(tx: "Tx", address: str) -> int:
+    from engine.audience.contacts import UnknownContact, find_contact
+
+    found = find_contact(tx, parse_address(address))
+    if found is None:
+        raise UnknownContact(f"there is no contact {parse_address(address)}")
+    return found
+
+
+def _now() -> "datetime":
+    from engine.system import SystemClock
+
+    return SystemClock().now()
