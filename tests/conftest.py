@@ -18,23 +18,27 @@ if TYPE_CHECKING:
 
 Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQL database
 
-PACKAGES = {  # a peer: the programs that it is, and the Debian packages that bring them
-    "postfix": (("postfix", "postconf"), "postfix"),
-    "swaks": (("swaks",), "swaks libnet-ssleay-perl"),
-    "opendkim": (("opendkim", "opendkim-testmsg"), "opendkim opendkim-tools"),
-    "postgresql": (("postgres", "initdb"), "postgresql"),
+PEERS = {  # a peer: the programs that it is, and the command that brings them
+    "postfix": (("postfix", "postconf"), "apt-get install postfix"),
+    "swaks": (("swaks",), "apt-get install swaks libnet-ssleay-perl"),
+    "opendkim": (("opendkim", "opendkim-testmsg"), "apt-get install opendkim opendkim-tools"),
+    "exim": (("exim4",), "tests/support/fetch_exim.sh"),
+    "postgresql": (("postgres", "initdb"), "apt-get install postgresql"),
 }
-SYSTEM_PATH = ":".join((os.environ.get("PATH", os.defpath), "/usr/sbin:/sbin", *glob("/usr/lib/postgresql/*/bin")))
+EXIM = Path(__file__).parents[1] / "build" / "exim" / "usr" / "sbin"
+SYSTEM_PATH = ":".join(
+    (os.environ.get("PATH", os.defpath), "/usr/sbin:/sbin", str(EXIM), *glob("/usr/lib/postgresql/*/bin"))
+)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """`@pytest.mark.peer("postfix")`: skip where the peer is not installed; fail where POSTHOUSE_REQUIRE_PEERS is
     set."""
     for mark in item.iter_markers("peer"):
-        programs, packages = PACKAGES[mark.args[0]]
+        programs, command = PEERS[mark.args[0]]
         if all(shutil.which(each, path=SYSTEM_PATH) for each in programs):
             continue
-        words = f"{mark.args[0]} is not installed: apt-get install {packages}"
+        words = f"{mark.args[0]} is not installed: {command}"
         if os.environ.get("POSTHOUSE_REQUIRE_PEERS"):
             pytest.fail(words, pytrace=False)
         pytest.skip(words)

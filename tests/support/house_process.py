@@ -9,6 +9,7 @@ import random
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -75,3 +76,13 @@ def kill(pids: Iterable[int], patience: float = 10.0) -> None:
             os.kill(pid, signal.SIGKILL)
     left = wait_ended(victims, patience)
     assert not left, f"{left} survived SIGKILL"
+
+
+def wait_connectable(port: int, process: subprocess.Popen[bytes], patience: float = 60.0) -> None:
+    """Wait until somebody listens there; at once an end when the process did."""
+    deadline = time.monotonic() + patience
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        is_alive = bool(wait_ended([process.pid], 0.05))
+        assert is_alive and time.monotonic() < deadline, f"nobody listens on port {port}"
