@@ -53,10 +53,12 @@ Disbelieve = Callable[[Tx, str, datetime], int]
 
 class Conductor:
     def __init__(
-        self, store: Store, clock: Clock, chance: Chance, settings: Settings, send: Send, disbelieve: Disbelieve
-    ) -> None:
+        self, store: Store, clock: Clock, chance: Chance, settings: Settings, send: Send, disbelieve: Disbelieve,
+        spread: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`spread` lets the conductors of other machines know that what is suspended changed."""
         self._store, self._clock, self._chance, self._settings = store, clock, chance, settings
-        self._send, self._disbelieve = send, disbelieve
+        self._send, self._disbelieve, self._spread = send, disbelieve, spread
         self._source = settings.outbound.source
         self._guard = Guard(settings.shaping)
         self._carriers: set[int] = set()
@@ -276,6 +278,7 @@ class Conductor:
         self.suspensions[scope, name] = each
         maillog.suspended(scope, name, until=until.isoformat(timespec="seconds"), by=by, why=why)
         self._obey(each)
+        self._spread()
 
     async def resume(self, scope: str, name: str, *, by: str) -> bool:
         """Let it go on. False when it was not suspended."""
@@ -285,7 +288,21 @@ class Conductor:
             maillog.resumed(scope, name, by=by)
             self._forget_suspension(each)
             self._tell_pauses(self._carriers)
+        self._spread()
         return found
+
+    async def refresh(self) -> None:
+        """Another machine's conductor suspended or resumed something: do as it does."""
+        now = self._clock.now()
+        known, self.suspensions = (
+            self.suspensions, _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now))),
+        )  # fmt: skip
+        for key in known.keys() - self.suspensions.keys():
+            self._forget_suspension(known[key])
+        for key, each in self.suspensions.items():
+            if known.get(key) != each:
+                self._obey(each)
+        self._tell_pauses(self._carriers)
 
     async def forgive(self, name: str) -> None:
         """An operator wants a site tried now: its pause is over. What was learnt of its rate stays."""

@@ -31,6 +31,7 @@ from engine.janitor import Janitor
 from engine.link import Link
 from engine.lock import Lock
 from engine.sockets import handed_over, listen, listen_unix
+from engine.store.groups import Bells
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
 from engine.web.routes import build_app
@@ -112,8 +113,10 @@ class Office:
             lambda *what: self.house.late(*what), is_gone,
         )  # fmt: skip
         self.conductor = Conductor(
-            self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what)
-        )
+            self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what),
+            lambda: self._ring({"suspensions": True}),
+        )  # fmt: skip
+        self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._pages = pages
         self._web = self._make_web()
@@ -143,6 +146,8 @@ class Office:
         self._start(self._janitor.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
         self._start(self._watch(), is_vital=True)
+        if self._bells is not None:
+            self._start(self._listen(self._bells), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": self.store.name})
 
@@ -225,7 +230,7 @@ class Office:
                 hand.is_ready = True
                 self._bell.set()
             if "wake" in message:
-                self.tell(wake=message["wake"])
+                self._tell_own(wake=message["wake"])
             if hand.pid in self.hands:
                 await self.conductor.hear(hand.pid, message)
         if self._broken:  # nobody is left who would tell of its death
@@ -297,9 +302,42 @@ class Office:
             self.hands[carrier].link.send(**message)
 
     def tell(self, **message: Any) -> None:
-        """Say something to every carrier."""
+        """Say something to every carrier, those of other machines too."""
+        self._tell_own(**message)
+        self._ring(message)
+
+    def _tell_own(self, **message: Any) -> None:
         for hand in self.hands.values():
             hand.link.send(**message)
+
+    # -- other front offices of this database
+
+    def _ring(self, words: dict[str, Any]) -> None:
+        if self._bells is not None:
+            self._start(self._ring_out(self._bells, words))
+
+    async def _ring_out(self, bells: Bells, words: dict[str, Any]) -> None:
+        with contextlib.suppress(StoreTrouble):  # the others find it at their next look
+            await bells.ring(words)
+
+    async def _listen(self, bells: Bells) -> None:
+        async for words in bells.heard():
+            try:
+                await self._obey(words)
+            except StoreTrouble as err:
+                maillog.store_trouble("bell", err)
+
+    async def _obey(self, words: dict[str, Any]) -> None:
+        """Do as another front office, which has written down what it is about."""
+        if "clock" in words and self.config.lab.enabled:
+            self.clock.offset = await self.store.read(read_offset)
+            self._janitor.ring()
+        if "suspensions" in words:
+            await self.conductor.refresh()
+        own: dict[str, Any] = {name: words[name] for name in ("wake", "keys") if name in words}
+        if "clock" in words:
+            own["clock"] = self.clock.offset // timedelta(milliseconds=1)
+        self._tell_own(**own)
 
     def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """What follows when a delivery ends here and not in a carrier: the same as there."""
@@ -312,7 +350,7 @@ class Office:
         return WebServer(app, [each.dup() for each in self._pages])
 
     def _wake_all(self) -> None:
-        self.tell(wake=[])
+        self._tell_own(wake=[])
 
     async def move_clock(self, offset: timedelta) -> None:
         """Set the lab's offset for every process. The caller has checked that this is a lab."""

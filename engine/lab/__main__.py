@@ -41,9 +41,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dns", default="127.0.0.1:5353", help="where the resolver listens (default: %(default)s)")
     parser.add_argument("--smtp-port", type=int, default=2600, help="the port of all hosts (default: %(default)s)")
     parser.add_argument("--inbound", help="host:port of the daemon's inbound listener: where bounces go")
-    parser.add_argument("--database", type=Path, help="the daemon's database: where the lab's clock is moved")
+    parser.add_argument(
+        "--database",
+        type=_place,
+        help="the daemon's database (a file, or postgresql://...): where the lab's clock is moved",
+    )
     parser.add_argument("--list", action="store_true", help="print all hosts and moods, and stop")
     return parser.parse_args()
+
+
+def _place(given: str) -> Path | str:
+    return given if given.startswith(("postgresql://", "postgres://")) else Path(given)
 
 
 def _listing(catalogue: Catalogue) -> Iterator[str]:

@@ -8,6 +8,7 @@ the machine's.
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
 from mta.ports import Clock
 
@@ -17,10 +18,11 @@ _OFFSET = "SELECT value FROM meta WHERE key = 'clock_offset_ms'"
 class LabClock:
     """A Clock whose civil time carries the daemon's offset; its other readings are the machine's."""
 
-    def __init__(self, clock: Clock, database: Path | None = None) -> None:
+    def __init__(self, clock: Clock, database: Path | str | None = None) -> None:
+        """`database`: an SQLite file, or the address of a PostgreSQL database."""
         self._clock = clock
         self._database = database
-        self._connection: sqlite3.Connection | None = None
+        self._connection: _Connection | None = None
 
     def now(self) -> datetime:
         return self._clock.now() + self.offset()
@@ -36,9 +38,11 @@ class LabClock:
         if self._database is None:
             return timedelta(0)
         try:
-            row = self._open(self._database).execute(_OFFSET).fetchone()
+            if self._connection is None:
+                self._connection = _connect(self._database)
+            row = self._connection.execute(_OFFSET).fetchone()
             return timedelta(milliseconds=int(row[0])) if row else timedelta(0)
-        except (sqlite3.Error, ValueError, OverflowError):
+        except (sqlite3.Error, _Away, ValueError, OverflowError):
             self.close()  # not there yet, or replaced: look again at the next need
             return timedelta(0)
 
@@ -48,8 +52,44 @@ class LabClock:
             self._connection.close()
             self._connection = None
 
-    def _open(self, database: Path) -> sqlite3.Connection:
-        if self._connection is None:
-            uri = f"{database.absolute().as_uri()}?mode=ro"  # never create it: the daemon owns it
-            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-        return self._connection
+
+class _Connection(Protocol):
+    """As much of a connection as both drivers have in common."""
+
+    def execute(self, sql: str, /) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+def _connect(database: Path | str) -> _Connection:
+    if isinstance(database, str):
+        return _Server(database)
+    uri = f"{database.absolute().as_uri()}?mode=ro"  # never create it: the daemon owns it
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+
+
+class _Away(Exception):
+    """A server does not answer, or not what was asked."""
+
+
+class _Server:
+    """A PostgreSQL database. Its driver is loaded where there is one only."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        try:
+            self._connection = psycopg.connect(url, autocommit=True, connect_timeout=2)
+        except psycopg.Error as err:
+            raise _Away from err
+
+    def execute(self, sql: str, /) -> Any:
+        import psycopg
+
+        try:
+            return self._connection.execute(sql.encode())
+        except psycopg.Error as err:
+            raise _Away from err
+
+    def close(self) -> None:
+        self._connection.close()

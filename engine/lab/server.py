@@ -38,7 +38,7 @@ class Lab:
         dns: str = "127.0.0.1:0",
         smtp_port: int = 0,
         inbound: str | None = None,
-        database: Path | None = None,
+        database: Path | str | None = None,
     ) -> None:
         """`dns`: where the resolver listens. `smtp_port`: the one port of all hosts. Port 0 takes a free one.
 

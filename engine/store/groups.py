@@ -17,7 +17,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Final, Protocol, Self, TypeVar
@@ -36,6 +36,16 @@ TRIES: Final = 3  # of one work that fails by others' doing: a deadlock, a conne
 
 class Unreachable(StoreTrouble):
     """There is no server to be had: what waits behind this need not try."""
+
+
+class Bells(Protocol):
+    """Hints between the front offices that share a database (`engine.store.bells`)."""
+
+    async def ring(self, words: dict[str, Any]) -> None:
+        """Let the others hear these words. StoreTrouble when they can't be rung."""
+
+    def heard(self) -> AsyncIterator[dict[str, Any]]:
+        """What the others ring, for ever; everything there is each time that the line is new."""
 
 
 class GroupTx(ABC):
@@ -168,6 +178,10 @@ class GroupStore(ABC):
     @abstractmethod
     def check_schema(self) -> None:
         """SchemaMismatch when the database's schema is older or newer than this program's."""
+
+    def bells(self) -> Bells | None:
+        """How other front offices of this database are told and heard; None where there can be none."""
+        return None
 
     @abstractmethod
     def _connect(self) -> Line: ...

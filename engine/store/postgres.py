@@ -25,6 +25,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 
 from engine.store import groups, migrate
+from engine.store.bells import Bells
 from engine.store.groups import GroupStore, GroupTx, Unreachable
 from mta.ports import Chance, Clock, StoreBusy, StoreFull, StoreTrouble, Tx, to_ms
 
@@ -430,6 +431,9 @@ class PostgresDatabase(GroupStore):
 
     def _peewee(self) -> peewee.PostgresqlDatabase:
         return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES)
+
+    def bells(self) -> Bells:
+        return Bells(self._url, self, self._chance)
 
     def _connect(self) -> PostgresLine:
         return PostgresLine(self._url, self._chance, self._closing)

@@ -131,6 +131,20 @@ def test_two_daemons_on_one_database_share_the_queue_and_send_nothing_twice(serv
         assert one.audit().balances
 
 
+def test_what_one_daemon_is_told_the_other_does_too(server: "Postgres", tmp_path: Path) -> None:
+    with Sink(tmp_path) as sink, on(server, tmp_path / "one", sink) as one, on(server, tmp_path / "two", sink) as two:
+        one.act("shaping/suspend", scope="domain", name="example.org", why="they asked")
+        two.until(lambda: "they asked" in str(two.overview().alerts))
+        number = two.submit("ann@example.org", X_Marker="late")
+        one.advance("2h")
+        two.until(lambda: two.overview().lab_offset_s == 7200)  # the suspension of an hour is over
+        two.until(lambda: two.state_of(number) == "delivered")
+        one.act("shaping/suspend", scope="domain", name="example.org", why="again")
+        two.until(lambda: "again" in str(two.overview().alerts))
+        one.act("shaping/resume", scope="domain", name="example.org")
+        two.until(lambda: "again" not in str(two.overview().alerts))
+
+
 def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with Sink(tmp_path) as sink:
         daemon = Daemon(

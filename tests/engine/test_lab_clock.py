@@ -3,11 +3,16 @@
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from clock import NOON, FakeClock
+from mail_shop import open_store
 
 from engine.lab.clock import LabClock
+
+if TYPE_CHECKING:
+    from house_postgres import Postgres
 
 
 def set_offset(database: Path, value: str) -> None:
@@ -39,6 +44,21 @@ def test_only_civil_time_is_moved(tmp_path: Path) -> None:
     clock = LabClock(FakeClock(), tmp_path / "db")
     assert (clock.monotonic(), clock.boottime_ms()) == (0.0, 0)
     clock.close()
+
+
+@pytest.mark.peer("postgresql")
+def test_a_server_s_offset_is_followed_and_nothing_is_minded_when_it_is_away(postgres: "Postgres") -> None:
+    url = postgres.empty("lab_clock")
+    clock = LabClock(FakeClock(), url)
+    assert clock.now() == NOON, "no table yet"
+    store = open_store(url)
+    move = "INSERT INTO meta (key, value) VALUES ('clock_offset_ms', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    for hours in (1, 2):
+        store.write_now(lambda tx, ms=hours * 3_600_000: tx.put(move, (str(ms),)))
+        assert clock.now() == NOON + timedelta(hours=hours)
+    clock.close()
+    store.close()
+    assert LabClock(FakeClock(), "postgresql://nobody@127.0.0.1:1/x").now() == NOON
 
 
 @pytest.mark.parametrize("value", ["", "soon", "9" * 40])
