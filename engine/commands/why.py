@@ -18,8 +18,8 @@ def why(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """All that holds it back, the longest first: that one binds. Who set it, when it ends, and what would hold without
-    it."""
+    """All that holds it back, the longest first: that one binds. Who set it, when it ends, what would hold without
+    it; and how it will leave: from which source, over which TLS."""
     is_number = name.isascii() and name.isdigit()
     found: Why | WhyMessage
     if is_number:
@@ -31,6 +31,7 @@ def why(
     elif isinstance(found, Why):
         print(f"{found.name}: {found.waiting} due" + (f", site {found.site}" if found.site != found.name else ""))
         _print_waits(found.waits, found.what_if, found.now_ms)
+        _print_how(found.how)
     else:
         for row in found.deliveries:
             print(f"delivery {row.delivery_id} to {row.forward_path}: {row.state}, site {row.site}")
@@ -38,6 +39,7 @@ def why(
                 _print_waits(row.waits, row.what_if, found.now_ms)
                 expires = _seconds(row.expires_ms - found.now_ms)
                 print(f"expires in {expires}" + (": before it can leave" if row.expires_first else ""))
+                _print_how(row.how)
 
 
 def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:
@@ -50,6 +52,11 @@ def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:
         if each.frees_ms is not None:
             print(f"frees   in {_seconds(each.frees_ms - now_ms)}")
     print(f"what if {what_if}")
+
+
+def _print_how(how: tuple[str, ...]) -> None:
+    for each in how:
+        print(f"leaves  {each}" if each.startswith("from ") else each)
 
 
 def _seconds(ms: int) -> str:

@@ -318,6 +318,7 @@ class WhyDelivery:
     what_if: str = ""  # what would hold without the binding one
     expires_ms: int = 0
     expires_first: bool = False  # before it can leave
+    how: tuple[str, ...] = ()  # in words: its source, what is asked of TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +342,7 @@ class Why:
     frees_ms: int | None = None
     waits: tuple[Wait, ...] = ()  # all there are, the binding one first
     what_if: str = ""
+    how: tuple[str, ...] = ()  # in words: the sources, what is asked of TLS
 
 
 @dataclass(frozen=True, slots=True)

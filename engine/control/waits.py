@@ -1,16 +1,17 @@
 """What mail waits for: every wait there is at this moment, who set it and when it ends; the longest one binds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from deliverability.settings import format_duration
 from deliverability.shaping.book import Book
 from engine.conductor import Conductor
+from engine.control import ways
 from engine.control.protocol import Wait, Why, WhyDelivery, WhyMessage
 from engine.house import House
 from mta.ports import Tx, to_ms
-from mta.queue import operating, shaping
+from mta.queue import operating, places, shaping
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import BUDGET
 from mta.queue.shaping import Suspension
@@ -36,13 +37,12 @@ async def of_site(house: House, conductor: Conductor, name: str) -> Why | None:
         return None
     place = await house.store.read(lambda tx: _place(tx, site or name, to_ms(now)))
     waits = _in_order(_at_site(conductor, place, name, None, now, min(1, place.waiting)))
-    why = Why(to_ms(now), name, site, place.waiting, waits=waits, what_if=_what_if(waits, to_ms(now)))
+    how = await house.store.read(lambda tx: ways.how(tx, house.config, name, site or name, now))
+    why = Why(to_ms(now), name, site, place.waiting, waits=waits, what_if=_what_if(waits, to_ms(now)), how=how)
     if not waits:
         return why
     first = waits[0]
-    return Why(
-        why.now_ms, name, site, place.waiting, first.limit, first.text, first.origin, first.frees_ms, waits, why.what_if
-    )
+    return replace(why, limit=first.limit, text=first.text, origin=first.origin, frees_ms=first.frees_ms)
 
 
 async def of_message(house: House, conductor: Conductor, message_id: int) -> WhyMessage | None:
@@ -87,17 +87,18 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
 
 
 async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datetime) -> WhyDelivery:
-    def place_of(tx: Tx) -> tuple[Place, int]:
+    def place_of(tx: Tx) -> tuple[Place, int, tuple[str, ...]]:
         place = _place(tx, shaping.site_of(tx, row.domain) or row.domain, to_ms(now))
-        return place, _ahead(tx, row)
+        how = ways.how(tx, house.config, row.domain, place.site, now, (row.delivery_id, row.stream))
+        return place, _ahead(tx, row), how
 
-    place, ahead = await house.store.read(place_of)
+    place, ahead, how = await house.store.read(place_of)
     waits = _in_order([*_own(row, now), *_at_site(conductor, place, row.domain, row, now, ahead)])
     if row.state not in (State.QUEUED, State.HELD):
         waits = ()
     return WhyDelivery(
         row.delivery_id, row.forward_path, row.state.word, place.site, waits, _what_if(waits, to_ms(now)), row.expires_ms,
-        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms,
+        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how,
     )  # fmt: skip
 
 
@@ -203,7 +204,9 @@ def _place(tx: Tx, site: str, now_ms: int) -> Place:
         " (SELECT t.domain FROM destination t WHERE t.site = ?)) LIMIT ?) AS those",
         (now_ms, site, site, BUDGET),
     )
-    row = tx.one("SELECT retry_ms, last_reply FROM site WHERE name = ?", (site,))
+    # The back-off as any source sees it; the site's own row has what it said last, to whichever.
+    seen = "SELECT max(retry_ms) FROM site WHERE name = ? OR name LIKE ?"
+    row = tx.one(f"SELECT ({seen}), last_reply FROM site WHERE name = ?", (site, places.place(site, "%"), site))
     return Place(site, waiting[0] if waiting else 0, *(row or (0, "")))
 
 

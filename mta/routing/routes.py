@@ -85,21 +85,18 @@ class Router:
 
     async def route(self, domain: str) -> Route | NoRoute:
         """The way to `domain` (A-labels, lower case), or to the next hop that an operator gave a delivery instead."""
-        settings = self._settings
-        is_redirected = domain.startswith(REDIRECTED)
-        named = domain[1:] if is_redirected else _by_pattern(settings.transport, domain) or settings.smart_host
-        level = _by_pattern(settings.tls, domain)
-        if named:
-            return await self._to_hop(Hop.parse(named, settings.port), level)
-        if level is not None or self._policies is None:
-            found, asks = await self._by_dns(domain), Found(Demand(level, "routing.tls") if level else Demand())
+        hop, demand = named(self._settings, domain)
+        if hop is not None:
+            return await self._to_hop(hop, demand or Demand())
+        if demand is not None or self._policies is None:
+            found, asks = await self._by_dns(domain), Found(demand or Demand())
         else:
             found, asks = await asyncio.gather(self._by_dns(domain), self._policies.of(domain))
         if isinstance(found, NoRoute):
             return found
         return replace(found, demand=asks.demand, reported=asks.reported, no_policy=asks.failure)
 
-    async def _to_hop(self, hop: Hop, level: Level | None) -> Route | NoRoute:
+    async def _to_hop(self, hop: Hop, demand: Demand) -> Route | NoRoute:
         addresses = await self._lookup(hop)
         if isinstance(addresses, TemporaryFailure):
             return _waits("4.4.3", addresses.reason)
@@ -109,7 +106,6 @@ class Router:
             return _waits("4.4.4", f"next hop {hop.host} has no address")
         said = self._settings.of_hop(hop)
         login = Login(said.user, Path(said.secret)) if said.user else None
-        demand = _demand_of_hop(hop, said.tls, level, has_login=login is not None)
         return Route(f"transport:{hop}", hosts, demand, hop.protocol, login)
 
     async def _lookup(self, hop: Hop) -> Addresses | NoSuchDomain | TemporaryFailure:
@@ -200,6 +196,19 @@ class _Search:
             hint = "if mail should go there, say so in routing.transport or routing.permit"
             return _waits("4.4.6", f"{self.domain} leads to {said}: {hint}")
         return _fails(550, "5.4.6", f"{self.domain} leads to {said}")
+
+
+def named(settings: RoutingSettings, domain: str) -> tuple[Hop | None, Demand | None]:
+    """What the administrator says of a domain, or an operator by redirecting: the next hop, and what is asked of the
+    connection. None: DNS says it, and the domain's MTA-STS policy."""
+    is_redirected = domain.startswith(REDIRECTED)
+    where = domain[1:] if is_redirected else _by_pattern(settings.transport, domain) or settings.smart_host
+    level = _by_pattern(settings.tls, domain)
+    if not where:
+        return None, Demand(level, "routing.tls") if level is not None else None
+    hop = Hop.parse(where, settings.port)
+    said = settings.of_hop(hop)
+    return hop, _demand_of_hop(hop, said.tls, level, has_login=bool(said.user))
 
 
 def _demand_of_hop(hop: Hop, said: Level | None, of_domain: Level | None, *, has_login: bool) -> Demand:

@@ -102,6 +102,12 @@ def test_a_site_that_slows_one_source_down_goes_on_with_the_other(town: tuple[Da
     assert not daemon.rows("SELECT 1 FROM site WHERE name = ? AND retry_ms > 0", f"{site} by two")
     shown = json.loads(daemon.command("shaping", "show", "b.example", "--json").stdout)
     assert shown["site"] == f"{site} by one"
+    told = daemon.command("why", "b.example").stdout
+    assert "leaves  from 127.0.0.2 as out1.shop.example (source one): 50 % of marketing" in told
+    assert "leaves  from 127.0.0.3 as mail.shop.example (source two): 100 % of transactional, 50 % of marketing" in told
+    [waiting] = daemon.rows("SELECT message_id FROM delivery WHERE state = 0 AND domain = 'b.example' LIMIT 1")
+    of_one = daemon.command("why", str(waiting[0])).stdout
+    assert "held by pause: the site rests" in of_one and "leaves  from 127.0.0.2 as out1" in of_one
     mx.is_strict = False
     daemon.command("queue", "retry", "b.example")
     daemon.until(lambda: any(source == ONE for source, _, to in mx.seen if to.startswith("bad")), 60)

@@ -133,6 +133,17 @@ def test_what_cannot_be_reached_waits_with_its_reason(town: Town) -> None:
     assert reply.startswith("451 4.4.1 connecting to 127.0.0.1 [127.0.0.1]:")
 
 
+def test_it_is_told_what_is_asked_of_a_domains_connection(town: Town) -> None:
+    for domain, words in {
+        "smart.example": "TLS verify (routing.hops)", "wrong.example": "TLS encrypt (routing.hops)",
+        "store.example": "TLS none", "gone.example": "TLS may",
+    }.items():  # fmt: skip
+        town.daemon.until(lambda domain=domain: town.daemon.rows("SELECT 1 FROM destination WHERE domain = ?", domain))
+        told = town.daemon.until(lambda domain=domain: town.daemon.command("why", domain).stdout)
+        assert words in told
+        assert "as mail.shop.example" in told
+
+
 def test_a_secret_that_is_not_there_is_told_before_the_daemon_starts(town: Town, tmp_path: Path) -> None:
     daemon = Daemon(tmp_path, settings={"routing": {
         "smart_host": "smtp.example", "hops": {"smtp.example": {"user": "shop", "secret": "nowhere"}},
