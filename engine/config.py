@@ -37,6 +37,10 @@ class DaemonSettings(Settings):
     carriers: int = Field(
         default=0, ge=0, le=64, description="Worker processes that take, sign and deliver mail; 0 is one a processor."
     )
+    pinned: bool = Field(
+        default=True,
+        description="Keep each carrier on a processor of its own, where there are no fewer carriers than processors.",
+    )
     spool: Path = Field(
         default=Path("spool"),
         description="Folder, below the state folder, where `posthouse sendmail` leaves mail while the daemon is down.",

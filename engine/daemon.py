@@ -46,6 +46,7 @@ SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is repl
 ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knocks
 RESPAWN_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 5.0
+TIDY_SECONDS: Final = 2.0  # between two looks at what carriers would have to do themselves
 
 
 class Broken(Exception):
@@ -100,6 +101,7 @@ class Office:
         self.store.open()
         for name in self.store.migrate():
             log.info("schema brought up to date", extra={"migration": name})
+        self.store.make_ready()
         self.clock.offset = self.store.read_now(read_offset)
         self.hands: dict[int, Hand] = {}
         self._generation = 0
@@ -145,11 +147,21 @@ class Office:
         await self._web.start()
         self._start(self._janitor.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
+        self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
             self._start(self._listen(self._bells), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
         log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": self.store.name})
+
+    async def _tidy(self) -> None:
+        """Spare the carriers what can be done beside them."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            try:
+                await self.store.tidy()
+            except StoreTrouble as err:
+                maillog.store_trouble("tidy", err)
 
     def _ask_stop(self, broken: str = "") -> None:
         """Stop; `broken` says why, when nobody asked."""

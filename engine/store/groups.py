@@ -183,6 +183,12 @@ class GroupStore(ABC):
         """How other front offices of this database are told and heard; None where there can be none."""
         return None
 
+    def make_ready(self) -> None:  # noqa: B027 - a back end may have nothing to prepare
+        """Prepare for much writing; for who keeps the store open as long as anybody writes. Never fails."""
+
+    async def tidy(self) -> None:  # noqa: B027 - nor to tidy
+        """What writers would otherwise have to do; every few seconds, by one process."""
+
     @abstractmethod
     def _connect(self) -> Line: ...
 
