@@ -147,6 +147,7 @@ class Carrier:
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
             tell=self._link.send, authorities=config.routing.authorities, ways=config.ways,
+            limited=config.shaping.scopes,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
@@ -214,6 +215,8 @@ class Carrier:
                 self._clock.offset = timedelta(milliseconds=message["clock"])
                 self._relay.scheduler.rearm()
                 self._runner.wake()
+            if "grants" in message:
+                self._relay.use_grants(message["grants"])
             if "shares" in message:
                 self._relay.scheduler.use_shares(message["shares"])
             if "paused" in message:
@@ -236,7 +239,7 @@ class Carrier:
                     "memory_kib": _own_memory_kib(),
                 }
             )
-            scheduler.tell()
+            self._relay.tell()
             if beats % RENEW_BEATS == 0:
                 await self._renew()
             if self._keys_are_old:

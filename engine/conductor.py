@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 from deliverability.shaping.book import Book
 from deliverability.shaping.controller import Controller
 from deliverability.shaping.guard import Guard
-from deliverability.shaping.limits import Limits, Said, ShapingSettings, effective, own_layers
+from deliverability.shaping.limits import Limits, Said, ShapingSettings, effective, of_scope, own_layers
 from deliverability.shaping.providers import limits_of, provider_of
+from deliverability.shaping.scopes import ScopeBook, Use
 from deliverability.shaping.share import Report
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
@@ -64,6 +65,7 @@ class Conductor:
         self._carriers: set[int] = set()
         self._unsaved: set[str] = set()
         self.books: dict[str, Book] = {}
+        self.scopes: dict[str, ScopeBook] = {}
         self.suspensions: dict[tuple[str, str], Suspension] = {}
 
     # -- its life
@@ -72,6 +74,10 @@ class Conductor:
         """Read what is suspended."""
         now = self._clock.now()
         self.suspensions = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
+        self._use_scopes()
+        kept = await self._store.read(lambda tx: shaping.learnt(tx, "", self.scopes))
+        for name, rows in kept.items():
+            self.scopes[name].restore(rows)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -94,6 +100,7 @@ class Conductor:
             await self._store.write(lambda tx: shaping.drop_ended(tx, now))
             self._tell_pauses(self._carriers)
         self._answer([book for book in self.books.values() if not book.is_plain])
+        self._grant()
         if save:
             await self.save()
             self._close_books()
@@ -102,8 +109,9 @@ class Conductor:
         """Write what was learnt since the last time."""
         unsaved, self._unsaved = self._unsaved, set()
         books = [self.books[site] for site in sorted(unsaved)]  # in one order, as everybody who writes sites
-        rows = [(book.site, book.controller.learnt, book.controller.to_dict()) for book in books]
         now = self._clock.now()
+        rows = [(book.site, book.controller.learnt, book.to_dict(now.timestamp())) for book in books]
+        scopes = {name: each.to_dict(now.timestamp()) for name, each in self.scopes.items() if each.is_news}
 
         def work(tx: Tx) -> None:
             for site, learnt, kept in rows:
@@ -112,8 +120,10 @@ class Conductor:
                 if source and learnt.reason:
                     shaping.note_reply(tx, base, learnt.reason, to_ms(now))
                 shaping.rest(tx, site, int(learnt.paused_until * 1000), learnt.strikes, learnt.reason, now)
+            for name, spent in sorted(scopes.items()):
+                shaping.keep(tx, "", name, spent, now)
 
-        if rows:
+        if rows or scopes:
             try:
                 await self._store.write(work)
             except StoreTrouble:
@@ -129,6 +139,7 @@ class Conductor:
             book.carriers, book.reserve = settings.carriers, settings.shaping.reserve
             book.use(self._said(book.site, book.provider, book.hosts))
             book.controller.back_off = settings.shaping.pause
+        self._use_scopes()
         self._answer(self.books.values())
 
     # -- carriers
@@ -141,6 +152,8 @@ class Conductor:
         try:
             if "sites" in message:
                 await self._hear_sites(carrier, [Report.from_dict(each) for each in message["sites"]])
+            if "scopes" in message:
+                self._hear_scopes(carrier, message["scopes"])
             for domain, (attempts, hard) in message.get("fates", {}).items():
                 await self._hear_fate(domain, attempts, hard)
         except StoreTrouble as err:
@@ -152,6 +165,9 @@ class Conductor:
         now = self._clock.now().timestamp()
         for book in self.books.values():
             book.forget(carrier, now)
+        for scope in self.scopes.values():
+            scope.forget(carrier, now)
+        self._grant()
         self._answer([book for book in self.books.values() if not book.is_plain])
 
     async def _hear_sites(self, carrier: int, reports: list[Report]) -> None:
@@ -168,7 +184,11 @@ class Conductor:
             if book.hear(carrier, report, now.timestamp(), jitter=jitter):
                 self._log_slowed(book, now)
                 slowed = True
-            if book.controller.learnt != book.kept or strikes != book.controller.learnt.strikes:
+            if (
+                (book.ledgers and book.is_spending)
+                or book.controller.learnt != book.kept
+                or strikes != book.controller.learnt.strikes
+            ):
                 self._unsaved.add(report.site)
                 book.kept = replace(book.controller.learnt)
             if report.complaints:
@@ -177,6 +197,31 @@ class Conductor:
         self._answer(heard)
         if slowed:
             await self.save()
+
+    # -- limits beyond one site
+
+    def _use_scopes(self) -> None:
+        wanted = {key: of_scope(key, said) for key, said in self._settings.shaping.scopes.items()}
+        self.scopes = {name: self.scopes.get(name) or ScopeBook(name, said) for name, said in wanted.items()}
+        for name, said in wanted.items():
+            self.scopes[name].use(said)
+
+    def _hear_scopes(self, carrier: int, said: Mapping[str, Any]) -> None:
+        now = self._clock.now().timestamp()
+        for name, use in said.items():
+            if name in self.scopes:
+                self.scopes[name].hear(carrier, Use(*use), now)
+        self._grant()
+
+    def _grant(self) -> None:
+        """Let as much through as there is room for."""
+        now = self._clock.now().timestamp()
+        news: dict[int, dict[str, tuple[int, int]]] = {}
+        for name, book in self.scopes.items():
+            for carrier, grant in book.grants(now).items():
+                news.setdefault(carrier, {})[name] = grant
+        for carrier, grants in news.items():
+            self._send(carrier, grants=grants)
 
     def _log_slowed(self, book: Book, now: datetime) -> None:
         learnt = book.controller.learnt
@@ -235,6 +280,7 @@ class Conductor:
             site, provider, self._said(site, provider, hosts), controller, settings.reserve, self._settings.carriers,
             hosts=hosts,
         )  # fmt: skip
+        book.restore((known or {}).get("windows", {}))
         if (held := self.suspensions.get(("site", site_and_source(site)[0]))) is not None:
             book.suspended_until = held.until_ms / 1000
         return book

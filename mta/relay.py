@@ -5,23 +5,25 @@ the delivery, the DKIM signatures), and writes, in the commit that ends a delive
 submitted it. What else follows (suppression, events) the engine adds through `follow`.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from deliverability.bounces.verp import TokenKey
 from deliverability.settings import BounceSettings, RetrySettings
 from deliverability.signing.signer import Signer
 from mta.outbound.courier import CannotPrepare
 from mta.outbound.fleet import Fleet
+from mta.outbound.gauges import Gauges
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.signing import SigningThread
 from mta.outbound.sources import Way, one_way
-from mta.outbound.tidings import Tell
+from mta.outbound.tidings import SOON_SECONDS, Tell
 from mta.ports import Chance, Clock, Net, Store, Tx, from_ms, to_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
@@ -68,8 +70,12 @@ class Relay:
         self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
         retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
         gate: Gate, follow: Follow, tell: Tell | None = None, authorities: Path | None = None,
-        ways: Sequence[Way] = (),
+        ways: Sequence[Way] = (), limited: Iterable[str] = (),
     ) -> None:  # fmt: skip
+        """`limited`: scopes beyond one site that have limits (deliverability.shaping.scopes)."""
+        self._tell = tell
+        self._asking: asyncio.TimerHandle | None = None
+        self._gauges = Gauges(limited if tell else (), self._ask)
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
         self._signing = SigningThread()
@@ -82,10 +88,31 @@ class Relay:
                 store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=even,
                 retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
                 carriers=carriers, tell=tell, authorities=authorities, way=way, may_share=self._may_share,
+                gauges=self._gauges,
             )
             for way in ways
         ]  # fmt: skip
         self.scheduler: Scheduler | Fleet = made[0] if len(made) == 1 else Fleet(made)
+
+    def tell(self) -> None:
+        """Tell the conductor all there is."""
+        self.scheduler.tell()
+        if self._tell is not None and self._gauges:
+            self._tell(scopes=self._gauges.report())
+
+    def use_grants(self, grants: Mapping[str, Any]) -> None:
+        """The conductor lets more through of limits beyond one site."""
+        self._gauges.use(grants)
+        self.scheduler.use_grants()
+
+    def _ask(self) -> None:
+        """Something waits for a grant: say so soon, with what else there is by then."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().call_later(SOON_SECONDS, self._ask_now)
+
+    def _ask_now(self) -> None:
+        self._asking = None
+        self.tell()
 
     def use_keys(self, keys: "Keyring") -> None:
         """Sign with these from now on."""

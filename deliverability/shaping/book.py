@@ -8,7 +8,7 @@ those who have something to carry.
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdict
 from deliverability.shaping.controller import Controller, Learnt
@@ -61,6 +61,7 @@ class Book:
     kept: Learnt = field(default_factory=Learnt)  # what was written down of what was learnt
     peers: dict[int, Peer] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    is_spending: bool = False  # something was spent since it was written down
     _version: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +76,21 @@ class Book:
                 self.ledgers.pop(name, None)
             else:
                 self.ledgers.setdefault(name, Ledger(0, window)).limit = said[name].value
+
+    # -- across restarts
+
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """What was learnt, and what was spent in windows that last; what is granted counts as spent now."""
+        self.is_spending = False
+        given = sum(peer.outstanding for peer in self.peers.values())
+        windows = {name: each.rows_with(given, now) for name, each in self.ledgers.items()}
+        return {**self.controller.to_dict(), "windows": windows}
+
+    def restore(self, windows: dict[str, list[list[int]]]) -> None:
+        """Go on with what was spent."""
+        for name, rows in windows.items():
+            if name in self.ledgers:
+                self.ledgers[name].restore(rows)
 
     # -- what carriers say
 
@@ -100,6 +116,7 @@ class Book:
             self._spend(peer.outstanding, now)
 
     def _spend(self, count: int, now: float) -> None:
+        self.is_spending |= count > 0
         for ledger in self.ledgers.values():
             ledger.spend(max(0, count), now)
 

@@ -6,6 +6,7 @@ long.
 """
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,10 +50,11 @@ class Ledger:
     def _number(self, now: float) -> int:
         return int(now * SLICES // self.window)
 
-    def rows(self) -> list[tuple[int, int]]:
-        """What is written down, to be kept across restarts."""
-        return list(self._slices)
+    def rows_with(self, given: int, now: float) -> list[list[int]]:
+        """What is written down, to be kept across restarts, with `given` more as if they were spent now."""
+        rows = [[number, spent] for number, spent in self._slices]
+        return [*rows, [max(self._number(now), rows[-1][0] if rows else 0), given]] if given else rows
 
-    def restore(self, rows: list[tuple[int, int]]) -> None:
-        """Go on from `rows`."""
+    def restore(self, rows: Iterable[Sequence[int]]) -> None:
+        """Go on from such rows."""
         self._slices = deque((int(number), int(spent)) for number, spent in rows)

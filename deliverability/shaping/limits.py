@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deliverability.settings import BackOff, Duration, Settings
 
@@ -30,6 +30,8 @@ class Limits(Settings):
 
 NAMES: Final = tuple(Limits.model_fields)
 WINDOWS: Final[Mapping[str, float]] = {"per_minute": 60.0, "per_hour": 3_600.0, "per_day": 86_400.0}  # seconds
+ATTEMPTS: Final = {"per_second": 1.0, **WINDOWS}  # the limits on attempts; a site's per_second is kept by its pace
+SCOPES: Final = ("source", "provider", "stream", "campaign")  # what a limit can be about, besides sites
 
 
 class ShapingSettings(Settings):
@@ -38,7 +40,8 @@ class ShapingSettings(Settings):
     limits: dict[str, Limits] = Field(
         default={},
         description='Limits by provider ("gmail"), by host ("mx.example.org", or ".example.org" for all below it),'
-        " or by site as `posthouse queue` names it. They replace what providers.toml says.",
+        " or by site as `posthouse queue` names it. They replace what providers.toml says. And over all sites together,"
+        ' attempts only: "source:NAME", "provider:NAME", "stream:marketing", "campaign:NAME".',
     )
     reserve: float = Field(
         default=0.1, ge=0, le=0.9, description="The share of each limit on attempts that only transactional mail uses."
@@ -58,6 +61,19 @@ class ShapingSettings(Settings):
     guard_pause: Duration = Field(
         default=timedelta(hours=1), description="So long a domain is paused that suddenly refuses everybody."
     )
+
+    @field_validator("limits")
+    @classmethod
+    def _scopes_limit_attempts(cls, limits: dict[str, Limits]) -> dict[str, Limits]:
+        for key, said in limits.items():
+            if is_scope(key) and (wrong := [name for name, _ in _said(said) if name not in ATTEMPTS]):
+                raise ValueError(f'"{key}": {wrong[0]} is a limit of sites; there are {", ".join(ATTEMPTS)}')
+        return limits
+
+    @property
+    def scopes(self) -> dict[str, Limits]:
+        """Limits over all sites together."""
+        return {key: said for key, said in self.limits.items() if is_scope(key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,17 @@ def own_layers(settings: ShapingSettings, site: str, provider: str, hosts: Itera
     keys += sorted((key for key in settings.limits if names and covers(key, names)), key=len)
     keys += [key for key in settings.limits if key == site and key not in keys]
     return [(f'posthouse.toml shaping.limits."{key}"', settings.limits[key]) for key in keys]
+
+
+def is_scope(key: str) -> bool:
+    """Whether a key of the limits is about something over all sites."""
+    kind, colon, name = key.partition(":")
+    return bool(colon and name) and kind in SCOPES
+
+
+def of_scope(key: str, said: Limits) -> dict[str, Said]:
+    """The limits of a scope."""
+    return {name: Said(value, f'posthouse.toml shaping.limits."{key}"') for name, value in _said(said)}
 
 
 def covers(suffix: str, hosts: Iterable[str]) -> bool:

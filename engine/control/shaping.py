@@ -1,12 +1,13 @@
 """Shaping over the control socket: what limits a site, suspend and resume."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
 from deliverability.shaping.limits import WINDOWS
+from deliverability.shaping.scopes import ScopeBook
 from engine.conductor import Conductor
 from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping
 from engine.house import House
@@ -32,6 +33,8 @@ class NoSuchSite(Exception):
 async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
     """What holds for a site, or the site of a domain, and where each of it comes from. NoSuchSite."""
     now = house.clock.now()
+    if name in conductor.scopes:
+        return _show_scope(conductor.scopes[name], now)
     site, row = await house.store.read(lambda tx: _known(tx, name))
     book = next(iter(conductor.books_of(site)), None)
     if not site or book is None:
@@ -47,6 +50,26 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
         paused_ms=_future(book.paused_until(), seconds), strikes=learnt.strikes, reason=learnt.reason, rule=learnt.rule,
         last_reply=row,
     )  # fmt: skip
+
+
+def _show_scope(scope: ScopeBook, now: datetime) -> SiteShaping:
+    """What holds for something over all sites."""
+    return SiteShaping(now_ms=to_ms(now), site=scope.name, limits=_scope_rows(scope, now.timestamp()))
+
+
+def _scope_rows(scope: ScopeBook, now: float) -> tuple[LimitRow, ...]:
+    binding = scope.binding(now)
+    return tuple(
+        LimitRow(
+            name, said.value, UNITS[name], said.origin, binding is None or binding[0] == name,
+            scope.ledgers[name].used(now), _ms(scope.ledgers[name].frees_at(now)),
+        )
+        for name, said in scope.said.items()
+    )  # fmt: skip
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1000)
 
 
 def _limits(book: Book, now: float) -> tuple[LimitRow, ...]:

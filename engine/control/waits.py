@@ -14,6 +14,7 @@ from mta.ports import Tx, to_ms
 from mta.queue import operating, places, shaping
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import BUDGET
+from mta.queue.places import site_and_source
 from mta.queue.shaping import Suspension
 
 FOREVER: Final = 1 << 62
@@ -127,6 +128,22 @@ def _at_site(
         waits.append(Wait("back-off", words, "retry.site", place.retry_ms))
     if book is not None:
         waits += _limits(book, now, ahead)
+    return waits + _beyond(conductor, book, row, now)
+
+
+def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: datetime) -> list[Wait]:
+    """Limits over all sites that let nothing through now."""
+    names = [f"stream:{row.stream.word}", f"campaign:{row.campaign}"] if row is not None else []
+    if book is not None:
+        names += [f"provider:{book.provider}", f"source:{site_and_source(book.site)[1]}"]
+    waits = []
+    for name in names:
+        scope = conductor.scopes.get(name)
+        binding = scope.binding(now.timestamp()) if scope is not None else None
+        if scope is not None and binding is not None:
+            limit, frees = binding
+            words = f"{scope.said[limit].value} attempts of {name} are used"
+            waits.append(Wait(f"{name} {limit}", words, scope.said[limit].origin, int(frees * 1000)))
     return waits
 
 

@@ -67,6 +67,11 @@ class Fleet:
             if scheduler is not None:
                 scheduler.use_shares({site: share})
 
+    def use_grants(self) -> None:
+        """More was granted of limits beyond one site."""
+        for each in self._all:
+            each.use_grants()
+
     def use_pauses(self, paused: Mapping[str, int], doubted: Iterable[str]) -> None:
         """These domains wait until the times given; refusals of the doubted ones are not believed."""
         known = frozenset(doubted)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from deliverability.shaping.limiter import TokenBucket
 from deliverability.shaping.providers import provider_of
 from deliverability.shaping.share import Share
+from mta.outbound.gauges import Gauges
 from mta.queue.delivery import Stream
 from mta.queue.places import site_and_source
 from mta.queue.queue import Claimed
@@ -52,6 +53,8 @@ class Lane:
     spent: int = 0  # attempts from the beginning
     looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
     is_hushed: bool = False  # the site said too much: nothing more until the conductor answered
+    gauges: Gauges = field(default_factory=Gauges)  # what reaches over sites
+    scopes: tuple[str, ...] = ()  # of those, what all of this lane belongs to
     _pace: TokenBucket | None = None
     _door: TokenBucket | None = None
 
@@ -139,10 +142,15 @@ class Lane:
 
     def ready(self, now: float) -> int:
         """How many may be taken now."""
+        urgent, bulk = (self._may_go(queue) for queue in (self.urgent, self.bulk))
         if not self.is_paced:
-            return len(self)
-        urgent = min(len(self.urgent), self._allowed(now, is_urgent=True))
-        return urgent + min(len(self.bulk), max(0, self._allowed(now, is_urgent=False) - urgent))
+            return urgent + bulk
+        urgent = min(urgent, self._allowed(now, is_urgent=True))
+        return urgent + min(bulk, max(0, self._allowed(now, is_urgent=False) - urgent))
+
+    def _may_go(self, queue: deque[Claimed]) -> int:
+        """How many no limit beyond this site holds back."""
+        return sum(self.gauges.may(self.scopes, each) for each in queue) if self.gauges else len(queue)
 
     def wants_connection(self, now: float) -> bool:
         """Whether one more would have something to carry now."""
@@ -172,10 +180,11 @@ class Lane:
         if self.is_hushed:
             return None
         for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
-            place = self._first(queue, suits)
+            place = self._first_allowed(queue, suits)
             if place is not None and self._may_spend(now, is_urgent=is_urgent):
                 each = queue[place]
                 del queue[place]
+                self.gauges.took(self.scopes, each)
                 return each
         return None
 
@@ -185,9 +194,12 @@ class Lane:
         demand = self.demand(first.domain)
         mates: list[Claimed] = []
         for each in [one for one in queue if one.message_id == first.message_id and self.demand(one.domain) == demand]:
-            if len(mates) == most or not self._may_spend(now, is_urgent=queue is self.urgent):
+            if len(mates) == most or not self.gauges.may(self.scopes, each):
+                break
+            if not self._may_spend(now, is_urgent=queue is self.urgent):
                 break
             queue.remove(each)
+            self.gauges.took(self.scopes, each)
             mates.append(each)
         return mates
 
@@ -212,6 +224,19 @@ class Lane:
         if suits is None or not self.demands:
             return 0 if queue else None
         return next((place for place, each in enumerate(queue) if suits(self.demand(each.domain))), None)
+
+    def _first_allowed(self, queue: deque[Claimed], suits: Callable[[Demand], bool] | None) -> int | None:
+        """The same, of those that no limit beyond this site holds back."""
+        if not self.gauges:
+            return self._first(queue, suits)
+        return next(
+            (
+                place
+                for place, each in enumerate(queue)
+                if (suits is None or suits(self.demand(each.domain))) and self.gauges.allows(self.scopes, each)
+            ),
+            None,
+        )
 
     def learn(self, domain: str, route: Route) -> None:
         """The way to a domain that is folded into this site, as it was found just now."""

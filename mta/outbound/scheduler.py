@@ -20,6 +20,7 @@ from deliverability.shaping.share import Share
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.outbound.courier import Courier, Prepare
+from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way, one_way
@@ -52,11 +53,12 @@ class Scheduler:
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
         tell: Tell | None = None, authorities: Path | None = None, way: Way | None = None,
-        may_share: Callable[[Claimed], bool] = lambda _: False,
+        may_share: Callable[[Claimed], bool] = lambda _: False, gauges: Gauges | None = None,
     ) -> None:  # fmt: skip
         """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
         limit. `way`: the source, and which deliveries are its own; None: one source, and all.
-        `may_share`: whether deliveries of its message may go in one transaction with this one."""
+        `may_share`: whether deliveries of its message may go in one transaction with this one. `gauges`: what limits
+        beyond one site let through, shared by all schedulers of a carrier."""
         way = way or one_way(settings.source, hostname)[0]
         self.way, self._source = way, way.source.name
         self._store, self._clock, self._chance, self._router = store, clock, chance, router
@@ -64,6 +66,7 @@ class Scheduler:
         self._gate, self._follow, self._owner = gate, follow, owner
         self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
         self.tidings = Tidings(tell)
+        self._gauges = gauges or Gauges()
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
         self._lanes: dict[str, Lane] = {}
         self._routes: dict[str, tuple[float, Lane]] = {}
@@ -123,6 +126,8 @@ class Scheduler:
             lane = self._lane_of(domain)
             if lane is None or lane.is_resting(now_ms) or self._paused.get(domain, 0) > now_ms:
                 continue
+            if self._gauges and self._gauges.touches(lane.scopes, stream):
+                continue  # what is limited waits for its turn in the queue
             if lane.room_for(stream, domain) >= count:
                 lane.promise(stream, count)
                 held.append((lane, count))
@@ -320,6 +325,10 @@ class Scheduler:
             lane: (lane.urgent_room, lane.bulk_room if lane.connections or turns.has_room(lane) else 0)
             for lane in plan.values()
         }
+        campaigns = self._gauges.campaigns()
+        if self._gauges:
+            rooms = {lane: self._narrowed(lane, *room) for lane, room in rooms.items()}
+            self._gauges.want(f"campaign:{name}" for name in campaigns)
 
         def work(tx: Tx) -> tuple[dict[str, Claim], dict[Lane, int]]:
             found = {}
@@ -330,8 +339,9 @@ class Scheduler:
                     continue
                 urgent, bulk = left[lane]
                 claim = queue.claim(
-                    tx, domain, urgent, self._owner, now, self._gate, bulk=bulk, buckets=self.way.buckets
-                )
+                    tx, domain, urgent, self._owner, now, self._gate, bulk=bulk, buckets=self.way.buckets,
+                    campaigns=campaigns,
+                )  # fmt: skip
                 taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
                 left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
                 found[domain] = claim
@@ -360,6 +370,21 @@ class Scheduler:
                 self.courier.await_turn(lane)
             turns.passes(lane)
         self.courier.take_turns()
+
+    def _narrowed(self, lane: Lane, urgent: int, bulk: int) -> tuple[int, int]:
+        """No more than limits beyond the site let through soon."""
+        rooms = []
+        for stream, room in ((Stream.TRANSACTIONAL, urgent), (Stream.MARKETING, bulk)):
+            rooms.append(self._gauges.room((*lane.scopes, f"stream:{stream.word}"), room))
+        return rooms[0], rooms[1]
+
+    def use_grants(self) -> None:
+        """More was granted of limits beyond one site: go on with what waits for it."""
+        for lane in list(self._lanes.values()):
+            if len(lane):
+                self.courier.serve(lane)
+            elif lane.domains:
+                self.wake(lane.domains)
 
     async def _content(self, message_id: int, recipients: int = 1) -> bytes | None:
         """A message's octets, for so many of its deliveries."""
@@ -415,7 +440,8 @@ class Scheduler:
         """The lane of a site that this carrier had nothing for until now. Another look-up may have made it meanwhile."""
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures)
+            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures, gauges=self._gauges)
+            lane.scopes = self._gauges.of_lane(self._source, lane.provider)
             if self.tidings.is_heard:
                 self.tidings.new_lane(lane)
             else:

@@ -310,21 +310,21 @@ class Claim:
 
 def claim(
     tx: Tx, domain: str, limit: int, owner: int, now: datetime, gate: Gate, *, bulk: int | None = None,
-    buckets: Mapping[Stream, Buckets] = EVERYTHING,
+    buckets: Mapping[Stream, Buckets] = EVERYTHING, campaigns: Mapping[str, int] = {},
 ) -> Claim:  # fmt: skip
     """Take due deliveries of a domain: up to `limit` transactional ones, then up to `bulk` others (None: what is left
-    of `limit`), of these buckets. Expired and suppressed ones end here.
+    of `limit`), of these buckets, and of the `campaigns` that are named at most so many. Expired and suppressed ones end here.
 
     An owner whose lease was taken away gets nothing: nobody would ever sweep it again.
     """
     if not _has_lease(tx, owner):
         return Claim()
     now_ms = to_ms(now)
-    found = _due(tx, domain, Stream.TRANSACTIONAL, now_ms, limit, buckets)
+    found = _due(tx, domain, Stream.TRANSACTIONAL, now_ms, limit, buckets, campaigns)
     bulk = limit - len(found) if bulk is None else bulk
-    others = _due(tx, domain, Stream.MARKETING, now_ms, bulk, buckets)
+    others = _due(tx, domain, Stream.MARKETING, now_ms, bulk, buckets, campaigns)
     is_drained = len(found) < limit and len(others) < bulk
-    found += others
+    found = _within([*found, *others], campaigns)
     ended = _end_before_claim(tx, found, now_ms, gate)
     gone = {each.delivery_id for each in ended}
     taken = tuple(each for each in found if each.delivery_id not in gone)
@@ -338,15 +338,34 @@ def claim(
 
 
 def _due(
-    tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int, buckets: Mapping[Stream, Buckets]
-) -> list[Claimed]:
+    tx: Tx, domain: str, stream: Stream, now_ms: int, limit: int, buckets: Mapping[Stream, Buckets],
+    campaigns: Mapping[str, int],
+) -> list[Claimed]:  # fmt: skip
     low, high = buckets[stream]
     if not limit or low == high:
         return []
     is_all = (low, high) == (0, BUCKETS)
-    sql = (_CANDIDATES if is_all else _CANDIDATES_OF_BUCKETS) + tx.for_update("d", skip_locked=True)
+    shut = [name for name, room in campaigns.items() if room <= 0]
+    others = f" AND d.campaign NOT IN ({','.join('?' * len(shut))})" if shut else ""
+    sql = (_CANDIDATES if is_all else _CANDIDATES_OF_BUCKETS).replace(
+        " ORDER BY", others + " ORDER BY"
+    ) + tx.for_update("d", skip_locked=True)
     part = () if is_all else (low, high)
-    return [_claimed(row) for row in tx.query(sql, (domain, int(stream), now_ms, *part, limit))]
+    return [_claimed(row) for row in tx.query(sql, (domain, int(stream), now_ms, *part, *shut, limit))]
+
+
+def _within(found: list[Claimed], campaigns: Mapping[str, int]) -> list[Claimed]:
+    """Those of which there are not more than their campaign may have."""
+    if not campaigns:
+        return found
+    left = dict(campaigns)
+    kept = []
+    for each in found:
+        if left.get(each.campaign, 1) > 0:
+            kept.append(each)
+            if each.campaign in left:
+                left[each.campaign] -= 1
+    return kept
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

@@ -12,13 +12,19 @@ from house import hand_over, letter
 from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
 
 from engine.control.client import ControlError, part
-from engine.control.protocol import SiteShaping, Why
+from engine.control.protocol import SiteShaping, Why, WhyMessage
 
 pytestmark = pytest.mark.e2e
 
 SETTINGS = {
     **NO_SPREAD,
-    "shaping": {"limits": {"mx.no-tls.lab": {"per_second": 20}, "mx.no-ehlo.lab": {"per_minute": 5}}},
+    "shaping": {
+        "limits": {
+            "campaign:spring": {"per_minute": 5},
+            "mx.no-tls.lab": {"per_second": 20},
+            "mx.no-ehlo.lab": {"per_minute": 5},
+        }
+    },
 }
 
 
@@ -186,3 +192,35 @@ def test_what_makes_no_sense_is_refused_in_words(town: LabTown) -> None:
         refused = town.daemon.command("shaping", *words)
         assert refused.returncode == 1 and refused.stderr.startswith("posthouse: "), words
     assert town.daemon.command("why", "nobody.lab").returncode == 1
+
+
+def campaign_attempts(town: LabTown) -> list[int]:
+    rows = town.daemon.rows(
+        "SELECT a.at_ms FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.campaign = 'spring' ORDER BY a.at_ms"
+    )
+    return [row[0] for row in rows]
+
+
+def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_other_mail_passes(town: LabTown) -> None:
+    for number in range(12):
+        for domain in ("shop.lab", "gmail.lab"):
+            town.submit(f"c{number}.spring@{domain}", X_Posthouse_Campaign="spring", X_Posthouse_Stream="marketing")
+    town.daemon.until(lambda: len(campaign_attempts(town)) == 5)
+    other = town.submit("ann.beside@shop.lab")
+    town.daemon.until(lambda: town.daemon.state_of(other) == "delivered")
+    [(waiting,)] = town.daemon.rows("SELECT max(message_id) FROM delivery WHERE campaign = 'spring' AND state = 0")
+    told = town.daemon.control.get(WhyMessage, f"/v1/messages/{waiting}/why").deliveries[0]
+    assert told.waits[0].limit == "campaign:spring per_minute" and "shaping.limits" in told.waits[0].origin
+    [row] = show(town, "campaign:spring").limits
+    assert (row.value, row.used) == (5, 5)
+
+    step(town, 1)  # so that what was spent is written down
+    assert town.daemon.stop() == 0
+    town.daemon.restart()
+    after = town.submit("ann.after@shop.lab")
+    town.daemon.until(lambda: town.daemon.state_of(after) == "delivered")
+    assert len(campaign_attempts(town)) == 5
+    step(town, 130)
+    town.daemon.until(lambda: len(campaign_attempts(town)) >= 13)
+    tried = campaign_attempts(town)
+    assert max(sum(at - 60_000 < each <= at for each in tried) for at in tried) <= 5

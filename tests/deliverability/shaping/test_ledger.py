@@ -37,5 +37,5 @@ def test_a_clock_that_steps_back_frees_nothing() -> None:
 def test_a_ledger_goes_on_after_a_restart() -> None:
     ledger, later = Ledger(3, 60.0), Ledger(3, 60.0)
     ledger.spend(2, 1000.0)
-    later.restore(ledger.rows())
+    later.restore(ledger.rows_with(0, 0.0))
     assert later.free(1001.0) == 1

@@ -1,0 +1,107 @@
+"""Gauges: how much this carrier may still do for scopes that reach over sites (deliverability.shaping.scopes).
+
+All schedulers of a carrier share them. What is not limited costs nothing: a delivery is asked about only when something
+is. The conductor grants attempts; before its first word none is allowed. What is granted and not wanted is given back
+with the next beat.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mta.queue.delivery import Stream
+from mta.queue.queue import Claimed
+
+
+@dataclass(slots=True)
+class _Gauge:
+    spent: int = 0
+    upto: int = 0
+    waiting: int = 0  # what asked since the last report
+    version: int = 0
+    told: int = 0  # spent, as it was reported last
+
+    @property
+    def left(self) -> int:
+        return self.upto - self.spent
+
+
+class Gauges:
+    """`limited`: the scopes that have limits. `ask` is called when more is wanted than was granted."""
+
+    def __init__(self, limited: Iterable[str] = (), ask: Callable[[], None] = lambda: None) -> None:
+        self._gauges = {name: _Gauge() for name in limited}
+        self._campaigns = frozenset(name for name in self._gauges if name.startswith("campaign:"))
+        self._ask = ask
+
+    def __bool__(self) -> bool:
+        return bool(self._gauges)
+
+    def of_lane(self, source: str, provider: str) -> tuple[str, ...]:
+        """The limited scopes that all of a lane belongs to."""
+        names = (f"source:{source}", f"provider:{provider}", f"warm-up:{source}/{provider}")
+        return tuple(name for name in names if name in self._gauges)
+
+    def touches(self, of_lane: tuple[str, ...], stream: Stream) -> bool:
+        """Whether mail of this stream in a lane may be limited; of what campaign it is, is not known."""
+        return bool(of_lane or self._campaigns) or f"stream:{stream.word}" in self._gauges
+
+    def may(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
+        """Whether this delivery may be tried now."""
+        return all(self._gauges[name].left > 0 for name in self._of(of_lane, each))
+
+    def allows(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
+        """Whether this delivery may be tried; where not, it counts as waiting."""
+        names = self._of(of_lane, each)
+        short = [self._gauges[name] for name in names if self._gauges[name].left <= 0]
+        for gauge in short:
+            gauge.waiting += 1
+        if short:
+            self._ask()
+        return not short
+
+    def took(self, of_lane: tuple[str, ...], each: Claimed) -> None:
+        """It is being tried."""
+        for name in self._of(of_lane, each):
+            self._gauges[name].spent += 1
+
+    def room(self, names: Iterable[str], room: int) -> int:
+        """How many of `room` to claim for these scopes; at least one where nothing is left, so that they are asked for."""
+        lefts = [max(1, self._gauges[name].left) for name in names if name in self._gauges]
+        return min([room, *lefts]) if room else 0
+
+    def is_spent(self, name: str) -> bool:
+        """Whether a scope is limited, and nothing is left of it."""
+        return name in self._gauges and self._gauges[name].left <= 0
+
+    def campaigns(self) -> dict[str, int]:
+        """How many of each limited campaign to claim."""
+        return {name.partition(":")[2]: max(0, self._gauges[name].left) for name in self._campaigns}
+
+    def want(self, names: Iterable[str], count: int = 1) -> None:
+        """Something waits for these scopes that was not claimed."""
+        for name in names:
+            if name in self._gauges and self._gauges[name].left <= 0:
+                self._gauges[name].waiting += count
+                self._ask()
+
+    def report(self) -> dict[str, tuple[int, int, int, int]]:
+        """What to tell the conductor: spent, up to where, waiting, version. What nobody wanted is given back."""
+        told = {}
+        for name, gauge in self._gauges.items():
+            if not gauge.waiting and gauge.spent == gauge.told:
+                gauge.upto = gauge.spent
+            gauge.told = gauge.spent
+            told[name] = (gauge.spent, gauge.upto, gauge.waiting, gauge.version)
+            gauge.waiting = 0
+        return told
+
+    def use(self, grants: Mapping[str, Any]) -> None:
+        """Go by these grants from now on."""
+        for name, (upto, version) in grants.items():
+            if name in self._gauges:
+                self._gauges[name].upto, self._gauges[name].version = upto, version
+
+    def _of(self, of_lane: tuple[str, ...], each: Claimed) -> list[str]:
+        names = [*of_lane, f"stream:{Stream(each.stream).word}", f"campaign:{each.campaign}"]
+        return [name for name in names if name in self._gauges]
