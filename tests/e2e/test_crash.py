@@ -58,7 +58,7 @@ def test_a_stopped_carrier_makes_no_client_wait(tmp_path) -> None:
             daemon.until(lambda: session(daemon.pid)[frozen].state == "T")
         turnstile.close()
         try:
-            numbers = [daemon.submit("ann@example.org") for _ in range(30)]
+            numbers = [daemon.submit("ann@example.org") for _ in range(12)]
             daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
         finally:
             os.kill(frozen, signal.SIGCONT)

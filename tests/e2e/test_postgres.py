@@ -1,5 +1,7 @@
 """The daemon on PostgreSQL: mail is taken and delivered, and a server that is killed or restarted loses nothing."""
 
+import os
+import random
 import smtplib
 import socket
 import threading
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from house import Daemon
 from house_sink import Sink
+from house_torture import Plan, Torture
 
 from engine.control.protocol import Messages
 
@@ -129,6 +132,15 @@ def test_two_daemons_on_one_database_share_the_queue_and_send_nothing_twice(serv
         accepted = sorted(marker for crowd in crowds for marker in crowd.accepted)
         assert sorted(sink.kept().elements()) == accepted
         assert one.audit().balances
+
+
+def test_nothing_that_was_accepted_is_lost_to_kills_of_the_daemon(server: "Postgres", tmp_path: Path) -> None:
+    seed = int(os.environ.get("POSTHOUSE_SEED") or random.randrange(1 << 32))
+    print(f"POSTHOUSE_SEED={seed}")
+    score = Torture(tmp_path, Plan(kills=6, messages=180, seed=seed, database=server.url("torture"))).run()
+    print(score)
+    assert (score.lost, score.unexplained, score.changed) == ([], [], [])
+    assert score.delivered == score.accepted > 180
 
 
 def test_what_one_daemon_is_told_the_other_does_too(server: "Postgres", tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """`make torture`: 50 kills while 2000 messages pass. Prints what was accepted, delivered, in doubt, repeated and lost.
 
-    python tests/e2e/torture.py [--kills 50] [--messages 2000] [--seed N]
+    python tests/e2e/torture.py [--kills 50] [--messages 2000] [--seed N] [--database postgresql://user@host/empty]
 
 The seed is printed; POSTHOUSE_SEED or --seed repeats its choices. Exit status 1 when anything was lost, repeated
 without a doubt on record, or repeated with other octets.
@@ -24,11 +24,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("POSTHOUSE_SEED") or random.randrange(1 << 32)))
+    parser.add_argument("--database", default="", help="an empty PostgreSQL database, instead of a file")
     options = parser.parse_args()
     print(f"seed = {options.seed}", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="posthouse-torture-") as folder:
-        score = Torture(Path(folder), Plan(options.kills, options.messages, options.seed)).run()
+        plan = Plan(options.kills, options.messages, options.seed, database=options.database)
+        score = Torture(Path(folder), plan).run()
     print(f"{score}\nseconds = {time.monotonic() - began:.0f}")
     wrong = (*score.lost, *score.unexplained, *score.changed)
     for each in wrong:

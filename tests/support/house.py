@@ -41,7 +41,7 @@ from mta.queue.delivery import State
 
 T = TypeVar("T")
 
-PATIENCE = 20.0  # seconds: far over what anything here takes, so that a test fails and does not hang
+PATIENCE = 60.0  # seconds: far over what anything here takes, so that a test fails and does not hang
 _AGAIN = 0.05
 _CODE = str(Path(engine.__file__).resolve().parents[1])
 # What systemd does for a unit with sockets: the descriptors from 3 on, and the environment (sd_listen_fds(3)).

@@ -31,6 +31,7 @@ class Plan:
     messages: int
     seed: int
     applications: int = 4
+    database: str = ""  # the address of one; else a file
 
 
 @dataclass(slots=True)
@@ -121,9 +122,10 @@ class Torture:
         self._score = Score()
 
     def run(self) -> Score:
-        doubts = {"queue": {"resend_at_most": 100}}  # here a delivery may be at its dot at every kill
+        # Here a delivery may be at its dot at every kill.
+        settings = {"queue": {"resend_at_most": 100}, "database": {"url": self._plan.database}}
         with Sink(self._folder) as sink:
-            daemon = Daemon(self._folder, next_hop=sink.address, settings=doubts)
+            daemon = Daemon(self._folder, next_hop=sink.address, settings=settings)
             made = daemon.command("domain", "add", "shop.example")
             assert made.returncode == 0, made.stderr
             with daemon:
