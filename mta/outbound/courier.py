@@ -321,6 +321,9 @@ class Courier:
                 await self._slow(lane, verdict, failure.reply)
                 return False
             self._tidings.complained(lane, verdict, str(failure.reply))
+        if verdict.klass is BounceClass.TLS and not connection.tls:
+            lane.tls_broken_ms = 0  # it will not do without: the next connection begins TLS again
+            return False
         if verdict.klass is BounceClass.SESSION_LIMIT and connection.delivered_count:
             self._tidings.session_ended(lane, connection.delivered_count)
             return False  # the session is worn out, the site is not
@@ -361,7 +364,7 @@ class Courier:
         came = settlement(
             each, outcome, state=state, began=began, now=now, retry=self._retry,
             jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
-            verdict=verdict, is_believed=each.domain not in self.doubted,
+            verdict=verdict, is_believed=each.domain not in self.doubted and not _is_ours_to_mend(lane, verdict),
             dialogue=dialogue,
         )  # fmt: skip
         if isinstance(outcome, Delivered):
@@ -391,6 +394,11 @@ class Courier:
             except StoreTrouble as err:  # the remote has answered; this must not be forgotten while we live
                 maillog.store_trouble("settle", err)
                 await asyncio.sleep(1)
+
+
+def _is_ours_to_mend(lane: Lane, verdict: Verdict | None) -> bool:
+    """Whether a next hop that our administrator named does not know us, or the domain: that is no fate of the mail's."""
+    return verdict is not None and verdict.klass is BounceClass.RELAY_DENIED and not lane.exchangers
 
 
 def _our_fault(state: State, err: Exception) -> Outcome:

@@ -209,3 +209,35 @@ async def test_what_was_reported_long_ago_is_cleared(carrier: Carrier, authority
         carrier.clock.advance(timedelta(days=days))
         await carrier.store.write(lambda tx: tls_ledger.drop_over(tx, carrier.clock.now()))
         assert len(await results(carrier)) == left
+
+
+async def test_a_host_that_will_not_do_without_tls_is_asked_with_it_again_though_it_was_broken(
+    carrier: Carrier, authority: trustme.CA
+) -> None:
+    class Strict(Mx):
+        async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+            if session.ssl is None:
+                return "530 5.7.0 Must issue a STARTTLS command first"
+            envelope.mail_from = address
+            return "250 ok"
+
+    await carrier.store.write(lambda tx: tls_ledger.remember_broken(tx, "site", 2**50, "TLS handshake: no"))
+    async with serving(mx := Strict(authority)) as hosts:
+        carrier.roads.by_domain["a.example"] = Route("site", tuple(hosts))
+        await carrier.hand_over("ann@a.example")
+        await carrier.until("SELECT outcome, stage FROM attempt", ("deferred", "mail"))
+        await carrier.hand_over("bob@a.example")
+        await carrier.until("SELECT count(*) FROM delivery WHERE state = 10", (1,))
+        assert mx.kept == [("bob@a.example", True)]
+
+
+@pytest.mark.parametrize("reply", ["550 5.7.1 Relaying denied", "530 5.7.0 Authentication required"])
+async def test_a_next_hop_of_ours_that_does_not_know_us_makes_mail_wait(carrier: Carrier, reply: str) -> None:
+    carrier.roads.anywhere = carrier.hop.route("transport:smart.example:587")
+    carrier.hop.answers["RCPT"] = lambda _: reply
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT outcome, reply FROM attempt", ("deferred", reply))
+    carrier.roads.by_domain["b.example"] = carrier.hop.route("mx.b.example")
+    carrier.hop.answers["RCPT"] = lambda _: "550 5.7.1 Relaying denied"
+    await carrier.hand_over("bob@b.example")
+    await carrier.until("SELECT outcome FROM attempt ORDER BY id", ("deferred",), ("failed",))
