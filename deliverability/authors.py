@@ -6,11 +6,13 @@ long they are. Nothing is decoded: an address never stands in an encoded word (R
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
 from deliverability.address import Address, AddressError, parse_domain
 
+USUAL: Final = 200  # octets of a field worth remembering
 AUTHORS: Final = 100  # mailboxes of a field that are looked at
 
 # The field is read once, whatever it is: a quoted string that never ends is taken to the end.
@@ -23,6 +25,10 @@ _LOOSELY: Final = 2_000  # characters at the end of a field that follows no gram
 
 def first_author(value: bytes) -> str:
     """The first mailbox in an unfolded From: field, its domain in lower case and A-labels; "" where there is none."""
+    return _usual_author(value) if len(value) <= USUAL else _first_author(value)
+
+
+def _first_author(value: bytes) -> str:
     field = value.decode("utf-8", "replace")
     for text in islice(_mailboxes(_without_comments(field)), AUTHORS):
         if address := _address(text):
@@ -31,6 +37,9 @@ def first_author(value: bytes) -> str:
         if address := _address(text):
             return address
     return ""
+
+
+_usual_author = lru_cache(maxsize=256)(_first_author)  # an application writes as the same few authors
 
 
 def _without_comments(text: str) -> str:

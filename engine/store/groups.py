@@ -31,6 +31,7 @@ GROUP_MAX: Final = 256  # works in one commit
 GROUP_SECONDS: Final = 0.015  # no transaction gathers for longer (the design's bound is 20 ms)
 RIDE_SECONDS: Final = 0.02  # how long a work that can wait waits for company
 BUSY_SECONDS: Final = 10.0  # how long a work may wait for its turn before its asker is told to come again
+WATCHES: Final = 10  # in that time: how often it is looked whether somebody waited for so long
 TRIES: Final = 3  # of one work that fails by others' doing: a deadlock, a connection that broke
 
 
@@ -123,11 +124,12 @@ class Line(Protocol):
 class _Ask:
     """A work on its way to the writer, and back."""
 
-    __slots__ = ("error", "future", "state", "value", "work")
+    __slots__ = ("error", "future", "since", "state", "value", "work")
 
-    def __init__(self, work: Callable[[Tx], Any], future: "asyncio.Future[Any]") -> None:
+    def __init__(self, work: Callable[[Tx], Any], future: "asyncio.Future[Any]", since: float) -> None:
         self.work = work
         self.future = future
+        self.since = since  # by the loop's clock
         self.value: Any = None
         self.error: BaseException | None = None
         self.state = "waiting"  # waiting, taken, given up: moves once, under the store's lock
@@ -148,6 +150,8 @@ class GroupStore(ABC):
         self._asks: queue.SimpleQueue[_Ask | _Word] = queue.SimpleQueue()
         self._riders: deque[_Ask] = deque()  # asked before whatever is put into _asks after them
         self._is_bell_set = False
+        self._writing: set[_Ask] = set()  # what the loop waits for
+        self._is_watching = False
         self._reads: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -210,7 +214,10 @@ class GroupStore(ABC):
 
     async def write(self, work: Callable[[Tx], T], *, can_wait: bool = False) -> T:
         ask = self._ask(work)
-        handle = ask.future.get_loop().call_later(BUSY_SECONDS, self._give_up, ask)
+        self._writing.add(ask)
+        if not self._is_watching:
+            self._is_watching = True
+            self._watch(ask.future.get_loop())
         if can_wait:
             self._ride(ask)
         else:
@@ -219,7 +226,17 @@ class GroupStore(ABC):
             value: T = await ask.future
             return value
         finally:
-            handle.cancel()
+            self._writing.discard(ask)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up what waits for too long. One timer for all, since nearly none ever does."""
+        now = loop.time()
+        for ask in [each for each in self._writing if each.future.get_loop() is loop]:
+            if now - ask.since >= BUSY_SECONDS:
+                self._give_up(ask)
+        self._is_watching = bool(self._writing)
+        if self._is_watching:
+            loop.call_later(BUSY_SECONDS / WATCHES, self._watch, loop)
 
     def _ride(self, ask: _Ask) -> None:
         self._riders.append(ask)
@@ -247,7 +264,8 @@ class GroupStore(ABC):
                 thread = threading.Thread(target=run, name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
-        return _Ask(work, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        return _Ask(work, loop.create_future(), loop.time())
 
     def _give_up(self, ask: _Ask) -> None:
         with self._lock:

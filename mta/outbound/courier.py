@@ -48,7 +48,7 @@ class Courier:
     def __init__(
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, settings: OutboundSettings, retry: RetrySettings,
         prepare: Prepare, follow: Follow, source: Source, owner: int, most: int,
-        content: Callable[[int, int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
+        content: Callable[[int, int, int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
         hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
         authorities: Path | None = None, may_share: Callable[[Claimed], bool] = lambda _: False,
     ) -> None:  # fmt: skip
@@ -281,7 +281,7 @@ class Courier:
         """What came of each, and what was said. `states`: of each delivery, as `permit` leaves them."""
         first = group[0]
         try:
-            content = await self._content(first.message_id, len(group))
+            content = await self._content(first.message_id, first.size, len(group))
             if content is None:
                 raise CannotPrepare("the message's octets are gone")
             outgoing = [await self._prepare(each, content) for each in group]

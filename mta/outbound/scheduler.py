@@ -43,6 +43,7 @@ BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
 ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
 ROUTES_MAX: Final = 50_000
 ROUTING_MAX: Final = 100  # routes asked for at once
+LOOKED_UP: Final = 64 * 1024  # octets of a message for which another thread is not worth waking
 CACHE_OCTETS: Final = 16 * 1024 * 1024  # of messages accepted here, so that sending them reads nothing
 
 
@@ -386,8 +387,8 @@ class Scheduler:
             elif lane.domains:
                 self.wake(lane.domains)
 
-    async def _content(self, message_id: int, recipients: int = 1) -> bytes | None:
-        """A message's octets, for so many of its deliveries."""
+    async def _content(self, message_id: int, size: int, recipients: int = 1) -> bytes | None:
+        """A message's octets, for so many of its deliveries. One of a usual size is looked up by the loop itself."""
         if message_id in self._contents:
             uses, content = self._contents[message_id]
             if uses > recipients:
@@ -396,7 +397,8 @@ class Scheduler:
                 del self._contents[message_id]
                 self._cached -= len(content)
             return content
-        found = await self._store.read(lambda tx: queue.contents(tx, [message_id]))
+        ask = self._store.look if size <= LOOKED_UP else self._store.read
+        found: dict[int, bytes] = await ask(lambda tx: queue.contents(tx, [message_id]))
         return found.get(message_id)
 
     # -- routes
