@@ -219,6 +219,8 @@ class Carrier:
                 self._relay.use_grants(message["grants"])
             if "shares" in message:
                 self._relay.scheduler.use_shares(message["shares"])
+            if "shut" in message:
+                self._relay.use_shut(message["shut"])
             if "paused" in message:
                 self._relay.scheduler.use_pauses(message["paused"], message["doubted"])
             if "keys" in message:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from deliverability.shaping.book import Book
 from deliverability.shaping.controller import Controller
 from deliverability.shaping.guard import Guard
-from deliverability.shaping.limits import Limits, Said, ShapingSettings, effective, of_scope, own_layers
+from deliverability.shaping.limits import SCOPES, Limits, Said, ShapingSettings, effective, of_scope, own_layers
 from deliverability.shaping.providers import limits_of, provider_of
 from deliverability.shaping.scopes import ScopeBook, Use
 from deliverability.shaping.share import Report
@@ -318,7 +318,7 @@ class Conductor:
     # -- an operator's word
 
     async def suspend(self, scope: str, name: str, until: datetime, *, by: str, why: str) -> None:
-        """Let nothing go to a site or a domain until then."""
+        """Let nothing go to a site or a domain, or leave of another scope, until then."""
         each = Suspension(scope, name, to_ms(until), by, why, to_ms(self._clock.now()))
         await self._store.write(lambda tx: shaping.suspend(tx, each))
         self.suspensions[scope, name] = each
@@ -362,15 +362,15 @@ class Conductor:
             self._answer(books)
 
     def _obey(self, each: Suspension) -> None:
-        if each.scope == "domain":
-            self._tell_pauses(self._carriers)
-        else:
+        if each.scope == "site":
             self._suspend_books(each.name, each.until_ms / 1000)
+        else:
+            self._tell_pauses(self._carriers)
 
     def _forget_suspension(self, each: Suspension) -> None:
         if each.scope == "domain":
             self._guard.forget(each.name)
-        else:
+        elif each.scope == "site":
             self._suspend_books(each.name, 0.0)
 
     def _suspend_books(self, site: str, until: float) -> None:
@@ -381,11 +381,13 @@ class Conductor:
 
     def _tell_pauses(self, carriers: Iterable[int]) -> None:
         domains = [each for each in self.suspensions.values() if each.scope == "domain"]
+        shut = [f"{scope}:{name}" for scope, name in self.suspensions if scope in SCOPES]
         for carrier in carriers:
             self._send(
                 carrier,
                 paused={each.name: each.until_ms for each in domains},
                 doubted=[each.name for each in domains if each.is_guard],
+                shut=shut,
             )
 
 

@@ -105,6 +105,11 @@ class Relay:
         self._gauges.use(grants)
         self.scheduler.use_grants()
 
+    def use_shut(self, names: Iterable[str]) -> None:
+        """An operator suspended these scopes, and no others."""
+        self._gauges.shut(names)
+        self.scheduler.use_grants()
+
     def _ask(self) -> None:
         """Something waits for a grant: say so soon, with what else there is by then."""
         if self._asking is None:

@@ -5,14 +5,18 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import Json, Socket, act, ask, make_app, who
+from engine.commands.common import Json, Socket, act, ask, make_app, refuse, who
 from engine.control.client import part
 from engine.control.protocol import SiteShaping, encode
 
 app = make_app("How fast mail may go to a site, and who says so.")
 
-Name = Annotated[str, typer.Argument(help="A site as `posthouse queue` names it, or a domain.")]
+Name = Annotated[str, typer.Argument(help="A site as `posthouse queue` names it, or a domain; or what an option says.")]
 IsDomain = Annotated[bool, typer.Option("--domain", help="The name is a recipient domain: only its mail waits.")]
+IsStream = Annotated[bool, typer.Option("--stream", help="The name is a stream: transactional or marketing.")]
+IsSource = Annotated[bool, typer.Option("--source", help="The name is a source of ours.")]
+IsCampaign = Annotated[bool, typer.Option("--campaign", help="The name is a campaign, or a flow.")]
+IsProvider = Annotated[bool, typer.Option("--provider", help="The name is a provider, over all its sites.")]
 
 
 @app.command()
@@ -44,18 +48,40 @@ def suspend(
     why: Annotated[str, typer.Option(help="The reason; it is shown with your name.")],
     span: Annotated[str, typer.Option("--for", help='How long, as "2h" or "1 day".')] = "1h",
     domain: IsDomain = False,
+    stream: IsStream = False,
+    source: IsSource = False,
+    campaign: IsCampaign = False,
+    provider: IsProvider = False,
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Let nothing go there for a while. Mail is still accepted, and waits."""
-    body = {"scope": "domain" if domain else "site", "name": name, "for": span, "why": why, "by": who()}
+    """Let nothing go there, or leave of that, for a while. Mail is still accepted, and waits."""
+    scope = _scope(domain=domain, stream=stream, source=source, campaign=campaign, provider=provider)
+    body = {"scope": scope, "name": name, "for": span, "why": why, "by": who()}
     act(socket, "shaping/suspend", body, as_json)
 
 
 @app.command()
-def resume(name: Name, domain: IsDomain = False, socket: Socket = None, as_json: Json = False) -> None:
-    """Let mail go there again; also what the bounce guard stopped."""
-    act(socket, "shaping/resume", {"scope": "domain" if domain else "site", "name": name, "by": who()}, as_json)
+def resume(
+    name: Name,
+    domain: IsDomain = False,
+    stream: IsStream = False,
+    source: IsSource = False,
+    campaign: IsCampaign = False,
+    provider: IsProvider = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Let mail go again; also what the bounce guard stopped."""
+    scope = _scope(domain=domain, stream=stream, source=source, campaign=campaign, provider=provider)
+    act(socket, "shaping/resume", {"scope": scope, "name": name, "by": who()}, as_json)
+
+
+def _scope(**flags: bool) -> str:
+    chosen = [name for name, is_set in flags.items() if is_set]
+    if len(chosen) > 1:
+        refuse(f"a name is not both a {chosen[0]} and a {chosen[1]}", code=2)
+    return chosen[0] if chosen else "site"
 
 
 def _seconds(ms: int) -> str:

@@ -6,13 +6,14 @@ from typing import Any, Final
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
-from deliverability.shaping.limits import WINDOWS
+from deliverability.shaping.limits import SCOPES, WINDOWS
 from deliverability.shaping.scopes import ScopeBook
 from engine.conductor import Conductor
 from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
+from mta.queue.delivery import Stream
 
 UNITS: Final = {
     "connections": "at once",
@@ -148,8 +149,14 @@ async def resume(house: House, conductor: Conductor, body: dict[str, Any]) -> Do
 
 async def _target(house: House, body: dict[str, Any]) -> tuple[str, str]:
     scope, name = body.get("scope"), body.get("name")
-    if scope not in ("site", "domain") or not isinstance(name, str) or not name.strip():
-        raise Wrong("scope is site or domain, name is which")
+    if scope not in ("site", "domain", *SCOPES) or not isinstance(name, str) or not name.strip():
+        raise Wrong(f"scope is site, domain, {', '.join(SCOPES)}; name is which")
+    if scope == "stream" and name not in {each.word for each in Stream}:
+        raise Wrong(f"{name[:40]} is no stream: there are {', '.join(each.word for each in Stream)}")
+    if scope == "source" and name not in house.config.sources:
+        raise Wrong(f"there is no source {name[:40]} in the configuration")
+    if scope in SCOPES:
+        return scope, name
     if scope == "domain":
         try:
             return scope, parse_domain(name)

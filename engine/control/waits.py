@@ -150,7 +150,10 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
 def _suspensions(conductor: Conductor, place: Place, domain: str, row: _Row | None) -> list[Suspension]:
     keys = [("domain", domain), ("site", place.site)]
     if row is not None:
-        keys.append(("stream", row.stream.word))
+        keys += [("stream", row.stream.word), ("campaign", row.campaign)]
+    book = next(iter(conductor.books_of(place.site)), None)
+    if book is not None:
+        keys += [("provider", book.provider), ("source", site_and_source(book.site)[1])]
     return [conductor.suspensions[key] for key in keys if key in conductor.suspensions]
 
 

@@ -33,25 +33,40 @@ class Gauges:
         self._gauges = {name: _Gauge() for name in limited}
         self._campaigns = frozenset(name for name in self._gauges if name.startswith("campaign:"))
         self._ask = ask
+        self._shut: frozenset[str] = frozenset()  # scopes that an operator suspended
 
     def __bool__(self) -> bool:
-        return bool(self._gauges)
+        return bool(self._gauges or self._shut)
 
-    def of_lane(self, source: str, provider: str) -> tuple[str, ...]:
-        """The limited scopes that all of a lane belongs to."""
-        names = (f"source:{source}", f"provider:{provider}", f"warm-up:{source}/{provider}")
-        return tuple(name for name in names if name in self._gauges)
+    @staticmethod
+    def of_lane(source: str, provider: str) -> tuple[str, ...]:
+        """The scopes that all of a lane belongs to."""
+        return tuple(f"{kind}:{name}" for kind, name in (("source", source), ("provider", provider)) if name)
+
+    def shut(self, names: Iterable[str]) -> None:
+        """Nothing of these scopes leaves until another word."""
+        self._shut = frozenset(names)
+
+    def is_shut(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
+        """Whether an operator suspended something that this delivery belongs to."""
+        return not self._shut.isdisjoint(_names(of_lane, each))
 
     def touches(self, of_lane: tuple[str, ...], stream: Stream) -> bool:
         """Whether mail of this stream in a lane may be limited; of what campaign it is, is not known."""
-        return bool(of_lane or self._campaigns) or f"stream:{stream.word}" in self._gauges
+        names = (*of_lane, f"stream:{stream.word}")
+        shut_campaign = any(name.startswith("campaign:") for name in self._shut)
+        return bool(self._campaigns or shut_campaign) or any(
+            name in self._gauges or name in self._shut for name in names
+        )
 
     def may(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
         """Whether this delivery may be tried now."""
-        return all(self._gauges[name].left > 0 for name in self._of(of_lane, each))
+        return not self.is_shut(of_lane, each) and all(self._gauges[name].left > 0 for name in self._of(of_lane, each))
 
     def allows(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
         """Whether this delivery may be tried; where not, it counts as waiting."""
+        if self.is_shut(of_lane, each):
+            return False
         names = self._of(of_lane, each)
         short = [self._gauges[name] for name in names if self._gauges[name].left <= 0]
         for gauge in short:
@@ -66,17 +81,17 @@ class Gauges:
             self._gauges[name].spent += 1
 
     def room(self, names: Iterable[str], room: int) -> int:
-        """How many of `room` to claim for these scopes; at least one where nothing is left, so that they are asked for."""
-        lefts = [max(1, self._gauges[name].left) for name in names if name in self._gauges]
-        return min([room, *lefts]) if room else 0
-
-    def is_spent(self, name: str) -> bool:
-        """Whether a scope is limited, and nothing is left of it."""
-        return name in self._gauges and self._gauges[name].left <= 0
+        """How many of `room` to claim for these scopes; where nothing is left, more is asked for."""
+        known = list(names)
+        if not room or not self._shut.isdisjoint(known):
+            return 0
+        self.want(known)
+        return min([room, *(max(0, self._gauges[name].left) for name in known if name in self._gauges)])
 
     def campaigns(self) -> dict[str, int]:
         """How many of each limited campaign to claim."""
-        return {name.partition(":")[2]: max(0, self._gauges[name].left) for name in self._campaigns}
+        rooms = {name.partition(":")[2]: max(0, self._gauges[name].left) for name in self._campaigns}
+        return rooms | {name.partition(":")[2]: 0 for name in self._shut if name.startswith("campaign:")}
 
     def want(self, names: Iterable[str], count: int = 1) -> None:
         """Something waits for these scopes that was not claimed."""
@@ -103,5 +118,9 @@ class Gauges:
                 self._gauges[name].upto, self._gauges[name].version = upto, version
 
     def _of(self, of_lane: tuple[str, ...], each: Claimed) -> list[str]:
-        names = [*of_lane, f"stream:{Stream(each.stream).word}", f"campaign:{each.campaign}"]
-        return [name for name in names if name in self._gauges]
+        return [name for name in _names(of_lane, each) if name in self._gauges]
+
+
+def _names(of_lane: tuple[str, ...], each: Claimed) -> tuple[str, ...]:
+    """All scopes that a delivery belongs to."""
+    return (*of_lane, f"stream:{each.stream.word}", f"campaign:{each.campaign}")

@@ -269,6 +269,14 @@ class Lane:
                 self.put(each)
         return [each for each in everything if each.domain in domains]
 
+    def empty_of_shut(self) -> list[Claimed]:
+        """What belongs to something that an operator suspended, taken out."""
+        everything = self.empty()
+        for each in everything:
+            if not self.gauges.is_shut(self.scopes, each):
+                self.put(each)
+        return [each for each in everything if self.gauges.is_shut(self.scopes, each)]
+
     def empty_of_demand(self, demand: Demand) -> list[Claimed]:
         """What waits for a connection that is so, taken out."""
         asking = {each.domain for each in (*self.urgent, *self.bulk) if self.demand(each.domain) == demand}

@@ -364,6 +364,8 @@ class Scheduler:
                 await self._release(lane.empty())
             if domain in self._paused:
                 await self._release(lane.empty_of({domain}))
+            if self._gauges:
+                await self._release(lane.empty_of_shut())
             self.tidings.changed(lane)
             self.courier.serve(lane)
         for lane in rooms:
@@ -380,8 +382,10 @@ class Scheduler:
         return rooms[0], rooms[1]
 
     def use_grants(self) -> None:
-        """More was granted of limits beyond one site: go on with what waits for it."""
+        """Limits beyond one site let more through, or suspend something: go on with what waits, give back what may not
+        leave."""
         for lane in list(self._lanes.values()):
+            self._give_back(lane.empty_of_shut())
             if len(lane):
                 self.courier.serve(lane)
             elif lane.domains:

@@ -224,3 +224,15 @@ def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_ot
     town.daemon.until(lambda: len(campaign_attempts(town)) >= 13)
     tried = campaign_attempts(town)
     assert max(sum(at - 60_000 < each <= at for each in tried) for at in tried) <= 5
+
+
+def test_a_stream_that_is_suspended_waits_while_the_other_goes(town: LabTown) -> None:
+    town.daemon.act("shaping/suspend", scope="stream", name="marketing", why="a test", by="ann", **{"for": "1h"})
+    waits = town.submit("news.one@shop.lab", X_Posthouse_Stream="marketing")
+    goes = town.submit("order.one@shop.lab")
+    town.daemon.until(lambda: town.daemon.state_of(goes) == "delivered")
+    told = town.daemon.control.get(WhyMessage, f"/v1/messages/{waits}/why").deliveries[0]
+    assert (told.state, told.waits[0].limit, told.waits[0].origin) == ("queued", "stream suspended", "ann")
+    done = town.daemon.command("shaping", "resume", "marketing", "--stream")
+    assert done.returncode == 0 and "goes on" in done.stdout
+    town.daemon.until(lambda: town.daemon.state_of(waits) == "delivered")

@@ -33,6 +33,19 @@ def test_a_delivery_needs_room_in_each_of_its_scopes() -> None:
     assert gauges.campaigns() == {"spring": 0}
 
 
+def test_what_an_operator_suspended_is_neither_tried_nor_claimed_until_another_word() -> None:
+    gauges = Gauges()
+    assert not gauges
+    gauges.shut(["stream:marketing", "source:b"])
+    assert gauges and gauges.may((), URGENT) and not gauges.may((), NEWS) and not gauges.may(("source:b",), URGENT)
+    assert gauges.room(("source:a", "stream:transactional"), 5) == 5
+    assert gauges.room(("source:a", "stream:marketing"), 5) == 0
+    gauges.shut(["campaign:spring"])
+    assert gauges.campaigns() == {"spring": 0} and gauges.touches((), Stream.TRANSACTIONAL)
+    gauges.shut([])
+    assert gauges.may((), NEWS)
+
+
 def test_what_nobody_wanted_for_a_beat_is_given_back() -> None:
     gauges = Gauges(["stream:marketing"])
     gauges.use({"stream:marketing": (10, 1)})
