@@ -97,7 +97,7 @@ def _translated(sql: str) -> bytes:
 @functools.lru_cache(256)
 def _numbered(sql: str) -> tuple[str, str] | None:
     """The table of a plain INSERT, and the INSERT with the row's id as its first parameter; None for any other."""
-    found = _PLAIN_INSERT.fullmatch(sql)
+    found = _PLAIN_INSERT.fullmatch(sql) if "ON CONFLICT" not in sql else None
     return (found[1], f"INSERT INTO {found[1]} (id, {found[2]}) VALUES (?, {found[3]})") if found else None
 
 

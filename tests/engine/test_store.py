@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clock import FakeClock
@@ -70,6 +71,43 @@ async def test_writes_that_wait_together_are_one_commit(store: GroupStore) -> No
     await asyncio.gather(first, *rest)
     assert store.commits == before + 1
     assert len(texts(store)) == 20
+
+
+async def test_what_is_wrong_with_a_put_is_told_to_who_put_it_alone(store: GroupStore) -> None:
+    held, go = threading.Event(), threading.Event()
+
+    def wait(tx: Tx) -> None:
+        held.set()
+        go.wait(10)
+
+    def put_nothing(tx: Tx) -> None:
+        tx.put("INSERT INTO flow (name, state) VALUES (?, 'active')", (None,))
+
+    first = asyncio.ensure_future(store.write(wait))
+    await asyncio.to_thread(held.wait, 10)
+    asked = [asyncio.ensure_future(store.write(each)) for each in (put("one"), put_nothing, put("two"), put("three"))]
+    await asyncio.sleep(0)  # let each of them ask
+    go.set()
+    answers = await asyncio.gather(first, *asked, return_exceptions=True)
+    assert isinstance(answers[2], Exception)
+    assert [each for each in answers if isinstance(each, Exception)] == [answers[2]]
+    assert texts(store) == ["one", "two", "three"]
+
+
+async def test_what_was_put_is_there_for_who_asks_in_the_same_work(store: GroupStore) -> None:
+    def work(tx: Tx) -> list[Any]:
+        ids = [put(name)(tx) for name in ("one", "two", "three")]
+        tx.put("UPDATE flow SET name = 'four' WHERE id = ?", (ids[2],))
+        tx.executemany("UPDATE flow SET state = 'paused' WHERE id = ?", [(each,) for each in ids[:2]])
+        return [ids, tx.execute("UPDATE flow SET state = 'active' WHERE state = 'paused'"), *tx.query(_NAMES)]
+
+    ids, count, *rows = await store.write(work)
+    assert count == 2
+    assert rows == list(zip(ids, ("one", "two", "four"), strict=True))
+    assert sorted(ids) == ids, "ids grow"
+
+
+_NAMES = "SELECT id, name FROM flow ORDER BY id"
 
 
 async def test_a_work_that_raises_is_undone_alone_and_its_neighbours_are_not(store: GroupStore) -> None:

@@ -18,7 +18,7 @@ from engine.audience.contacts import ensure_contact
 from engine.store import groups
 from engine.store.groups import GroupStore, Unreachable
 from engine.store.opening import store_at
-from engine.store.postgres import Unfit
+from engine.store.postgres import Unfit, _numbered
 from mta.ports import StoreTrouble, Tx
 from mta.queue import operating, queue
 from mta.queue.audit import audit
@@ -230,6 +230,18 @@ async def test_a_strangers_nul_is_kept_as_a_mark_and_breaks_nothing(stores: Call
         lambda tx: (put("one")(tx), put("a\0b")(tx), tx.executemany("UPDATE refusal SET reason = ?", [("\0",)]))
     )
     assert texts(store) == ["one", "a\N{REPLACEMENT CHARACTER}b"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "numbered"),
+    [
+        ("INSERT INTO a (b, c) VALUES (?,'x')", ("a", "INSERT INTO a (id, b, c) VALUES (?, ?,'x')")),
+        ("INSERT INTO a (b) VALUES (?) ON CONFLICT (b) DO UPDATE SET c = (1)", None),
+        ("INSERT INTO a (b) SELECT b FROM c", None),
+    ],
+)
+def test_only_a_plain_insert_gets_its_id_beforehand(sql: str, numbered: tuple[str, str] | None) -> None:
+    assert _numbered(sql) == numbered
 
 
 # -- beside each other

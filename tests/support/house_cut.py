@@ -62,7 +62,10 @@ class Cable:
                     theirs.sendall(octets)
                     return
                 break
-            theirs.sendall(octets)
+            try:
+                theirs.sendall(octets)
+            except OSError:
+                break
         _close(ours, theirs)
         self.is_cut.set()
 
