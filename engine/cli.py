@@ -48,13 +48,14 @@ def serve(
 
 @app.command()
 def check(config: ConfigPath = DEFAULT) -> None:
-    """Read the configuration and the mail templates; list everything that is wrong with them."""
-    from engine.config import ConfigFaults, load
+    """Read the configuration, the files that it names and the mail templates; list everything that is wrong with them."""
+    from engine.config import ConfigFaults, check_files, load
     from engine.sending.checking import check_mails
     from engine.sending.resources import Resources
 
     try:
         settings = load(config)
+        check_files(settings)
     except ConfigFaults as err:
         _refuse(str(err))
     faults = check_mails(Resources([settings.templates] if settings.templates else []))

@@ -194,9 +194,14 @@ class Config(Settings):
         return self.daemon.state_dir / "secret"
 
 
+_CREDENTIALS: Final = Path("/run/credentials")
+
+
 def check_files(config: Config) -> None:
-    """Read once whatever files the configuration names. ConfigFaults with all that can't be used."""
-    faults = [Fault("routing", None, key, problem) for key, problem in config.routing.unreadable()]
+    """Read once whatever files the configuration names. ConfigFaults with all that can't be used. systemd's credentials
+    are there only for the service itself."""
+    absent = None if "CREDENTIALS_DIRECTORY" in os.environ or "NOTIFY_SOCKET" in os.environ else _CREDENTIALS
+    faults = [Fault("routing", None, key, problem) for key, problem in config.routing.unreadable(absent)]
     try:
         certificate(config)
     except ConfigFaults as trouble:
@@ -269,9 +274,7 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     placed: dict[str, Any] = {"daemon": config.daemon.model_copy(update={"state_dir": state_dir})}
     if config.templates is not None:
         placed["templates"] = state_dir / config.templates
-    placed["routing"] = config.routing.placed(
-        state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials"))
-    )
+    placed["routing"] = config.routing.placed(state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY", _CREDENTIALS)))
     return config.model_copy(update=placed)
 
 

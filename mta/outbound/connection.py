@@ -55,6 +55,7 @@ class ConnectionSettings:
     """What holds for all messages of a connection."""
 
     name: str  # what EHLO says of us
+    also: str = ""  # what else we are called
     demand: Demand = Demand()  # noqa: RUF009 - frozen
     timeouts: Timeouts = Timeouts()  # noqa: RUF009 - frozen
     source: str = ""  # the local IP address to connect from; "": the system's choice
@@ -224,6 +225,7 @@ class _Dial:
         settings, login = self._settings, self._settings.login
         return ClientSession(
             settings.name, tls=self._way.tls, timeouts=settings.timeouts, refuse_own_name=not self._host.is_named,
+            also=settings.also,
             login=(login.user, login.read()) if login else None, is_lmtp=settings.protocol is Protocol.LMTP,
             record=self._record,
         )  # fmt: skip

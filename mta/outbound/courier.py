@@ -56,7 +56,7 @@ class Courier:
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
         self._owner, self.turns = owner, Turns(most)
         timeouts = Timeouts(connect=settings.connect_timeout.total_seconds())
-        how = ConnectionSettings(source.ehlo, timeouts=timeouts, authorities=authorities)
+        how = ConnectionSettings(source.ehlo, source.hostname, timeouts=timeouts, authorities=authorities)
         self.opener = Opener(
             store=store, clock=clock, net=net, how=how, source=source, settings=settings, judge=judge
         )  # fmt: skip

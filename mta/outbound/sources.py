@@ -55,6 +55,7 @@ class Source:
     name: str
     addresses: tuple[str, ...]  # none: the system's choice
     ehlo: str
+    hostname: str = ""  # what the machine is called, whatever this source says
 
     def address_for(self, other: str) -> str | None:
         """The local address for a connection to this one; "" is the system's choice, None that there is none."""
@@ -96,7 +97,7 @@ def ways(
     for name, said in sources.items():
         buckets = {stream: shares[stream].get(name, (0, 0)) for stream in Stream}
         if any(low < high for low, high in buckets.values()):
-            found.append(Way(Source(name, said.address, said.ehlo or hostname), buckets))
+            found.append(Way(Source(name, said.address, said.ehlo or hostname, hostname), buckets))
     return tuple(found)
 
 

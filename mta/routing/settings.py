@@ -131,12 +131,13 @@ class RoutingSettings(Settings):
         authorities = folder / self.authorities if self.authorities else None
         return self.model_copy(update={"hops": hops, "authorities": authorities})
 
-    def unreadable(self) -> Iterator[tuple[str, str]]:
-        """Files that can't be used, with the key that names each."""
+    def unreadable(self, besides: Path | None = None) -> Iterator[tuple[str, str]]:
+        """Files that can't be used, with the key that names each; nothing is said of those below `besides`."""
         if self.authorities is not None and (why := _trouble(_read_authorities, self.authorities)):
             yield "authorities", why
         for name, hop in self.hops.items():
-            if hop.secret and (why := _trouble(_read_secret, Path(hop.secret))):
+            is_asked = hop.secret and (besides is None or not Path(hop.secret).is_relative_to(besides))
+            if is_asked and (why := _trouble(_read_secret, Path(hop.secret))):
                 yield f'hops."{name}".secret', why
 
     def of_hop(self, hop: Hop) -> HopSettings:

@@ -76,7 +76,8 @@ class _Transaction:
 class ClientSession:
     """One connection. `name` is what EHLO says of us; the rest of the arguments are policy.
 
-    `refuse_own_name`: a host that greets with our name is taken for ourselves, and mail to it for a loop. `login`: user
+    `refuse_own_name`: a host that greets with our name, or with what else `also` we are called, is taken for ourselves, and
+    mail to it for a loop. `login`: user
     and password. `is_lmtp`: the other side speaks LMTP (RFC 2033). `record` is told all that is said.
     """
 
@@ -87,6 +88,7 @@ class ClientSession:
         tls: Tls = Tls.OPPORTUNISTIC,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         refuse_own_name: bool = True,
+        also: str = "",
         login: tuple[str, str] | None = None,
         is_lmtp: bool = False,
         record: Record | None = None,
@@ -98,8 +100,9 @@ class ClientSession:
         self.transactions = 0
         self.progress = 0  # changes with every command and every reply: patience begins anew with it
         self.all_sent = True  # the driver says False while octets of ours wait for the other side to take them
-        self._name, self._tls, self._timeouts, self._refuse_own_name = name, tls, timeouts, refuse_own_name
+        self._name, self._tls, self._timeouts = name, tls, timeouts
         self._login, self._is_lmtp = login, is_lmtp
+        self._own_names = {name.lower(), also.lower()} - {""} if refuse_own_name else set()
         self.record = record
         self._reader = ReplyReader()
         self._out: list[bytes] = []
@@ -256,8 +259,9 @@ class ClientSession:
         if not _is_2xx(reply):
             # RFC 5321 section 3.1: 554 here is the host's refusal to speak. It knows no recipient yet.
             return self._refuse(reply, Stage.GREETING)
-        if self._refuse_own_name and reply.text.partition(" ")[0].lower() == self._name.lower():
-            text = f"the host greets with our own name, {self._name}: its mail would come back to us"
+        greeted = reply.text.partition(" ")[0].lower()
+        if greeted in self._own_names:
+            text = f"the host greets with our own name, {greeted}: its mail would come back to us"
             return self._refuse(Reply.of(451, "4.4.6", text), Stage.GREETING, is_ours=True)
         return self._say_ehlo()
 

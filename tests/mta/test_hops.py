@@ -125,3 +125,10 @@ def test_files_are_found_below_the_state_folder_or_among_the_credentials(tmp_pat
         "authorities", 'hops."b.example".secret', 'hops."c.example".secret'
     ]  # fmt: skip
     assert Login("u", tmp_path / "smart.secret").read() == "s3cret"
+
+
+def test_credentials_of_systemd_are_asked_for_only_where_they_can_be(tmp_path: Path) -> None:
+    hops = {"a.example": {"user": "u", "secret": "credential:a"}}
+    placed = RoutingSettings(smart_host="a.example", hops=hops).placed(tmp_path, tmp_path / "credentials")
+    assert [key for key, _ in placed.unreadable()] == ['hops."a.example".secret']
+    assert list(placed.unreadable(besides=tmp_path / "credentials")) == []

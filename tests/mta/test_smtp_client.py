@@ -568,3 +568,10 @@ def test_lmtp_begins_with_lhlo_and_has_no_older_greeting() -> None:
     talk("S: 220 store", "C: LHLO out.example", "S: 250 store", "C: MAIL FROM:<b+41c9@out.example>", is_lmtp=True)
     session = talk("S: 220 store", "C: LHLO out.example", "S: 500 what?", "C: QUIT", is_lmtp=True)
     assert isinstance(session.outcome, Failure)
+
+
+@pytest.mark.parametrize("name", ["out.example", "mail.shop.example", "MAIL.shop.example"])
+def test_a_host_that_greets_with_any_name_of_ours_is_left(name: str) -> None:
+    session = talk(f"S: 220 {name} ESMTP", "C: QUIT", also="mail.shop.example")
+    assert isinstance(session.outcome, Failure)
+    assert session.outcome.reply.enhanced is not None and str(session.outcome.reply.enhanced) == "4.4.6"

@@ -88,7 +88,7 @@ def test_sources_are_read_from_the_file() -> None:
     text = '[sources.one]\naddress = "127.0.0.2"\nehlo = "Mail1.shop.example"\n'
     text += '[pools.all]\none = 2\n[streams]\nmarketing = "all"\n'
     [way] = parse(text).ways
-    assert way.source == Source("one", ("127.0.0.2",), "mail1.shop.example")
+    assert way.source == Source("one", ("127.0.0.2",), "mail1.shop.example", parse(text).hostname)
     with pytest.raises(ConfigFaults, match="exclude each other"):
         parse(text + '[outbound]\nsource = "127.0.0.1"\n')
 
