@@ -1,6 +1,6 @@
-"""`make torture`: 50 kills while 2000 messages pass. Prints what was accepted, delivered, in doubt, repeated and lost.
+"""`make torture`: 200 kills while 8000 messages pass. Prints what was accepted, delivered, in doubt, repeated and lost.
 
-    python tests/e2e/torture.py [--kills 50] [--messages 2000] [--seed N] [--database postgresql://user@host/empty]
+    python tests/e2e/torture.py [--kills 200] [--messages 8000] [--seed N] [--database postgresql://user@host/empty]
 
 The seed is printed; POSTHOUSE_SEED or --seed repeats its choices. Exit status 1 when anything was lost, repeated
 without a doubt on record, or repeated with other octets.
@@ -21,8 +21,8 @@ from house_torture import Plan, Torture  # noqa: E402 - a script finds its neigh
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--messages", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("POSTHOUSE_SEED") or random.randrange(1 << 32)))
     parser.add_argument("--database", default="", help="an empty PostgreSQL database, instead of a file")
     options = parser.parse_args()
