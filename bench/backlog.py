@@ -33,6 +33,7 @@ EACH: Final = 10  # deliveries of one message
 CHUNK: Final = 2000  # messages written in one transaction
 LOAD: Final = Cell(2048, 10, 800)
 TIMES: Final = 3
+LOOKS: Final = 3  # at the views, each time
 LIVES, REFUSES, HANGS = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 _CONTENT: Final = b"From: news@bench.example\r\nSubject: Old news\r\n\r\n" + b"Nobody reads this any more.\r\n" * 16
 
@@ -44,7 +45,8 @@ class Backlog:
     deliveries: int
     start_seconds: float
     largest_mib: float  # private memory of the largest process, peak
-    view_ms: float  # the slowest view of the queue, looked at again and again
+    first_view_ms: float  # the slowest view of the queue, looked at for the first time
+    view_ms: float  # the slowest of all later looks
     speed: float  # fresh mail to living domains: its rate, by that without the long queue; medians
 
 
@@ -80,11 +82,11 @@ def measure(folder: Path, key: Path, deliveries: int = 1_000_000, limit: float =
             rates, views = [], []
             for number in range(TIMES):
                 rates.append(Run(house, sink, LOAD, folder).measure(number, limit).end_to_end_rate)
-                views.append(_slowest(control))
+                views += [_slowest(control) for _ in range(LOOKS)]
             largest = max(private_mib(house.pids()))
         with _house(folder, key, sink, names, 0) as house:
             usual = [Run(house, sink, LOAD, folder).measure(each, limit).end_to_end_rate for each in range(TIMES)]
-    return Backlog(deliveries, started, largest, max(views), median(rates) / median(usual))
+    return Backlog(deliveries, started, largest, views[0], max(views[1:]), median(rates) / median(usual))
 
 
 def _house(folder: Path, key: Path, sink: Sink, names: Names, deliveries: int) -> BacklogHouse:

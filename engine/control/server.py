@@ -81,6 +81,8 @@ class ControlServer:
         await self._runner.setup()
         for each in self._sockets:
             await web.SockSite(self._runner, each).start()
+        self.census.begin()
+        self._day.begin()
 
     async def stop(self) -> None:
         if self._runner is not None:

@@ -36,6 +36,10 @@ class Sparing(Generic[T]):
             self._start()
         return known
 
+    def begin(self) -> None:
+        """Find it out now, so that whoever asks first need not wait for all of it."""
+        self._start()
+
     async def stop(self) -> None:
         """End what is being found out."""
         if self._finding is not None:
