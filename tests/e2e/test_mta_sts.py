@@ -109,7 +109,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Wor
             "port": int(postfix.address.rpartition(":")[2]),
             "authorities": "../authority.pem",
         }
-        with Daemon(folder, settings={"routing": routing}) as daemon:
+        with Daemon(folder, carriers=1, settings={"routing": routing}) as daemon:  # two might fetch at once
             yield daemon, world
 
 
