@@ -57,7 +57,7 @@ class Fetcher:
         for ip in [each for each in found.ips if not prohibited(each, self.permit, self.own)][:MAX_ADDRESSES]:
             try:
                 exchange = await self._open(host, ip)
-            except OSError as err:
+            except (OSError, ValueError) as err:  # a name that no certificate can have is a ValueError
                 is_certificate = isinstance(err, ssl.SSLCertVerificationError)
                 trouble = FetchTrouble(f"{host} [{ip}]: {err}", is_certificate=is_certificate)
                 continue

@@ -189,7 +189,11 @@ def _read(tx: Tx, domain: str) -> Kept | None:
     if row is None:
         return None
     policy_id, text, fetched_ms, expires_ms = row
-    return Kept(policy_id, text, from_ms(fetched_ms), from_ms(expires_ms), Policy.parse(text))
+    try:
+        policy = Policy.parse(text)
+    except PolicyTrouble:  # an earlier version of ours may have read it otherwise
+        return None
+    return Kept(policy_id, text, from_ms(fetched_ms), from_ms(expires_ms), policy)
 
 
 def _write(tx: Tx, domain: str, kept: Kept, used: datetime | None) -> None:

@@ -137,6 +137,12 @@ async def test_a_strangers_name_leads_to_no_private_address(ips: tuple[str, ...]
         await fetched(Fetcher(SystemNet(), OneHost(*ips), ssl.create_default_context))
 
 
+async def test_a_name_that_no_certificate_can_have_is_trouble_and_no_fault(authority: trustme.CA) -> None:
+    async with web(authority, HEAD + b"\r\n") as fetcher:
+        with pytest.raises(FetchTrouble):
+            await fetcher.get("mta-sts." + "a" * 70 + ".example.org", "/.well-known/mta-sts.txt")
+
+
 @given(st.binary(max_size=200), st.booleans())
 def test_no_octets_do_worse_than_say_why(octets: bytes, is_whole: bool) -> None:
     for answer in (octets, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + octets):

@@ -183,3 +183,10 @@ async def test_a_route_says_what_the_policy_demands_and_our_own_word_comes_first
     assert (await route()).demand == ENFORCED
     assert (await route(tls={"example.org": "none"})).demand == Demand(Level.NONE, "routing.tls")
     assert (await route(smart_host="8.8.2.2")).demand == Demand()
+
+
+async def test_a_kept_policy_that_cannot_be_read_any_more_is_fetched_anew(world: World) -> None:
+    await demanded(world.policies())
+    await world.store.write(lambda tx: tx.execute("UPDATE sts_policy SET policy = 'version: STSv0'"))
+    assert await demanded(world.policies()) == ENFORCED
+    assert world.fetched == 2
