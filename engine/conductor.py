@@ -67,6 +67,7 @@ class Conductor:
         self.books: dict[str, Book] = {}
         self.scopes: dict[str, ScopeBook] = {}
         self.suspensions: dict[tuple[str, str], Suspension] = {}
+        self._suspending = asyncio.Lock()  # so that what is known here and what is written down change together
 
     # -- its life
 
@@ -320,16 +321,18 @@ class Conductor:
     async def suspend(self, scope: str, name: str, until: datetime, *, by: str, why: str) -> None:
         """Let nothing go to a site or a domain, or leave of another scope, until then."""
         each = Suspension(scope, name, to_ms(until), by, why, to_ms(self._clock.now()))
-        await self._store.write(lambda tx: shaping.suspend(tx, each))
-        self.suspensions[scope, name] = each
+        async with self._suspending:
+            await self._store.write(lambda tx: shaping.suspend(tx, each))
+            self.suspensions[scope, name] = each
         maillog.suspended(scope, name, until=until.isoformat(timespec="seconds"), by=by, why=why)
         self._obey(each)
         self._spread()
 
     async def resume(self, scope: str, name: str, *, by: str) -> bool:
         """Let it go on. False when it was not suspended."""
-        found = await self._store.write(lambda tx: shaping.resume(tx, scope, name))
-        each = self.suspensions.pop((scope, name), None)
+        async with self._suspending:
+            found = await self._store.write(lambda tx: shaping.resume(tx, scope, name))
+            each = self.suspensions.pop((scope, name), None)
         if each is not None:
             maillog.resumed(scope, name, by=by)
             self._forget_suspension(each)
@@ -340,9 +343,9 @@ class Conductor:
     async def refresh(self) -> None:
         """Another machine's conductor suspended or resumed something: do as it does."""
         now = self._clock.now()
-        known, self.suspensions = (
-            self.suspensions, _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now))),
-        )  # fmt: skip
+        async with self._suspending:
+            fresh = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
+            known, self.suspensions = self.suspensions, fresh
         for key in known.keys() - self.suspensions.keys():
             self._forget_suspension(known[key])
         for key, each in self.suspensions.items():
