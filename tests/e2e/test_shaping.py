@@ -220,8 +220,7 @@ def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_ot
     after = town.submit("ann.after@shop.lab")
     town.daemon.until(lambda: town.daemon.state_of(after) == "delivered")
     assert len(campaign_attempts(town)) == 5
-    step(town, 130)
-    town.daemon.until(lambda: len(campaign_attempts(town)) >= 13)
+    town.daemon.until(lambda: step(town, 5) or len(campaign_attempts(town)) >= 13)  # a busy machine misses some moments
     tried = campaign_attempts(town)
     assert max(sum(at - 60_000 < each <= at for each in tried) for at in tried) <= 5
 
