@@ -15,9 +15,10 @@ from deliverability.shaping.book import Book
 from deliverability.shaping.controller import Controller
 from deliverability.shaping.guard import Guard
 from deliverability.shaping.limits import SCOPES, Limits, Said, ShapingSettings, effective, of_scope, own_layers
-from deliverability.shaping.providers import limits_of, provider_of
-from deliverability.shaping.scopes import ScopeBook, Use
+from deliverability.shaping.providers import limits_of, provider_of, providers
+from deliverability.shaping.scopes import ScopeBook, Use, warming
 from deliverability.shaping.share import Report
+from deliverability.shaping.warmup import Warming, WarmUpSettings
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, to_ms
@@ -46,6 +47,10 @@ class Settings(Protocol):
     def outbound(self) -> OutboundSettings: ...
     @property
     def carriers(self) -> int: ...
+    @property
+    def warm_up(self) -> WarmUpSettings: ...
+    @property
+    def warming(self) -> tuple[str, ...]: ...
 
 
 Disbelieve = Callable[[Tx, str, datetime], int]
@@ -66,6 +71,7 @@ class Conductor:
         self._unsaved: set[str] = set()
         self.books: dict[str, Book] = {}
         self.scopes: dict[str, ScopeBook] = {}
+        self.warmings: dict[tuple[str, str], Warming] = {}  # by source and provider
         self.suspensions: dict[tuple[str, str], Suspension] = {}
         self._suspending = asyncio.Lock()  # so that what is known here and what is written down change together
 
@@ -75,6 +81,7 @@ class Conductor:
         """Read what is suspended."""
         now = self._clock.now()
         self.suspensions = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
+        self.warmings = await self._store.read(self._kept_warmings)
         self._use_scopes()
         kept = await self._store.read(lambda tx: shaping.learnt(tx, "", self.scopes))
         for name, rows in kept.items():
@@ -101,6 +108,7 @@ class Conductor:
             await self._store.write(lambda tx: shaping.drop_ended(tx, now))
             self._tell_pauses(self._carriers)
         self._answer([book for book in self.books.values() if not book.is_plain])
+        self._turn_day(now)
         self._grant()
         if save:
             await self.save()
@@ -112,6 +120,7 @@ class Conductor:
         books = [self.books[site] for site in sorted(unsaved)]  # in one order, as everybody who writes sites
         now = self._clock.now()
         rows = [(book.site, book.controller.learnt, book.to_dict(now.timestamp())) for book in books]
+        warmings = {key: each.to_dict() for key, each in self.warmings.items() if each.day}
         scopes = {name: each.to_dict(now.timestamp()) for name, each in self.scopes.items() if each.is_news}
 
         def work(tx: Tx) -> None:
@@ -123,8 +132,10 @@ class Conductor:
                 shaping.rest(tx, site, int(learnt.paused_until * 1000), learnt.strikes, learnt.reason, now)
             for name, spent in sorted(scopes.items()):
                 shaping.keep(tx, "", name, spent, now)
+            for (source, provider), state in sorted(warmings.items()):
+                shaping.keep(tx, source, f"warm-up:{provider}", state, now)
 
-        if rows or scopes:
+        if rows or scopes or warmings:
             try:
                 await self._store.write(work)
             except StoreTrouble:
@@ -181,6 +192,7 @@ class Conductor:
         for report in reports:
             book = self.books[report.site]
             strikes = book.controller.learnt.strikes
+            before = book.peers[carrier].spent if carrier in book.peers else 0
             jitter = self._chance.uniform(-1, 1)
             if book.hear(carrier, report, now.timestamp(), jitter=jitter):
                 self._log_slowed(book, now)
@@ -192,6 +204,7 @@ class Conductor:
             ):
                 self._unsaved.add(report.site)
                 book.kept = replace(book.controller.learnt)
+            self._note_warming(book, report, before)
             if report.complaints:
                 book.peers[carrier].must_hear = True
             heard.append(book)
@@ -203,9 +216,46 @@ class Conductor:
 
     def _use_scopes(self) -> None:
         wanted = {key: of_scope(key, said) for key, said in self._settings.shaping.scopes.items()}
+        for (source, provider), state in self._warmings_now().items():
+            wanted[warming(source, provider)] = self._said_of(state)
         self.scopes = {name: self.scopes.get(name) or ScopeBook(name, said) for name, said in wanted.items()}
         for name, said in wanted.items():
             self.scopes[name].use(said)
+
+    # -- warm-up
+
+    def _kept_warmings(self, tx: Tx) -> dict[tuple[str, str], Warming]:
+        found = {}
+        for source in self._settings.warming:
+            rows = shaping.learnt(tx, source, [f"warm-up:{provider}" for provider in providers()])
+            found.update({(source, name.partition(":")[2]): Warming.from_dict(kept) for name, kept in rows.items()})
+        return found
+
+    def _warmings_now(self) -> dict[tuple[str, str], Warming]:
+        """Each source that is new, with each provider."""
+        pairs = [(source, provider) for source in self._settings.warming for provider in providers()]
+        self.warmings = {pair: self.warmings.get(pair) or Warming() for pair in pairs}
+        return self.warmings
+
+    def _said_of(self, state: Warming) -> dict[str, Said]:
+        settings = self._settings.warm_up
+        allowance = state.allowance(settings)
+        origin = f"warm-up, day {state.stage + 1} of {len(settings.schedule)} ({state.verdict})"
+        return {"per_day": Said(allowance, origin)} if allowance is not None else {}
+
+    def _turn_day(self, now: datetime) -> None:
+        """A new day: judge the one before, and allow what follows from it."""
+        settings = self._settings.warm_up
+        for (source, provider), state in self.warmings.items():
+            if state.turn(now.toordinal(), settings):
+                self.scopes[warming(source, provider)].use(self._said_of(state))
+
+    def _note_warming(self, book: Book, report: Report, before: int) -> None:
+        """What a report says of a source that is new."""
+        state = self.warmings.get((site_and_source(book.site)[1], book.provider))
+        if state is not None:
+            attempts = max(0, report.spent - before)
+            state.note(attempts, max(0, attempts - report.delivered), len(report.complaints))
 
     def _hear_scopes(self, carrier: int, said: Mapping[str, Any]) -> None:
         now = self._clock.now().timestamp()

@@ -17,6 +17,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
 from deliverability.shaping.limits import ShapingSettings
+from deliverability.shaping.providers import providers
+from deliverability.shaping.scopes import warming
+from deliverability.shaping.warmup import WarmUpSettings
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
@@ -132,6 +135,7 @@ class Config(Settings):
     )
     streams: StreamSettings = StreamSettings()
     shaping: ShapingSettings = ShapingSettings()
+    warm_up: WarmUpSettings = WarmUpSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
     templates: Path | None = Field(
@@ -167,6 +171,17 @@ class Config(Settings):
     def ways(self) -> tuple[Way, ...]:
         """The sources in use; none where there is but one, without a name."""
         return ways(self.sources, self.pools, self.streams, self.hostname)
+
+    @property
+    def warming(self) -> tuple[str, ...]:
+        """The sources that are new."""
+        return tuple(name for name, said in self.sources.items() if said.warm_up)
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """All scopes beyond one site that have limits."""
+        pairs = [(source, provider) for source in self.warming for provider in providers()]
+        return (*self.shaping.scopes, *(warming(source, provider) for source, provider in pairs))
 
     @property
     def database_place(self) -> Path | str:

@@ -14,6 +14,7 @@ from typing import Final
 from deliverability.shaping.ledger import Ledger
 from deliverability.shaping.limits import ATTEMPTS, Said
 
+UNLIMITED: Final = 1_000_000  # attempts that are granted where no window counts them
 _CAMPAIGN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -103,7 +104,7 @@ class ScopeBook:
     def free(self, now: float) -> int:
         """Attempts that nobody was granted yet."""
         given = sum(peer.outstanding for peer in self._peers.values())
-        return min((ledger.free(now) for ledger in self.ledgers.values()), default=0) - given
+        return min((ledger.free(now) for ledger in self.ledgers.values()), default=UNLIMITED) - given
 
     def binding(self, now: float) -> tuple[str, float] | None:
         """The window that lets nothing through now, and when it does; None when all have room."""
@@ -113,7 +114,7 @@ class ScopeBook:
     @property
     def _ahead(self) -> int:
         """Attempts of two seconds at the slowest of its limits: what may be granted to whoever asks for one."""
-        return math.ceil(2 * min((each.limit / each.window for each in self.ledgers.values()), default=0))
+        return math.ceil(2 * min((each.limit / each.window for each in self.ledgers.values()), default=UNLIMITED))
 
     @property
     def waiting(self) -> int:

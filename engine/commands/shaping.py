@@ -7,7 +7,7 @@ import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, refuse, who
 from engine.control.client import part
-from engine.control.protocol import SiteShaping, encode
+from engine.control.protocol import SiteShaping, WarmUps, encode
 
 app = make_app("How fast mail may go to a site, and who says so.")
 
@@ -40,6 +40,25 @@ def show(site: Name, socket: Socket = None, as_json: Json = False) -> None:
     for share in found.shares:
         rate = "not paced" if share.rate is None else f"{share.rate * 60:g} a minute"
         print(f"{share.pid:<10} {share.slots:>6} {share.open:>6} {share.waiting:>8}  {rate}")
+
+
+@app.command()
+def warmup(socket: Socket = None, as_json: Json = False) -> None:
+    """How far sources that are new have come with each provider, and what the last day came to."""
+    found = ask(socket, lambda control: control.get(WarmUps, "/v1/warm-up"))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    print(
+        f"{'source':<16} {'provider':<16} {'day':>8} {'a day':>8} {'used':>8} {'refused':>8} {'against':>8}  last day"
+    )
+    for row in found.rows:
+        day = "warm" if row.allowance is None else f"{row.stage + 1} of {row.stages}"
+        allowance = "-" if row.allowance is None else str(row.allowance)
+        print(
+            f"{row.source:<16} {row.provider:<16} {day:>8} {allowance:>8} {row.used:>8} {row.refused:>8} {row.complaints:>8}"
+            f"  {row.verdict}"
+        )
 
 
 @app.command()

@@ -297,6 +297,28 @@ class SiteShaping:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUpRow:
+    """A source that is new, and a provider."""
+
+    source: str
+    provider: str
+    stage: int  # days of the schedule behind it
+    stages: int
+    allowance: int | None  # attempts in 24 hours; None: warm
+    used: int
+    attempts: int  # today (UTC)
+    refused: int
+    complaints: int
+    verdict: str  # what the last day came to
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUps:
+    now_ms: int
+    rows: tuple[WarmUpRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """One thing that mail waits for."""
 

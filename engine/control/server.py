@@ -70,6 +70,7 @@ class ControlServer:
                 web.get("/v1/messages", self._messages),
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
                 web.get("/v1/messages/{id:[0-9]+}/why", self._why_message),
+                web.get("/v1/warm-up", self._warm_up),
                 web.get("/v1/shaping/{site}", self._shaping),
                 web.get("/v1/why/{site}", self._why),
                 web.get("/v1/flows", self._flows),
@@ -169,6 +170,9 @@ class ControlServer:
         if life is None:
             raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
         return _json(life)
+
+    async def _warm_up(self, request: web.Request) -> web.Response:
+        return _json(shaping.warm_ups(self.house, self._office.conductor))
 
     async def _shaping(self, request: web.Request) -> web.Response:
         name = request.match_info["site"]

@@ -1,5 +1,6 @@
 """Shaping over the control socket: what limits a site, suspend and resume."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -7,13 +8,14 @@ from deliverability.address import AddressError, parse_domain
 from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
 from deliverability.shaping.limits import SCOPES, WINDOWS
-from deliverability.shaping.scopes import ScopeBook
+from deliverability.shaping.scopes import ScopeBook, warming
 from engine.conductor import Conductor
-from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping
+from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
 from mta.queue.delivery import Stream
+from mta.queue.places import site_and_source
 
 UNITS: Final = {
     "connections": "at once",
@@ -42,7 +44,8 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
         raise NoSuchSite(name)
     learnt, seconds = book.controller.learnt, now.timestamp()
     return SiteShaping(
-        now_ms=to_ms(now), site=book.site, provider=book.provider, limits=_limits(book, seconds),
+        now_ms=to_ms(now), site=book.site, provider=book.provider,
+        limits=(*_limits(book, seconds), *_beyond(conductor, book, seconds)),
         shares=tuple(
             ShareRow(carrier, peer.share.slots, peer.open, peer.waiting, peer.share.rate)
             for carrier, peer in sorted(book.peers.items())
@@ -51,6 +54,31 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
         paused_ms=_future(book.paused_until(), seconds), strikes=learnt.strikes, reason=learnt.reason, rule=learnt.rule,
         last_reply=row,
     )  # fmt: skip
+
+
+def warm_ups(house: House, conductor: Conductor) -> WarmUps:
+    """Every source that is new with every provider it sent something to, or that its schedule has moved for."""
+    now, stages = house.clock.now(), len(house.config.warm_up.schedule)
+    rows = []
+    for (source, provider), state in sorted(conductor.warmings.items()):
+        ledger = conductor.scopes[warming(source, provider)].ledgers.get("per_day")
+        used = ledger.used(now.timestamp()) if ledger else state.attempts
+        if used or state.stage or state.attempts:
+            rows.append(
+                WarmUpRow(
+                    source, provider, state.stage, stages, state.allowance(house.config.warm_up), used, state.attempts,
+                    state.refused, state.complaints, state.verdict,
+                )
+            )  # fmt: skip
+    return WarmUps(to_ms(now), tuple(rows))
+
+
+def _beyond(conductor: Conductor, book: Book, now: float) -> tuple[LimitRow, ...]:
+    """What holds over all sites, and for this one too."""
+    source = site_and_source(book.site)[1]
+    names = (f"provider:{book.provider}", f"source:{source}", warming(source, book.provider))
+    scopes = [conductor.scopes[name] for name in names if name in conductor.scopes]
+    return tuple(replace(row, name=f"{scope.name} {row.name}") for scope in scopes for row in _scope_rows(scope, now))
 
 
 def _show_scope(scope: ScopeBook, now: datetime) -> SiteShaping:

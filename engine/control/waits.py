@@ -6,6 +6,7 @@ from typing import Final
 
 from deliverability.settings import format_duration
 from deliverability.shaping.book import Book
+from deliverability.shaping.scopes import warming
 from engine.conductor import Conductor
 from engine.control import ways
 from engine.control.protocol import Wait, Why, WhyDelivery, WhyMessage
@@ -136,6 +137,7 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
     names = [f"stream:{row.stream.word}", f"campaign:{row.campaign}"] if row is not None else []
     if book is not None:
         names += [f"provider:{book.provider}", f"source:{site_and_source(book.site)[1]}"]
+        names.append(warming(site_and_source(book.site)[1], book.provider))
     waits = []
     for name in names:
         scope = conductor.scopes.get(name)

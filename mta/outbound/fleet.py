@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mta.outbound.scheduler import Scheduler
@@ -20,6 +21,14 @@ class Fleet:
     def __init__(self, schedulers: Sequence[Scheduler]) -> None:
         self._all = tuple(schedulers)
         self._by_source = {each.way.source.name: each for each in self._all}
+        for each in self._all:
+            each.overflow = partial(self._overflow, each)
+
+    def _overflow(self, lender: Scheduler, domain: str) -> None:
+        """A source that warms up has no room for a domain: one that is warm takes what is due, always the same one."""
+        warm = [each for each in self._all if not each.is_warming]
+        if warm:
+            warm[sum(domain.encode()) % len(warm)].lend(domain, lender.way.buckets)
 
     @property
     def delivered(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deliverability.shaping.scopes import warming
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
 
@@ -41,7 +42,17 @@ class Gauges:
     @staticmethod
     def of_lane(source: str, provider: str) -> tuple[str, ...]:
         """The scopes that all of a lane belongs to."""
-        return tuple(f"{kind}:{name}" for kind, name in (("source", source), ("provider", provider)) if name)
+        names = tuple(f"{kind}:{name}" for kind, name in (("source", source), ("provider", provider)) if name)
+        return (*names, warming(source, provider)) if len(names) == 2 else names
+
+    def has_warming(self, source: str) -> bool:
+        """Whether a source is warming up."""
+        return any(name.startswith(f"warm-up:{source}/") for name in self._gauges)
+
+    def is_overflowing(self, of_lane: tuple[str, ...]) -> bool:
+        """Whether a source that is warming up has nothing left for a lane's provider."""
+        name = of_lane[-1] if len(of_lane) == 3 else ""
+        return name in self._gauges and self._gauges[name].left <= 0
 
     def shut(self, names: Iterable[str]) -> None:
         """Nothing of these scopes leaves until another word."""

@@ -29,7 +29,7 @@ from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue, shaping
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.places import place, site_and_source
-from mta.queue.queue import Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
+from mta.queue.queue import Buckets, Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -68,6 +68,8 @@ class Scheduler:
         self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
+        self.overflow: Callable[[str], None] = lambda _: None  # what a source that warms up has no room for
+        self._lent: dict[str, list[Mapping[Stream, Buckets]]] = {}  # by domain: what others have no room for
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
         self._lanes: dict[str, Lane] = {}
         self._routes: dict[str, tuple[float, Lane]] = {}
@@ -281,6 +283,9 @@ class Scheduler:
             lane = self._lane_of(domain)
             if lane is None or self._paused.get(domain, 0) > now_ms:
                 continue  # its route is being asked for; or the poll finds it when its pause is over
+            if self._gauges and self._gauges.is_overflowing(lane.scopes):
+                self._spill(domain, lane)
+                continue
             is_news = noted is None or not self.courier.turns.waits(lane)
             if is_news and not lane.is_resting(now_ms) and self._may_claim(lane, domain):
                 plan[domain] = lane
@@ -331,6 +336,8 @@ class Scheduler:
             rooms = {lane: self._narrowed(lane, *room) for lane, room in rooms.items()}
             self._gauges.want(f"campaign:{name}" for name in campaigns)
 
+        lent = {domain: list(self._lent.get(domain, ())) for domain in plan}
+
         def work(tx: Tx) -> tuple[dict[str, Claim], dict[Lane, int]]:
             found = {}
             rests = {lane: _site(tx, lane.site)[0] for lane in rooms if not lane.is_proven}  # as others found out
@@ -338,14 +345,24 @@ class Scheduler:
             for domain, lane in plan.items():
                 if lane not in left:
                     continue
-                urgent, bulk = left[lane]
-                claim = queue.claim(
-                    tx, domain, urgent, self._owner, now, self._gate, bulk=bulk, buckets=self.way.buckets,
-                    campaigns=campaigns,
-                )  # fmt: skip
-                taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
-                left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
-                found[domain] = claim
+                claims = []
+                for buckets in (self.way.buckets, *lent[domain]):
+                    urgent, bulk = left[lane]
+                    claim = queue.claim(
+                        tx,
+                        domain,
+                        urgent,
+                        self._owner,
+                        now,
+                        self._gate,
+                        bulk=bulk,
+                        buckets=buckets,
+                        campaigns=campaigns,
+                    )
+                    taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
+                    left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
+                    claims.append(claim)
+                found[domain] = _together(claims)
                 queue.note_site(tx, domain, site_and_source(lane.site)[0])
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
@@ -357,6 +374,8 @@ class Scheduler:
         for domain, claim in claims.items():
             lane = plan[domain]
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
+            if claim.is_drained:
+                self._lent.pop(domain, None)
             for each in claim.taken:
                 lane.put(each)
             _log_ended(claim.ended)
@@ -373,6 +392,24 @@ class Scheduler:
                 self.courier.await_turn(lane)
             turns.passes(lane)
         self.courier.take_turns()
+
+    def _spill(self, domain: str, lane: Lane) -> None:
+        """Our source warms up and has no room for a lane's provider: others take what waits."""
+        self._gauges.want(lane.scopes)
+        self._give_back(lane.empty())
+        self.overflow(domain)
+
+    @property
+    def is_warming(self) -> bool:
+        """Whether its source is new to anybody."""
+        return self._gauges.has_warming(self._source)
+
+    def lend(self, domain: str, buckets: Mapping[Stream, Buckets]) -> None:
+        """Take what another source has no room for, until nothing of the domain is due."""
+        known = self._lent.setdefault(domain, [])
+        if buckets not in known:
+            known.append(buckets)
+        self.wake((domain,))
 
     def _narrowed(self, lane: Lane, urgent: int, bulk: int) -> tuple[int, int]:
         """No more than limits beyond the site let through soon."""
@@ -524,6 +561,15 @@ class Scheduler:
 
 
 _NOWHERE: Final = Route("", ())
+
+
+def _together(claims: Sequence[Claim]) -> Claim:
+    """Claims of one domain as one."""
+    if len(claims) == 1:
+        return claims[0]
+    taken = tuple(one for each in claims for one in each.taken)
+    ended = tuple(one for each in claims for one in each.ended)
+    return Claim(taken, ended, all(each.is_drained for each in claims))
 
 
 def _log_ended(ended: Iterable[Settled]) -> None:

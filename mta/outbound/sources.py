@@ -21,6 +21,9 @@ class SourceSettings(Settings):
 
     address: tuple[str, ...] = Field(description="Local IP addresses, at most one of each family.")
     ehlo: str = Field(default="", description="The name said in EHLO; empty: hostname.")
+    warm_up: bool = Field(
+        default=False, description="It is new: each provider is given little at first, as [warm_up] says."
+    )
 
     @field_validator("address", mode="before")
     @classmethod

@@ -22,9 +22,12 @@ from mail_shop import Place, open_store
 from deliverability.settings import RetrySettings
 from engine.store.groups import GroupStore
 from engine.system import SystemNet
+from mta.outbound.fleet import Fleet
+from mta.outbound.gauges import Gauges
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import Way
 from mta.ports import Tx, to_ms
 from mta.queue import queue
 from mta.queue.audit import audit
@@ -137,6 +140,8 @@ async def running(
     place: Place,
     authorities: Path | None = None,
     may_share: Callable[[Claimed], bool] = lambda _: False,
+    ways: Sequence[Way] = (),
+    gauges: Gauges | None = None,
     **settings: Any,
 ) -> AsyncIterator[Carrier]:
     clock, chance = FakeClock(), FakeChance()
@@ -146,12 +151,16 @@ async def running(
         roads = Roads(hop.route())
         owner = await store.write(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), clock.now()))
         made = Carrier(store, clock, hop, roads, None, owner)  # type: ignore[arg-type]
-        made.scheduler = Scheduler(
-            store=store, clock=clock, chance=chance, net=SystemNet(), router=roads,  # type: ignore[arg-type]
-            settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(), prepare=made.prepare,
-            gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner, carriers=1,
-            authorities=authorities, may_share=may_share,
-        )  # fmt: skip
+        schedulers = [
+            Scheduler(
+                store=store, clock=clock, chance=chance, net=SystemNet(), router=roads,  # type: ignore[arg-type]
+                settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(),
+                prepare=made.prepare, gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner,
+                carriers=1, authorities=authorities, may_share=may_share, way=way, gauges=gauges,
+            )
+            for way in ways or (None,)
+        ]  # fmt: skip
+        made.scheduler = Fleet(schedulers) if ways else schedulers[0]  # type: ignore[assignment]
         task = asyncio.create_task(made.scheduler.run())
         try:
             yield made
