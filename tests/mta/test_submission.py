@@ -41,7 +41,7 @@ async def test_ehlo_offers_what_works_and_nothing_else() -> None:
         said = await open_door.converse(b"EHLO app.example\r\n")
     assert said[1] == f"250-{HOSTNAME}"
     offered = {line[4:] for line in said[2:]}
-    assert offered == {"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "SIZE 33554432"}
+    assert offered == {"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "DELIVERBY", "SIZE 33554432"}
 
 
 async def test_a_pipelined_group_is_answered_in_order_and_in_one_write() -> None:
