@@ -126,7 +126,8 @@ class HouseScreen(Screen[None]):
         away.display = error is not None
         if error is not None:
             shown = "" if overview is None else f"Shown is {clock(overview.now_ms)}. "
-            away.show(line(("✗ ", Ink.BAD), (f"{error}. ", Ink.BAD), (f"{shown}{error.remedy}", Ink.DIM)))
+            # The time comes first: what is cut off on a narrow screen is a path, and how to mend it.
+            away.show(line(("✗ ", Ink.BAD), (shown, Ink.DIM), (f"{error}. ", Ink.BAD), (error.remedy, Ink.DIM)))
         self._foot(error)
 
     def _foot(self, error: ControlError | None) -> None:
