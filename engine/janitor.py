@@ -101,6 +101,9 @@ class Janitor:
                 return
 
     def _tell_of(self, start: int, before_ms: int, tx: Tx) -> None:
+        if lock := tx.for_update():  # a row must be there to be locked
+            tx.execute("INSERT INTO meta (key, value) VALUES ('late_seen', '0') ON CONFLICT (key) DO NOTHING")
+            tx.one("SELECT value FROM meta WHERE key = 'late_seen'" + lock)
         if _seen(tx) > start:
             return  # another front office of this database was quicker
         found = _late(start, before_ms, tx)  # some may have ended since we looked
@@ -166,7 +169,7 @@ def _late(start: int, before_ms: int, tx: Tx) -> Late:
 
 
 def _seen(tx: Tx) -> int:
-    row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'" + tx.for_update())
+    row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'")
     return int(row[0]) if row else 0
 
 
