@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import carrier, config, notify
+from engine.audience import suppression
 from engine.conductor import Conductor
 from engine.config import Config, ConfigFaults
 from engine.control.server import ControlServer
 from engine.forkserver import ForkServer
 from engine.house import House, ensure_state, read_offset
-from engine.janitor import Janitor
+from engine.janitor import Chore, Janitor
 from engine.link import Link
 from engine.lock import Lock
 from engine.sockets import handed_over, listen, listen_unix
@@ -112,7 +113,7 @@ class Office:
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
-            lambda *what: self.house.late(*what), is_gone,
+            lambda *what: self.house.late(*what), is_gone, [Chore(suppression.has_expired, suppression.expire)],
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what),

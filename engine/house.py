@@ -113,16 +113,17 @@ class House:
         if shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now()):
             return
         if classify(Reply.parse(each.reply), each.stage).suppress is Suppress.NOW:
-            self._suppress(tx, each, each.reply)
+            self._suppress(tx, each, each.reply, "relay")
 
-    def _suppress(self, tx: Tx, each: Settled, evidence: str) -> None:
+    def _suppress(self, tx: Tx, each: Settled, evidence: str, source: str) -> None:
         try:
             key = Address.parse(each.forward_path).key
         except AddressError:
             return
         suppression.suppress(
-            tx, key, Reason.HARD_BOUNCE, evidence=evidence, delivery_id=each.delivery_id, now=self.clock.now()
-        )
+            tx, key, Reason.HARD_BOUNCE, evidence=evidence, source=source, delivery_id=each.delivery_id,
+            now=self.clock.now(),
+        )  # fmt: skip
 
     def disbelieve(self, tx: Tx, domain: str, since: datetime) -> int:
         """The bounce guard stopped a domain: lift what its refusals since then suppressed; how many."""
@@ -143,7 +144,7 @@ class House:
         verdict = classify(reply, "")
         is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
         if verdict.suppress is Suppress.NOW and not is_doubted:
-            self._suppress(tx, each, str(reply))
+            self._suppress(tx, each, str(reply), "report")
         self._note(tx, each, "mail.bounced", str(reply))
         self.notices.report(tx, each, str(reply))
         return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"

@@ -5,7 +5,8 @@ It runs in the front office, in small chunks with a pause between them, so that 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -24,6 +25,14 @@ SWEEP_SECONDS: Final = 3600.0  # between two looks for what is only kept for a t
 SPAN: Final = 2000  # deliveries in one look for late ones
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something else to do whenever `is_due` (a cheap look) says so."""
+
+    is_due: Callable[[Tx, datetime], bool]
+    do: Callable[[Tx, datetime], object]
+
+
 class Janitor:
     def __init__(
         self,
@@ -35,8 +44,10 @@ class Janitor:
         wake: Callable[[], None],
         late: Callable[[Tx, Late], None],
         is_gone: Callable[[str], bool],
+        chores: Sequence[Chore] = (),
     ) -> None:
         """`is_gone`: whether the process of an owner is known to have ended."""
+        self._chores = chores
         self._is_gone = is_gone
         self._store, self._clock, self.settings, self.retry = store, clock, settings, retry
         self._follow, self._wake, self._late = follow, wake, late
@@ -81,6 +92,9 @@ class Janitor:
         await self._tell_late()
         if await self._store.read(lambda tx: queue.has_late_by(tx, now)):
             await self._store.write(lambda tx: self._late(tx, queue.late_by(tx, now)))
+        for chore in self._chores:
+            while await self._store.read(lambda tx, chore=chore: chore.is_due(tx, now)):  # type: ignore[misc]
+                await self._store.write(lambda tx, chore=chore: chore.do(tx, now))  # type: ignore[misc]
         await self._clear_bodies()
         await self._clear_dialogues()
         if self._clock.monotonic() >= self._next_sweep:

@@ -143,7 +143,7 @@ def subscribe(
         raise ListError(f"there is no list {list_name[:70]}")
     contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
     answer = replace(answer, wording=answer.wording or mailing_list.purpose)
-    refused = is_suppressed(tx, [address.key], Stream.MARKETING).get(address.key, "")
+    refused = is_suppressed(tx, [address.key], Stream.MARKETING, mailing_list.id).get(address.key, "")
     if refused:
         return Asked(contact_id, mailing_list.id, refused=refused)
     there = subscription(tx, contact_id, mailing_list.id)
@@ -171,7 +171,7 @@ def confirm(
     if there.state is SubscriptionState.CONFIRMED:
         return mailing_list
     key = _key_of(tx, contact_id)
-    if there.state is not SubscriptionState.UNCONFIRMED or is_suppressed(tx, [key], Stream.MARKETING):
+    if there.state is not SubscriptionState.UNCONFIRMED or is_suppressed(tx, [key], Stream.MARKETING, list_id):
         return None
     _confirm(tx, contact_id, mailing_list, answer, now)
     return mailing_list
@@ -240,7 +240,9 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
 
 def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> bool:
     key = _key_of(tx, contact_id)
-    if not key or not suppress(tx, key, Reason.UNSUBSCRIBE, evidence=f"{answer.source} {answer.ip}".strip(), now=now):
+    if not key or not suppress(
+        tx, key, Reason.UNSUBSCRIBE, evidence=answer.ip or answer.evidence, source=answer.source, now=now
+    ):
         return False
     note_event(tx, "mail.unsubscribed", contact_id, {}, now)
     return True

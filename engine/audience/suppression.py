@@ -50,41 +50,75 @@ _SALT: Final = "erasure_salt"  # its name in meta
 _CHUNK: Final = 500  # keys in one question; SQLite allows 32,766 parameters, older ones 999
 
 
+ALL_LISTS: Final = 0  # the list_id of a suppression that holds whatever the list
+
+
 def suppress(
-    tx: Tx, key: str, reason: Reason, *, scope: Scope | None = None, evidence: str = "",
-    delivery_id: int | None = None, now: datetime,
+    tx: Tx, key: str, reason: Reason, *, scope: Scope | None = None, evidence: str = "", source: str = "",
+    delivery_id: int | None = None, list_id: int = ALL_LISTS, until: datetime | None = None, now: datetime,
 ) -> bool:  # fmt: skip
-    """Stop mail to `key` (an `Address.key`); False when it was already stopped for this reason.
+    """Stop mail to `key` (an `Address.key`), of one list or of all; False when it was already stopped for this reason.
 
     The scope is the reason's own unless given (an operator may suppress marketing only). The first evidence stays; a
-    wider scope widens the row.
+    wider scope widens the row, and a later end, or none, puts its end off. `source` is who brings it.
     """
     wanted = scope or SCOPES[reason]
-    row = tx.one("SELECT scope FROM suppression WHERE key = ? AND reason = ?", (key, str(reason)))
+    until_ms = to_ms(until) if until else None
+    which = (key, str(reason), list_id)
+    row = tx.one("SELECT scope FROM suppression WHERE key = ? AND reason = ? AND list_id = ?" + tx.for_update(), which)
     if row is not None:
         if wanted is Scope.ALL and row[0] != Scope.ALL:
-            tx.execute("UPDATE suppression SET scope = 'all' WHERE key = ? AND reason = ?", (key, str(reason)))
+            tx.execute("UPDATE suppression SET scope = 'all' WHERE key = ? AND reason = ? AND list_id = ?", which)
+        put_off = "UPDATE suppression SET expires_ms = ? WHERE key = ? AND reason = ? AND list_id = ?"
+        if until_ms is None:
+            tx.execute(put_off, (None, *which))
+        else:
+            tx.execute(f"{put_off} AND expires_ms < ?", (until_ms, *which, until_ms))
         return False
     tx.execute(
-        "INSERT INTO suppression (key, reason, scope, evidence, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
-        (key, str(reason), str(wanted), clean(evidence)[:1000], delivery_id, to_ms(now)),
+        "INSERT INTO suppression (key, reason, list_id, scope, evidence, source, delivery_id, at_ms, expires_ms)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (*which, str(wanted), clean(evidence)[:1000], clean(source)[:100], delivery_id, to_ms(now), until_ms),
     )
     return True
 
 
-def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream) -> dict[str, str]:
-    """Those of `keys` that may not get mail of this stream, each with its strongest reason's words."""
+def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream, list_id: int = ALL_LISTS) -> dict[str, str]:
+    """Those of `keys` that may not get mail of this stream, or of this list, each with its strongest reason's words."""
     found: dict[str, str] = {}
     wanted = list(keys)
     hidden = {hide(key, salt): key for key in wanted} if (salt := _salt(tx)) else {}
     for chunk in _chunks([*wanted, *hidden]):
         marks = ",".join("?" * len(chunk))
-        for key, reason, scope in tx.query(f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks})", chunk):
-            key = hidden.get(key, key)
+        rows = tx.query(
+            f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks}) AND list_id IN (0, ?)",
+            (*chunk, list_id),
+        )
+        for kept, reason, scope in rows:
+            key = hidden.get(kept, kept)
             stops = scope == Scope.ALL or stream is Stream.MARKETING
             if stops and (key not in found or _rank(reason) < _rank(found[key])):
                 found[key] = reason
     return found
+
+
+def expire(tx: Tx, now: datetime, limit: int = 200) -> int:
+    """Drop suppressions whose time is over; how many. Each stays as an event."""
+    rows = tx.query(
+        "SELECT key, reason, list_id FROM suppression WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?"
+        + tx.for_update(),
+        (to_ms(now), limit),
+    )
+    for key, reason, list_id in rows:
+        tx.execute("DELETE FROM suppression WHERE key = ? AND reason = ? AND list_id = ?", (key, reason, list_id))
+        data = {"key": key, "reasons": [reason], "by": "posthouse", "why": "its time was over"}
+        note_event(tx, "suppression.lifted", None, data, now)
+    return len(rows)
+
+
+def has_expired(tx: Tx, now: datetime) -> bool:
+    """Whether `expire` would find any."""
+    return tx.one("SELECT 1 FROM suppression WHERE expires_ms <= ? LIMIT 1", (to_ms(now),)) is not None
 
 
 def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:

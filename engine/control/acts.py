@@ -16,7 +16,7 @@ from engine.audience import lists
 from engine.audience.consent import Answer
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
-from engine.audience.suppression import lift
+from engine.audience.suppression import Reason, Scope, lift, suppress
 from engine.control import queueing, shaping
 from engine.control.protocol import Done
 from engine.control.refusal import Refusal
@@ -123,6 +123,34 @@ async def lift_suppression(house: House, office: Office, body: dict[str, Any]) -
     if not lifted:
         raise Refusal(f"{address} is not suppressed", "", 404)
     return Done(f"{address} may be written to again (was: {', '.join(lifted)})", {"reasons": lifted})
+
+
+async def add_suppression(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """An operator stops mail to an address: of all lists or one, both streams or marketing, for a time or for good."""
+    address, by, why = _address(body), _text(body, "by"), _text(body, "why")
+    if not why.strip():
+        raise Refusal("a reason is needed", "say why with --why")
+    now = house.clock.now()
+    name = _text(body, "list", "")
+    period = _text(body, "for", "")
+    try:
+        until = now + parse_duration(period) if period else None
+    except ValueError as err:
+        raise Refusal(str(err)) from None
+
+    def work(tx: Tx) -> bool:
+        mailing_list = lists.get(tx, name) if name else None
+        if name and mailing_list is None:
+            raise Refusal(f"there is no list {name[:70]}", "", 404)
+        return suppress(
+            tx, address.key, Reason.MANUAL, scope=Scope.MARKETING if body.get("marketing") or name else Scope.ALL,
+            evidence=why, source=by, list_id=mailing_list.id if mailing_list else 0, until=until, now=now,
+        )  # fmt: skip
+
+    added = await house.store.write(work)
+    end = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    what = f"the list {name}" if name else "marketing mail" if body.get("marketing") else "mail"
+    return Done(f"no {what} goes to {address}{end}" + ("" if added else " (it was so already)"), {"added": added})
 
 
 # -- events and flows
@@ -235,6 +263,7 @@ async def advance(house: House, office: Office, body: dict[str, Any]) -> Done:
 ACTS: Final[Mapping[str, Act]] = {
     "lists": create_list,
     "lists/subscribe": subscribe,
+    "suppression/add": add_suppression,
     "suppression/lift": lift_suppression,
     "events": post_event,
     "flows": apply_flow,

@@ -116,16 +116,19 @@ class ConsentFact(Model):
 
 
 class Suppression(Model):
-    key = TextField()  # Address.key
-    reason = TextField()  # hard bounce, complaint, unsubscribe, manual
+    key = TextField()  # Address.key; of somebody who was erased, a salted hash of it
+    reason = TextField()  # hard bounce, complaint, unsubscribe, manual, erased
+    list_id = IntegerField(default=0)  # 0: whatever the list
     scope = TextField()  # all, or marketing
     evidence = TextField(default="")  # the reply, the report, the operator's words
+    source = TextField(default="")  # who brought it: relay, report, web, mail, import, an operator's name
     delivery_id = IntegerField(null=True)
     at_ms = BigIntegerField()
+    expires_ms = BigIntegerField(null=True)
 
     class Meta:
         table_name = "suppression"
-        primary_key = CompositeKey("key", "reason")
+        primary_key = CompositeKey("key", "reason", "list_id")
 
 
 class Refusal(Model):
@@ -305,6 +308,8 @@ TABLES = (
 
 INDEXES = (
     "CREATE UNIQUE INDEX IF NOT EXISTS contact_external ON contact (external_id) WHERE external_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS suppression_expiry ON suppression (expires_ms) WHERE expires_ms IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS suppression_time ON suppression (at_ms)",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS event_new_of ON event (contact_id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",

@@ -248,6 +248,23 @@ def test_one_message_to_many_is_one_delivery_each_with_a_fate_of_its_own(town: L
     assert mail.mail_from.endswith("@bounce.shop.example")
 
 
+def test_an_operator_stops_mail_to_an_address_for_a_time_also_what_is_queued(town: LabTown) -> None:
+    to = "greylist.stopped@shop.lab"
+    number = town.submit(to)
+    town.daemon.until(
+        lambda: town.daemon.rows("SELECT 1 FROM delivery WHERE message_id = ? AND last_reply <> ''", number)
+    )
+    done = town.daemon.command("suppression", "add", to, "--why", "asked by phone", "--for", "30 min")
+    assert done.returncode == 0 and "until" in done.stdout, done.stderr
+    with pytest.raises(smtplib.SMTPResponseException, match="suppressed: manual"):
+        town.submit(to)
+    town.daemon.advance("11 min")
+    assert end_of(town, number) == "bounced"
+    town.daemon.advance("20 min")
+    town.daemon.until(lambda: not town.is_suppressed(to))
+    assert town.submit(to)
+
+
 def test_the_writer_is_told_of_a_delay_once_and_the_mail_goes_on_waiting(town: LabTown) -> None:
     number = town.submit("defer.late@shop.lab")
     town.daemon.until(

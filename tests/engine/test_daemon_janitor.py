@@ -13,7 +13,7 @@ from mail_shop import Place, open_store
 
 from deliverability.settings import RetrySettings
 from engine import janitor as module
-from engine.janitor import Janitor
+from engine.janitor import Chore, Janitor
 from engine.store.groups import GroupStore
 from mta.ports import StoreFull, Tx
 from mta.queue import operating, queue
@@ -229,3 +229,13 @@ async def test_no_wait_means_no_notice_of_delay(house: House) -> None:
     house.clock.advance(timedelta(days=1))
     await house.janitor.round()
     assert house.late == []
+
+
+async def test_a_chore_is_done_until_nothing_of_it_is_due(house: House) -> None:
+    left = [1, 2, 3]
+    janitor = Janitor(
+        house.store, house.clock, SETTINGS, RetrySettings(), lambda *_: None, lambda: None, house.told_late,
+        lambda _: False, [Chore(lambda tx, now: bool(left), lambda tx, now: left.pop())],
+    )  # fmt: skip
+    await janitor.round()
+    assert left == []

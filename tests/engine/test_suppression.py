@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -11,9 +12,20 @@ from mail_shop import Asker, Place, make_list, open_store
 from deliverability.address import Address
 from engine.audience import lists
 from engine.audience.consent import Answer
-from engine.audience.suppression import Reason, Scope, gate, is_suppressed, lift, record_refusal, suppress
+from engine.audience.suppression import (
+    Reason,
+    Scope,
+    expire,
+    gate,
+    has_expired,
+    is_suppressed,
+    lift,
+    record_refusal,
+    suppress,
+)
 from engine.sending.arbiter import Refusal, may_send
 from engine.store.groups import GroupStore
+from mta.ports import to_ms
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
 
@@ -134,3 +146,54 @@ def _claimed(delivery_id: int, forward_path: str, stream: Stream) -> Claimed:
         created_ms=0, expires_ms=0, notify="", orcpt=None, reverse_path="", header_from="", origin="flow", size=1,
         needs_utf8=False, has_8bit=False, envid=None, ret=None,
     )  # fmt: skip
+
+
+# -- of one list, for a time
+
+
+def test_a_suppression_of_one_list_stops_that_list_only(store: GroupStore) -> None:
+    store.write_now(lambda tx: suppress(tx, KEY, Reason.MANUAL, scope=Scope.MARKETING, list_id=7, now=NOON))
+    assert stopped(store, MARKETING) == {}
+    for list_id, found in ((7, {KEY: "manual"}), (8, {}), (0, {})):
+        assert store.read_now(lambda tx, which=list_id: is_suppressed(tx, [KEY], MARKETING, which)) == found
+
+
+def test_a_list_that_an_address_is_suppressed_for_never_asks_it(store: GroupStore) -> None:
+    asker = Asker()
+    store.write_now(make_list)
+    store.write_now(lambda tx: make_list(tx, "coffee"))
+    store.write_now(lambda tx: suppress(tx, KEY, Reason.MANUAL, scope=Scope.MARKETING, list_id=1, now=NOON))
+
+    def ask(name: str) -> str:
+        form = Answer("yes", salt=b"s")
+        to = Address.parse(KEY)
+        return store.write_now(lambda tx: lists.subscribe(tx, name, to, answer=form, ask=asker, now=NOON)).refused
+
+    assert [ask("tea"), ask("coffee")] == ["manual", ""]
+
+
+def test_a_suppression_with_an_end_ends_then_and_leaves_an_event(store: GroupStore) -> None:
+    end = NOON + timedelta(days=30)
+    store.write_now(lambda tx: suppress(tx, KEY, Reason.MANUAL, until=end, source="dana", now=NOON))
+    store.write_now(lambda tx: suppress(tx, "bob@example.org", Reason.MANUAL, now=NOON))
+
+    def expired(now: datetime) -> tuple[bool, int]:
+        return store.read_now(lambda tx: has_expired(tx, now)), store.write_now(lambda tx: expire(tx, now))
+
+    assert expired(end - timedelta(seconds=1)) == (False, 0)
+    assert stopped(store, TRANSACTIONAL) == {KEY: "manual", "bob@example.org": "manual"}
+    assert expired(end) == (True, 1)
+    assert stopped(store, TRANSACTIONAL) == {"bob@example.org": "manual"}
+    [(data,)] = store.read_now(lambda tx: tx.query("SELECT data FROM event WHERE name = 'suppression.lifted'"))
+    assert json.loads(data)["why"] == "its time was over"
+
+
+@pytest.mark.parametrize(("first", "again", "kept"), [(30, 60, 60), (30, 10, 30), (30, None, None), (None, 30, None)])
+def test_a_later_end_puts_it_off_and_none_makes_it_last(
+    store: GroupStore, first: int | None, again: int | None, kept: int | None
+) -> None:
+    for days in (first, again):
+        until = NOON + timedelta(days=days) if days else None
+        store.write_now(lambda tx, until=until: suppress(tx, KEY, Reason.MANUAL, until=until, now=NOON))
+    [(expires_ms,)] = store.read_now(lambda tx: tx.query("SELECT expires_ms FROM suppression"))
+    assert expires_ms == (to_ms(NOON + timedelta(days=kept)) if kept else None)
