@@ -35,7 +35,7 @@ def add(
 ) -> None:
     """Make an RSA-2048 and an Ed25519 key for DOMAIN, or take the one given, and print the records to publish. The
     first keys of a domain sign at once; later ones wait for `posthouse domain switch`."""
-    from deliverability.address import AddressError
+    from deliverability.address import AddressError, parse_domain
     from deliverability.signing.keys import KeyTrouble
     from engine import keys
     from engine.house import ensure_state
@@ -44,10 +44,12 @@ def add(
     ensure_state(settings)
     now = _now()
     try:
-        made = _make(domain, key, selector, now)
+        name = parse_domain(domain)
+        store = database(settings, create=True)
+        taken = {each.selector for each in store.read_now(lambda tx: keys.kept(tx, name))}
+        made = _make(name, key, selector, taken, now)
     except (AddressError, KeyTrouble, OSError) as err:
         refuse(str(err), "nothing was changed", code=2)
-    store = database(settings, create=True)
     files: list[str] = []
     try:
         for each in made:
@@ -65,17 +67,21 @@ def add(
         print(f"The keys in use go on signing. When these are published: posthouse domain switch {made[0].domain}")
 
 
-def _make(domain: str, file: Path | None, selector: str, now: datetime) -> "list[Key]":
-    from deliverability.address import parse_domain
+def _make(name: str, file: Path | None, selector: str, taken: set[str], now: datetime) -> "list[Key]":
     from deliverability.signing.keys import Algorithm, generate_key, load_key
 
-    name = parse_domain(domain)
     if file is not None:
         if not selector:
             refuse("--key needs --selector: the name that its record is published under", code=2)
         return [load_key(file.read_bytes(), name, selector)]
-    stem = selector or f"ph{now:%Y%m%d}"
+    stem = selector or _free_stem(taken, f"ph{now:%Y%m%d}")
     return [generate_key(name, f"{stem}r", Algorithm.RSA), generate_key(name, f"{stem}e", Algorithm.ED25519)]
+
+
+def _free_stem(taken: set[str], day: str) -> str:
+    """The day; with a number for a second pair made on it."""
+    numbered = (day, *(f"{day}-{number}" for number in range(2, 1000)))
+    return next(each for each in numbered if taken.isdisjoint({f"{each}r", f"{each}e"}))
 
 
 @app.command()

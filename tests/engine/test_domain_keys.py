@@ -146,5 +146,8 @@ def test_a_new_key_can_be_dropped_and_made_again(shop: tuple[Daemon, LabThread])
     ]  # fmt: skip
     told(daemon.command("domain", "drop", DOMAIN, "br"))
     told(daemon.command("domain", "add", DOMAIN, "--selector", "b"))
+    for _ in range(2):
+        told(daemon.command("domain", "add", DOMAIN))
+    assert len(listed(daemon)) == 8, "a second pair on one day has a name of its own"
     assert "has no key c" in told(daemon.command("domain", "switch", DOMAIN, "--selector", "c"), 2)
     assert "there are no keys for none.example" in told(daemon.command("domain", "check", "none.example"), 1)
