@@ -123,6 +123,11 @@ def courier_trouble(delivery_id: int, error: BaseException) -> None:
     log.error("carrying failed", extra={"delivery": delivery_id, "error": repr(error)}, exc_info=error)
 
 
+def connection_trouble(site: str, error: BaseException) -> None:
+    """Opening or using a connection raised what it should not; the site waits."""
+    log.error("connection failed", extra={"site": site, "error": repr(error)}, exc_info=error)
+
+
 def listener_trouble(during: str, error: BaseException) -> None:
     """A session raised what it should not; the peer was told 4xx."""
     log.error("session failed", extra={"during": during, "error": repr(error)}, exc_info=error)

@@ -217,7 +217,9 @@ class _Dial:
         await self.link.turn()
         if session.wants_tls:
             await self._secure()
-        if not session.is_ready:
+        if session.is_ready and not self.link.is_open:
+            session.lost("the connection was closed")
+        if not session.is_ready:  # which it may have been, for as long as it takes to read on
             assert isinstance(session.outcome, Failure)
             self._failed(session.outcome, is_tls=session.is_tls)
 

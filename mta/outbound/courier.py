@@ -20,7 +20,7 @@ from mta import maillog
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings, PermitDots
 from mta.outbound.lane import Lane
 from mta.outbound.opening import Insecure, Opener
-from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Unanswered
+from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Try, Unanswered
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Source
 from mta.outbound.tidings import Tidings
@@ -155,6 +155,9 @@ class Courier:
                     break
                 if connection.delivered_count >= lane.share.per_connection or lane.connections > lane.share.slots:
                     break
+        except Exception as err:  # a fault of ours: the next connection at once would only meet it again
+            maillog.connection_trouble(lane.site, err)
+            await self._trouble(lane, _fault(err))
         finally:
             lane.connections -= 1
             self.turns.closed(lane)
@@ -178,7 +181,12 @@ class Courier:
     async def _open(self, lane: Lane) -> Connection | None:
         """A session with the first host that grants one; None, and the site waits, when none does. Where none is as
         secure as the next delivery demands, only mail that demands it waits."""
-        opened = await self.opener.open(lane, in_haste=self.turns.is_crowded and not lane.is_proven)
+        try:
+            opened = await self.opener.open(lane, in_haste=self.turns.is_crowded and not lane.is_proven)
+        except Exception as err:  # a fault of ours: the site waits, as for one of its own
+            maillog.connection_trouble(lane.site, err)
+            failure = Failure(Scope.ROUTE, _fault(err), Stage.CONNECT, is_ours=True)
+            opened = ConnectFailed(failure, Try("", "", Stage.CONNECT, str(failure.reply), "", 0.0))
         if isinstance(opened, Connection):
             return opened
         if isinstance(opened, Insecure):
@@ -256,19 +264,35 @@ class Courier:
 
         outcomes, dialogue = await self._try(connection, group, permit, states)
         where = (connection.host.name, connection.host.address, connection.tls, dialogue)
+        left = dict(zip(group, outcomes, strict=True))
+        try:
+            return await self._conclude(lane, connection, left, states, began, where)
+        except Exception as err:
+            for each in left:  # none may stay in hands that let it fall
+                state = states[each.delivery_id]
+                self._write(lane, each, _our_fault(state, err), None, state, began, *where)
+            raise
+
+    async def _conclude(
+        self, lane: Lane, connection: Connection, left: dict[Claimed, Outcome], states: Mapping[int, State],
+        began: datetime, where: tuple[str, str, str, str],
+    ) -> bool:  # fmt: skip
+        """Write what came of each, which is `left` no more then. False when the connection carries no more."""
         failures: list[tuple[Claimed, Failure, Verdict]] = []
-        goes_on = not any(isinstance(outcome, NotPermitted) for outcome in outcomes)
+        goes_on = not any(isinstance(outcome, NotPermitted) for outcome in left.values())
         taken = sum(each is State.AT_THE_DOT for each in states.values())
-        for each, outcome in zip(group, outcomes, strict=True):
+        for each, outcome in list(left.items()):
             verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
             if isinstance(outcome, Failure) and verdict is not None:
                 if self._is_for_next(lane, connection, outcome, verdict, taken, states[each.delivery_id]):
                     lane.put_back(each)
+                    del left[each]
                     goes_on = goes_on and bool(taken)
                     continue
                 failures.append((each, outcome, verdict))
             self.opener.note_session(lane, each.domain, connection)
             self._write(lane, each, outcome, verdict, states[each.delivery_id], began, *where)
+            del left[each]
             if isinstance(outcome, Delivered):
                 lane.failures, lane.suspect = 0, None
         for each, failure, verdict in failures:
@@ -403,10 +427,13 @@ def _is_ours_to_mend(lane: Lane, verdict: Verdict | None) -> bool:
 
 def _our_fault(state: State, err: Exception) -> Outcome:
     """What a fault of ours in the middle of a dialogue means: once the dot was permitted, nobody knows."""
-    why = f"a fault of ours: {type(err).__name__}"
     if state is State.AT_THE_DOT:
-        return Unanswered(Stage.DOT, why)
-    return Failure(Scope.MESSAGE, our_trouble(why), Stage.MAIL, is_ours=True)
+        return Unanswered(Stage.DOT, _fault(err).text)
+    return Failure(Scope.MESSAGE, _fault(err), Stage.MAIL, is_ours=True)
+
+
+def _fault(err: Exception) -> Reply:
+    return our_trouble(f"a fault of ours: {type(err).__name__}")
 
 
 def _log(each: Claimed, outcome: Outcome, came: Settlement, host: str) -> None:

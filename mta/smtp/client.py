@@ -479,8 +479,8 @@ class ClientSession:
         """
         transaction = self._transaction
         if transaction is None:
-            if self.phase in (Phase.OPENING, Phase.TLS):
-                self.outcomes = [failure]  # an idle connection may end: nobody is hurt
+            if not self.outcomes:  # before any message; what came of one before stands, and nobody else is hurt
+                self.outcomes = [failure]
         elif transaction.failure is None and transaction.dot_released and self.all_sent and in_doubt:
             self.outcomes = transaction.end(Unanswered(Stage.DOT, in_doubt))
         else:

@@ -18,6 +18,8 @@ from house_process import free_port
 from mail_shop import Place
 
 from deliverability.reply import Reply
+from mta.outbound import courier
+from mta.outbound.connection import Connection
 from mta.outbound.courier import CannotPrepare
 from mta.outbound.outcome import Outgoing
 from mta.ports import StoreFull, Tx
@@ -91,6 +93,68 @@ async def test_a_site_that_cannot_be_reached_is_dialled_once_and_then_left_alone
     carrier.scheduler.wake({"a.example"})
     await carrier.until_states(*[State.DELIVERED] * 10)
     await carrier.until("SELECT failures, retry_ms FROM site", (0, 0))
+
+
+GRANTED = "250-hop\r\n250 PIPELINING"
+
+
+@pytest.mark.parametrize(
+    ("answers", "kept"),
+    [
+        ({"EHLO": GRANTED + "\r\n421 4.7.0 too many connections"}, "421 4.7.0 too many connections"),
+        ({"EHLO": GRANTED + "\r\n250 extra"}, "451 4.5.0 the remote host broke the protocol: a reply to nothing: 250 extra"),
+        ({"GREETING": "220 hop\r\n250 one\r\n250 two"},
+         "451 4.5.0 the remote host broke the protocol: a reply to nothing: 250 two"),
+    ],
+)  # fmt: skip
+async def test_a_host_that_says_more_than_it_was_asked_is_dialled_once_and_then_left_alone(
+    carrier: Carrier, answers: dict[str, str], kept: str
+) -> None:
+    carrier.hop.answers |= {verb: lambda _, said=said: said for verb, said in answers.items()}
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT outcome, reply FROM attempt", ("deferred", kept))
+    await carrier.until("SELECT count(*) FROM site WHERE retry_ms > 0", (1,))
+    await carrier.until_states(State.QUEUED)
+    assert carrier.hop.connections == 1
+
+
+async def test_a_fault_of_ours_while_opening_a_connection_makes_the_site_wait(
+    carrier: Carrier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[object] = []
+
+    async def fall(*given: object, **_: object) -> None:
+        calls.append(given)
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(Connection, "open", fall)
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT outcome, reply FROM attempt", ("deferred", "451 4.3.0 a fault of ours: RuntimeError"))
+    await carrier.until("SELECT failures FROM site", (1,))
+    await carrier.until_states(State.QUEUED)
+    assert len(calls) == 1
+    assert [each.exc_info is not None for each in caplog.records if each.message == "connection failed"] == [True]
+
+    monkeypatch.undo()
+    carrier.clock.advance(timedelta(minutes=2))
+    carrier.scheduler.wake({"a.example"})
+    await carrier.until_states(State.DELIVERED)
+
+
+async def test_a_fault_of_ours_over_an_answer_lets_no_delivery_fall_and_makes_the_site_wait(
+    carrier: Carrier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fall(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(courier, "judge", fall)
+    carrier.hop.answers["RCPT"] = lambda _: "550 5.1.1 no such user"
+    await carrier.hand_over("ann@a.example")
+    await carrier.until("SELECT outcome, reply FROM attempt", ("deferred", "451 4.3.0 a fault of ours: RuntimeError"))
+    await carrier.until("SELECT failures FROM site", (1,))
+    await carrier.until_states(State.QUEUED)
+    assert carrier.hop.connections == 1
+    assert [each.exc_info is not None for each in caplog.records if each.message == "connection failed"] == [True]
 
 
 async def test_one_recipients_deferral_moves_that_delivery_alone(carrier: Carrier) -> None:

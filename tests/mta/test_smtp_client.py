@@ -71,6 +71,29 @@ def test_the_null_reverse_path_is_two_brackets() -> None:
     talk(*OPENING, "C: MAIL FROM:<>", outgoing=mail(reverse_path=""))
 
 
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        (b"421 4.7.0 too many connections\r\n", "421 4.7.0 too many connections"),
+        (b"250 extra\r\n", "451 4.5.0 the remote host broke the protocol: a reply to nothing: 250 extra"),
+    ],
+)
+def test_a_session_that_ends_as_soon_as_it_is_ready_says_why(more: bytes, kept: str) -> None:
+    session = ClientSession("out.example")
+    session.receive(b"220 mx\r\n")
+    session.receive(b"250-mx\r\n250 PIPELINING\r\n" + more)
+    assert session.is_done
+    assert isinstance(session.outcome, Failure)
+    assert session.outcome.scope is Scope.ROUTE
+    assert str(session.outcome.reply) == kept
+
+
+def test_a_421_behind_an_acceptance_takes_nothing_back() -> None:
+    session = talk(*AT_THE_DOT, "S: 250 2.0.0 queued as 1\r\n421 bye")
+    assert session.outcome == Delivered(reply("250 2.0.0 queued as 1"))
+    assert session.is_done
+
+
 # What the server offers is used.
 
 
