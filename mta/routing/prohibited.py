@@ -48,9 +48,11 @@ def prohibited(text: str, permit: Collection[IpNetwork] = (), own: Collection[Ip
     inner = _inner(address)
     if any(each in network for each in (address, inner) for network in permit):
         return None
-    if address in own or inner in own:
+    kind = _kind(inner)
+    # Every machine has these: who names one says something wrong about his own host, and nothing about us.
+    if kind not in (Prohibited.LOOPBACK, Prohibited.LINK_LOCAL) and (address in own or inner in own):
         return Prohibited.OWN
-    return _kind(inner)
+    return kind
 
 
 def _inner(address: IpAddress) -> IpAddress:

@@ -191,7 +191,7 @@ class _Search:
         return _fails(550, "5.4.4", f"no mail exchanger of {self.domain} has an address")
 
     def _refusal(self) -> NoRoute:
-        said = "; ".join(f"{host.name} is {host.address}, {why.value}" for host, why in self.refused[:3])
+        said = "; ".join(f"{host.name} at {host.address}, {why.value}" for host, why in self.refused[:3])
         if self.troubles or any(why.may_be_mended_here for _, why in self.refused):
             hint = "if mail should go there, say so in routing.transport or routing.permit"
             return _waits("4.4.6", f"{self.domain} leads to {said}: {hint}")

@@ -154,7 +154,7 @@ async def test_a_stranger_who_lists_a_thousand_exchangers_gets_a_few_tried() -> 
 )  # fmt: skip
 async def test_an_address_of_no_mail_server_fails_for_good(address: str) -> None:
     reply = said(await route(mx={"example.org": "10 a"}, hosts={"a": address}))
-    assert reply.startswith("550 5.4.6")
+    assert reply.startswith("550 5.4.6 example.org leads to a at ")
     assert address in reply
 
 
@@ -183,6 +183,19 @@ async def test_what_stands_behind_ourselves_in_the_list_is_not_used() -> None:
 
 async def test_a_prohibited_address_among_others_is_left_out() -> None:
     assert tried(await route(mx={"example.org": "10 a"}, hosts={"a": f"127.0.0.1 {MX1} 169.254.169.254"})) == [MX1]
+
+
+async def test_a_loopback_address_of_an_exchanger_cuts_nothing_off_behind_it() -> None:
+    world: dict[str, Any] = {"mx": {"example.org": "5 a 10 b"}, "hosts": {"a": f"::1 {MX1}", "b": MX2}}
+    assert tried(await route(own="127.0.0.1 ::1", **world)) == [MX1, MX2]
+
+
+async def test_our_own_address_beside_a_good_one_cuts_off_that_exchanger_and_what_stands_behind() -> None:
+    world: dict[str, Any] = {
+        "mx": {"example.org": "5 a 10 b 20 c"},
+        "hosts": {"a": MX2, "b": f"{MX1} 8.8.4.4", "c": MX3},
+    }
+    assert tried(await route(own=MX1, **world)) == [MX2]
 
 
 async def test_the_lab_may_permit_loopback() -> None:
