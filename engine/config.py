@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +21,17 @@ from deliverability.shaping.limits import ShapingSettings
 from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import warming
 from deliverability.shaping.warmup import WarmUpSettings
+from engine.own_doors import OwnDoors
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
+from engine.system import own_addresses
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
 from mta.outbound.sources import problems as source_problems
 from mta.queue.settings import QueueSettings
+from mta.routing.hops import Hop
 from mta.routing.routes import RoutingSettings
 
 
@@ -197,6 +201,18 @@ class Config(Settings):
         return self.daemon.state_dir / self.lmtp.socket if self.lmtp.socket else None
 
     @property
+    def own_doors(self) -> OwnDoors:
+        """Where mail comes in: no next hop."""
+        submission = self.submission
+        listening = [
+            *(("submission.listen", each) for each in submission.listen),
+            *(("submission.listen_tls", each) for each in submission.listen_tls),
+            *(("inbound.listen", each) for each in self.inbound.listen),
+            *(("lmtp.socket", str(each)) for each in (self.lmtp_path,) if each is not None),
+        ]
+        return OwnDoors(tuple(listening), self.hostname, frozenset(own_addresses()))
+
+    @property
     def spool_path(self) -> Path:
         return self.daemon.state_dir / self.daemon.spool
 
@@ -290,12 +306,29 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     if config.templates is not None:
         placed["templates"] = state_dir / config.templates
     placed["routing"] = config.routing.placed(state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY", _CREDENTIALS)))
-    return config.model_copy(update=placed)
+    config = config.model_copy(update=placed)
+    if loops := [Fault(file, _line(place, lines), ".".join(place), problem) for place, problem in _loops(config)]:
+        raise ConfigFaults(loops)
+    return config
+
+
+def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Next hops that are doors of our own, with their keys. Our bounces may come in by ours."""
+    routing, doors = config.routing, config.own_doors
+    transport = ((("routing", "transport", key), hop) for key, hop in routing.transport.items())
+    for place, text in ((("routing", "smart_host"), routing.smart_host), *transport):
+        door = doors.at(Hop.parse(text, routing.port)) if text else ""
+        if door and not (door == "inbound.listen" and place[-1] == config.bounces.domain):
+            yield place, f'"{text}" is our own door ({door}): mail would come back to us'
+
+
+def _line(place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int | None:
+    return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
 
 
 def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
     place = tuple(str(part) for part in error["loc"])
-    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+    line = _line(place, lines)
     problem = _WORDS.get(
         error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     )

@@ -20,6 +20,7 @@ from mta.queue import listing, operating
 from mta.queue.delivery import State
 from mta.queue.listing import Cursor, Wanted
 from mta.queue.operating import By
+from mta.routing.hops import Hop
 from mta.routing.settings import next_hop
 
 CHUNK: Final = 200  # deliveries changed in one commit
@@ -60,6 +61,8 @@ async def redirect(house: House, office: Office, body: dict[str, Any]) -> Done:
     except ValueError as err:
         raise Refusal(f"to: {err}", "name a host, or host:port") from None
     wanted = {"domain": REDIRECTED + hop, **body} if back else body
+    if not back and (door := house.config.own_doors.at(Hop.parse(hop, house.config.routing.port))):
+        raise Refusal(f"to: {hop} is our own door ({door}): mail would come back to us", "name another host")
     work = _Work(house, office, wanted, (State.QUEUED, State.HELD))
     word = f"taken back from {hop}" if back else f"redirected to {hop}"
     to = "" if back else hop

@@ -184,6 +184,14 @@ def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(d
     assert re.fullmatch(r"(\w+ \d+ )+ms", " ".join(delivered.lines)), "the times of a success are kept in short"
 
 
+def test_mail_is_not_redirected_to_ourselves(daemon: Daemon) -> None:
+    where = f"127.0.0.1:{daemon.submission_port}"
+    done = daemon.command("queue", "redirect", "--domain", "a.example", "--to", where, "--why", "a slip")
+    assert done.returncode != 0
+    assert f"{where} is our own door (submission.listen): mail would come back to us" in " ".join(done.stderr.split())
+    assert {row.site for row in queue(daemon, by="domain").sites} == {"a.example"}
+
+
 def test_what_is_cancelled_is_so_in_a_name_for_a_reason(daemon: Daemon) -> None:
     daemon.until(lambda: queue(daemon, by="stream").sites[0].in_flight == 0)
     ended = typed(daemon, "queue", "cancel", "--site", queue(daemon).sites[0].site, "--why", "the wrong list")

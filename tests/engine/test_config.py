@@ -54,6 +54,35 @@ def test_a_fault_says_where_and_what_to_write_instead(text: str, fault: str) -> 
     assert fault in found[0]
 
 
+OWN = '[submission]\nlisten = ["127.0.0.1:2525", "*:587"]\n[lmtp]\nsocket = "/run/posthouse/lmtp"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[routing]\nsmart_host = '127.0.0.1:2525'", '7: routing.smart_host: "127.0.0.1:2525" is our own door (subm'),
+        ("[routing]\nsmart_host = 'localhost:2525'", '7: routing.smart_host: "localhost:2525" is our own door'),
+        ("[routing]\nsmart_host = '127.0.0.5:587'", '7: routing.smart_host: "127.0.0.5:587" is our own door'),
+        ("[routing]\nsmart_host = '[::1]:587'", '7: routing.smart_host: "[::1]:587" is our own door'),
+        ("[routing]\nport = 587\nsmart_host = 'us.example'", '8: routing.smart_host: "us.example" is our own door'),
+        ("[routing.transport]\n'a.example' = 'b.example'\n'*' = '0.0.0.0:2525'", '8: routing.transport.*: "0.0.0.0:2525" is'),
+        ("[routing.transport]\n'.a.example' = 'lmtp:/run/posthouse/lmtp'", "is our own door (lmtp.socket)"),
+        ("[inbound]\nlisten = ['127.0.0.1:2526']\n[bounces]\ndomain = 'b.example'\n"
+         "[routing.transport]\n'b.example' = '127.0.0.1:2526'\n'c.example' = '127.0.0.1:2526'",
+         '12: routing.transport.c.example: "127.0.0.1:2526" is our own door (inbound.listen): mail would come back to us'),
+    ],
+)  # fmt: skip
+def test_a_next_hop_that_leads_back_to_us_is_refused(text: str, fault: str) -> None:
+    found = faults('hostname = "us.example"\n' + OWN + text)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+def test_a_next_hop_beside_our_own_doors_is_none_of_them() -> None:
+    parse(OWN + "[routing]\nsmart_host = '127.0.0.1:2526'\n[routing.transport]\n'a.example' = '127.0.0.2:2525'\n"
+          "'b.example' = '192.0.2.1:587'\n'c.example' = 'us.example:588'\n'd.example' = 'lmtp:/run/dovecot/lmtp'")  # fmt: skip
+
+
 def test_all_faults_come_at_once_in_the_files_order() -> None:
     found = faults("hostname = '..'\n[queue]\nkeep_bodies = 'x'\n[daemon]\ndrain = 0\nnope = 1\n")
     assert [each.split(": ")[0] for each in found] == [f"posthouse.toml:{line}" for line in (1, 3, 5, 6)]
