@@ -51,6 +51,8 @@ class Settings(Protocol):
     def warm_up(self) -> WarmUpSettings: ...
     @property
     def warming(self) -> tuple[str, ...]: ...
+    @property
+    def has_warm_source(self) -> bool: ...
 
 
 Disbelieve = Callable[[Tx, str, datetime], int]
@@ -224,6 +226,11 @@ class Conductor:
 
     # -- warm-up
 
+    @property
+    def overflows(self) -> bool:
+        """Whether what a new source has no room for leaves by another one at once."""
+        return self._settings.has_warm_source
+
     def _kept_warmings(self, tx: Tx) -> dict[tuple[str, str], Warming]:
         found = {}
         for source in self._settings.warming:
@@ -254,8 +261,7 @@ class Conductor:
         """What a report says of a source that is new."""
         state = self.warmings.get((site_and_source(book.site)[1], book.provider))
         if state is not None:
-            attempts = max(0, report.spent - before)
-            state.note(attempts, max(0, attempts - report.delivered), len(report.complaints))
+            state.note(max(0, report.spent - before), report.refused, len(report.complaints))
 
     def _hear_scopes(self, carrier: int, said: Mapping[str, Any]) -> None:
         now = self._clock.now().timestamp()

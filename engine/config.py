@@ -182,6 +182,11 @@ class Config(Settings):
         return tuple(name for name, said in self.sources.items() if said.warm_up)
 
     @property
+    def has_warm_source(self) -> bool:
+        """Whether what a new source has no room for can leave by another."""
+        return len(self.warming) < len(self.sources)
+
+    @property
     def limited(self) -> tuple[str, ...]:
         """All scopes beyond one site that have limits."""
         pairs = [(source, provider) for source in self.warming for provider in providers()]

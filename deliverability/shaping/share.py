@@ -26,8 +26,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a carrier says of one site. `spent` counts attempts from the lane's beginning; `delivered` since the last
-    report; `version` is that of the share it goes by."""
+    """What a carrier says of one site. `spent` counts attempts from the lane's beginning; `delivered` and
+    `refused` (put off or refused by the site itself) since the last report; `version` is that of the share it goes by."""
 
     site: str
     hosts: tuple[str, ...] = ()  # names of the MX set
@@ -38,6 +38,7 @@ class Report:
     version: int = 0
     complaints: tuple[tuple[str, str, float, str, str], ...] = ()  # class, blame, weight, rule, reply
     session: int = 0  # deliveries after which the site said that a session had enough
+    refused: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -43,11 +43,13 @@ class Warming:
     attempts: int = 0
     refused: int = 0
     complaints: int = 0
+    total: int = 0  # attempts of all days
     verdict: str = "begins"  # what the last day came to: begins, goes on, holds: ..., steps back: ..., warm
 
     def note(self, attempts: int, refused: int, complaints: int) -> None:
         """So much was tried, and so much of it was not taken, today."""
         self.attempts += attempts
+        self.total += attempts
         self.refused += refused
         self.complaints += complaints
 
@@ -57,7 +59,8 @@ class Warming:
             return False
         if self.day:
             self._judge(settings)
-        self.day, self.attempts, self.refused, self.complaints = day, 0, 0, 0
+            self.attempts, self.refused, self.complaints = 0, 0, 0
+        self.day = day
         return True
 
     def allowance(self, settings: WarmUpSettings) -> int | None:

@@ -63,7 +63,7 @@ def warm_ups(house: House, conductor: Conductor) -> WarmUps:
     for (source, provider), state in sorted(conductor.warmings.items()):
         ledger = conductor.scopes[warming(source, provider)].ledgers.get("per_day")
         used = ledger.used(now.timestamp()) if ledger else state.attempts
-        if used or state.stage or state.attempts:
+        if used or state.stage or state.total:
             rows.append(
                 WarmUpRow(
                     source, provider, state.stage, stages, state.allowance(house.config.warm_up), used, state.attempts,

@@ -137,7 +137,8 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
     names = [f"stream:{row.stream.word}", f"campaign:{row.campaign}"] if row is not None else []
     if book is not None:
         names += [f"provider:{book.provider}", f"source:{site_and_source(book.site)[1]}"]
-        names.append(warming(site_and_source(book.site)[1], book.provider))
+        if not conductor.overflows:
+            names.append(warming(site_and_source(book.site)[1], book.provider))
     waits = []
     for name in names:
         scope = conductor.scopes.get(name)

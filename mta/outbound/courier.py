@@ -394,7 +394,9 @@ class Courier:
         if isinstance(outcome, Delivered):
             self.delivered += 1
             self._tidings.delivered(lane, each.domain)
-        elif isinstance(outcome, Failure) and outcome.scope is not Scope.ROUTE:
+        elif isinstance(outcome, Failure) and not outcome.is_ours:
+            self._tidings.refused(lane)
+        if isinstance(outcome, Failure) and outcome.scope is not Scope.ROUTE:
             self._tidings.failed(lane, each.domain, is_hard=came.event is Event.REJECTED)
         _log(each, outcome, came, host)
         recovered = lane.site if isinstance(outcome, Delivered) and lane.failures else None

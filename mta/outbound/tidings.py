@@ -27,6 +27,7 @@ class Tell(Protocol):
 class _News:
     lane: Lane
     delivered: int = 0
+    refused: int = 0
     session: int = 0
     complaints: list[tuple[str, str, float, str, str]] = field(default_factory=list)
 
@@ -63,6 +64,10 @@ class Tidings:
     def delivered(self, lane: Lane, domain: str) -> None:
         self._of(lane).delivered += 1
         self._fate(domain, 0)
+
+    def refused(self, lane: Lane) -> None:
+        """The site put a delivery off or refused it, in its own words."""
+        self._of(lane).refused += 1
 
     def failed(self, lane: Lane, domain: str, *, is_hard: bool) -> None:
         self._of(lane)
@@ -122,7 +127,8 @@ class Tidings:
 def _report(news: _News) -> Report:
     lane = news.lane
     return Report(
-        site=lane.site, hosts=lane.exchangers, spent=lane.spent, delivered=news.delivered, open=lane.connections,
+        site=lane.site, hosts=lane.exchangers, spent=lane.spent, delivered=news.delivered, refused=news.refused,
+        open=lane.connections,
         waiting=len(lane) + len(lane.domains), version=lane.share.version, complaints=tuple(news.complaints),
         session=news.session,
     )  # fmt: skip

@@ -57,3 +57,11 @@ def test_it_never_jumps_never_advances_unborne_and_survives_a_restart(facts: lis
             assert refused <= 0.1 * attempts and complaints <= 0.01 * attempts
         stage = warming.stage
         assert warming.allowance(SETTINGS) in (100, 200, 400, None)
+
+
+def test_what_is_noted_before_the_first_day_began_counts_for_it() -> None:
+    warming = Warming()
+    warming.note(60, 0, 0)
+    warming.turn(1, SETTINGS)
+    warming.turn(2, SETTINGS)
+    assert (warming.stage, warming.attempts, warming.total) == (1, 0, 60)
