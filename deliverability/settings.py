@@ -6,10 +6,22 @@ works. Durations are written "5 days" or "1h30m", sizes "32 MiB"; what is misspe
 
 import difflib
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from deliverability.address import AddressError, parse_domain
 
 _UNITS: Final = {
     "ms": timedelta(milliseconds=1),
@@ -95,6 +107,14 @@ Size = Annotated[
 ]
 
 
+class Misplaced(ValueError):
+    """Several things that are wrong below one place: of each the names that lead to it from there, and the words."""
+
+    def __init__(self, found: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        self.found = tuple(found)
+        super().__init__("; ".join(f"{'.'.join(place)}: {words}" for place, words in found))
+
+
 class Settings(BaseModel):
     """The base of every section: never changed after it was read, and no unknown name passes unseen."""
 
@@ -132,6 +152,9 @@ SIGNED: Final = (
 )
 
 
+_FIELD_NAME: Final = re.compile(r"[!-9;-~]{1,70}")  # RFC 5322 section 2.2
+
+
 class DkimSettings(Settings):
     """[dkim]: signing."""
 
@@ -142,6 +165,17 @@ class DkimSettings(Settings):
         description="Fields signed once more than they are there, so that nobody can add one unseen.",
     )
 
+    @field_validator("headers", "oversigned")
+    @classmethod
+    def _are_fields_with_from(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not _FIELD_NAME.fullmatch(name)]:
+            raise ValueError(f'"{wrong[0][:40]}" is no name of a header field (try "subject")')
+        if "from" not in map(str.lower, names):  # RFC 6376 sections 5.4 and 8.15
+            raise ValueError(
+                '"from" is missing: a signature that leaves it open says nothing of who wrote (add "from")'
+            )
+        return names
+
 
 class BounceSettings(Settings):
     """[bounces]: where mail that comes back goes."""
@@ -150,6 +184,14 @@ class BounceSettings(Settings):
     token_days: Duration = Field(
         default=timedelta(days=30), description="How long after sending a bounce address is still believed."
     )
+
+    @field_validator("domain")
+    @classmethod
+    def _is_domain(cls, domain: str) -> str:
+        try:
+            return parse_domain(domain) if domain else ""
+        except AddressError as err:
+            raise ValueError(f'"{domain[:60]}" is no domain: {err} (try "bounce.shop.example")') from None
 
 
 class BackOff(Settings):
@@ -161,6 +203,14 @@ class BackOff(Settings):
     spread: float = Field(
         default=1 / 3, ge=0, lt=1, description="Each wait is lengthened or shortened by up to this share."
     )
+
+    @model_validator(mode="after")
+    def _grows(self) -> "BackOff":
+        if self.first > self.ceiling:
+            first, ceiling = format_duration(self.first), format_duration(self.ceiling)
+            words = f'"{first}" is longer than the ceiling, {ceiling}: make it shorter, or the ceiling longer'
+            raise Misplaced([(("first",), words)])
+        return self
 
 
 class RetrySettings(Settings):

@@ -49,13 +49,13 @@ def serve(
 @app.command()
 def check(config: ConfigPath = DEFAULT) -> None:
     """Read the configuration, the files that it names and the mail templates; list everything that is wrong with them."""
-    from engine.config import ConfigFaults, check_files, load
+    from engine.config import ConfigFaults, check_machine, load
     from engine.sending.checking import check_mails
     from engine.sending.resources import Resources
 
     try:
         settings = load(config)
-        check_files(settings)
+        check_machine(settings, config)
     except ConfigFaults as err:
         _refuse(str(err))
     faults = check_mails(Resources([settings.templates] if settings.templates else []))

@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,20 +16,22 @@ from typing import Any, Final
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
-from deliverability.settings import BounceSettings, DkimSettings, RetrySettings, Settings
+from deliverability.settings import BounceSettings, DkimSettings, Misplaced, RetrySettings, Settings
 from deliverability.shaping.limits import ShapingSettings
 from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import warming
+from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
 from engine.own_doors import OwnDoors
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
-from engine.system import own_addresses
+from engine.system import is_user, own_addresses
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
 from mta.outbound.sources import problems as source_problems
+from mta.queue.delivery import Stream
 from mta.queue.settings import QueueSettings
 from mta.routing.hops import Hop
 from mta.routing.routes import RoutingSettings
@@ -161,8 +163,13 @@ class Config(Settings):
             raise ValueError("inbound.listen is set but bounces.domain is not: say which domain's bounces come in")
         if self.sources and self.outbound.source:
             raise ValueError("outbound.source and sources exclude each other: name the address among the sources")
-        if found := source_problems(self.sources, self.pools, self.streams):
-            raise ValueError("; ".join(found))
+        found = source_problems(self.sources, self.pools, self.streams)
+        streams = [each.word for each in Stream]
+        for key in self.shaping.limits:
+            if words := subject_problem(key, sources=self.sources, streams=streams):
+                found.append((("shaping", "limits", key), words))
+        if found:
+            raise Misplaced(found)
         return self
 
     # -- places
@@ -230,20 +237,30 @@ class Config(Settings):
         return self.daemon.state_dir / "secret"
 
 
+Lines = Mapping[tuple[str, ...], int]
+"""The line on which each key stands."""
+
 _CREDENTIALS: Final = Path("/run/credentials")
 
 
-def check_files(config: Config) -> None:
-    """Read once whatever files the configuration names. ConfigFaults with all that can't be used. systemd's credentials
-    are there only for the service itself."""
+def check_machine(config: Config, path: Path) -> None:
+    """Look once at the files and users of this machine that the configuration in `path` names. ConfigFaults with all
+    that can't be used. systemd's credentials are there only for the service itself."""
     absent = None if "CREDENTIALS_DIRECTORY" in os.environ or "NOTIFY_SOCKET" in os.environ else _CREDENTIALS
-    faults = [Fault("routing", None, key, problem) for key, problem in config.routing.unreadable(absent)]
+    found = [(("routing", *place), words) for place, words in config.routing.unusable(absent, _credentials())]
+    unknown = [user for user in config.lmtp.users if user != "*" and not is_user(user)]
+    found += [(("lmtp", "users"), f'this machine has no user "{user}" (try a name, or a number)') for user in unknown]
     try:
         certificate(config)
     except ConfigFaults as trouble:
-        faults += trouble.faults
-    if faults:
-        raise ConfigFaults(faults)
+        found += [(("submission", fault.key), fault.problem) for fault in trouble.faults]
+    if found:
+        lines = _lines_of(path.read_text(encoding="utf-8"))
+        raise ConfigFaults([_placed_fault(place, words, lines, str(path)) for place, words in found])
+
+
+def _credentials() -> Path:
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", _CREDENTIALS))
 
 
 def certificate(config: Config) -> Certificate | None:
@@ -305,16 +322,27 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     try:
         config = Config.model_validate(data)
     except ValidationError as err:
-        raise ConfigFaults([_fault(each, lines, file) for each in err.errors()]) from None
+        raise ConfigFaults([fault for each in err.errors() for fault in _faults(each, lines, file)]) from None
     state_dir = folder / config.daemon.state_dir
     placed: dict[str, Any] = {"daemon": config.daemon.model_copy(update={"state_dir": state_dir})}
     if config.templates is not None:
         placed["templates"] = state_dir / config.templates
-    placed["routing"] = config.routing.placed(state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY", _CREDENTIALS)))
+    placed["routing"] = config.routing.placed(state_dir, _credentials())
     config = config.model_copy(update=placed)
-    if loops := [Fault(file, _line(place, lines), ".".join(place), problem) for place, problem in _loops(config)]:
-        raise ConfigFaults(loops)
+    if faults := [_placed_fault(place, words, lines, file) for place, words in (*_too_long(config), *_loops(config))]:
+        raise ConfigFaults(faults)
     return config
+
+
+_SOCKET_MAX: Final = 107  # octets of a Unix socket's path: sun_path less its end (unix(7))
+
+
+def _too_long(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    for section, path in (("control", config.socket_path), ("lmtp", config.lmtp_path)):
+        octets = len(os.fsencode(path)) if path else 0
+        if octets > _SOCKET_MAX:
+            words = f"{path} has {octets} octets, and a Unix socket's path at most {_SOCKET_MAX} (try a shorter one)"
+            yield (section, "socket"), words
 
 
 def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -327,13 +355,21 @@ def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
             yield place, f'"{text}" is our own door ({door}): mail would come back to us'
 
 
-def _line(place: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int | None:
-    return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+def _placed_fault(place: tuple[str, ...], words: str, lines: Lines, file: str) -> Fault:
+    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+    return Fault(file, line, ".".join(map(_quoted, place)), words)
 
 
-def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
+def _quoted(part: str) -> str:
+    """A key as TOML writes it."""
+    return part if re.fullmatch(r"[A-Za-z0-9_-]*", part) else f'"{part}"'
+
+
+def _faults(error: Any, lines: Lines, file: str) -> list[Fault]:
     place = tuple(str(part) for part in error["loc"])
-    line = _line(place, lines)
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Misplaced):
+        return [_placed_fault((*place, *below), words, lines, file) for below, words in cause.found]
     problem = _WORDS.get(
         error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     )
@@ -341,7 +377,7 @@ def _fault(error: Any, lines: dict[tuple[str, ...], int], file: str) -> Fault:
         problem = "is not a setting" + _suggestion(place)
     elif error["type"] not in ("value_error", "missing"):
         problem = f"{problem}, not {repr(error['input'])[:60]}"
-    return Fault(file, line, ".".join(place), problem)
+    return [_placed_fault(place, problem, lines, file)]
 
 
 _WORDS: Final = {
@@ -374,7 +410,7 @@ _KEY: Final = re.compile(
 _PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
-def _lines_of(text: str) -> dict[tuple[str, ...], int]:
+def _lines_of(text: str) -> Lines:
     """The line on which each key stands first (tomllib tells no places)."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()

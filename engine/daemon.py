@@ -79,7 +79,7 @@ class Office:
     def __init__(self, path: Path, settings: Config) -> None:
         self.path, self.config = path, settings
         ensure_state(settings)
-        config.check_files(settings)
+        config.check_machine(settings, path)
         Lock(settings.daemon.state_dir).release()  # anybody there? It is held from the fork on, which must not share it
         given = handed_over()
         self._doors = {
@@ -375,7 +375,7 @@ class Office:
         """Read the configuration again; new carriers with it, then the old ones drain."""
         try:
             fresh = config.load(self.path)
-            config.check_files(fresh)
+            config.check_machine(fresh, self.path)
         except ConfigFaults as err:
             log.error("not reloaded, the old configuration stays", extra={"faults": [str(each) for each in err.faults]})
             return

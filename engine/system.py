@@ -131,6 +131,11 @@ def allowed_uids(users: Sequence[str]) -> frozenset[int] | None:
     return frozenset({0, os.geteuid(), *filter(lambda uid: uid >= 0, map(_uid, users))})
 
 
+def is_user(user: str) -> bool:
+    """Whether this machine has a user of that name; a number is always one."""
+    return 0 <= _uid(user) < 1 << 32
+
+
 def _uid(user: str) -> int:
     try:
         return int(user) if user.isascii() and user.isdigit() else pwd.getpwnam(user).pw_uid

@@ -6,9 +6,10 @@ then the number stays, or goes a step back where it was twice that. After the la
 """
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deliverability.settings import Settings
 
@@ -32,6 +33,18 @@ class WarmUpSettings(Settings):
         le=1,
         description="The share of a day's attempts that may be answered by a word against us: too much, blocked, spam.",
     )
+
+    @field_validator("schedule")
+    @classmethod
+    def _rises(cls, schedule: tuple[int, ...]) -> tuple[int, ...]:
+        if not schedule:
+            raise ValueError("needs the attempts of at least one day (try [50, 100, 200])")
+        if min(schedule) < 1:
+            raise ValueError(f"{min(schedule)} attempts a day would never grow: at least 1 (try [50, 100, 200])")
+        for before, after in pairwise(schedule):
+            if after < before:
+                raise ValueError(f"{after} after {before} falls: each day has at least as many as the one before")
+        return schedule
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from deliverability.settings import Duration, Settings, Size
 
@@ -48,6 +48,39 @@ def _is_endpoint(text: str) -> str:
 
 
 Endpoint = Annotated[str, AfterValidator(_is_endpoint)]
+
+_NEAR: Final = tuple(
+    map(
+        ip_network,
+        ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10"),
+    )
+)  # fmt: skip
+_WIDE: Final = {4: 16, 6: 32}  # a public network with fewer bits is more than one house has, as a rule
+_WORLD: Final = {4: 8, 6: 16}  # with fewer than these it is the world
+
+
+def _network(said: object) -> object:
+    """In words that say what to write instead."""
+    if not isinstance(said, str):
+        return said
+    try:
+        return ip_network(said)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(said, strict=False)
+    except ValueError:
+        raise ValueError(f'"{said[:60]}" is not a network (try "10.0.0.0/8")') from None
+    raise ValueError(
+        f'"{said}" names a host of the network (try "{meant}", or "{said.partition("/")[0]}" for it alone)'
+    )
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
+def _is_near(network: IPv4Network | IPv6Network) -> bool:
+    return any(network.version == near.version and network.subnet_of(near) for near in _NEAR)  # type: ignore[arg-type]
 
 
 class DoorSettings(Settings):
@@ -106,7 +139,12 @@ class SubmissionSettings(ListenSettings):
     max_connections_per_client: int = Field(
         default=500, ge=1, description="As for every door; local applications share one IP address, hence the number."
     )
-    networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+    public_networks: bool = Field(
+        default=False,
+        description="Allow in `networks` what is public and wider than a /16 (IPv6: a /32). Wider than a /8 (/16) is"
+        " refused whatever this says: that would be an open relay.",
+    )
+    networks: tuple[Network, ...] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
         description="Networks whose hosts may submit mail without a password. Keep it as small as it can be.",
     )
@@ -142,6 +180,23 @@ class SubmissionSettings(ListenSettings):
     auth_window: Duration = Field(
         default=timedelta(minutes=10), description="Wrong passwords are forgotten after this long without another."
     )
+
+    @field_validator("networks")
+    @classmethod
+    def _is_no_open_relay(
+        cls, networks: tuple[IPv4Network | IPv6Network, ...], info: ValidationInfo
+    ) -> tuple[IPv4Network | IPv6Network, ...]:
+        for each in networks:
+            if _is_near(each):
+                continue
+            if each.prefixlen < _WORLD[each.version]:
+                raise ValueError(f'"{each}" would make an open relay: name the networks of your own hosts')
+            if each.prefixlen < _WIDE[each.version] and not info.data.get("public_networks"):
+                raise ValueError(
+                    f'"{each}" is public and wider than a /{_WIDE[each.version]}: name the networks of your own hosts,'
+                    " or set public_networks = true if all of it is yours"
+                )
+        return networks
 
     @model_validator(mode="after")
     def _has_certificate(self) -> "SubmissionSettings":

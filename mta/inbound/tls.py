@@ -24,6 +24,8 @@ class Certificate:
         self._chain, self._key = chain, key
         self._seen = self._look()
         self._context = self._load()
+        if others := _others(key or chain):
+            raise CertificateTrouble(others)
 
     def context(self) -> ssl.SSLContext:
         """For the next handshake."""
@@ -63,6 +65,15 @@ def _identity(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _others(file: Path) -> str:
+    """Who may read the key but its owner and its group, by which a system hands it to services; "" when nobody."""
+    try:
+        mode = file.stat().st_mode & 0o777
+    except OSError:
+        return ""  # loading it says why
+    return f"the key in {file} may be read by all (mode {mode:o}): chmod 600 {file}" if mode & 0o037 else ""
 
 
 def _no_password(files: str) -> Callable[[], str]:

@@ -5,7 +5,7 @@ a greylist meets who it knows. Where weights or pools are changed, some deliveri
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import Field, field_validator
@@ -106,19 +106,29 @@ def ways(
 
 def problems(
     sources: Mapping[str, SourceSettings], pools: Mapping[str, Mapping[str, int]], streams: StreamSettings
-) -> list[str]:
-    """What does not fit together."""
-    found = [
-        f'pools.{pool}: there is no source "{name}"' for pool, of in pools.items() for name in of if name not in sources
+) -> list[tuple[tuple[str, ...], str]]:
+    """What does not fit together: the names that lead there, and the words."""
+    found: list[tuple[tuple[str, ...], str]] = [
+        (("pools", pool, name), f'there is no source "{name}"{_there_are(sources)}')
+        for pool, of in pools.items()
+        for name in of
+        if name not in sources
     ]
     found += [
-        f"pools.{pool}: it needs a weight over 0 for a source" for pool, of in pools.items() if sum(of.values()) < 1
+        (("pools", pool), "it needs a weight over 0 for a source")
+        for pool, of in pools.items()
+        if sum(of.values()) < 1 or min(of.values()) < 0
     ]
     for stream in Stream:
         pool = getattr(streams, stream.word)
         if pool and pool not in pools:
-            found.append(f'streams.{stream.word}: there is no pool "{pool}"')
+            found.append((("streams", stream.word), f'there is no pool "{pool}"{_there_are(pools)}'))
     return found
+
+
+def _there_are(names: Iterable[str]) -> str:
+    known = ", ".join(sorted(names))
+    return f" (there are: {known})" if known else ""
 
 
 def _shares(weights: Mapping[str, int]) -> dict[str, Buckets]:

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from deliverability.settings import Duration, Settings
+from deliverability.settings import Duration, Settings, format_duration
 from mta.queue.delivery import Stream
 
 
@@ -52,6 +52,13 @@ class QueueSettings(Settings):
         default=timedelta(days=7),
         description="Keep what was said in attempts that failed or were slow for this long, line by line.",
     )
+
+    @field_validator("expire_transactional", "expire_marketing")
+    @classmethod
+    def _is_worth_trying(cls, span: timedelta) -> timedelta:
+        if span < timedelta(minutes=1):
+            raise ValueError(f'"{format_duration(span)}" gives no mail time to leave: at least a minute (try "5 days")')
+        return span
 
     def expire_after(self, stream: Stream) -> timedelta:
         return self.expire_transactional if stream is Stream.TRANSACTIONAL else self.expire_marketing

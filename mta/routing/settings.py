@@ -2,18 +2,19 @@
 
 import ipaddress
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
-from deliverability.settings import Settings
+from deliverability.settings import Misplaced, Settings
 from mta.routing.hops import Hop, Level, Protocol
 from mta.routing.prohibited import IpNetwork
 from mta.routing.resolver import is_address, split_host_port
 
+T = TypeVar("T")
 Family = Literal["ipv4", "ipv6", "ipv4-only", "ipv6-only"]
 
 
@@ -102,24 +103,27 @@ class RoutingSettings(Settings):
     @field_validator("transport")
     @classmethod
     def _transport_maps_domains_to_hosts(cls, transport: dict[str, str]) -> dict[str, str]:
-        return {_pattern(pattern): _next_hop(hop) for pattern, hop in transport.items()}
+        return _by_pattern({pattern: _next_hop(hop) for pattern, hop in transport.items()})
 
     @field_validator("tls")
     @classmethod
     def _tls_is_by_domain(cls, tls: dict[str, Level]) -> dict[str, Level]:
-        return {_pattern(pattern): level for pattern, level in tls.items()}
+        return _by_pattern(tls)
 
     @model_validator(mode="after")
     def _hops_are_named(self) -> Self:
+        wrong = []
         named = {Hop.parse(each, self.port) for each in (self.smart_host, *self.transport.values()) if each}
         for name, hop in self.hops.items():
             parsed = Hop.parse(name, self.port)
             if parsed not in named:
-                raise ValueError(f'hops."{name}": neither smart_host nor transport names it')
+                wrong.append((("hops", name), "neither smart_host nor transport names it"))
             if hop.user and parsed.is_local_socket:
-                raise ValueError(f'hops."{name}": a Unix socket knows who we are, it asks for no password')
+                wrong.append((("hops", name), "a Unix socket knows who we are, it asks for no password"))
             if parsed.protocol is Protocol.SMTPS and hop.tls in (Level.NONE, Level.MAY):
-                raise ValueError(f'hops."{name}": smtps begins with TLS, so tls is encrypt or verify')
+                wrong.append((("hops", name), "smtps begins with TLS, so tls is encrypt or verify"))
+        if wrong:
+            raise Misplaced(wrong)
         return self
 
     def placed(self, folder: Path, credentials: Path) -> Self:
@@ -131,14 +135,16 @@ class RoutingSettings(Settings):
         authorities = folder / self.authorities if self.authorities else None
         return self.model_copy(update={"hops": hops, "authorities": authorities})
 
-    def unreadable(self, besides: Path | None = None) -> Iterator[tuple[str, str]]:
-        """Files that can't be used, with the key that names each; nothing is said of those below `besides`."""
+    def unusable(self, besides: Path | None, credentials: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Files that can't be used, with the keys that lead to each; nothing is said of those below `besides`. Below
+        `credentials` is systemd's own folder, which guards what is in it."""
         if self.authorities is not None and (why := _trouble(_read_authorities, self.authorities)):
-            yield "authorities", why
+            yield ("authorities",), why
         for name, hop in self.hops.items():
             is_asked = hop.secret and (besides is None or not Path(hop.secret).is_relative_to(besides))
-            if is_asked and (why := _trouble(_read_secret, Path(hop.secret))):
-                yield f'hops."{name}".secret', why
+            secret = Path(hop.secret)
+            if is_asked and (why := _trouble(_read_secret, secret) or _openness(secret, credentials)):
+                yield ("hops", name, "secret"), why
 
     def of_hop(self, hop: Hop) -> HopSettings:
         """How to speak to this next hop."""
@@ -157,6 +163,14 @@ def _read_authorities(path: Path) -> None:
 def _read_secret(path: Path) -> None:
     if not path.read_text(encoding="utf-8").strip("\r\n"):
         raise OSError(f"{path} is empty")
+
+
+def _openness(path: Path, credentials: Path) -> str:
+    """Who else could read a password. Root's files below systemd's folder are given to one service only."""
+    status = path.stat()
+    if not status.st_mode & 0o077 or (status.st_uid == 0 and path.is_relative_to(credentials)):
+        return ""
+    return f"{path} may be read by others (mode {status.st_mode & 0o777:o}): a password is its owner's alone (chmod 600 {path})"
 
 
 def _trouble(read: Callable[[Path], None], path: Path) -> str:
@@ -190,6 +204,18 @@ def _pattern(pattern: str) -> str:
     if pattern == "*":
         return pattern
     return "." + _domain(pattern[1:]) if pattern.startswith(".") else _domain(pattern)
+
+
+def _by_pattern(said: Mapping[str, T]) -> dict[str, T]:
+    """The same by patterns as they are compared. Misplaced when two are one."""
+    found: dict[str, T] = {}
+    written: dict[str, str] = {}
+    for pattern, value in said.items():
+        key = _pattern(pattern)
+        if key in found:
+            raise Misplaced([((pattern,), f'is the same as "{written[key]}": leave one of them out')])
+        found[key], written[key] = value, pattern
+    return found
 
 
 def _domain(text: str) -> str:

@@ -69,8 +69,9 @@ class Town:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder, authority = tmp_path_factory.mktemp("town"), trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    (folder / "smart.secret").write_text("s3cret\n")
-    (folder / "wrong.secret").write_text("guess\n")
+    for name, words in (("smart.secret", "s3cret\n"), ("wrong.secret", "guess\n")):
+        (folder / name).write_text(words)
+        (folder / name).chmod(0o600)
     store = Store(folder / "lmtp.sock")
     store.start()
     with SaslServer("shop", "s3cret") as sasl, Postfix(

@@ -219,13 +219,14 @@ def test_failures_are_reported_unless_the_credential_says_not(tmp_path: Path) ->
     issue(tmp_path)
     daemon = Daemon(tmp_path, settings={
         "submission": {"tls_certificate": str(tmp_path / "chain.pem"), "tls_key": str(tmp_path / "key.pem")},
-        "queue": {"expire_transactional": "1s"}, "routing": {"transport": {"*": f"127.0.0.1:{free_port()}"}},
+        "queue": {"expire_transactional": "1m"}, "routing": {"transport": {"*": f"127.0.0.1:{free_port()}"}},
     })  # fmt: skip
     with daemon:
         house = Office(daemon, 0, tmp_path)
         for name, *more in (("told",), ("untold", "--no-dsn")):
             with house.smtp(name, house.credential(name, *more)) as smtp:
                 smtp.sendmail(f"{name}@shop.example", "ann@hop.example", letter("ann@hop.example"))
+        daemon.advance("2 min")
         daemon.until(
             lambda: daemon.rows("SELECT count(*) FROM delivery WHERE state = 12 AND message_id IN (1, 2)") == [(2,)]
         )

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tls_door import issue
 
-from engine.config import Config, ConfigFaults, load, parse
+from engine.config import Config, ConfigFaults, check_machine, load, parse
 
 
 def faults(text: str) -> list[str]:
@@ -55,6 +56,8 @@ def test_a_fault_says_where_and_what_to_write_instead(text: str, fault: str) -> 
 
 
 OWN = '[submission]\nlisten = ["127.0.0.1:2525", "*:587"]\n[lmtp]\nsocket = "/run/posthouse/lmtp"\n'
+HOP = "[routing]\nsmart_host = 'a.example'\n"
+SOURCES = "[sources.one]\naddress = '192.0.2.1'\n"
 
 
 @pytest.mark.parametrize(
@@ -65,11 +68,11 @@ OWN = '[submission]\nlisten = ["127.0.0.1:2525", "*:587"]\n[lmtp]\nsocket = "/ru
         ("[routing]\nsmart_host = '127.0.0.5:587'", '7: routing.smart_host: "127.0.0.5:587" is our own door'),
         ("[routing]\nsmart_host = '[::1]:587'", '7: routing.smart_host: "[::1]:587" is our own door'),
         ("[routing]\nport = 587\nsmart_host = 'us.example'", '8: routing.smart_host: "us.example" is our own door'),
-        ("[routing.transport]\n'a.example' = 'b.example'\n'*' = '0.0.0.0:2525'", '8: routing.transport.*: "0.0.0.0:2525" is'),
+        ("[routing.transport]\n'a.example' = 'b.example'\n'*' = '0.0.0.0:2525'", '8: routing.transport."*": "0.0.0.0:2525" is'),
         ("[routing.transport]\n'.a.example' = 'lmtp:/run/posthouse/lmtp'", "is our own door (lmtp.socket)"),
         ("[inbound]\nlisten = ['127.0.0.1:2526']\n[bounces]\ndomain = 'b.example'\n"
          "[routing.transport]\n'b.example' = '127.0.0.1:2526'\n'c.example' = '127.0.0.1:2526'",
-         '12: routing.transport.c.example: "127.0.0.1:2526" is our own door (inbound.listen): mail would come back to us'),
+         '12: routing.transport."c.example": "127.0.0.1:2526" is our own door (inbound.listen): mail would come back to us'),
     ],
 )  # fmt: skip
 def test_a_next_hop_that_leads_back_to_us_is_refused(text: str, fault: str) -> None:
@@ -81,6 +84,102 @@ def test_a_next_hop_that_leads_back_to_us_is_refused(text: str, fault: str) -> N
 def test_a_next_hop_beside_our_own_doors_is_none_of_them() -> None:
     parse(OWN + "[routing]\nsmart_host = '127.0.0.1:2526'\n[routing.transport]\n'a.example' = '127.0.0.2:2525'\n"
           "'b.example' = '192.0.2.1:587'\n'c.example' = 'us.example:588'\n'd.example' = 'lmtp:/run/dovecot/lmtp'")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[submission]\n\nnetworks = ['0.0.0.0/0']", '3: submission.networks: "0.0.0.0/0" would make an open relay'),
+        ("[submission]\nnetworks = ['::/0']\npublic_networks = true", '2: submission.networks: "::/0" would make an open relay'),
+        ("[submission]\nnetworks = ['8.0.0.0/8']", '2: submission.networks: "8.0.0.0/8" is public and wider than a /16: name'),
+        ("[submission]\nnetworks = ['2001:d00::/24']", "or set public_networks = true if all of it is yours"),
+        ("[submission]\nnetworks = ['10.0.0.1/8']", '2: submission.networks.0: "10.0.0.1/8" names a host of the network (try'),
+        ("[submission]\nnetworks = ['near']", '"near" is not a network (try "10.0.0.0/8")'),
+        ("[bounces]\ndomain = 'not a domain'", '2: bounces.domain: "not a domain" is no domain'),
+        ("[queue]\nexpire_transactional = '0s'", '2: queue.expire_transactional: "0s" gives no mail time to leave'),
+        ("[dkim]\nheaders = ['subject']", '2: dkim.headers: "from" is missing'),
+        ("[dkim]\nheaders = ['From', 'sub ject']", '2: dkim.headers: "sub ject" is no name of a header field'),
+        ("[dkim]\noversigned = []", '2: dkim.oversigned: "from" is missing'),
+        ("[shaping.limits.gmial]\nper_hour = 1", "1: shaping.limits.gmial: is neither a provider nor a host (did you mean gmail"),
+        ("[shaping.limits.'source:two']\nper_hour = 1", "1: shaping.limits.\"source:two\": there is no source 'two'"),
+        ("[shaping.limits.'stream:makreting']\nper_hour = 1", "(did you mean marketing?)"),
+        ("[shaping.limits.'provider:gmx2']\nper_hour = 1", "(did you mean gmx?)"),
+        ("[shaping.limits.'campaign:a b']\nper_hour = 1", "a campaign's name is up to 64 letters"),
+        ("[shaping.limits.'pool:x']\nper_hour = 1", "is about nothing (there are source:NAME, provider:NAME"),
+        ("[routing.transport]\n'a.example' = 'x.example'\n'A.Example' = 'y.example'",
+         '3: routing.transport."A.Example": is the same as "a.example": leave one of them out'),
+        ("[retry.site]\nfirst = '5h'", '2: retry.site.first: "5h" is longer than the ceiling, 4h'),
+        (f"[lmtp]\nsocket = '/{'x' * 107}'", "has 108 octets, and a Unix socket's path at most 107"),
+        ("[warm_up]\nschedule = []", "2: warm_up.schedule: needs the attempts of at least one day"),
+        ("[warm_up]\nschedule = [0, 5]", "2: warm_up.schedule: 0 attempts a day would never grow"),
+        ("[warm_up]\nschedule = [50, 20]", "2: warm_up.schedule: 20 after 50 falls"),
+        (SOURCES + "[pools.all]\none = 1\ntwo = 1", '5: pools.all.two: there is no source "two" (there are: one)'),
+        (SOURCES + "[pools.all]\none = 0", "3: pools.all: it needs a weight over 0"),
+        (SOURCES + "[streams]\nmarketing = 'bulk'", '4: streams.marketing: there is no pool "bulk"'),
+        (HOP + "[routing.hops.'b.example']\ntls = 'may'", '3: routing.hops."b.example": neither smart_host nor transport'),
+    ],
+)  # fmt: skip
+def test_what_would_break_mail_is_refused_where_it_stands(text: str, fault: str) -> None:
+    [found] = faults(text)
+    assert found.startswith("posthouse.toml:") and fault in found
+
+
+def test_networks_of_ones_own_may_be_wide_and_public_ones_where_that_is_said() -> None:
+    near = ["10.0.0.0/8", "127.0.0.0/8", "fc00::/7", "198.51.0.0/16", "2001:db8::/32"]
+    assert len(parse(f"[submission]\nnetworks = {near}").submission.networks) == 5
+    wide = "[submission]\npublic_networks = true\nnetworks = ['8.0.0.0/8', '2001::/16']"
+    assert len(parse(wide).submission.networks) == 2
+
+
+def test_limits_may_be_about_all_that_has_mail() -> None:
+    keys = ["gmail", "mx.a.example", ".a.example", "mx1.a.example,mx2.a.example", "transport:127.0.0.1:2600",
+            "source:one", "provider:gmx", "stream:marketing", "campaign:spring.1"]  # fmt: skip
+    limits = "".join(f"[shaping.limits.'{key}']\nper_hour = 9\n" for key in keys)
+    assert list(parse(SOURCES + limits).shaping.limits) == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            '[lmtp]\nusers = ["*", "0", "root", "nobody-of-this-name"]',
+            '3: lmtp.users: this machine has no user "nobody-of',
+        ),
+        (
+            HOP + '[routing.hops."a.example"]\nuser = "u"\nsecret = "open"',
+            'hops."a.example".secret: {}/open may be read by',
+        ),
+        (
+            '[submission]\ntls_certificate = "chain.pem"\ntls_key = "key.pem"',
+            "the key in {}/key.pem may be read by all",
+        ),
+    ],
+)
+def test_what_this_machine_lacks_or_leaves_open_is_said_with_its_line(tmp_path: Path, text: str, fault: str) -> None:
+    issue(tmp_path)
+    (tmp_path / "key.pem").chmod(0o644)
+    (tmp_path / "open").write_text("s3cret\n")
+    (tmp_path / "open").chmod(0o640)
+    path = tmp_path / "posthouse.toml"
+    path.write_text(f'daemon.state_dir = "{tmp_path}"\n' + text)
+    with pytest.raises(ConfigFaults) as refused:
+        check_machine(load(path), path)
+    [found] = map(str, refused.value.faults)
+    assert found.startswith(f"{path}:") and fault.format(tmp_path) in found
+    assert "users" in fault or "chmod 600" in found
+
+
+def test_what_its_owner_alone_may_read_is_taken(tmp_path: Path) -> None:
+    issue(tmp_path)
+    (tmp_path / "key.pem").chmod(0o640)  # as a system hands a key to a service's group
+    (tmp_path / "kept").write_text("s3cret\n")
+    (tmp_path / "kept").chmod(0o400)
+    path = tmp_path / "posthouse.toml"
+    path.write_text(
+        f'daemon.state_dir = "{tmp_path}"\n{HOP}[routing.hops."a.example"]\nuser = "u"\nsecret = "kept"\n'
+        '[submission]\ntls_certificate = "chain.pem"\ntls_key = "key.pem"\n'
+    )
+    check_machine(load(path), path)
 
 
 def test_all_faults_come_at_once_in_the_files_order() -> None:

@@ -111,6 +111,7 @@ def test_settings_that_contradict_themselves_are_refused(hops: dict[str, Any], w
 
 def test_files_are_found_below_the_state_folder_or_among_the_credentials(tmp_path: Path) -> None:
     (tmp_path / "smart.secret").write_text("s3cret\n")
+    (tmp_path / "smart.secret").chmod(0o600)
     (tmp_path / "empty").write_text("\n")
     settings = RoutingSettings(
         smart_host="a.example", transport={"b.example": "b.example", "c.example": "c.example"}, authorities=Path("ca.pem"),
@@ -121,8 +122,8 @@ def test_files_are_found_below_the_state_folder_or_among_the_credentials(tmp_pat
     assert [each.secret for each in placed.hops.values()] == [
         str(tmp_path / each) for each in ("smart.secret", "credentials/b", "empty")
     ]
-    assert [key for key, _ in placed.unreadable()] == [
-        "authorities", 'hops."b.example".secret', 'hops."c.example".secret'
+    assert [key for key, _ in placed.unusable(None, tmp_path / "credentials")] == [
+        ("authorities",), ("hops", "b.example", "secret"), ("hops", "c.example", "secret")
     ]  # fmt: skip
     assert Login("u", tmp_path / "smart.secret").read() == "s3cret"
 
@@ -130,5 +131,5 @@ def test_files_are_found_below_the_state_folder_or_among_the_credentials(tmp_pat
 def test_credentials_of_systemd_are_asked_for_only_where_they_can_be(tmp_path: Path) -> None:
     hops = {"a.example": {"user": "u", "secret": "credential:a"}}
     placed = RoutingSettings(smart_host="a.example", hops=hops).placed(tmp_path, tmp_path / "credentials")
-    assert [key for key, _ in placed.unreadable()] == ['hops."a.example".secret']
-    assert list(placed.unreadable(besides=tmp_path / "credentials")) == []
+    assert [key for key, _ in placed.unusable(None, tmp_path)] == [("hops", "a.example", "secret")]
+    assert list(placed.unusable(tmp_path / "credentials", tmp_path / "credentials")) == []

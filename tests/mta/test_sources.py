@@ -78,9 +78,9 @@ def test_what_is_no_source_is_refused(address: Any) -> None:
 def test_pools_that_do_not_fit_are_named() -> None:
     found = problems(SOURCES, {"a": {"four": 1}, "b": {"one": 0}}, StreamSettings(marketing="c"))
     assert found == [
-        'pools.a: there is no source "four"',
-        "pools.b: it needs a weight over 0 for a source",
-        'streams.marketing: there is no pool "c"',
+        (("pools", "a", "four"), f'there is no source "four" (there are: {", ".join(sorted(SOURCES))})'),
+        (("pools", "b"), "it needs a weight over 0 for a source"),
+        (("streams", "marketing"), 'there is no pool "c" (there are: a, b)'),
     ]
 
 

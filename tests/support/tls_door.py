@@ -33,6 +33,7 @@ def issue(folder: Path, name: str = HOSTNAME) -> tuple[Path, Path]:
     chain, key = folder / "chain.pem", folder / "key.pem"
     chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
     made.private_key_pem.write_to_path(str(key))
+    key.chmod(0o600)
     return chain, key
 
 
