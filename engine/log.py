@@ -55,3 +55,10 @@ def start(*, as_json: bool, level: str = "INFO") -> None:
     root.setLevel(level)
     logging.getLogger("peewee").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not of a request that is no HTTP: it was answered 400, and a trace of it would say nothing of us."""
+    trouble = record.exc_info[1] if record.exc_info else None
+    return type(trouble).__module__ != "aiohttp.http_exceptions"

@@ -31,6 +31,7 @@ from engine.control.protocol import (
     encode,
 )  # fmt: skip
 from engine.control.refusal import Refusal
+from engine.control.shapes import check_body, check_query
 from engine.control.sparing import Sparing
 from engine.control.work import Office
 from engine.house import House
@@ -58,7 +59,7 @@ class ControlServer:
         )  # fmt: skip
 
     async def start(self) -> None:
-        app = web.Application(middlewares=[_errors], client_max_size=BODY_MAX)
+        app = web.Application(middlewares=[_errors, _strict], client_max_size=BODY_MAX)
         app.add_routes(
             [
                 web.get("/v1/hello", self._hello),
@@ -223,6 +224,7 @@ class ControlServer:
             json.dumps(body, ensure_ascii=False).encode()  # what is no Unicode text can't be kept
         except (ValueError, RecursionError):
             raise Refusal("the request is no JSON object of Unicode text") from None
+        check_body(request.match_info["act"], body)
         done = await act(self.house, self._office, body)
         log.info("command", extra={"act": request.match_info["act"], "by": _peer(request), "done": done.text})
         return _json(done)
@@ -259,6 +261,16 @@ def _peer(request: web.Request) -> str:
 
 
 @web.middleware
+async def _strict(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    resource = request.match_info.route.resource
+    if resource is not None:  # else there is no such thing, which the handler says
+        check_query(resource.canonical, [name for name, _ in request.query.items()])
+    return await handler(request)
+
+
+@web.middleware
 async def _errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
@@ -270,6 +282,10 @@ async def _errors(
         return _json(Refused("a number is too large"), 400)
     except StoreTrouble as err:
         return _json(Refused(f"the database would not: {err}", "nothing was changed; try again"), 503)
+    except web.HTTPMethodNotAllowed as err:
+        if err.allowed_methods == {"POST"} and request.path.removeprefix("/v1/") not in acts.ACTS:
+            return _json(Refused(f"there is no {request.path[:80]}", "is the daemon older than this program?"), 404)
+        return _json(Refused(f"{request.path[:80]} takes {' or '.join(sorted(err.allowed_methods))}"), err.status)
     except web.HTTPException as err:
         return _json(Refused(err.reason or "no such thing", ""), err.status)
     except ConnectionError:

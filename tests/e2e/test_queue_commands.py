@@ -5,6 +5,7 @@ Nothing listens where mail should go, so it waits; a sink takes what is redirect
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,55 @@ def test_a_question_that_makes_no_sense_is_told_why(daemon: Daemon, params: dict
     with pytest.raises(ControlError) as told:
         messages(daemon, **params)
     assert next(iter(params)) in str(told.value) or params.get("state", "-") in str(told.value)
+
+
+def refused(daemon: Daemon, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
+    """Status and words of a request that a program of somebody's own makes."""
+    with socket.socket(socket.AF_UNIX) as plain:
+        plain.settimeout(60)
+        plain.connect(daemon.control.socket_path)
+        plain.sendall(f"{method} {path} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        head, _, said = b"".join(iter(lambda: plain.recv(65536), b"")).partition(b"\r\n\r\n")
+    return int(head.split()[1]), said.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("POST", "queue/cancel", {"domain": "a.example", "campain": "y"}, 400, "'campain' is not known here"),
+        ("POST", "queue/cancel", {"domain": "a.example", "campain": "y"}, 400, "did you mean campaign?"),
+        ("POST", "queue/cancel", {"domain": "a.example", "dry_run": "yes"}, 400, "dry_run is not true or false"),
+        ("POST", "queue/hold", {"domain": "a.example", "dryrun": True}, 400, "did you mean dry_run?"),
+        ("POST", "queue/redirect", {"domain": "a.example", "to": "x", "back": 1}, 400, "back is not true or false"),
+        ("POST", "queue/hold", {"deliveries": ["1"]}, 400, "deliveries is not a list of numbers"),
+        ("POST", "shaping/suspend", {"scope": "domain", "name": 5}, 400, "name is not a text"),
+        ("POST", "suppression/add", {"address": "a@b.example", "marketing": "no"}, 400, "marketing is not true or false"),
+        ("POST", "reload", {"now": True}, 400, "'now' is not known here"),
+        ("POST", "reload?now=1", {}, 400, "'now' is not known here"),
+        ("GET", "messages?nosuchfilter=1", {}, 400, "'nosuchfilter' is not known here"),
+        ("GET", "messages?stat=held", {}, 400, "did you mean state?"),
+        ("GET", "messages?state=held&state=queued", {}, 400, "state is said twice"),
+        ("GET", "overview?by=x", {}, 400, "it takes none"),
+        ("GET", "nope", {}, 404, "there is no /v1/nope"),
+        ("GET", "reload", {}, 405, "takes POST"),
+    ],
+)  # fmt: skip
+def test_what_a_request_does_not_know_is_refused_and_nothing_is_done(
+    daemon: Daemon, method: str, path: str, body: dict[str, object], status: int, words: str
+) -> None:
+    asked = {"by": "ann", "why": "x", **body} if path.startswith("queue/") else body
+    said = refused(daemon, method, f"/v1/{path}", json.dumps(asked).encode() if method == "POST" else b"")
+    assert said[0] == status and words in said[1]
+    assert daemon.open_count() == 30 and not daemon.rows("SELECT 1 FROM intervention")
+
+
+def test_what_is_no_http_is_answered_and_leaves_no_trace_in_the_log(daemon: Daemon) -> None:
+    for method, path in (
+        ("GET", "/v1/overview HTTP/9.9\r\nbro ken"),
+        ("GET", "/v1/hello HTTP/1.1\r\nContent-Length: x"),
+    ):
+        assert refused(daemon, method, path)[0] == 400
+    assert "Traceback" not in daemon.log_tail() and "Error handling request" not in daemon.log_tail()
 
 
 def test_nothing_is_changed_without_saying_what_and_why(daemon: Daemon) -> None:
