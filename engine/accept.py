@@ -30,6 +30,7 @@ from engine.intake.permission import refusal
 from engine.intake.recording import record_mail
 from engine.parser import Parser
 from mta import maillog
+from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
 from mta.outbound.fleet import Fleet
 from mta.outbound.scheduler import Scheduler
@@ -44,6 +45,10 @@ SUBJECT_SHOWN: Final = 200  # characters kept for screens
 MORE_AUTHORS: Final = Reply.of(
     550, "5.6.0", "The message has more than one From: field; RFC 5322 section 3.6 allows one"
 )
+HEADLESS: Final = Reply.of(
+    550, "5.6.0", "The header begins with a continuation line, or has a field without a name (RFC 5322 section 2.2)"
+)
+NO_MAILBOX: Final = Reply.of(550, "5.1.1", "Nobody reads that name on this host: use a real mailbox of your own domain")
 REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
@@ -56,8 +61,11 @@ class Submission:
         self._house, self._parser, self._scheduler, self._wake_runner = house, parser, scheduler, wake_runner
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
-        """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken."""
+        """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken, but those names of
+        this host that nobody reads mail for."""
         house = self._house
+        if forward_path.domain == house.config.hostname and forward_path.local.lower() in ALWAYS_THERE:
+            return NO_MAILBOX
         key, credential, now = forward_path.key, transaction.credential, house.clock.now()
         found = await house.store.look(lambda tx: suppression.is_suppressed(tx, [key], Stream.TRANSACTIONAL))
         reason = found.get(key)
@@ -69,6 +77,8 @@ class Submission:
     async def accept(self, transaction: Transaction) -> Reply:
         house = self._house
         now = house.clock.now()
+        if is_headless(transaction.content):
+            return HEADLESS
         examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
         head, _ = split_message(transaction.content)
         if count_fields(head, "From") > 1:
@@ -153,6 +163,12 @@ class Submission:
         if first_value(head, "Date") is None:
             added += header("Date", format_date(now))
         return added
+
+
+def is_headless(content: bytes) -> bool:
+    """Whether it begins with a line that continues (RFC 5322 section 2.2.3), which would become part of the field that
+    we put before it, or has a field without a name."""
+    return content[:1] in (b" ", b"\t", b":") or b"\r\n:" in split_message(content)[0]
 
 
 def _is_known(tx: Tx, key: str, now: datetime) -> bool:

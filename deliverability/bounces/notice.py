@@ -44,7 +44,7 @@ _SUBJECTS: Final = {Action.FAILED: "Undelivered mail", Action.DELAYED: "Delayed 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one recipient. `status` is said when the reply names none; `remote_mta` is who answered, or ""."""
+    """What became of one recipient. `status` is said before what the reply names; `remote_mta` is who answered, or ""."""
 
     recipient: Address
     reply: Reply | None = None
@@ -160,7 +160,7 @@ def _status_part(notice: Notice, fates: Sequence[Sequence[str]]) -> bytes:
 def _fields_of(fate: Fate, action: Action, until: datetime | None) -> list[str]:
     """RFC 3464 section 2.3; an address beyond ASCII is of type utf-8 (RFC 6533 section 3)."""
     kind = "utf-8" if fate.recipient.needs_smtputf8 else "rfc822"
-    status = (fate.reply.enhanced if fate.reply else None) or fate.status
+    status = fate.status or (fate.reply.enhanced if fate.reply else None)
     digit = fate.reply.code // 100 if fate.reply else _DIGITS.get(action, 2)
     lines = [f"Original-Recipient: {clean(fate.orcpt)[:500]}"] if fate.orcpt else []
     lines += [f"Final-Recipient: {kind}; {fate.recipient}", f"Action: {action}", f"Status: {status or f'{digit}.0.0'}"]

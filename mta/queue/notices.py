@@ -49,7 +49,9 @@ class Notices:
             return  # it was accepted with this reverse-path; there is nobody to tell
         content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
         now = self._clock.now()
-        notice = self._notice(each, to, recipient, diagnostic, content, now)
+        tried = _last_attempt(tx, each, now)
+        diagnostic = diagnostic or queue.last_words(tx, each.delivery_id)
+        notice = self._notice(each, to, recipient, diagnostic, content, now, tried)
         written = _written(notice, action, until)
         queue.enqueue(
             tx,
@@ -63,12 +65,13 @@ class Notices:
         )  # fmt: skip
 
     def _notice(
-        self, each: Settled, to: Address, recipient: Address, diagnostic: str, content: bytes, now: datetime
-    ) -> Notice:
+        self, each: Settled, to: Address, recipient: Address, diagnostic: str, content: bytes, now: datetime,
+        tried: tuple[datetime | None, str],
+    ) -> Notice:  # fmt: skip
         octets = self._chance.octets(16)
         fate = Fate(
             recipient, _reply(diagnostic), status=_STATUS.get(each.state), orcpt=each.orcpt,
-            last_attempt=now,
+            last_attempt=tried[0], remote_mta=tried[1],
         )  # fmt: skip
         return Notice(
             reporting_mta=self._hostname, sender=self._sender, to=to, fates=(fate,), content=content,
@@ -77,7 +80,7 @@ class Notices:
         )  # fmt: skip
 
 
-_STATUS = {State.EXPIRED: EnhancedStatus(5, 4, 7)}  # where no reply says one
+_STATUS = {State.EXPIRED: EnhancedStatus(5, 4, 7)}  # whatever was said last: its time ran out
 _ASKED_BY = {Action.FAILED: "FAILURE", Action.DELAYED: "DELAY"}
 
 
@@ -96,6 +99,14 @@ def _is_owed(each: Settled, action: Action) -> bool:
     unasked = {Action.FAILED: True, Action.DELAYED: each.stream is Stream.TRANSACTIONAL}.get(action, False)
     wanted = _ASKED_BY.get(action, "SUCCESS") in notify if notify else unasked
     return each.origin == "submission" and bool(each.reverse_path) and each.dsn and wanted
+
+
+def _last_attempt(tx: Tx, each: Settled, now: datetime) -> tuple[datetime | None, str]:
+    """When it was tried last, and at which host. An attempt that ends just now is written with the commit, not before."""
+    if each.stage not in ("", "queue"):
+        return now, each.host
+    found = queue.last_attempt(tx, each.delivery_id)
+    return (from_ms(found[0]), found[1]) if found else (None, "")
 
 
 def _reply(words: str) -> Reply | None:

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from deliverability.address import Address
+from deliverability.reply import EnhancedStatus
 from deliverability.settings import RetrySettings
 from deliverability.shaping.retry import next_attempt
 from mta.ports import Tx, to_ms
@@ -127,6 +128,7 @@ class Settled:
     created_ms: int
     dsn: bool = True  # whether its submitter wants to be told of failures
     hop_knows_dsn: bool = True
+    host: str = ""  # who was tried, where this follows from an attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +396,7 @@ def _end_before_claim(tx: Tx, found: Sequence[Claimed], now_ms: int, gate: Gate)
 
 def _end(tx: Tx, each: Claimed, event: Event, reply: str, now_ms: int, by: str | None) -> Settled:
     state = after(State.QUEUED, event)
+    reply = reply or last_words(tx, each.delivery_id)
     tx.execute(
         "UPDATE delivery SET state = ?, ended_ms = ?, ended_by = ?, last_reply = CASE WHEN ? = '' THEN last_reply ELSE ? END"
         " WHERE id = ?",
@@ -402,13 +405,37 @@ def _end(tx: Tx, each: Claimed, event: Event, reply: str, now_ms: int, by: str |
     return _settled(each, state, event, reply, "queue")
 
 
+def last_words(tx: Tx, delivery_id: int) -> str:
+    """The last reply to a delivery; to one that was never tried, what its site said last, and that it is so; or ""."""
+    row = tx.one(
+        "SELECT d.last_reply, s.last_reply FROM delivery d LEFT JOIN destination t ON t.domain = d.domain"
+        " LEFT JOIN site s ON s.name = t.site WHERE d.id = ?",
+        (delivery_id,),
+    )
+    own, of_site = row or ("", "")
+    if own or not of_site:
+        return str(own)
+    code, _, words = of_site.partition(" ")
+    status, _, text = words.partition(" ")
+    if EnhancedStatus.parse(status) is None:
+        return f"{code} never tried itself; its site said last: {words}"
+    return f"{code} {status} never tried itself; its site said last: {text}"
+
+
+def last_attempt(tx: Tx, delivery_id: int) -> tuple[int, str] | None:
+    """When a delivery was tried last (ms), and at which host; None where it never was."""
+    sql = "SELECT at_ms, host FROM attempt WHERE delivery_id = ? ORDER BY at_ms DESC, id DESC LIMIT 1"
+    row = tx.one(sql, (delivery_id,))
+    return None if row is None else (row[0], row[1])
+
+
 def _settled(
-    each: Claimed, state: State, event: Event, reply: str, stage: str, *, hop_knows_dsn: bool = True
+    each: Claimed, state: State, event: Event, reply: str, stage: str, *, hop_knows_dsn: bool = True, host: str = ""
 ) -> Settled:
     return Settled(
         each.delivery_id, each.message_id, each.forward_path, each.stream, each.origin, state, event, reply, stage,
         each.reverse_path, each.notify, each.orcpt, each.envid, each.ret, each.created_ms,
-        each.dsn, hop_knows_dsn,
+        each.dsn, hop_knows_dsn, host,
     )  # fmt: skip
 
 
@@ -452,7 +479,7 @@ def settle(tx: Tx, each: Claimed, came: Settlement, owner: int, now: datetime) -
         hint(tx, each.domain, came.due_ms or now_ms)
     elif state is State.IN_DOUBT:
         _note_doubt(tx, each.delivery_id, str(came.event), now_ms)
-    return _settled(each, state, came.event, came.reply, came.stage, hop_knows_dsn=came.hop_knows_dsn)
+    return _settled(each, state, came.event, came.reply, came.stage, hop_knows_dsn=came.hop_knows_dsn, host=came.host)
 
 
 class _Attempts:

@@ -11,7 +11,9 @@ import pytest
 from house import hand_over, letter
 from house_lab import WRITER, LabTown, lab_town
 
+from deliverability.headers import format_date
 from engine.control.client import ControlError
+from mta.ports import from_ms
 from mta.queue.delivery import State
 
 pytestmark = pytest.mark.e2e
@@ -140,7 +142,11 @@ def test_what_waited_too_long_expires_and_the_writer_is_told_so(town: LabTown) -
     )
     town.daemon.advance("2h 1m")
     assert end_of(town, number) == "expired"
-    assert "Status: 5.4.7" in notice(town, "defer.one@shop.lab")
+    told = notice(town, "defer.one@shop.lab")
+    assert "Status: 5.4.7" in told and "Diagnostic-Code: smtp; 45" in told and "Remote-MTA: dns; " in told
+    [tried] = town.daemon.rows("SELECT max(a.at_ms) FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+                               " WHERE d.message_id = ?", number)  # fmt: skip
+    assert f"Last-Attempt-Date: {format_date(from_ms(tried[0]))}" in told
     assert town.is_suppressed("defer.one@shop.lab") == []
 
 
@@ -236,6 +242,22 @@ def test_a_mail_with_two_authors_is_refused_in_words_before_anything_is_written(
         550, b"5.6.0 The message has more than one From: field; RFC 5322 section 3.6 allows one",
     )  # fmt: skip
     assert town.daemon.rows("SELECT count(*) FROM message") == before
+
+
+@pytest.mark.parametrize("begin", [b" folded into what we add\r\n", b"\tso\r\n", b"Subject: hi\r\n: no name\r\n"])
+def test_a_header_that_would_continue_a_field_of_ours_is_refused(town: LabTown, begin: bytes) -> None:
+    with town.daemon.smtp() as smtp, pytest.raises(smtplib.SMTPDataError) as refused:
+        smtp.sendmail(WRITER, ["ann@shop.lab"], begin + b"From: a@shop.lab\r\n\r\nhi\r\n")
+    assert refused.value.smtp_code == 550 and refused.value.smtp_error.startswith(b"5.6.0")
+
+
+@pytest.mark.parametrize("to", ["postmaster", "Abuse@mail.shop.example"])
+def test_names_of_this_host_that_nobody_reads_are_refused_at_once(town: LabTown, to: str) -> None:
+    with town.daemon.smtp() as smtp:
+        smtp.ehlo()
+        smtp.mail(WRITER)
+        code, words = smtp.docmd(f"RCPT TO:<{to}>")
+    assert (code, words[:5]) == (550, b"5.1.1")
 
 
 def test_one_message_to_many_is_one_delivery_each_with_a_fate_of_its_own(town: LabTown) -> None:

@@ -158,3 +158,26 @@ def test_a_delay_without_a_reply_has_a_status_of_its_class(place: Place) -> None
 )
 def test_who_is_told_of_a_delay(place: Place, options: dict[str, Any], count: int) -> None:
     assert len(delay_notices(place, **options)) == count
+
+
+def test_mail_that_was_never_tried_expires_with_what_its_site_said_and_no_date_of_an_attempt(place: Place) -> None:
+    store, clock = open_store(place), FakeClock()
+    notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
+
+    def expire(tx: Tx) -> tuple[str, bytes]:
+        tx.execute("INSERT INTO site (name, retry_ms, failures, last_reply, changed_ms)"
+                   " VALUES ('mx.example.org',0,1,'451 4.4.1 connection refused',0)")  # fmt: skip
+        tx.execute("UPDATE destination SET site = 'mx.example.org' WHERE domain = ?", (ANN.domain,))
+        ended = queue.expire(tx, NOON + timedelta(days=30))
+        notices.write(tx, ended)
+        [row] = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
+        return ended[0].reply, row[0]
+
+    message = NewMessage(
+        "a@shop.example", (Recipient(ANN),), b"Subject: hi\r\n\r\n", Stream.TRANSACTIONAL, "submission"
+    )
+    store.write_now(lambda tx: queue.enqueue(tx, message, NOON, QueueSettings()))
+    reply, written = store.write_now(expire)
+    assert reply == "451 4.4.1 never tried itself; its site said last: connection refused"
+    assert f"Diagnostic-Code: smtp; {reply}".encode() in written and b"Status: 5.4.7" in written
+    assert b"Last-Attempt-Date" not in written and b"Remote-MTA" not in written
