@@ -94,7 +94,7 @@ class Office:
         pages = given.get("web") or [listen(each, "web.listen") for each in settings.web.listen]
         self.clock = SystemClock()
         self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
-        self._forks = ForkServer(carrier.run, carrier.keep_parser)
+        self._forks = ForkServer(carrier.run, carrier.keep_parser, (*pages, *given.get("control", ())))
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = given.get("control") or [listen_unix(settings.socket_path)]

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn
 
@@ -34,13 +34,18 @@ class Exit:
 class ForkServer:
     """The front office's end."""
 
-    def __init__(self, run_carrier: RunCarrier, run_keeper: RunKeeper) -> None:
+    def __init__(
+        self, run_carrier: RunCarrier, run_keeper: RunKeeper, not_theirs: Sequence[socket.socket] = ()
+    ) -> None:
+        """`not_theirs`: sockets that no carrier serves. One that outlives us must not hold their addresses."""
         self._orders, orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._exits, exits = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
             self._orders.close()
             self._exits.close()
+            for each in not_theirs:
+                each.close()
             _Server(orders, exits, run_carrier, run_keeper).run()
         orders.close()
         exits.close()

@@ -176,3 +176,15 @@ for _, link in made:
 print(server.pid, *(pid for pid, _ in made), flush=True)
 made[0][1].recv(1)
 """
+
+
+def test_a_carrier_that_outlives_the_front_office_does_not_hold_the_sockets_that_it_never_served() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as pages:
+        made, address = ForkServer(carrier, keeper, [pages]), pages.getsockname()
+        _, link = spawn(made, "say", words="alive as")
+        assert link.recv(100).startswith(b"alive as")
+    with socket.create_server(address):  # "Address already in use" where the carrier held it
+        pass
+    link.close()
+    made.close()
+    os.waitpid(made.pid, 0)
