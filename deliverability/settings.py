@@ -42,7 +42,7 @@ _SIZES: Final = {
     "gib": 2**30,
 }
 _LONGEST: Final = timedelta(days=36_525)
-_PART: Final = re.compile(r"\s*(\d{1,7}(?:\.\d{1,3})?)\s*([a-z]+)[\s,]*", re.IGNORECASE | re.ASCII)
+_PART: Final = re.compile(r"\s*(\d{1,8}(?:\.\d{1,3})?)\s*([a-z]+)[\s,]*", re.IGNORECASE | re.ASCII)
 _SIZE: Final = re.compile(r"\s*(\d{1,15})\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 
 
@@ -87,10 +87,12 @@ def parse_size(value: object) -> int:
 
 
 def _nearest_duration(text: str) -> str:
-    part = re.match(r"\s*(\d{1,7})\s*([a-z]*)", text, re.IGNORECASE | re.ASCII)
+    part = re.match(r"[\s-]*(\d{1,7})\s*([a-z]*)", text, re.IGNORECASE | re.ASCII)
     if part is None:
         return "5 days"
-    near = difflib.get_close_matches(part[2].lower(), ("seconds", "minutes", "hours", "days", "weeks"), n=1, cutoff=0.4)
+    if (word := part[2].lower()) in _UNITS:
+        return f"{part[1]} {word}" if len(word) > 2 else f"{part[1]}{word}"
+    near = difflib.get_close_matches(word, ("seconds", "minutes", "hours", "days", "weeks"), n=1, cutoff=0.4)
     return f"{part[1]} {near[0] if near else 'minutes'}"
 
 

@@ -31,7 +31,6 @@ def add(
 ) -> None:
     """Let NAME submit mail. Prints its password, which is shown this once."""
     from deliverability.address import AddressError, parse_domain
-    from deliverability.settings import parse_size
     from engine.credentials import NAME
     from engine.credentials import add as write_down
     from engine.house import ensure_state
@@ -41,7 +40,7 @@ def add(
         refuse(f"{name[:80]!r} is no name: small letters, digits and . _ @ -, at most 64", code=2)
     try:
         domains = frozenset(map(parse_domain, from_domain or ()))
-        grant = Grant(name, domains, _stream(stream), _rate(rate), parse_size(max_size) if max_size else 0, not no_dsn)
+        grant = Grant(name, domains, _stream(stream), _rate(rate), _size(max_size), not no_dsn)
     except (AddressError, ValueError) as err:
         refuse(str(err), "nothing was changed", code=2)
     ensure_state(config(config_path))
@@ -119,6 +118,15 @@ def _stream(text: str) -> Any:
     if text and found is None:
         raise ValueError(f'"{text[:40]}" is no stream (try transactional or marketing)')
     return found
+
+
+def _size(text: str) -> int:
+    from deliverability.settings import parse_size
+
+    octets = parse_size(text) if text else 0
+    if text and not octets:
+        raise ValueError(f'"{text[:40]}" lets no message through (try "10 MiB")')
+    return octets
 
 
 def _rate(text: str) -> int:

@@ -109,7 +109,10 @@ def messages(
             f"{row.delivery_id:>9} {row.message_id:>8} {row.state:<10} {_span(found.now_ms - row.created_ms):>6} {soon:>6}"
             f" {row.forward_path:<36} {row.subject:<30.30} {row.last_reply}".rstrip()
         )
-    print(f"{len(found.rows)} of {found.total}" + (f"; --after {found.after} goes on" if found.after else ""))
+    print(
+        f"{len(found.rows)} of {'' if found.exact else 'at least '}{found.total}"
+        + (f"; --after {found.after} goes on" if found.after else "")
+    )
 
 
 def _page(control: Control, params: dict[str, str | int], limit: int) -> Messages:
@@ -119,7 +122,11 @@ def _page(control: Control, params: dict[str, str | int], limit: int) -> Message
         rest = {**params, "after": found.after, "limit": limit - len(found.rows)}
         more = control.get(Messages, "/v1/messages", rest)
         found = Messages(
-            more.now_ms, (*found.rows, *more.rows), max(found.total, len(found.rows) + more.total), more.after
+            more.now_ms,
+            (*found.rows, *more.rows),
+            max(found.total, len(found.rows) + more.total),
+            more.after,
+            exact=found.exact or not (params["after"] or more.after),
         )
     return found
 

@@ -154,12 +154,13 @@ class MessageRow:
 @dataclass(frozen=True, slots=True)
 class Messages:
     """A page of deliveries. `total`: all that match, as last counted; where only looking at each can tell, what is known
-    to. `after` asks for the next page; "" at the end."""
+    to, and then `exact` is false: there may be more. `after` asks for the next page; "" at the end."""
 
     now_ms: int
     rows: tuple[MessageRow, ...] = ()
     total: int = 0
     after: str = ""
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

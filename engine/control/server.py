@@ -157,7 +157,7 @@ class ControlServer:
         )  # fmt: skip
         if found.after and counts_by_group(wanted):
             counted = counted_total(await self.census.get(), wanted)
-            found = replace(found, total=max(found.total, counted))
+            found = replace(found, total=max(found.total + 1, counted), exact=True)
         return _json(found)
 
     async def _doubts(self, request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """Shaping over the control socket: what limits a site, suspend and resume."""
 
+import difflib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,6 +9,7 @@ from deliverability.address import AddressError, parse_domain
 from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
 from deliverability.shaping.limits import SCOPES, WINDOWS
+from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import ScopeBook, warming
 from engine.conductor import Conductor
 from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
@@ -183,6 +185,10 @@ async def _target(house: House, body: dict[str, Any]) -> tuple[str, str]:
         raise Wrong(f"{name[:40]} is no stream: there are {', '.join(each.word for each in Stream)}")
     if scope == "source" and name not in house.config.sources:
         raise Wrong(f"there is no source {name[:40]} in the configuration")
+    if scope == "provider" and name not in providers():
+        near = difflib.get_close_matches(name, providers(), n=1, cutoff=0.5)
+        known = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(providers()))}"
+        raise Wrong(f"there is no provider {name[:40]}: {known}")
     if scope in SCOPES:
         return scope, name
     if scope == "domain":

@@ -30,7 +30,8 @@ SITES_SHOWN: Final = 50
 SMALL: Final = 20_000  # rows that are counted within the blink of an eye
 
 _DELIVERY = """
-SELECT d.id, d.message_id, d.forward_path, m.subject, d.stream, d.state, m.size, d.attempts, d.created_ms, d.due_ms, d.last_reply
+SELECT d.id, d.message_id, d.forward_path, m.subject, d.stream, d.state, m.size, d.attempts, d.created_ms, d.due_ms, d.last_reply,
+    d.domain, d.campaign, d.expires_ms, d.ended_ms
 FROM delivery d JOIN message m ON m.id = d.message_id LEFT JOIN destination t ON t.domain = d.domain
 """
 
@@ -48,13 +49,14 @@ def message_page(tx: Tx, now: datetime, wanted: Wanted, sort: str, limit: int, a
         for row in page.rows
     )  # fmt: skip
     goes_on = f"{page.after[0]}.{page.after[1]}" if page.after else ""
-    return Messages(to_ms(now), rows, offset + len(rows) + bool(page.after), goes_on)
+    return Messages(to_ms(now), rows, offset + len(rows), goes_on, exact=not (after or goes_on))
 
 
 def _row(row: tuple[Any, ...]) -> MessageRow:
     return MessageRow(
         delivery_id=row[0], message_id=row[1], forward_path=row[2], subject=row[3], stream=Stream(row[4]).word,
         state=State(row[5]).word, size=row[6], attempts=row[7], created_ms=row[8], due_ms=row[9], last_reply=row[10],
+        domain=row[11], campaign=row[12], expires_ms=row[13], ended_ms=row[14],
     )  # fmt: skip
 
 

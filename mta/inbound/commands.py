@@ -23,7 +23,8 @@ _ADDRESS_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 _BY: Final = re.compile(r"([+-]?[0-9]{1,9});([NR])T?", re.IGNORECASE)  # RFC 2852 section 4
 
-HELO_NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")  # a domain or an address literal; and what Windows sends
+# A domain, an address literal with both its brackets, or a bare address and the underscores that Windows sends.
+HELO_NAME: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}|\[[A-Za-z0-9._:-]{1,253}\]")
 
 _MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "BY"})
 _RCPT_KEYWORDS: Final = frozenset({"NOTIFY", "ORCPT"})

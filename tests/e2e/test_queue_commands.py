@@ -105,6 +105,33 @@ def test_a_question_that_makes_no_sense_is_told_why(daemon: Daemon, params: dict
     assert next(iter(params)) in str(told.value) or params.get("state", "-") in str(told.value)
 
 
+def test_a_total_that_was_not_counted_says_so_and_a_life_has_all_its_columns(daemon: Daemon) -> None:
+    page = messages(daemon, q="example", limit=3)
+    assert (len(page.rows), page.total, page.exact) == (3, 3, False)
+    whole = messages(daemon, q="example", limit=100)
+    assert (len(whole.rows), whole.total, whole.exact) == (30, 30, True)
+    assert messages(daemon, domain="a.example", limit=3).exact
+    [delivery] = daemon.control.get(MessageLife, "/v1/messages/1").deliveries
+    assert delivery.domain == "b.example" and delivery.expires_ms > delivery.created_ms
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("shaping", "suspend", "gmial", "--provider", "--why", "x"), "did you mean gmail?"),
+        (("credential", "add", "small", "--max-size", "0"), '"0" lets no message through'),
+    ],
+)
+def test_what_can_never_do_anything_is_refused(daemon: Daemon, words: tuple[str, ...], said: str) -> None:
+    done = daemon.command(*words)
+    assert done.returncode and said in done.stderr
+
+
+def test_an_address_literal_has_both_its_brackets(daemon: Daemon) -> None:
+    with daemon.smtp() as smtp:
+        assert [smtp.docmd("EHLO", name)[0] for name in ("[1.2.3.4", "1.2.3.4]", "[1.2.3.4]")] == [501, 501, 250]
+
+
 def refused(daemon: Daemon, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
     """Status and words of a request that a program of somebody's own makes."""
     with socket.socket(socket.AF_UNIX) as plain:

@@ -121,7 +121,8 @@ class SiteScreen(HouseScreen):
             params["q"] = self.filter_text
         found = await self.session.ask(Messages, "/v1/messages", params)
         self.title_line(f"Queue › {self._site}", deliveries(found.total))
-        self._messages.show(Window(offset, found.rows, found.total), found.now_ms)
+        total = found.total + (not found.exact)  # so that one can go on
+        self._messages.show(Window(offset, found.rows, total), found.now_ms)
         await self._detail.nudge()
 
     @on(Table.Missing)
