@@ -20,9 +20,10 @@ class Load:
     def enter(self, ip: str) -> bool:
         """Count a client's new session; False when it has too many. Each `enter` needs its `leave`."""
         self._sessions[ip] += 1
-        if self._sessions[ip] <= self._settings.max_connections_per_client:
+        limit, most = self._settings.limit_of(ip)
+        if self._sessions[ip] <= most:
             return True
-        self.hit("max_connections_per_client")
+        self.hit(limit)
         return False
 
     def leave(self, ip: str) -> None:

@@ -8,7 +8,7 @@ one carrier process. `mta.inbound.limits` counts how often each was met, under t
 import re
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -126,6 +126,10 @@ class DoorSettings(Settings):
         " (only where nothing is relayed).",
     )
 
+    def limit_of(self, ip: str) -> tuple[str, int]:
+        """How many connections one client may have open, and the setting that says so."""
+        return "max_connections_per_client", self.max_connections_per_client
+
 
 class ListenSettings(DoorSettings):
     """A door on the network."""
@@ -138,6 +142,9 @@ class SubmissionSettings(ListenSettings):
 
     max_connections_per_client: int = Field(
         default=500, ge=1, description="As for every door; local applications share one IP address, hence the number."
+    )
+    max_connections_per_stranger: int = Field(
+        default=20, ge=1, description="As `max_connections_per_client`, for an address outside `networks`."
     )
     public_networks: bool = Field(
         default=False,
@@ -197,6 +204,16 @@ class SubmissionSettings(ListenSettings):
                     " or set public_networks = true if all of it is yours"
                 )
         return networks
+
+    def limit_of(self, ip: str) -> tuple[str, int]:
+        limit, most = super().limit_of(ip)
+        try:
+            address = ip_address(ip.partition("%")[0])
+        except ValueError:
+            return limit, most  # over a Unix socket
+        if any(address in network for network in self.networks):
+            return limit, most
+        return "max_connections_per_stranger", min(most, self.max_connections_per_stranger)
 
     @model_validator(mode="after")
     def _has_certificate(self) -> "SubmissionSettings":

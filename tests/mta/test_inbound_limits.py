@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,16 @@ async def test_a_client_with_too_many_connections_is_sent_away_until_one_ends() 
         await first.talk("C: QUIT", "S: 221", "S: ")
         await open_door.talk("S: 220")
         assert open_door.listener.hits["max_connections_per_client"] == 1
+
+
+async def test_a_stranger_may_have_few_connections_where_an_application_in_a_network_may_have_many() -> None:
+    settings = SubmissionSettings(networks=(ip_network("192.0.2.0/24"),), max_connections_per_stranger=1)
+    async with door(Recorder(), settings) as open_door:
+        first = await open_door.knock()
+        await first.talk("S: 220")
+        await open_door.talk("S: 421 4.7.0", "S: ")
+        assert open_door.listener.hits["max_connections_per_stranger"] == 1
+    assert settings.limit_of("192.0.2.7") == ("max_connections_per_client", 500)
 
 
 async def test_a_full_listener_lets_the_next_wait_for_a_place() -> None:
