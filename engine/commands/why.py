@@ -29,7 +29,13 @@ def why(
     if as_json:
         print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
     elif isinstance(found, Why):
-        print(f"{found.name}: {found.waiting} due" + (f", site {found.site}" if found.site != found.name else ""))
+        later = f", {found.later} later" if found.later else ""
+        print(
+            f"{found.name}: {found.waiting} due{later}" + (f", site {found.site}" if found.site != found.name else "")
+        )
+        if found.waiting and found.later_ms is not None:
+            reply = f", after: {found.later_reply}" if found.later_reply else ""
+            print(f"later   the first of those in {_seconds(found.later_ms - found.now_ms)}{reply}")
         _print_waits(found.waits, found.what_if, found.now_ms)
         _print_how(found.how)
     else:
@@ -40,6 +46,8 @@ def why(
                 expires = _seconds(row.expires_ms - found.now_ms)
                 print(f"expires in {expires}" + (": before it can leave" if row.expires_first else ""))
                 _print_how(row.how)
+            elif row.carried_by:
+                print(f"carried by {row.carried_by}; it was due {_seconds(found.now_ms - row.due_ms)} ago")
 
 
 def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:

@@ -342,6 +342,8 @@ class WhyDelivery:
     expires_ms: int = 0
     expires_first: bool = False  # before it can leave
     how: tuple[str, ...] = ()  # in words: its source, what is asked of TLS
+    carried_by: str = ""  # the carrier that has it in hands, and where it was tried last
+    due_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +361,9 @@ class Why:
     name: str
     site: str
     waiting: int = 0  # deliveries that are due
+    later: int = 0  # that wait for their own next attempt
+    later_ms: int | None = None  # the first of them
+    later_reply: str = ""  # what put that one off
     limit: str = ""
     text: str = ""
     origin: str = ""  # who set it

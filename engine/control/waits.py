@@ -29,6 +29,23 @@ class Place:
     waiting: int  # due deliveries; counted up to BUDGET
     retry_ms: int
     last_reply: str
+    later: "_Later"
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """Deliveries that wait for their own next attempt; counted up to BUDGET."""
+
+    count: int = 0
+    first_ms: int | None = None
+    reply: str = ""  # what put the first off
+
+    def waits(self) -> list[Wait]:
+        if not self.count:
+            return []
+        many = f"{self.count} deliveries wait for their own next attempts, the first"
+        one = "one delivery waits for its own next attempt" if self.count == 1 else many
+        return [Wait("retry", f"{one}, after: {self.reply}" if self.reply else one, "retry.delivery", self.first_ms)]
 
 
 async def of_site(house: House, conductor: Conductor, name: str) -> Why | None:
@@ -38,9 +55,14 @@ async def of_site(house: House, conductor: Conductor, name: str) -> Why | None:
     if not site and ("domain", name) not in conductor.suspensions:
         return None
     place = await house.store.read(lambda tx: _place(tx, site or name, to_ms(now)))
-    waits = _in_order(_at_site(conductor, place, name, None, now, min(1, place.waiting)))
+    own = [] if place.waiting else place.later.waits()
+    waits = _in_order([*own, *_at_site(conductor, place, name, None, now, min(1, place.waiting))])
     how = await house.store.read(lambda tx: ways.how(tx, house.config, name, site or name, now))
-    why = Why(to_ms(now), name, site, place.waiting, waits=waits, what_if=_what_if(waits, to_ms(now)), how=how)
+    later = place.later
+    why = Why(
+        to_ms(now), name, site, place.waiting, later.count, later.first_ms, later.reply, waits=waits,
+        what_if=_what_if(waits, to_ms(now)), how=how,
+    )  # fmt: skip
     if not waits:
         return why
     first = waits[0]
@@ -70,19 +92,22 @@ class _Row:
     attempts: int
     campaign: str
     hand: str  # who did something to it last, and why
+    carried_by: str
 
 
 def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
     rows = tx.query(
-        "SELECT id, forward_path, domain, stream, state, due_ms, expires_ms, last_reply, attempts, campaign"
-        " FROM delivery WHERE message_id = ? ORDER BY id LIMIT 100",
+        "SELECT d.id, d.forward_path, d.domain, d.stream, d.state, d.due_ms, d.expires_ms, d.last_reply, d.attempts, d.campaign,"
+        " (SELECT c.name FROM carrier c WHERE c.id = d.owner),"
+        " (SELECT a.host FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1)"
+        " FROM delivery d WHERE d.message_id = ? ORDER BY d.id LIMIT 100",
         (message_id,),
     )
     hands = {who: f"{name}: {why}" if why else name for _, _, name, why, who in operating.interventions(tx, message_id)}
     return [
         _Row(
             row[0], row[1], row[2], Stream(row[3]), State(row[4]), row[5], row[6], row[7], row[8], row[9],
-            hands.get(row[0], ""),
+            hands.get(row[0], ""), (row[10] or "") + (f", tried last at {row[11]}" if row[10] and row[11] else ""),
         )
         for row in rows
     ]  # fmt: skip
@@ -100,7 +125,7 @@ async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datet
         waits = ()
     return WhyDelivery(
         row.delivery_id, row.forward_path, row.state.word, place.site, waits, _what_if(waits, to_ms(now)), row.expires_ms,
-        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how,
+        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how, row.carried_by, row.due_ms,
     )  # fmt: skip
 
 
@@ -230,7 +255,22 @@ def _place(tx: Tx, site: str, now_ms: int) -> Place:
     # The back-off as any source sees it; the site's own row has what it said last, to whichever.
     seen = "SELECT max(retry_ms) FROM site WHERE name = ? OR name LIKE ?"
     row = tx.one(f"SELECT ({seen}), last_reply FROM site WHERE name = ?", (site, places.place(site, "%"), site))
-    return Place(site, waiting[0] if waiting else 0, *(row or (0, "")))
+    retry_ms, reply = row or (0, "")
+    return Place(site, waiting[0] if waiting else 0, retry_ms, reply, _later(tx, site, now_ms))
+
+
+def _later(tx: Tx, site: str, now_ms: int) -> _Later:
+    there = "state = 0 AND (domain = ? OR domain IN (SELECT t.domain FROM destination t WHERE t.site = ?))"
+    found = tx.one(
+        f"SELECT count(*), min(due_ms) FROM (SELECT due_ms FROM delivery WHERE {there} AND due_ms > ? LIMIT ?) AS those",
+        (site, site, now_ms, BUDGET),
+    )
+    if found is None or not found[0]:
+        return _Later()
+    said = tx.one(
+        f"SELECT last_reply FROM delivery WHERE {there} AND due_ms = ? ORDER BY id LIMIT 1", (site, site, found[1])
+    )
+    return _Later(found[0], found[1], said[0] if said else "")
 
 
 def _ahead(tx: Tx, row: _Row) -> int:

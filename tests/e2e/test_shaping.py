@@ -235,3 +235,22 @@ def test_a_stream_that_is_suspended_waits_while_the_other_goes(town: LabTown) ->
     done = town.daemon.command("shaping", "resume", "marketing", "--stream")
     assert done.returncode == 0 and "goes on" in done.stdout
     town.daemon.until(lambda: town.daemon.state_of(waits) == "delivered")
+
+
+def test_mail_that_waits_by_itself_is_told_of_and_what_put_it_off(town: LabTown) -> None:
+    number = town.submit("greylist.why@ascii.lab")
+    town.daemon.until(lambda: attempts(town, "ascii.lab") and town.daemon.state_of(number) == "queued")
+    told = why(town, "ascii.lab")
+    assert (told.waiting, told.later, told.limit) == (0, 1, "retry")
+    assert told.frees_ms == told.later_ms is not None
+    assert told.later_reply.startswith("450") and told.later_reply in told.text
+    shown = town.daemon.command("why", "ascii.lab").stdout
+    assert "ascii.lab: 0 due, 1 later" in shown and "nothing holds it back" not in shown
+
+
+def test_mail_that_is_being_carried_says_by_whom(town: LabTown) -> None:
+    number = town.submit("ann@stall-greeting.lab")
+    town.daemon.until(lambda: town.daemon.state_of(number) == "in flight")
+    [told] = town.daemon.control.get(WhyMessage, f"/v1/messages/{number}/why").deliveries
+    assert told.carried_by.startswith("carrier-")
+    assert f"carried by {told.carried_by}; it was due " in town.daemon.command("why", str(number)).stdout
