@@ -55,7 +55,7 @@ def ask(given: Path | None, question: Callable[[Control], T]) -> T:
     try:
         return question(Control(socket_path(given)))
     except ControlError as err:
-        refuse(str(err), getattr(err, "remedy", ""))
+        refuse(str(err).replace("due_within:", "--due-within:"), err.remedy, code=2 if err.senseless else 1)
 
 
 def act(given: Path | None, path: str, body: dict[str, Any], as_json: bool) -> Done:

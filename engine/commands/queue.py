@@ -219,7 +219,13 @@ def _which(deliveries: list[int] | None, **filters: str) -> dict[str, Any]:
     asked = {name: value for name, value in filters.items() if value}
     if deliveries and asked:
         refuse("deliveries are named by number, or by the options", "leave one of them out", code=2)
+    if not deliveries and not asked:
+        refuse("which deliveries?", f"give their numbers, or {', '.join(map(_option, filters))}", code=2)
     return {"deliveries": deliveries} if deliveries else asked
+
+
+def _option(name: str) -> str:
+    return "--find" if name == "q" else f"--{name}"
 
 
 def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:

@@ -41,10 +41,11 @@ SILENCE: Final = 45.0  # the stream says something every 15 s; three times that 
 class ControlError(Exception):
     """The daemon could not be asked, or refused. `str()` says what happened, `remedy` what to do."""
 
-    def __init__(self, error: str, remedy: str = "", *, refused: bool = False) -> None:
+    def __init__(self, error: str, remedy: str = "", *, refused: bool = False, senseless: bool = False) -> None:
         super().__init__(error)
         self.remedy = remedy
         self.refused = refused  # the daemon is there and said no
+        self.senseless = senseless  # and would whenever it was asked: the request itself is wrong
 
     @property
     def text(self) -> str:
@@ -169,7 +170,7 @@ def understood(kind: type[T], status: int, body: bytes) -> T:
     try:
         if status >= 400:
             refused = clean_answer(decode(Refused, body))
-            raise ControlError(refused.error, refused.remedy, refused=True)
+            raise ControlError(refused.error, refused.remedy, refused=True, senseless=status == 400)
         return clean_answer(decode(kind, body))
     except (ValueError, AttributeError, RecursionError) as err:
         raise ControlError(f"the daemon answered {status} with something else: {clean(str(err))}", _UPGRADE) from None

@@ -127,6 +127,22 @@ def test_what_can_never_do_anything_is_refused(daemon: Daemon, words: tuple[str,
     assert done.returncode and said in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("queue", "--by", "foo"), ("queue", "--sort", "foo"), ("queue", "hold", "--older", "foo"), ("queue", "hold"),
+        ("queue", "messages", "--state", "foo"), ("queue", "messages", "--due-within", "foo"),
+        ("queue", "redirect", "1", "--to", "a b", "--why", "x"),
+        ("shaping", "suspend", "a.example", "--for", "foo", "--why", "x"), ("lab", "advance", "foo"),
+    ],
+)  # fmt: skip
+def test_what_was_typed_wrong_ends_with_2_and_in_the_words_of_the_options(
+    daemon: Daemon, words: tuple[str, ...]
+) -> None:
+    done = daemon.command(*words)
+    assert done.returncode == 2 and "due_within" not in done.stderr and ", q," not in done.stderr, done.stderr
+
+
 def test_an_address_literal_has_both_its_brackets(daemon: Daemon) -> None:
     with daemon.smtp() as smtp:
         assert [smtp.docmd("EHLO", name)[0] for name in ("[1.2.3.4", "1.2.3.4]", "[1.2.3.4]")] == [501, 501, 250]
