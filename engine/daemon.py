@@ -359,7 +359,10 @@ class Office:
 
     def _make_web(self) -> WebServer:
         """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
-        app = build_app(self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies)
+        app = build_app(
+            self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies,
+            queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)),
+        )  # fmt: skip
         return WebServer(app, [each.dup() for each in self._pages])
 
     def _wake_all(self) -> None:

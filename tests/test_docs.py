@@ -109,8 +109,9 @@ def test_every_endpoint_of_the_control_socket_is_on_the_page() -> None:
 
 
 def test_every_public_page_is_on_the_page() -> None:
-    routes = re.findall(r'router\.add_(get|post)\("([^"]+)"', page("engine/web/routes.py"))
-    text = page("docs/administration.md")
+    modules = (file.read_text("utf-8") for file in (ROOT / "engine" / "web").glob("*.py"))
+    routes = re.findall(r'router\.add_(get|post)\("([^"]+)"', "".join(modules))
+    text = page("docs/web.md") + page("docs/administration.md")
     assert routes
     for verb, path in routes:
         assert f"| `{verb.upper()} {path}` |" in text

@@ -35,6 +35,9 @@ class Purpose(IntEnum):
 
     CONFIRM = 1  # ids: contact, list, when it was asked (ms)
     UNSUBSCRIBE = 2  # ids: contact, list (0: all marketing mail)
+    FORM = 10  # ids: list, when its form was shown (s)
+    PREFERENCES = 11  # ids: contact
+    SURVEY = 12  # ids: contact, the survey's code, when it was asked (s)
 
 
 class BadToken(Exception):

@@ -11,7 +11,7 @@ catalogue has a section for that mail.
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
@@ -56,6 +56,7 @@ class Words:
     """One catalogue, for one reader: `tag` is the catalogue's language, `babel` formats as the reader's region does."""
 
     tag: str
+    name: str  # what the language calls itself
     direction: str  # ltr, rtl
     babel: Locale
     entries: Mapping[str, Entry]
@@ -70,6 +71,11 @@ class Words:
         if not isinstance(count, int | float):
             raise TextError(f"{section}.{key} has plural forms: it needs a count")
         return entry.get(self.babel.plural_form(count)) or entry["other"]
+
+    def text(self, name: str) -> str:
+        """The words of an entry without placeholders, by its whole name; "" where there are none."""
+        entry = self.entries.get(name)
+        return entry.plain[0] if isinstance(entry, Phrase) and len(entry.plain) == 1 else ""
 
     def has(self, section: str, key: str) -> bool:
         """Whether the section, or [common], has this entry."""
@@ -134,7 +140,7 @@ class Texts:
             raise TextError(f"{name}: {err}") from None
         if about.get("direction") not in ("ltr", "rtl"):
             raise TextError(f'{name}: [locale] needs direction = "ltr" or "rtl"')
-        self._catalogues[tag] = Words(tag, about["direction"], babel, entries)
+        self._catalogues[tag] = Words(tag, str(about.get("name", tag)), about["direction"], babel, entries)
         for each in (tag, *about.get("also", ())):
             self._names[str(each).lower()] = tag
 
@@ -154,7 +160,7 @@ def _regional(words: Words, wanted: str, default: str) -> Words:
         except (UnknownLocaleError, ValueError, TypeError):
             continue
         if babel.language == words.babel.language:
-            return Words(words.tag, words.direction, babel, words.entries)
+            return replace(words, babel=babel)
     return words
 
 

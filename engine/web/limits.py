@@ -17,7 +17,9 @@ NEIGHBOURS_MAX: Final = 20_000  # buckets kept; the one not seen for longest goe
 class Limits:
     """Token buckets by neighbourhood. `now` is a monotonic time in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, burst: float = BURST, refill: float = REFILL) -> None:
+        """`burst` requests that may come at once, `refill` a second after that."""
+        self._burst, self._refill = burst, refill
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, peer: str, now: float) -> bool:
@@ -35,8 +37,8 @@ class Limits:
         self._keep(key, max(0.0, self._left(key, now) - WRONG_TOKEN), now)
 
     def _left(self, key: str, now: float) -> float:
-        left, since = self._buckets.get(key, (BURST, now))
-        return min(BURST, left + (now - since) * REFILL)
+        left, since = self._buckets.get(key, (self._burst, now))
+        return min(self._burst, left + (now - since) * self._refill)
 
     def _keep(self, key: str, left: float, now: float) -> None:
         self._buckets[key] = (left, now)

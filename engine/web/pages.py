@@ -5,7 +5,8 @@ A page shows what a list is called and what it is for, and nothing about the per
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,8 @@ from engine.sending.compose import Composer
 from engine.sending.plain import plain
 from engine.sending.settings import brand
 from engine.sending.texts import Words
+
+KEPT_MAX: Final = 500  # pages that are the same for many people
 
 NOTICES: Final = {404: "missing", 410: "missing", 429: "busy", 500: "trouble", 503: "trouble"}
 
@@ -32,7 +35,8 @@ class Pages:
         self._default = composer.settings.locale
         self.shop = composer.shop
         colours = brand(composer.settings.accent)
-        words = self.words("", "", "notice")
+        self._rendered: dict[tuple[str, ...], str] = {}
+        words = self.words("", "", "", "web.notice")
         self._style = self._renderer.render(
             "web/page.css.j2", {"brand": colours}, words=words, section="web.notice", zone=_UTC
         )
@@ -43,27 +47,50 @@ class Pages:
         digest = hashlib.sha256(self._style.encode()).digest()
         return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
-    def words(self, locale: str, accept_language: str, page: str) -> Words:
-        """The words of a page: the contact's locale, else what the browser asks for, else the installation's."""
-        wanted = locale or next((tag for tag in _tags(accept_language) if self._texts.has(tag)), "")
-        return self._texts.choose(wanted, self._default, f"web.{page}")
+    def words(self, pressed: str, locale: str, accept_language: str, section: str) -> Words:
+        """The words of a section: in the language that was pressed, else the contact's, else the best of those that the
+        browser asks for, else the installation's."""
+        asked = (pressed if self._texts.has(pressed) else "", locale, *_tags(accept_language))
+        wanted = next((tag for tag in asked if self._texts.has(tag)), locale)
+        return self._texts.choose(wanted, self._default, section)
+
+    def languages(self, words: Words) -> list[dict[str, str]]:
+        """The other languages there are, each by its own name."""
+        others = (self._texts.of(tag) for tag in self._texts.tags if tag != words.tag)
+        return [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in others]
 
     def page(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
         """The page `web/<name>.html.j2`."""
-        seen = {**plain(facts), "shop": self.shop, "lang": words.tag, "dir": words.direction}
+        seen = {"languages": [], **plain(facts), "shop": self.shop, "lang": words.tag, "dir": words.direction}
         return self._renderer.render(
             f"web/{name}.html.j2", seen | {"style": Markup(self._style)}, words=words, section=f"web.{name}", zone=_UTC
         )
 
+    def common(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
+        """A page that is the same for many people: rendered once."""
+        return self._kept(self.page, name, words, facts)
+
     def notice(self, code: int, accept_language: str) -> str:
         """The page for an HTTP status that is no success."""
-        return self.page("notice", self.words("", accept_language, "notice"), {"what": NOTICES.get(code, "wrong")})
+        words = self.words("", "", accept_language, "web.notice")
+        return self.common("notice", words, {"what": NOTICES.get(code, "wrong")})
 
-    def wording(self, name: str, words: Words, mailing_list: MailingList | None, button: str = "button") -> str:
+    def wording(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
         """What a page says to a person before they press its button, in plain text: the evidence of their answer."""
-        facts = {"list": shown(mailing_list), "shop": self.shop, "pressed": button}
-        text = self._renderer.render(f"web/{name}.txt.j2", facts, words=words, section=f"web.{name}", zone=_UTC)
+        return self._kept(self._wording, name, words, facts)
+
+    def _wording(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
+        seen = {**plain(facts), "shop": self.shop}
+        text = self._renderer.render(f"web/{name}.txt.j2", seen, words=words, section=f"web.{name}", zone=_UTC)
         return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+    def _kept(self, render: Callable[..., str], name: str, words: Words, facts: Mapping[str, Any]) -> str:
+        key = (render.__name__, name, words.tag, str(words.babel), json.dumps(plain(facts), sort_keys=True))
+        if key not in self._rendered:
+            if len(self._rendered) >= KEPT_MAX:
+                self._rendered.clear()
+            self._rendered[key] = render(name, words, facts)
+        return self._rendered[key]
 
 
 def shown(mailing_list: MailingList | None) -> dict[str, str]:

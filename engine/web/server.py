@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from engine.web.routes import Handler
+from engine.web.desk import Handler
 
 CONNECTIONS_MAX: Final = 500
 PATIENCE_SECONDS: Final = 15.0  # for a connection's first whole request head, and between requests

@@ -19,8 +19,9 @@ from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.audience.tokens import Purpose
 from engine.sending.confirmations import Confirmations
 from engine.store.groups import GroupStore
+from engine.web.desk import BODY_MAX
 from engine.web.limits import BURST, WRONG_TOKEN, Limits
-from engine.web.routes import BODY_MAX, build_app
+from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Stream
@@ -206,7 +207,17 @@ async def test_nothing_in_a_request_finds_its_way_into_a_page(door: Door) -> Non
 
 @pytest.mark.parametrize(
     ("asks", "language", "direction"),
-    [("he-IL,he;q=0.9,en;q=0.8", "he", "rtl"), ("sw, en;q=0.1", "en", "ltr"), ("xx;q=no,,;;,*", "en", "ltr")],
+    [
+        ("he-IL,he;q=0.9,en;q=0.8", "he", "rtl"),
+        ("sw, en;q=0.1", "en", "ltr"),
+        ("xx;q=no,,;;,*", "en", "ltr"),
+        ("ru-RU", "ru", "ltr"),
+        ("zh-CN,zh;q=0.9", "zh", "ltr"),
+        ("zh-TW,zh;q=0.9", "zh-Hant", "ltr"),
+        ("zh-Hant-HK", "zh-Hant", "ltr"),
+        ("zh-SG", "zh", "ltr"),
+        ("en;q=0.2, iw;q=0.9", "he", "rtl"),
+    ],
 )
 async def test_a_page_speaks_the_browsers_language(door: Door, asks: str, language: str, direction: str) -> None:
     _, page, _ = await door.ask("GET", door.confirm_path(), **{"Accept-Language": asks})
@@ -220,6 +231,22 @@ async def test_a_contacts_own_language_comes_before_the_browsers(door: Door) -> 
     await door.ask("POST", door.confirm_path())
     assert door.ledger()[-1].told["locale"] == "he"
     assert "כן, אפשר לצרף אותי" in door.ledger()[-1].told["wording"]
+
+
+async def test_a_page_can_be_read_in_another_language_and_says_yes_in_it(door: Door) -> None:
+    path = door.confirm_path()
+    _, page, _ = await door.ask("GET", path)
+    links = re.findall(r'<a href="(\?lang=[^"]+)" lang="([^"]+)" hreflang="[^"]+" dir="([^"]+)"[^>]*>([^<]+)</a>', page)
+    assert [name for *_, name in links] == ["עברית", "Русский", "简体中文", "繁體中文"]
+    assert [direction for *_, direction, _ in links] == ["rtl", "ltr", "ltr", "ltr"]
+    door.store.write_now(lambda tx: tx.execute("UPDATE contact SET locale = 'he-IL'"))
+    _, page, _ = await door.ask("GET", path + "?lang=zh-Hant")
+    assert '<html lang="zh-Hant" dir="ltr">' in page  # what was pressed comes before what is known
+    _, page, _ = await door.ask("POST", path + "?lang=zh-Hant")
+    assert "謝謝" in page and "<nav" not in page
+    assert "[確認訂閱]" in door.ledger()[-1].told["wording"]
+    for odd in ("?lang=", "?lang=xx", "?lang=%3Cb%3E", "?lang=" + "x" * 2000, "?lang=en&lang=ru"):
+        assert (await door.ask("GET", path + odd))[0] == 200
 
 
 async def test_a_body_is_small_and_a_method_is_right_or_refused(door: Door) -> None:

@@ -1,0 +1,124 @@
+"""Saying yes and leaving: the pages behind the links of a confirmation mail and of every marketing mail.
+
+The token in the address is all the right there is and all that is needed: no cookie, no login, no script. Leaving also
+works without a page before it (RFC 8058: a mailbox provider's one click).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from aiohttp import web
+
+from engine.audience import lists
+from engine.audience.consent import ALL_LISTS, Answer
+from engine.audience.lists import MailingList, SubscriptionState
+from engine.audience.tokens import BadToken, Purpose
+from engine.web.desk import Desk, form
+from engine.web.pages import shown
+from mta.ports import Tx
+
+ONE_CLICK: Final = "List-Unsubscribe=One-Click"  # RFC 8058 section 3.2
+
+
+def add(app: web.Application, desk: Desk) -> None:
+    """The routes of this group."""
+    pages = _Opting(desk)
+    app.router.add_get("/confirm/{token}", pages.confirm_page)
+    app.router.add_post("/confirm/{token}", pages.confirm)
+    app.router.add_get("/unsubscribe/{token}", pages.unsubscribe_page)
+    app.router.add_post("/unsubscribe/{token}", pages.unsubscribe)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom and which list a token is about, as the store has them."""
+
+    contact_id: int
+    locale: str
+    mailing_list: MailingList | None  # None: all lists
+    state: SubscriptionState | None
+    asked_ms: int
+
+
+class _Opting:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def confirm_page(self, request: web.Request) -> web.Response:
+        subject = await self._confirm_subject(request)
+        if subject.state is SubscriptionState.CONFIRMED:
+            return self._page(request, "confirmed", subject)
+        return self._page(request, "confirm", subject)
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        await self._desk.body(request)
+        subject = await self._confirm_subject(request)
+        assert subject.mailing_list is not None
+        list_id, now = subject.mailing_list.id, self._desk.clock.now()
+        answer = self._answer(request, "confirm", subject, "web", "button")
+        done = await self._desk.store.write(
+            lambda tx: lists.confirm(tx, subject.contact_id, list_id, subject.asked_ms, answer=answer, now=now)
+        )
+        if done is None:
+            raise BadToken  # left, or was suppressed, between the look and the act
+        return self._page(request, "confirmed", subject)
+
+    async def unsubscribe_page(self, request: web.Request) -> web.Response:
+        return self._page(request, "unsubscribe", await self._unsubscribe_subject(request))
+
+    async def unsubscribe(self, request: web.Request) -> web.Response:
+        body = await self._desk.body(request)
+        subject = await self._unsubscribe_subject(request)
+        wants_all = subject.mailing_list is None or "all" in form(body)
+        list_id = ALL_LISTS if subject.mailing_list is None or wants_all else subject.mailing_list.id
+        now = self._desk.clock.now()
+        source, button = "web", "button_all" if wants_all and subject.mailing_list else "button"
+        if _is_one_click(body):
+            source, button = "one-click", ""
+        answer = self._answer(request, "unsubscribe", subject, source, button)
+        await self._desk.store.write(
+            lambda tx: lists.unsubscribe(tx, subject.contact_id, list_id, answer=answer, now=now)
+        )
+        return self._page(request, "unsubscribed", replace(subject, mailing_list=None) if wants_all else subject)
+
+    async def _confirm_subject(self, request: web.Request) -> Subject:
+        contact_id, list_id, asked_ms = self._desk.token(request, Purpose.CONFIRM)
+        subject = await self._desk.store.read(lambda tx: _look(tx, contact_id, list_id))
+        if subject is None or subject.mailing_list is None or subject.asked_ms != asked_ms:
+            raise BadToken
+        if subject.state not in (SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED):
+            raise BadToken
+        return subject
+
+    async def _unsubscribe_subject(self, request: web.Request) -> Subject:
+        ids = self._desk.token(request, Purpose.UNSUBSCRIBE)
+        subject = await self._desk.store.read(lambda tx: _look(tx, *ids))
+        if subject is None:
+            raise BadToken
+        return subject
+
+    def _page(self, request: web.Request, name: str, subject: Subject) -> web.Response:
+        facts = {"list": shown(subject.mailing_list)}
+        return self._desk.page(request, name, facts, locale=subject.locale, is_common=True)
+
+    def _answer(self, request: web.Request, page: str, subject: Subject, source: str, button: str) -> Answer:
+        words = self._desk.words(request, subject.locale, page)
+        facts = {"list": shown(subject.mailing_list), "pressed": button}
+        wording = self._desk.pages.wording(page, words, facts) if button else ONE_CLICK
+        return self._desk.evidence(request, wording, words, source)
+
+
+def _look(tx: Tx, contact_id: int, list_id: int) -> Subject | None:
+    row = tx.one("SELECT locale FROM contact WHERE id = ?", (contact_id,))
+    if row is None:
+        return None
+    mailing_list = lists.by_id(tx, list_id) if list_id != ALL_LISTS else None
+    there = lists.subscription(tx, contact_id, list_id)
+    return Subject(contact_id, row[0], mailing_list, there.state if there else None, there.asked_ms if there else 0)
+
+
+def _is_one_click(body: bytes) -> bool:
+    """RFC 8058 section 3.2: the pair comes urlencoded or as multipart/form-data."""
+    if form(body).get("List-Unsubscribe") == ["One-Click"]:
+        return True
+    return b'name="List-Unsubscribe"' in body and b"One-Click" in body
