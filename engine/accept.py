@@ -21,7 +21,7 @@ from deliverability.rawmail import count_fields, first_value, split_message, wit
 from deliverability.reply import Reply
 from engine import credentials
 from engine.answers import grant, wish_of
-from engine.audience import suppression
+from engine.audience import lists, suppression
 from engine.audience.ledger import SALT_OCTETS
 from engine.credentials import RateExceeded, Revoked
 from engine.house import House
@@ -49,6 +49,7 @@ HEADLESS: Final = Reply.of(
     550, "5.6.0", "The header begins with a continuation line, or has a field without a name (RFC 5322 section 2.2)"
 )
 NO_MAILBOX: Final = Reply.of(550, "5.1.1", "Nobody reads that name on this host: use a real mailbox of your own domain")
+NO_LIST: Final = Reply.of(550, "5.6.0", "X-Posthouse-List names no list (`posthouse list create` makes one)")
 REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
@@ -88,7 +89,13 @@ class Submission:
         if examined.wants_parser:
             answer = await self._parser.read("structured", transaction.content)
             examined = with_structured(examined, answer, now)
-        message = self._message(transaction, examined, now)
+        list_id = 0
+        if name := examined.mailing_list:
+            mailing_list = await house.store.look(lambda tx: lists.get(tx, name))
+            if mailing_list is None:
+                return NO_LIST
+            list_id = mailing_list.id
+        message = self._message(transaction, examined, list_id, now)
 
         domains = [each.forward_path.domain for each in message.recipients]
         try:
@@ -134,7 +141,7 @@ class Submission:
             tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
         return queued
 
-    def _message(self, transaction: Transaction, examined: Examined, now: datetime) -> NewMessage:
+    def _message(self, transaction: Transaction, examined: Examined, list_id: int, now: datetime) -> NewMessage:
         content = without(transaction.content, examined.strip) if examined.strip else transaction.content
         head, _ = split_message(content)
         content = self._missing_fields(head, now) + content
@@ -151,7 +158,7 @@ class Submission:
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
             subject=_shown(head, "Subject"), header_from=first_author(first_value(head, "From") or b""),
             message_id=examined.message_id, dsn=transaction.grant is None or transaction.grant.dsn,
-            campaign=examined.campaign,
+            campaign=examined.campaign, list_id=list_id,
         )  # fmt: skip
 
     def _missing_fields(self, head: bytes, now: datetime) -> bytes:

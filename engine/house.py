@@ -22,6 +22,7 @@ from engine.audience.contacts import note_event
 from engine.audience.suppression import Reason
 from engine.config import Config
 from engine.running.runner import Runner
+from engine.sending import arbiter
 from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
@@ -169,7 +170,7 @@ class House:
     @property
     def gate(self) -> Gate:
         """The queue's last question before mail leaves."""
-        return suppression.gate
+        return arbiter.gate
 
     def template_names(self) -> set[str]:
         """The mails that flows may send."""

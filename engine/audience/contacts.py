@@ -66,12 +66,13 @@ def find_contact(tx: Tx, address: Address) -> int | None:
     return None if row is None else int(row[0])
 
 
-def contact_facts(tx: Tx, contact_id: int) -> dict[str, Any]:
+def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> dict[str, Any]:
     """What conditions and templates see of a contact. UnknownContact when there is none.
 
     id, name, address, locale, zone, birthday, external_id, source, tags (sorted), fields, consent: {entry, hash} of the
-    consent that marketing mail rests on, or None; and orders: {count, total, first_at, last_at}. `total` adds the totals of
-    all `order.placed` events as they were told, whatever their currency; the times are ISO 8601 in UTC, or None.
+    consent that marketing mail (of this list) rests on, or None; and orders: {count, total, first_at, last_at}. `total`
+    adds the totals of all `order.placed` events as they were told, whatever their currency; the times are ISO 8601 in
+    UTC, or None.
     """
     row = tx.one(
         "SELECT name, address, locale, zone, birthday, COALESCE(external_id, ''), source, fields, orders, spent,"
@@ -80,7 +81,7 @@ def contact_facts(tx: Tx, contact_id: int) -> dict[str, Any]:
     )
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
-    yes = consent.cited(tx, contact_id)
+    yes = consent.cited(tx, contact_id, list_id)
     tags = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
     whole, rest = divmod(row[9], 100)
     return {

@@ -10,7 +10,7 @@ address is asked at most twice in 24 hours, whoever types it into whichever form
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,8 @@ from mta.queue.delivery import Stream
 
 ASKS_A_DAY: Final = 2
 ASKED_ENOUGH: Final = "asked twice today"
+
+_CHUNK: Final = 500  # keys in one question
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -112,6 +114,13 @@ def by_id(tx: Tx, list_id: int) -> MailingList | None:
     return None if row is None else MailingList(*row)
 
 
+def list_facts(mailing_list: MailingList) -> dict[str, Any]:
+    """What a mail's templates see of the list that it is of."""
+    return {
+        "id": mailing_list.id, "name": mailing_list.name, "title": mailing_list.title, "purpose": mailing_list.purpose,
+    }  # fmt: skip
+
+
 def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
     """A contact's subscription to a list, whatever its state. Who is about to change it has it alone."""
     row = tx.one(
@@ -122,12 +131,20 @@ def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
     return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
 
 
-def has_confirmed(tx: Tx, contact_id: int) -> bool:
-    """Whether a contact has said yes to any list and not taken it back."""
-    return (
-        tx.one("SELECT 1 FROM subscription WHERE contact_id = ? AND state = 'confirmed' LIMIT 1", (contact_id,))
-        is not None
-    )
+def standings(tx: Tx, keys: Iterable[str]) -> dict[str, dict[int, SubscriptionState]]:
+    """Where the people with these address keys stand with each list that they ever asked for."""
+    found: dict[str, dict[int, SubscriptionState]] = {}
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        rows = tx.query(
+            "SELECT c.key, s.list_id, s.state FROM contact c JOIN subscription s ON s.contact_id = c.id"
+            f" WHERE c.key IN ({','.join('?' * len(chunk))})",
+            chunk,
+        )
+        for key, list_id, state in rows:
+            found.setdefault(key, {})[list_id] = SubscriptionState(state)
+    return found
 
 
 def subscribe(

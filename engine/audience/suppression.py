@@ -7,17 +7,15 @@ A row is keyed by `Address.key` and outlives its contact.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from deliverability.address import Address, AddressError
 from deliverability.text import clean
 from engine.audience.contacts import note_event
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Stream
-from mta.queue.queue import Claimed
 
 
 class Reason(StrEnum):
@@ -121,16 +119,6 @@ def has_expired(tx: Tx, now: datetime) -> bool:
     return tx.one("SELECT 1 FROM suppression WHERE expires_ms <= ? LIMIT 1", (to_ms(now),)) is not None
 
 
-def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
-    """The queue's last question before mail leaves: {delivery id: reason} of those suppressed while they waited."""
-    held: dict[int, str] = {}
-    for stream in Stream:
-        keys = {each.delivery_id: _key(each.forward_path) for each in claimed if each.stream is stream}
-        reasons = is_suppressed(tx, set(keys.values()), stream) if keys else {}
-        held.update({delivery_id: reasons[key] for delivery_id, key in keys.items() if key in reasons})
-    return held
-
-
 def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
     """Let mail go to `key` again, whatever stopped it; the reasons lifted. Who did it and why stays as an event."""
     keys = (key, hide(key, salt) if (salt := _salt(tx)) else key)
@@ -189,13 +177,6 @@ def record_refusal(tx: Tx, forward_path: str, reason: str, credential: str, now:
 
 def _rank(reason: str) -> int:
     return _STRENGTH.get(reason, len(_STRENGTH))
-
-
-def _key(forward_path: str) -> str:
-    try:
-        return Address.parse(forward_path).key
-    except AddressError:
-        return forward_path.lower()
 
 
 def _chunks(keys: list[str]) -> Iterator[list[str]]:

@@ -186,6 +186,8 @@ async def apply_flow(house: House, office: Office, body: dict[str, Any]) -> Done
     faults = check_mails(house.resources, sorted(definition.templates))
     if faults:
         raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the flow sends", 422)
+    if (name := definition.mailing_list) and await house.store.read(lambda tx: lists.get(tx, name)) is None:
+        raise Refusal(f"there is no list {name}", f"`posthouse list create {name}` makes it", 422)
     now = house.clock.now()
     applied = await house.store.write(lambda tx: apply_flow_text(tx, definition, source, now))
     office.tell(wake=[])

@@ -24,7 +24,7 @@ __all__ = ["END", "Definition", "Exit", "Fault", "Goal", "If", "Reentry", "Send"
 __all__ += ["version_of", "walk"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_TOP: Final = ("name", "title", "about", "stream", "trigger", "reentry", "goal", "exit", "steps")
+_TOP: Final = ("name", "title", "about", "stream", "list", "trigger", "reentry", "goal", "exit", "steps")
 _REQUIRED: Final = {
     "name": "such as name: order-thanks",
     "stream": "write stream: marketing (it obeys consent and unsubscribes) or stream: transactional",
@@ -73,12 +73,21 @@ class _Reader:
         stream = self._sheet.read(found["stream"], _read_stream) if "stream" in found else None
         reentry, goal = self._reentry(found.get("reentry")), self._goal(found.get("goal"))
         exit_ = self._condition(found.get("exit"))
+        mailing_list = self._list(found.get("list"), stream)
         steps = self._steps.read(found["steps"]) if "steps" in found else ()
         if not name or trigger is None or stream is None:
             return None
         return Definition(
-            name, title or name, about or "", stream, trigger, reentry, goal, exit_, steps, version, flatten(steps)
-        )
+            name, title or name, about or "", stream, trigger, reentry, goal, exit_, steps, version, flatten(steps),
+            mailing_list,
+        )  # fmt: skip
+
+    def _list(self, entry: Entry | None, stream: Stream | None) -> str:
+        if entry is None:
+            return ""
+        if stream is Stream.TRANSACTIONAL:
+            self._sheet.fault(entry.key, "list", "is for marketing", "leave it out: nobody can leave their own orders")
+        return self._sheet.read(entry, _read_list) or ""
 
     def _text(self, entry: Entry | None) -> str | None:
         text = self._sheet.text(entry) if entry else None
@@ -118,6 +127,12 @@ class _Reader:
 
     def _condition(self, entry: Entry | None, names: Names = NAMES) -> Condition | None:
         return self._sheet.read(entry, lambda text: Condition.parse(text, names)) if entry else None
+
+
+def _read_list(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("a list's name is expected: small letters, digits and hyphens")
+    return text
 
 
 def _read_stream(text: str) -> Stream:

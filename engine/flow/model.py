@@ -95,6 +95,7 @@ class Definition:
     steps: tuple[Step, ...]
     version: str
     program: Mapping[str, Instruction] = field(repr=False)
+    mailing_list: str = ""  # whose mail a marketing flow writes; "" is of no list
 
     @property
     def first(self) -> str:

@@ -7,6 +7,7 @@
     X-Posthouse-Expires: 10m                   worthless after this long
     X-Posthouse-Stream: marketing              transactional when it says nothing
     X-Posthouse-Campaign: spring-sale          what limits, lists and questions know it by
+    X-Posthouse-List: tea                      mail of a mailing list (marketing): who has left it gets none
 
 All of them are taken out before the mail leaves the house. What can't be understood is said, and the mail goes on.
 """
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 PREFIX: Final = "x-posthouse-"
 STRIP: Final = ("X-Posthouse-*",)
-NAMES: Final = ("Event", "Data", "Key", "Deliver", "Expires", "Stream", "Campaign")
+NAMES: Final = ("Event", "Data", "Key", "Deliver", "Expires", "Stream", "Campaign", "List")
 _KNOWN: Final = {f"{PREFIX}{name.lower()}": f"X-Posthouse-{name}" for name in NAMES}
 
 
@@ -42,6 +43,7 @@ class Said:
     expires_after: timedelta | None = None
     stream: Stream | None = None
     campaign: str = ""
+    mailing_list: str = ""
     is_said: bool = False  # whether there was any such field, to be taken out
     message_id: str = ""
     language: str = ""
@@ -91,6 +93,9 @@ def _understand(said: Said, values: dict[str, str]) -> None:
     said.expires_after = _read(said, values, "expires", _lifetime)
     said.stream = _read(said, values, "stream", _stream)
     said.campaign = _read(said, values, "campaign", parse_campaign) or ""
+    said.mailing_list = values.get(f"{PREFIX}list", "").strip()
+    if said.mailing_list and said.stream is None:
+        said.stream = Stream.MARKETING
 
 
 def _read(said: Said, values: dict[str, str], name: str, reader: Callable[[str], T]) -> T | None:

@@ -36,6 +36,7 @@ class Examined:
     locale: str
     troubles: tuple[str, ...]
     campaign: str = ""
+    mailing_list: str = ""  # by its name
 
     @property
     def deliver(self) -> bool:
@@ -60,6 +61,7 @@ def examine(content: bytes, recipients: Sequence[Address], now: datetime) -> Exa
         locale=said.language,
         troubles=tuple(said.troubles),
         campaign=said.campaign,
+        mailing_list=said.mailing_list,
     )
     return _with_header_event(examined, said, now) if said.event else examined
 

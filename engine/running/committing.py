@@ -19,8 +19,8 @@ from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
 
-Gate = Callable[[Tx, int, str, Stream], str]
-"""May this mail go: (tx, contact, Address.key, stream) to "" or the reason why not."""
+Gate = Callable[[Tx, str, Stream, int], str]
+"""May this mail go: (tx, Address.key, stream, list) to "" or the reason why not."""
 
 _MOVE: Final = (
     "UPDATE enrolment SET step = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, revision = revision + 1"
@@ -61,7 +61,7 @@ class Committer:
     def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage:
         """Queue the mail unless the arbiter refuses it; what happened either way."""
         detail: dict[str, Any] = {"template": letter.template}
-        if reason := self.gate(tx, run.contact_id, letter.to.key, letter.stream):
+        if reason := self.gate(tx, letter.to.key, letter.stream, letter.list_id):
             done.refusals[letter.step] = reason
             return Passage(letter.step, "send", f"refused: {reason}", detail)
         message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
@@ -81,7 +81,7 @@ class Committer:
         return NewMessage(
             reverse_path=self.reverse_path, recipients=(Recipient(letter.to),), content=mail.content,
             stream=letter.stream, origin="flow", campaign=letter.flow, needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
-            subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id,
+            subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id, list_id=letter.list_id,
         )  # fmt: skip
 
 

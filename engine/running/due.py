@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from engine.audience import lists
+from engine.audience.consent import ALL_LISTS
+from engine.audience.lists import MailingList
 from engine.flow.machine import Standing
 from engine.flow.model import Definition
 from engine.running import facts
@@ -32,19 +35,33 @@ class DueRun:
     event: dict[str, Any]
     definition: Definition | None
     contact: dict[str, Any] | None
+    mailing_list: MailingList | None = None  # of the flow, where it is there
 
 
 def read_due(tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int) -> list[DueRun]:
     """The runs of active flows that are due, the longest first. `share` is (which, of how many): whose ids are ours."""
     which, count = share
     rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit))
-    return [
-        DueRun(
-            enrolment_id, flow_id, contact_id, revision, Standing(step, occurrence), facts.read_data(data),
-            book.definition(tx, version_id), facts.read_contact(tx, contact_id),
+    found = []
+    for enrolment_id, flow_id, contact_id, revision, step, occurrence, data, version_id in rows:
+        definition = book.definition(tx, version_id)
+        mailing_list = lists.get(tx, definition.mailing_list) if definition and definition.mailing_list else None
+        contact = facts.read_contact(tx, contact_id, mailing_list.id if mailing_list else ALL_LISTS)
+        standing = Standing(step, occurrence)
+        found.append(
+            DueRun(
+                enrolment_id,
+                flow_id,
+                contact_id,
+                revision,
+                standing,
+                facts.read_data(data),
+                definition,
+                contact,
+                mailing_list,
+            )
         )
-        for enrolment_id, flow_id, contact_id, revision, step, occurrence, data, version_id in rows
-    ]  # fmt: skip
+    return found
 
 
 def next_due(tx: Tx) -> int | None:

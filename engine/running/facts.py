@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact, contact_facts
 from engine.flow.civil import zone_of
 from mta.ports import Tx
 
 
-def read_contact(tx: Tx, contact_id: int) -> dict[str, Any] | None:
-    """`contact_facts` with `lists` ({name: state}); None when the contact is gone."""
+def read_contact(tx: Tx, contact_id: int, list_id: int = ALL_LISTS) -> dict[str, Any] | None:
+    """`contact_facts`, for mail of this list, with `lists` ({name: state}); None when the contact is gone."""
     try:
-        facts = contact_facts(tx, contact_id)
+        facts = contact_facts(tx, contact_id, list_id)
     except UnknownContact:
         return None
     rows = tx.query(

@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from deliverability.address import Address
+from engine.audience.consent import ALL_LISTS
+from engine.audience.lists import ListError, list_facts
 from engine.flow.machine import Ask, Branch, Decision, Ended, WaitUntil, decide
 from engine.flow.model import END, Definition
 from engine.running import facts
@@ -42,6 +44,7 @@ class Letter:
     to: Address
     stream: Stream
     mail: Composed
+    list_id: int = ALL_LISTS
 
 
 Happening: TypeAlias = Passage | Letter
@@ -80,7 +83,7 @@ class Planner:
         for decision in decisions:
             if isinstance(decision, Ask):
                 try:
-                    happenings.append(self._letter(run.definition, run.contact, run.event, decision, now))
+                    happenings.append(self._letter(run, run.definition, run.contact, decision, now))
                 except Exception as err:  # whatever a template does wrong concerns this run alone
                     why = f"{run.definition.name}, step {decision.step}: {err or type(err).__name__}"
                     return Plan(run, tuple(happenings), decision.step, now + HOLD, trouble=why)
@@ -88,13 +91,16 @@ class Planner:
                 happenings.append(passage)
         return _concluded(run, tuple(happenings), decisions[-1])
 
-    def _letter(
-        self, flow: Definition, contact: dict[str, Any], event: dict[str, Any], ask: Ask, now: datetime
-    ) -> Letter:
-        mail = self.composer.compose(
-            ask.template, contact, {"event": event}, stream=flow.stream, now=now, octets=self.draw()
-        )
-        return Letter(flow.name, ask.step, ask.template, Address.parse(contact["address"]), flow.stream, mail)
+    def _letter(self, run: DueRun, flow: Definition, contact: dict[str, Any], ask: Ask, now: datetime) -> Letter:
+        told: dict[str, Any] = {"event": run.event}
+        list_id = ALL_LISTS
+        if flow.mailing_list:
+            if run.mailing_list is None:
+                raise ListError(f"there is no list {flow.mailing_list}")
+            list_id, told["list"] = run.mailing_list.id, list_facts(run.mailing_list)
+        mail = self.composer.compose(ask.template, contact, told, stream=flow.stream, now=now, octets=self.draw())
+        to = Address.parse(contact["address"])
+        return Letter(flow.name, ask.step, ask.template, to, flow.stream, mail, list_id)
 
 
 def _passage(decision: Decision) -> Passage | None:

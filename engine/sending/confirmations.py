@@ -5,7 +5,7 @@ from typing import Final
 
 from deliverability.address import Address
 from engine.audience.consent import Shown
-from engine.audience.lists import Asking
+from engine.audience.lists import Asking, list_facts
 from engine.audience.tokens import YES, Purpose
 from engine.sending.compose import Composer
 from mta.ports import Tx, from_ms
@@ -30,7 +30,7 @@ class Confirmations:
         """Queue the mail; what it says. TemplateFault when it can't be written: then nobody was asked."""
         address = Address.parse(asking.contact["address"])
         mail = self._composer.compose(
-            TEMPLATE, asking.contact, {"list": _shown(asking), "expires": self._expires(asking).isoformat()},
+            TEMPLATE, asking.contact, {"list": list_facts(asking.mailing_list), "expires": self._expires(asking).isoformat()},
             stream=Stream.TRANSACTIONAL, now=self._now, octets=self._octets, links=self._links(asking),
         )  # fmt: skip
         queued = enqueue(
@@ -63,13 +63,3 @@ class Confirmations:
             token = tokens.make_mailbox(Purpose.CONFIRM, ids, expires)
             links["answer"] = f"{YES}{token}@{self._composer.mail_domain}"
         return links
-
-
-def _shown(asking: Asking) -> dict[str, object]:
-    mailing_list = asking.mailing_list
-    return {
-        "id": mailing_list.id,
-        "name": mailing_list.name,
-        "title": mailing_list.title,
-        "purpose": mailing_list.purpose,
-    }

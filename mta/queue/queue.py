@@ -57,6 +57,7 @@ class NewMessage:
     campaign: str = ""  # what limits and lists know it by
     by_at: datetime | None = None  # deliver by then (RFC 2852) ...
     returns_late: bool = False  # ... or return it (mode R), else say that it is late (mode N)
+    list_id: int = 0  # the mailing list that it is mail of, for the gate; 0 is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Claimed:
     campaign: str = ""
     by_ms: int | None = None  # deliver by then (RFC 2852)
     by_mode: str = ""  # R, N; n when its sender was told that it is late
+    list_id: int = 0  # the mailing list that it is mail of
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +169,11 @@ def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings,
     expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
     message_id = tx.insert(
         "INSERT INTO message (reverse_path, stream, origin, subject, header_from, message_id, size, needs_utf8, has_8bit,"
-        " envid, ret, credential, recipients, received_ms, no_dsn) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " envid, ret, credential, recipients, received_ms, no_dsn, list_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             message.reverse_path, int(message.stream), message.origin, message.subject, message.header_from,
             message.message_id, len(message.content), int(message.needs_utf8), int(message.has_8bit), message.envid,
-            message.ret, message.credential, len(message.recipients), now_ms, int(not message.dsn),
+            message.ret, message.credential, len(message.recipients), now_ms, int(not message.dsn), message.list_id,
         ),
     )  # fmt: skip
     tx.put("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
@@ -203,7 +205,7 @@ def _insert_delivery(
     return Claimed(
         delivery_id, message_id, forward_path, domain, message.stream, 1, now_ms, expires_ms, notify, to.orcpt,
         message.reverse_path, message.header_from, message.origin, len(message.content), message.needs_utf8,
-        message.has_8bit, message.envid, message.ret, message.dsn, message.campaign, by_ms, by_mode,
+        message.has_8bit, message.envid, message.ret, message.dsn, message.campaign, by_ms, by_mode, message.list_id,
     )  # fmt: skip
 
 
@@ -278,7 +280,7 @@ def bucket_of(delivery_id: int) -> int:
 _CANDIDATES = (
     "SELECT d.id, d.message_id, d.forward_path, d.domain, d.stream, d.attempts + 1, d.created_ms, d.expires_ms, d.notify,"
     " d.orcpt, m.reverse_path, m.header_from, m.origin, m.size, m.needs_utf8, m.has_8bit, m.envid, m.ret, m.no_dsn,"
-    " d.campaign, d.by_ms, d.by_mode"
+    " d.campaign, d.by_ms, d.by_mode, m.list_id"
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )

@@ -25,6 +25,7 @@ class Message(Model):
     recipients = IntegerField()  # how many deliveries it became: the audit counts them
     received_ms = BigIntegerField()
     no_dsn = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # 1: its submitter wants no DSN of ours
+    list_id = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # whose mail it is, for the gate; 0 is no list's
 
     class Meta:
         table_name = "message"

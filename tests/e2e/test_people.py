@@ -206,6 +206,29 @@ def test_a_marketing_flow_writes_only_to_those_who_confirmed_and_one_click_ends_
     assert len(town.mails_for("yes@shop.lab")) == 2
 
 
+def test_who_leaves_a_list_gets_nothing_of_it_that_is_queued_already(town: LabTown) -> None:
+    daemon = town.daemon
+    daemon.act("flows", source=TEA_FLOW.replace("cart-at-once", "tea-at-once") + "list: tea\n", file="tea-list.yaml")
+    daemon.act("flows/state", flow="cart-at-once", state="paused")
+    tail = "tail@shop.lab"
+    daemon.act("lists/subscribe", list="tea", address=tail)
+    Person().confirm(town.mail_for(tail))
+    daemon.act("events", name="cart.updated", address=tail, data=CART, key="first")
+    reminder = town.mails_for(tail, 2)[1]
+    assert b"List-Id: <tea.list." in reminder.raw
+    daemon.act("shaping/suspend", scope="domain", name="shop.lab", why="a test")
+    daemon.act("events", name="cart.updated", address=tail, data=CART, key="second")
+    daemon.submit(tail, sender="writer@shop.lab", X_Posthouse_List="tea")
+    waiting = "SELECT id FROM delivery WHERE forward_path = ? AND state = 0"
+    daemon.until(lambda: len(daemon.rows(waiting, tail)) == 2)
+    assert Person().unsubscribe(reminder).code == 200
+    daemon.act("shaping/resume", scope="domain", name="shop.lab")
+    daemon.until(lambda: not daemon.rows(waiting, tail))
+    stopped = "SELECT ended_by FROM delivery WHERE forward_path = ? AND ended_by IS NOT NULL"
+    assert daemon.rows(stopped, tail) == [("suppression: left the list",)] * 2
+    assert len(town.mails_for(tail, 2)) == 2
+
+
 CART = {
     "cart_id": "C7", "currency": "EUR", "total": 42.0, "url": "https://shop.example/cart/7",
     "lines": [{"name": "Teapot", "quantity": 1, "price": 42.0}],

@@ -315,8 +315,8 @@ async def test_a_template_that_fails_holds_its_run_and_stops_nobody_else(make: M
 
 
 async def test_an_event_that_nobody_can_look_at_is_set_aside(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    def facts(tx: Tx, contact_id: int) -> dict[str, object]:
-        found = contact_facts(tx, contact_id)
+    def facts(tx: Tx, contact_id: int, list_id: int) -> dict[str, object]:
+        found = contact_facts(tx, contact_id, list_id)
         if found["address"] == "eve@example.org":
             raise ZeroDivisionError("poison")
         return found
@@ -332,7 +332,7 @@ async def test_an_event_that_nobody_can_look_at_is_set_aside(make: Make, monkeyp
 
 
 async def test_a_run_that_cant_be_committed_is_held_and_the_others_move(make: Make) -> None:
-    def gate(tx: Tx, contact_id: int, key: str, stream: object) -> str:
+    def gate(tx: Tx, key: str, stream: object, list_id: int) -> str:
         if key.startswith("eve"):
             raise ZeroDivisionError("no answer")
         return ""

@@ -16,14 +16,13 @@ from engine.audience.suppression import (
     Reason,
     Scope,
     expire,
-    gate,
     has_expired,
     is_suppressed,
     lift,
     record_refusal,
     suppress,
 )
-from engine.sending.arbiter import Refusal, may_send
+from engine.sending.arbiter import Refusal, gate, may_send
 from engine.store.groups import GroupStore
 from mta.ports import to_ms
 from mta.queue.delivery import Stream
@@ -106,7 +105,9 @@ def test_the_queue_is_told_who_was_suppressed_while_waiting(store: GroupStore) -
         _claimed(1, "Ann@example.org", MARKETING), _claimed(2, "ann@example.org", TRANSACTIONAL),
         _claimed(3, "gone@example.org", TRANSACTIONAL), _claimed(4, "bob@example.org", MARKETING),
     ]  # fmt: skip
-    assert store.read_now(lambda tx: gate(tx, waiting)) == {1: "unsubscribe", 3: "hard bounce"}
+    assert store.read_now(lambda tx: gate(tx, waiting)) == {
+        1: "unsubscribe", 3: "hard bounce", 4: "no confirmed subscription",
+    }  # fmt: skip
 
 
 def test_a_refusal_is_recorded(store: GroupStore) -> None:
@@ -137,7 +138,7 @@ def test_every_reason_of_suppression_is_a_word_of_the_arbiter() -> None:
 
 
 def _may(store: GroupStore, stream: Stream) -> str:
-    return store.read_now(lambda tx: may_send(tx, 1, KEY, stream))
+    return store.read_now(lambda tx: may_send(tx, KEY, stream))
 
 
 def _claimed(delivery_id: int, forward_path: str, stream: Stream) -> Claimed:
