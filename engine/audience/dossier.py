@@ -97,6 +97,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
+    tx.execute("DELETE FROM form_answer WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM tag WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (source_id,))
     note_event(tx, "contact.merged", target_id, {"from": source["address"], "by": by}, now)
@@ -112,7 +113,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         (contact_id,),
     )
     tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
-    for table in ("subscription", "tag", "sending", "event"):
+    for table in ("subscription", "form_answer", "tag", "sending", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     suppression.erase(tx, key, salt=salt, now=now)

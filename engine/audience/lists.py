@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import consent
+from engine.audience import consent, forms
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, note_event
 from engine.audience.suppression import Reason, is_suppressed, suppress
@@ -149,11 +149,12 @@ def standings(tx: Tx, keys: Iterable[str]) -> dict[str, dict[int, SubscriptionSt
 
 def subscribe(
     tx: Tx, list_name: str, address: Address, *, answer: Answer, ask: Asker, name: str = "", zone: str = "",
-    now: datetime,
+    must_ask: bool = False, now: datetime,
 ) -> Asked:  # fmt: skip
     """Somebody asks for a list. ListError when there is no such list.
 
-    `answer.wording` is what was shown where they asked; where it is empty, the list's purpose stands for it.
+    `answer.wording` is what was shown where they asked; where it is empty, the list's purpose stands for it. `must_ask`:
+    the mailbox itself is asked whatever the list believes, since the address came from anybody.
     """
     mailing_list = get(tx, list_name)
     if mailing_list is None:
@@ -166,7 +167,7 @@ def subscribe(
     there = subscription(tx, contact_id, mailing_list.id)
     if there is not None and there.state is SubscriptionState.CONFIRMED:
         return Asked(contact_id, mailing_list.id, already=True)
-    if mailing_list.confirmation == "single":
+    if mailing_list.confirmation == "single" and not must_ask:
         _begin(tx, contact_id, mailing_list, there, answer, now)
         consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
         _confirm(tx, contact_id, mailing_list, answer, now)
@@ -251,6 +252,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
         "UPDATE subscription SET state = 'confirmed', confirmed_ms = ? WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), contact_id, mailing_list.id),
     )
+    forms.take_answer(tx, contact_id, mailing_list.id)
     consent.record(tx, _about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
 

@@ -59,12 +59,13 @@ class Pages:
         others = (self._texts.of(tag) for tag in self._texts.tags if tag != words.tag)
         return [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in others]
 
-    def page(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
-        """The page `web/<name>.html.j2`."""
+    def page(self, name: str, words: Words, facts: Mapping[str, Any], *, like: str = "") -> str:
+        """The page `web/<name>.html.j2`, in the words of its own section or of the one that it is `like`."""
         seen = {"languages": [], **plain(facts), "shop": self.shop, "lang": words.tag, "dir": words.direction}
         return self._renderer.render(
-            f"web/{name}.html.j2", seen | {"style": Markup(self._style)}, words=words, section=f"web.{name}", zone=_UTC
-        )
+            f"web/{name}.html.j2", seen | {"style": Markup(self._style)}, words=words, section=f"web.{like or name}",
+            zone=_UTC,
+        )  # fmt: skip
 
     def common(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
         """A page that is the same for many people: rendered once."""
