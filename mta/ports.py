@@ -120,6 +120,10 @@ class Tx(Protocol):
     def at_commit(self, kind: Callable[[], A]) -> A:
         """This transaction's own `kind()`, made when first asked for; called with the transaction before it commits."""
 
+    @property
+    def dialect(self) -> str:
+        """Whose SQL is understood beyond what both do: sqlite or postgresql (`engine.store.dialect`)."""
+
     def lease_time(self) -> tuple[str, int]:
         """Who counts the time of leases (one boot of a machine, or the database) and its milliseconds."""
 

@@ -17,7 +17,12 @@ __all__ = ["CONTACT", "NAMES", "Condition", "ConditionError", "Names"]
 
 MAX_LENGTH: Final = 1000  # characters
 
-CONTACT: Final = frozenset({"id", "address", "name", "locale", "zone", "tags", "lists", "fields", "orders"})
+CONTACT: Final = frozenset(
+    {
+        "id", "address", "name", "locale", "zone", "tags", "lists", "fields", "orders", "birthday", "external_id",
+        "source", "consent", "segments",
+    }
+)  # fmt: skip
 NAMES: Final[Names] = {"contact": CONTACT, "event": None, "today": (), "now": ()}
 """What a condition may speak of: each name, and what may stand behind its dot (None: anything)."""
 

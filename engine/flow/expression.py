@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from engine.flow.functions import FUNCTIONS
+from engine.flow.happened import Happened
 from engine.flow.values import MISSING, Value, contains, equal, item, joined, order, plain, reckon, truth
 
 Scope: TypeAlias = Mapping[str, object]
@@ -212,9 +213,9 @@ class Choice:
         return f"{_inner(self.this)} if {_inner(self.test)} else {_inner(self.other)}"
 
 
-Node: TypeAlias = Literal | Items | Name | Lookup | Logic | Compare | Reckon | Call | Defined | Choice
+Node: TypeAlias = Literal | Items | Name | Lookup | Logic | Compare | Reckon | Call | Defined | Choice | Happened
 
-_ATOMS: Final = (Literal, Items, Name, Lookup, Call)
+_ATOMS: Final = (Literal, Items, Name, Lookup, Call, Happened)
 
 
 def _inner(node: Node) -> str:

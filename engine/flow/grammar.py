@@ -14,7 +14,10 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
 from engine.flow import expression as tree
+from engine.flow.civil import Span
+from engine.flow.events import FAMILIES, VOCABULARY, EventError, check_name
 from engine.flow.functions import FUNCTIONS
+from engine.flow.happened import SOURCES, Happened
 from engine.flow.values import LARGEST, plain
 
 MAX_NODES: Final = 200
@@ -32,10 +35,14 @@ class ConditionError(ValueError):
         self.column = column
 
 
-def parse(text: str, names: Names) -> tree.Node:
-    """The tree of a condition. ConditionError where it is none, or speaks of what is not in `names`."""
+def parse(text: str, names: Names, *, of_segment: bool = False, places: dict[int, int] | None = None) -> tree.Node:
+    """The tree of a condition. ConditionError where it is none, or speaks of what is not in `names`.
+
+    A segment may ask for what happened to a contact (`engine.flow.happened`). `places` is told the column of each
+    node, by the node's id().
+    """
     try:
-        return _Admission(names).admit(_read(text))
+        return _Admission(names, of_segment, {} if places is None else places).admit(_read(text))
     except RecursionError:
         raise ConditionError("the condition is nested too deeply") from None
 
@@ -58,6 +65,8 @@ def _refuse_surrogates(text: str, column: int) -> None:
 
 def _read(text: str) -> nodes.Expr:
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if braces := _BRACES.search(_QUOTED.sub(lambda quoted: "'" * len(quoted[0]), text)):
+        raise ConditionError("no braces: this is an expression, no template; write it alone", braces.start() + 1)
     try:
         parser = Parser(_GRAMMAR, "", state="variable")
         parser.stream = TokenStream(_tokens(text), None, None)
@@ -85,16 +94,37 @@ def _tokens(text: str) -> Iterator[Token]:
     return _GRAMMAR.lexer.wrap(placed(), None, None)
 
 
+_BRACES: Final = re.compile(r"\{[{%#]|[%#}]\}")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
 def _left_over(token: Token) -> ConditionError:
     if token.type == "assign":
         return ConditionError("one = gives a value; write == to compare", token.lineno)
     what = str(token.value)[:40]
+    if hint := _FOREIGN.get(what.upper()):
+        return ConditionError(f"{what!r} is no word here: {hint}", token.lineno)
     return ConditionError(f"{what!r} can't stand here: the condition was complete before it", token.lineno)
 
 
+_FOREIGN: Final = {  # words of SQL and of other languages, with what to write instead
+    "AND": "write `and` in small letters",
+    "OR": "write `or` in small letters",
+    "LIKE": "write `'part' in text`",
+    "ILIKE": "write `'part' in text`",
+    "BETWEEN": "write `1 <= x <= 2`",
+    "IS": "write `x is defined` or `x is not defined`",
+    "IN": "write `in` in small letters",
+    "FROM": "this is no SQL; write what must hold of a contact, such as contact.orders.count >= 3",
+    "CONTACT": "what must hold of a contact stands here, such as contact.orders.count >= 3",
+    ";": "there is one expression and no statement",
+}
 _UNEXPECTED: Final = {
     "&": "write `and` for &&",
     "!": "write `not` for !, and != for unequal",
+    "`": "texts stand between ' and '",
+    "#": "there are no comments here",
+    ";": "there is one expression and no statement",
     "'": "a quote is not closed",
     '"': "a quote is not closed",
 }
@@ -104,6 +134,8 @@ def _in_our_words(message: str) -> str:
     for char, words in _UNEXPECTED.items():
         if message.startswith(f"unexpected char {char!r}"):
             return words
+    if message == "unexpected '>'":
+        return "write != for unequal, and >= for greater or equal"
     message = message.replace("end of template", "end of the condition").replace("end of print statement", "}}")
     return re.sub(r"^(unexpected char .*) at \d+$", r"\1", message).rstrip(".")
 
@@ -135,11 +167,16 @@ _REFUSED: Final[dict[type[nodes.Node], str]] = {
 class _Admission:
     """One condition's way from Jinja2's tree into ours."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, of_segment: bool, places: dict[int, int]) -> None:
+        self._names, self._of_segment, self._places = names, of_segment, places
         self._left = MAX_NODES
 
     def admit(self, node: nodes.Node, depth: int = 0) -> tree.Node:
+        found = self._admit(node, depth)
+        self._places[id(found)] = node.lineno
+        return found
+
+    def _admit(self, node: nodes.Node, depth: int) -> tree.Node:
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
             raise ConditionError("the condition is too large; split it over two steps", node.lineno)
@@ -243,6 +280,8 @@ class _Admission:
     def _call_of(
         self, name: str, node: nodes.Call | nodes.Filter, arguments: tuple[nodes.Node, ...], depth: int
     ) -> tree.Node:
+        if name in SOURCES:
+            return self._happened(name, node, arguments)
         function = FUNCTIONS.get(name)
         if function is None:
             hint = f"{name} is no function{near(name, FUNCTIONS)}; they are {_FUNCTION_LIST}"
@@ -253,6 +292,41 @@ class _Admission:
             bounds = f"{function.least} to {function.most}" if function.least < function.most else str(function.least)
             raise ConditionError(f"{name} takes {bounds} between its brackets, not {len(arguments)}", node.lineno)
         return tree.Call(name, self._all(arguments, depth))
+
+    def _happened(self, word: str, node: nodes.Call | nodes.Filter, arguments: tuple[nodes.Node, ...]) -> tree.Node:
+        if not self._of_segment:
+            raise ConditionError(
+                f"{word} can be asked in segments only; ask `'name' in contact.segments` here", node.lineno
+            )
+        found = [each.value for each in arguments if isinstance(each, nodes.Const)]
+        texts = [each for each in found if isinstance(each, str)]
+        most = 1 if SOURCES[word].event else 2
+        is_plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs) and len(texts) == len(arguments)
+        if not is_plain or not most - 1 <= len(texts) <= most:
+            such = f"{word}('30d')" if most == 1 else f"{word}('cart.updated', '30d')"
+            raise ConditionError(f"{word} takes quoted texts, such as {such}", node.lineno)
+        event = SOURCES[word].event or _event_name(texts[0], arguments[0].lineno)
+        within = _window(texts[most - 1], arguments[most - 1].lineno) if len(texts) == most else None
+        return Happened(word, event, within, SOURCES[word].line)
+
+
+def _event_name(name: str, column: int) -> str:
+    try:
+        check_name(name)
+    except EventError as err:
+        raise ConditionError(str(err), column) from None
+    if name.partition(".")[0] in FAMILIES and name not in VOCABULARY:
+        raise ConditionError(f'"{name}" is no event{near(name, VOCABULARY)}', column)
+    if name.startswith("segment."):
+        raise ConditionError("a segment can't ask of segments' own events", column)
+    return name
+
+
+def _window(text: str, column: int) -> Span:
+    try:
+        return Span.parse(text)
+    except ValueError as err:
+        raise ConditionError(f'"{text[:40]}": {err}', column) from None
 
 
 _FUNCTION_LIST: Final = ", ".join(sorted(FUNCTIONS))

@@ -21,6 +21,8 @@ MISSING: Final = Missing.MISSING
 Value: TypeAlias = str | int | float | bool | date | list[Any] | dict[str, Any] | Missing
 
 LARGEST: Final = 2**63 - 1  # of whole numbers: what every database holds
+EXACT: Final = 2**53  # what sums come to at most: beyond, a binary fraction can't tell neighbours apart
+TINY: Final = 1e-9  # what is nearer to zero is zero, for sums
 LONGEST: Final = 10_000  # characters of a text that a condition makes
 _DEEPEST: Final = 20  # levels that two lists or records are compared down to
 
@@ -157,19 +159,25 @@ def _number(sign: str, left: int | float, right: int | float) -> Value:
     try:
         match sign:
             case "+":
-                return plain(left + right)
+                return _sum_of(left + right)
             case "-":
-                return plain(left - right)
+                return _sum_of(left - right)
             case "*":
-                return plain(left * right)
+                return _sum_of(left * right)
             case "/":
-                return plain(left / right)
+                return _sum_of(left / right)
             case "//":
-                return plain(left // right)
+                return _sum_of(left // right)
             case _:
-                return plain(left % right)
+                return _sum_of(left % right)
     except ArithmeticError:  # division by zero, a float out of range
         return MISSING
+
+
+def _sum_of(value: int | float) -> Value:
+    if abs(value) < TINY:
+        return 0
+    return value if abs(value) <= EXACT else MISSING
 
 
 def _date_sum(sign: str, left: Value, right: Value) -> Value:

@@ -39,6 +39,7 @@ class SqliteTx(GroupTx):
     """One SQLite transaction behind the Tx port."""
 
     __slots__ = ("_connection", "_lease_time")
+    dialect = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection, lease_time: Callable[[], tuple[str, int]]) -> None:
         super().__init__()

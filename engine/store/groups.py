@@ -53,6 +53,7 @@ class GroupTx(ABC):
     """A Tx of one group. What its works put off to the end is here."""
 
     __slots__ = ("_last",)
+    dialect: str
 
     def __init__(self) -> None:
         self._last: dict[Callable[[], Any], Callable[[Tx], None]] = {}

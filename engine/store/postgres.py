@@ -110,6 +110,7 @@ class PostgresTx(GroupTx):
     """
 
     __slots__ = ("_connection", "_cursor", "_numbers", "_puts", "_reads_only", "_take", "has_written")
+    dialect = "postgresql"
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", *, reads_only: bool = False) -> None:
         super().__init__()
