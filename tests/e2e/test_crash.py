@@ -17,6 +17,7 @@ from house import Daemon
 from house_process import session, wait_ended
 from house_sink import Sink
 from house_torture import Plan, Torture
+from serving import serving
 
 from engine.store.turnstile import Turnstile
 
@@ -94,10 +95,6 @@ class Hop(socketserver.ThreadingTCPServer):
         self.dots = threading.Semaphore(0)
         self.is_shut = False
 
-    def __enter__(self) -> "Hop":
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
@@ -121,7 +118,7 @@ class Visit(socketserver.StreamRequestHandler):
 
 
 def test_after_all_was_killed_the_next_start_goes_on_at_once_and_lists_what_is_in_doubt(tmp_path) -> None:
-    with Hop() as hop, Daemon(tmp_path, next_hop=hop.address) as daemon:
+    with serving(Hop()) as hop, Daemon(tmp_path, next_hop=hop.address) as daemon:
         doubted = daemon.submit("ann@example.org")
         assert hop.dots.acquire(timeout=60)
         hop.is_shut = True

@@ -7,7 +7,6 @@ Needs root, for port 443 (on a loopback address of its own) and for Postfix.
 import contextlib
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ import pytest
 import trustme
 from house import Daemon
 from house_postfix import Postfix
+from serving import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer("postfix")]
 
@@ -55,10 +55,8 @@ def dns_server(world: World) -> Iterator[str]:
             octets, opened = self.request
             opened.sendto(world.answer(dns.message.from_wire(octets)).to_wire(), self.client_address)
 
-    with ThreadingUDPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ThreadingUDPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 @contextlib.contextmanager
@@ -78,11 +76,10 @@ def web_server(world: World, authority: trustme.CA) -> Iterator[None]:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("mta-sts.good.example", "mta-sts.bad.example").configure_cert(context)
-    with ThreadingHTTPServer((WEB, 443), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer((WEB, 443), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
         yield
-        server.shutdown()
 
 
 def domain(world: World, name: str, exchanger: str, policy: str) -> None:

@@ -1,11 +1,11 @@
 """People follow links and press buttons, with real HTTP against a small site."""
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from serving import serving
 
 from engine.lab.keep import Kept, KeptMail, Receipt
 from engine.lab.people import NotFound, OutsideTheLab, Person, link, links
@@ -52,12 +52,8 @@ def site() -> Iterator[Asked]:
     """The address of a site, and the list of what it was asked: method, target, body, Host."""
     seen: list[tuple[str, str, str, str]] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("OneSite", (Site,), {"seen": seen}))
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", seen
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}", seen
 
 
 def mail(folder: Path, *, html: str = "", text: str = "", fields: str = "") -> KeptMail:

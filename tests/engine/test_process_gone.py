@@ -68,7 +68,7 @@ def test_in_another_pid_namespace_nobody_here_is_known_to_be_gone(other: tuple[s
     ask = f"from engine.system import is_gone, own_process; print(is_gone({name!r}), repr(own_process()))"
     for how in (["--mount-proc"], []):  # with a /proc of its own, and with one that counts for another namespace
         asked = subprocess.run(
-            ["unshare", "--pid", "--fork", *how, sys.executable, "-c", ask],
+            ["unshare", "--pid", "--fork", "--propagation", "unchanged", *how, sys.executable, "-c", ask],
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if asked.returncode != 0 and "unshare" in asked.stderr:

@@ -7,10 +7,12 @@ Protocol version 1 (doc.dovecot.org, "auth protocol"): lines of fields between t
 """
 
 import base64
+import contextlib
 import socketserver
-import threading
 from types import TracebackType
 from typing import Self
+
+from serving import serving
 
 
 class SaslServer:
@@ -21,14 +23,14 @@ class SaslServer:
         self.address = f"inet:127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(serving(self._server))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._stack.close()
 
 
 class _Server(socketserver.ThreadingTCPServer):
