@@ -273,7 +273,7 @@ class Conductor:
     def _grant(self) -> None:
         """Let as much through as there is room for."""
         now = self._clock.now().timestamp()
-        news: dict[int, dict[str, tuple[int, int]]] = {}
+        news: dict[int, dict[str, tuple[int, int, bool]]] = {}
         for name, book in self.scopes.items():
             for carrier, grant in book.grants(now).items():
                 news.setdefault(carrier, {})[name] = grant

@@ -46,6 +46,7 @@ class _Peer:
     upto: int = 0
     waiting: int = 0
     version: int = 0
+    is_dry: bool = False  # it was told that nothing is left
 
     @property
     def outstanding(self) -> int:
@@ -88,8 +89,9 @@ class ScopeBook:
         if peer is not None:
             self._spend(peer.outstanding, now)
 
-    def grants(self, now: float) -> dict[int, tuple[int, int]]:
-        """The grants that changed, by carrier: up to how many in all, and the version. They count as given."""
+    def grants(self, now: float) -> dict[int, tuple[int, int, bool]]:
+        """The grants that changed, by carrier: up to how many in all, the version, and whether nothing is left for who
+        asked. They count as given."""
         free = self.free(now)
         hungry = [(carrier, peer) for carrier, peer in self._peers.items() if peer.waiting and not peer.outstanding]
         changed = {}
@@ -98,7 +100,14 @@ class ScopeBook:
             if part:
                 free -= part
                 peer.upto, peer.version = peer.spent + part, peer.version + 1
-                changed[carrier] = (peer.upto, peer.version)
+                changed[carrier] = (peer.upto, peer.version, False)
+            elif not peer.is_dry:
+                changed[carrier] = (peer.upto, peer.version, True)
+        for carrier, peer in self._peers.items() if free > 0 else ():
+            if peer.is_dry and carrier not in changed:
+                changed[carrier] = (peer.upto, peer.version, False)
+        for carrier, (_, _, is_dry) in changed.items():
+            self._peers[carrier].is_dry = is_dry
         return changed
 
     def free(self, now: float) -> int:

@@ -319,17 +319,18 @@ _GLYPHS = {"delivered": "✓", "deferred": "↻", "failed": "✗", "in doubt": "
 def _attempt_moments(tx: Tx, message_id: int) -> list[Moment]:
     rows = tx.query(
         "SELECT a.at_ms + a.took_ms, a.outcome, a.host, a.address, a.stage, a.reply, a.tls, a.took_ms, d.id, d.forward_path,"
-        " a.rule, a.dialogue"
+        " a.rule, a.dialogue, a.source"
         " FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.message_id = ? ORDER BY a.id",
         (message_id,),
     )
     return [
         Moment(
             at, outcome,
-            f"{to} · {host} [{address}] · {stage} · {reply} · {tls or 'no TLS'} · {took} ms",
+            f"{to} · {host} [{address}]{f' from source {source}' if source else ''} · {stage} · {reply}"
+            f" · {tls or 'no TLS'} · {took} ms",
             _GLYPHS.get(outcome, "·"), delivery_id, tuple(dialogue.splitlines()), rule,
         )
-        for at, outcome, host, address, stage, reply, tls, took, delivery_id, to, rule, dialogue in rows
+        for at, outcome, host, address, stage, reply, tls, took, delivery_id, to, rule, dialogue, source in rows
     ]  # fmt: skip
 
 

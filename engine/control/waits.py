@@ -93,13 +93,15 @@ class _Row:
     campaign: str
     hand: str  # who did something to it last, and why
     carried_by: str
+    source: str  # by which it was tried last
 
 
 def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
     rows = tx.query(
         "SELECT d.id, d.forward_path, d.domain, d.stream, d.state, d.due_ms, d.expires_ms, d.last_reply, d.attempts, d.campaign,"
         " (SELECT c.name FROM carrier c WHERE c.id = d.owner),"
-        " (SELECT a.host FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1)"
+        " (SELECT a.host FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1),"
+        " (SELECT a.source FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1)"
         " FROM delivery d WHERE d.message_id = ? ORDER BY d.id LIMIT 100",
         (message_id,),
     )
@@ -108,6 +110,7 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
         _Row(
             row[0], row[1], row[2], Stream(row[3]), State(row[4]), row[5], row[6], row[7], row[8], row[9],
             hands.get(row[0], ""), (row[10] or "") + (f", tried last at {row[11]}" if row[10] and row[11] else ""),
+            row[12] or "",
         )
         for row in rows
     ]  # fmt: skip
@@ -116,7 +119,7 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
 async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datetime) -> WhyDelivery:
     def place_of(tx: Tx) -> tuple[Place, int, tuple[str, ...]]:
         place = _place(tx, shaping.site_of(tx, row.domain) or row.domain, to_ms(now))
-        how = ways.how(tx, house.config, row.domain, place.site, now, (row.delivery_id, row.stream))
+        how = ways.how(tx, house.config, row.domain, place.site, now, (row.delivery_id, row.stream), row.source)
         return place, _ahead(tx, row), how
 
     place, ahead, how = await house.store.read(place_of)

@@ -14,16 +14,18 @@ from mta.routing.routes import named
 
 
 def how(
-    tx: Tx, config: Config, domain: str, site: str, now: datetime, delivery: tuple[int, Stream] | None = None
-) -> tuple[str, ...]:
+    tx: Tx, config: Config, domain: str, site: str, now: datetime, delivery: tuple[int, Stream] | None = None,
+    tried_by: str = "",
+) -> tuple[str, ...]:  # fmt: skip
     """In words: the source, the TLS that is demanded, and where TLS is known not to work. `delivery`: its number and
-    stream; without one it is said of all streams."""
+    stream; without one it is said of all streams. `tried_by`: the source of its last attempt."""
     ways = config.ways or one_way(config.outbound.source, config.hostname)
     mine = [way for way in ways if delivery is None or way.has(*delivery)]
     places = [place(site, way.source.name) for way in mine]
     broken = [(where, *tls_ledger.broken(tx, where)) for where in places]
     return (
         *_sources(mine, delivery),
+        *([f"tried last from source {tried_by}, which stood in for it"] if _is_another(mine, tried_by) else []),
         f"TLS {_tls(tx, config, domain, now)}",
         *(
             f"TLS is not begun with {where} until {from_ms(until):%Y-%m-%d %H:%M} UTC, where nobody demands it: {why}"
@@ -43,6 +45,10 @@ def _sources(ways: list[Way], delivery: tuple[int, Stream] | None) -> list[str]:
         ]
         found.append(f"from {_source(way)}: {', '.join(shares)}")
     return found
+
+
+def _is_another(ways: list[Way], source: str) -> bool:
+    return bool(source) and source not in {way.source.name for way in ways}
 
 
 def _source(way: Way) -> str:

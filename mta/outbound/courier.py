@@ -54,7 +54,7 @@ class Courier:
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
-        self._owner, self.turns = owner, Turns(most)
+        self._owner, self.turns, self._source = owner, Turns(most), source.name
         timeouts = Timeouts(connect=settings.connect_timeout.total_seconds())
         how = ConnectionSettings(source.ehlo, source.hostname, timeouts=timeouts, authorities=authorities)
         self.opener = Opener(
@@ -389,7 +389,7 @@ class Courier:
             each, outcome, state=state, began=began, now=now, retry=self._retry,
             jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
             verdict=verdict, is_believed=each.domain not in self.doubted and not _is_ours_to_mend(lane, verdict),
-            dialogue=dialogue,
+            dialogue=dialogue, source=self._source,
         )  # fmt: skip
         if isinstance(outcome, Delivered):
             self.delivered += 1

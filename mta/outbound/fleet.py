@@ -25,10 +25,12 @@ class Fleet:
             each.overflow = partial(self._overflow, each)
 
     def _overflow(self, lender: Scheduler, domain: str) -> None:
-        """A source that warms up has no room for a domain: one that is warm takes what is due, always the same one."""
-        warm = [each for each in self._all if not each.is_warming]
-        if warm:
-            warm[sum(domain.encode()) % len(warm)].lend(domain, lender.way.buckets)
+        """A source that warms up has no room for a domain: one that is warm and carries that stream takes what is due,
+        always the same one."""
+        for stream, buckets in lender.way.buckets.items():
+            warm = [each for each in self._all if not each.is_warming and each.carries(stream)]
+            if warm and lender.carries(stream):
+                warm[sum(domain.encode()) % len(warm)].lend(domain, stream, buckets)
 
     @property
     def delivered(self) -> int:

@@ -21,6 +21,7 @@ class _Gauge:
     waiting: int = 0  # what asked since the last report
     version: int = 0
     told: int = 0  # spent, as it was reported last
+    is_dry: bool = False  # the conductor was asked, and has nothing left to grant
 
     @property
     def left(self) -> int:
@@ -50,9 +51,10 @@ class Gauges:
         return any(name.startswith(f"warm-up:{source}/") for name in self._gauges)
 
     def is_overflowing(self, of_lane: tuple[str, ...]) -> bool:
-        """Whether a source that is warming up has nothing left for a lane's provider."""
+        """Whether a source that is warming up has nothing left for a lane's provider, and the conductor said so: what was
+        not asked for yet may be granted in a moment."""
         name = of_lane[-1] if len(of_lane) == 3 else ""
-        return name in self._gauges and self._gauges[name].left <= 0
+        return name in self._gauges and self._gauges[name].is_dry and self._gauges[name].left <= 0
 
     def shut(self, names: Iterable[str]) -> None:
         """Nothing of these scopes leaves until another word."""
@@ -124,9 +126,12 @@ class Gauges:
 
     def use(self, grants: Mapping[str, Any]) -> None:
         """Go by these grants from now on."""
-        for name, (upto, version) in grants.items():
+        for name, (upto, version, is_dry) in grants.items():
             if name in self._gauges:
-                self._gauges[name].upto, self._gauges[name].version = upto, version
+                gauge = self._gauges[name]
+                gauge.is_dry = is_dry
+                if version != gauge.version:  # else it is no grant, and part of the last one may be given back already
+                    gauge.upto, gauge.version = upto, version
 
     def _of(self, of_lane: tuple[str, ...], each: Claimed) -> list[str]:
         return [name for name in _names(of_lane, each) if name in self._gauges]

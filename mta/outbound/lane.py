@@ -203,6 +203,11 @@ class Lane:
             mates.append(each)
         return mates
 
+    def ask(self) -> None:
+        """What waits here asks for what limits beyond this site have to let through."""
+        for each in (*self.urgent, *self.bulk):
+            self.gauges.allows(self.scopes, each)
+
     def put_back(self, each: Claimed) -> None:
         """It was not tried after all: it comes first."""
         self.spent -= 1

@@ -69,7 +69,7 @@ class Scheduler:
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
         self.overflow: Callable[[str], None] = lambda _: None  # what a source that warms up has no room for
-        self._lent: dict[str, list[Mapping[Stream, Buckets]]] = {}  # by domain: what others have no room for
+        self._lent: dict[str, set[tuple[Stream, Buckets]]] = {}  # by domain: what others have no room for
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
         self._lanes: dict[str, Lane] = {}
         self._routes: dict[str, tuple[float, Lane]] = {}
@@ -107,6 +107,8 @@ class Scheduler:
 
     def tell(self) -> None:
         """Tell the conductor all there is."""
+        for lane in self._lanes.values() if self._gauges else ():
+            lane.ask()
         self.tidings.flush()
 
     # -- hints
@@ -201,12 +203,18 @@ class Scheduler:
             self._give_back(lane.empty_of(set(paused)))
         self.wake(ended)
 
-    def _give_back(self, waiting: list[Claimed]) -> None:
-        """Release these beside everything else."""
-        if waiting:
-            task = asyncio.create_task(self._release(waiting))
+    def _give_back(self, waiting: list[Claimed], overflowing: Iterable[str] = ()) -> None:
+        """Release these beside everything else; then let others take what waits of the domains that overflow."""
+        domains = frozenset(overflowing)
+        if waiting or domains:
+            task = asyncio.create_task(self._release_and_lend(waiting, domains))
             self._releases.add(task)
             task.add_done_callback(self._releases.discard)
+
+    async def _release_and_lend(self, waiting: list[Claimed], overflowing: Iterable[str]) -> None:
+        await self._release(waiting)
+        for domain in overflowing:
+            self.overflow(domain)
 
     # -- the loop
 
@@ -336,7 +344,8 @@ class Scheduler:
             rooms = {lane: self._narrowed(lane, *room) for lane, room in rooms.items()}
             self._gauges.want(f"campaign:{name}" for name in campaigns)
 
-        lent = {domain: list(self._lent.get(domain, ())) for domain in plan}
+        # What is lent while this is being written is for the next claim: this one may not have seen it.
+        lent = {domain: self._lent.pop(domain, set()) for domain in plan}
 
         def work(tx: Tx) -> tuple[dict[str, Claim], dict[Lane, int]]:
             found = {}
@@ -346,7 +355,7 @@ class Scheduler:
                 if lane not in left:
                     continue
                 claims = []
-                for buckets in (self.way.buckets, *lent[domain]):
+                for buckets in (self.way.buckets, *map(_only, lent[domain])):
                     urgent, bulk = left[lane]
                     claim = queue.claim(
                         tx,
@@ -368,14 +377,18 @@ class Scheduler:
                 self._follow(tx, ended)
             return found, rests
 
-        claims, rests = await self._store.write(work)
+        claims: dict[str, Claim] = {}
+        try:
+            claims, rests = await self._store.write(work)
+        finally:
+            for domain, parts in lent.items():
+                if parts and not (domain in claims and claims[domain].is_drained):
+                    self._lent.setdefault(domain, set()).update(parts)
         for lane, retry_ms in rests.items():
             lane.retry_ms = max(lane.retry_ms, retry_ms)
         for domain, claim in claims.items():
             lane = plan[domain]
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
-            if claim.is_drained:
-                self._lent.pop(domain, None)
             for each in claim.taken:
                 lane.put(each)
             _log_ended(claim.ended)
@@ -385,6 +398,8 @@ class Scheduler:
                 await self._release(lane.empty_of({domain}))
             if self._gauges:
                 await self._release(lane.empty_of_shut())
+                if self._gauges.is_overflowing(lane.scopes):
+                    self._spill(domain, lane)
             self.tidings.changed(lane)
             self.courier.serve(lane)
         for lane in rooms:
@@ -394,21 +409,21 @@ class Scheduler:
         self.courier.take_turns()
 
     def _spill(self, domain: str, lane: Lane) -> None:
-        """Our source warms up and has no room for a lane's provider: others take what waits."""
+        """Our source warms up and has no room for a lane's provider: others take what waits, as soon as it is given
+        back."""
         self._gauges.want(lane.scopes)
-        self._give_back(lane.empty())
-        self.overflow(domain)
+        waiting = lane.empty()
+        lane.domains |= {domain, *(each.domain for each in waiting)}  # which want to hear of the next grant
+        self._give_back(waiting, {domain, *(each.domain for each in waiting)})
 
     @property
     def is_warming(self) -> bool:
         """Whether its source is new to anybody."""
         return self._gauges.has_warming(self._source)
 
-    def lend(self, domain: str, buckets: Mapping[Stream, Buckets]) -> None:
+    def lend(self, domain: str, stream: Stream, buckets: Buckets) -> None:
         """Take what another source has no room for, until nothing of the domain is due."""
-        known = self._lent.setdefault(domain, [])
-        if buckets not in known:
-            known.append(buckets)
+        self._lent.setdefault(domain, set()).add((stream, buckets))
         self.wake((domain,))
 
     def _narrowed(self, lane: Lane, urgent: int, bulk: int) -> tuple[int, int]:
@@ -423,7 +438,9 @@ class Scheduler:
         leave."""
         for lane in list(self._lanes.values()):
             self._give_back(lane.empty_of_shut())
-            if len(lane):
+            if len(lane) and self._gauges.is_overflowing(lane.scopes):
+                self._spill(lane.next_domain, lane)
+            elif len(lane):
                 self.courier.serve(lane)
             elif lane.domains:
                 self.wake(lane.domains)
@@ -561,6 +578,11 @@ class Scheduler:
 
 
 _NOWHERE: Final = Route("", ())
+
+
+def _only(lent: tuple[Stream, Buckets]) -> Mapping[Stream, Buckets]:
+    """Deliveries of one stream only."""
+    return {stream: lent[1] if stream is lent[0] else (0, 0) for stream in Stream}
 
 
 def _together(claims: Sequence[Claim]) -> Claim:

@@ -37,6 +37,7 @@ def settlement(
     verdict: Verdict | None = None,
     is_believed: bool = True,
     dialogue: str = "",
+    source: str = "",
 ) -> Settlement:
     """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was
     marked. `verdict`: of a failure. `is_believed`: False while the bounce guard holds the domain: nothing is final
@@ -46,7 +47,7 @@ def settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),
         took_ms=max(0, to_ms(now) - to_ms(began)), host=host, address=address, tls=tls, due_ms=due_ms,
         hop_knows_dsn=not isinstance(outcome, Delivered) or outcome.knows_dsn, rule=verdict.rule if verdict else "",
-        dialogue=dialogue,
+        dialogue=dialogue, source=source,
     )  # fmt: skip
 
 

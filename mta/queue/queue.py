@@ -107,6 +107,7 @@ class Settlement:
     hop_knows_dsn: bool = True  # who took it on will send the DSN that was asked for (RFC 3461 section 5.2.1)
     rule: str = ""  # by which the reply was judged
     dialogue: str = ""  # what was said, with times
+    source: str = ""  # by which it left
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,21 +505,12 @@ def _keep_attempt(tx: Tx, came: Settlement, state: State) -> None:
     outcome = {State.DELIVERED: "delivered", State.QUEUED: "deferred", State.IN_DOUBT: "in doubt"}.get(state, "failed")
     tx.at_commit(_Attempts).keep(
         "INSERT INTO attempt (delivery_id, at_ms, took_ms, host, address, stage, outcome, reply, tls, rule,"
-        " dialogue) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        " dialogue, source) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         (
-            came.delivery_id,
-            came.at_ms,
-            came.took_ms,
-            came.host,
-            came.address,
-            came.stage,
-            outcome,
-            came.reply,
-            came.tls,
-            came.rule,
-            came.dialogue,
+            came.delivery_id, came.at_ms, came.took_ms, came.host, came.address, came.stage, outcome, came.reply, came.tls,
+            came.rule, came.dialogue, came.source,
         ),
-    )
+    )  # fmt: skip
 
 
 def _note_doubt(tx: Tx, delivery_id: int, why: str, now_ms: int) -> None:

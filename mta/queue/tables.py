@@ -84,6 +84,7 @@ class Attempt(Model):
     dialogue = TextField(
         default="", constraints=[SQL("DEFAULT ''")]
     )  # the SMTP lines with their times (mta.smtp.record)
+    source = TextField(default="", constraints=[SQL("DEFAULT ''")])  # it left by; "" where there is but one
 
     class Meta:
         table_name = "attempt"

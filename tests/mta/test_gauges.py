@@ -24,9 +24,9 @@ def test_nothing_is_allowed_before_the_first_grant_and_what_waits_is_told() -> N
 def test_a_delivery_needs_room_in_each_of_its_scopes() -> None:
     gauges = Gauges(["source:a", "campaign:spring"])
     of_lane = gauges.of_lane("a", "gmail")
-    gauges.use({"campaign:spring": (1, 1)})
+    gauges.use({"campaign:spring": (1, 1, False)})
     assert not gauges.allows(of_lane, NEWS)
-    gauges.use({"source:a": (5, 1)})
+    gauges.use({"source:a": (5, 1, False)})
     assert gauges.allows(of_lane, NEWS)
     gauges.took(of_lane, NEWS)
     assert not gauges.allows(of_lane, NEWS) and gauges.allows(of_lane, URGENT)
@@ -48,7 +48,28 @@ def test_what_an_operator_suspended_is_neither_tried_nor_claimed_until_another_w
 
 def test_what_nobody_wanted_for_a_beat_is_given_back() -> None:
     gauges = Gauges(["stream:marketing"])
-    gauges.use({"stream:marketing": (10, 1)})
+    gauges.use({"stream:marketing": (10, 1, False)})
     gauges.took((), NEWS)
     assert gauges.report() == {"stream:marketing": (1, 10, 0, 1)}
     assert gauges.report() == {"stream:marketing": (1, 1, 0, 1)}
+
+
+def test_a_source_that_warms_up_overflows_once_the_conductor_has_nothing_left_and_not_before() -> None:
+    gauges = Gauges(["warm-up:new/gmail"])
+    lane = gauges.of_lane("new", "gmail")
+    assert not gauges.allows(lane, URGENT) and not gauges.is_overflowing(lane), "nobody was asked yet"
+    gauges.use({"warm-up:new/gmail": (1, 1, False)})
+    gauges.took(lane, URGENT)
+    assert not gauges.is_overflowing(lane), "there may be more"
+    gauges.use({"warm-up:new/gmail": (1, 1, True)})
+    assert gauges.is_overflowing(lane)
+    gauges.use({"warm-up:new/gmail": (2, 2, False)})
+    assert not gauges.is_overflowing(lane)
+
+
+def test_what_was_given_back_is_not_granted_again_by_word_that_nothing_is_left() -> None:
+    gauges = Gauges(["stream:marketing"])
+    gauges.use({"stream:marketing": (10, 1, False)})
+    gauges.report()
+    gauges.use({"stream:marketing": (10, 1, True)})
+    assert not gauges.allows((), NEWS)

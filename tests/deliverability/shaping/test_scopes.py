@@ -41,7 +41,7 @@ def test_no_window_ever_holds_more_than_its_limit(seed: int) -> None:
         elif chance.random() < 0.3:
             carrier.upto = carrier.spent  # it gives back what it does not want
         book.hear(number, carrier.use(), now)
-        for other, (upto, version) in book.grants(now).items():
+        for other, (upto, version, _) in book.grants(now).items():
             carriers[other].upto, carriers[other].version = upto, version
     for name, said in LIMITS.items():
         first = 0
@@ -55,11 +55,23 @@ def test_no_window_ever_holds_more_than_its_limit(seed: int) -> None:
 def test_what_is_not_wanted_is_granted_to_others() -> None:
     book = ScopeBook("stream:marketing", {"per_minute": Said(10, "a")})
     book.hear(1, Use(0, 0, 10, 0), 100.0)
-    [(_, (upto, version))] = book.grants(100.0).items()
+    [(_, (upto, version, _))] = book.grants(100.0).items()
     book.hear(1, Use(1, 1, 0, version), 101.0)
     book.hear(2, Use(0, 0, 100, 0), 101.0)
     granted = book.grants(101.0)[2][0]
     assert upto == 5 and granted == 5 and book.free(101.0) == 4
+
+
+def test_who_asks_for_what_is_used_up_is_told_so_once_and_when_there_is_some_again() -> None:
+    book = ScopeBook("warm-up:new/gmail", {"per_minute": Said(2, "a")})
+    book.hear(1, Use(0, 0, 5, 0), 100.0)
+    assert book.grants(100.0) == {1: (1, 1, False)}
+    book.hear(1, Use(1, 1, 5, 1), 100.0)
+    assert book.grants(100.0) == {1: (2, 2, False)}
+    book.hear(1, Use(2, 2, 5, 2), 101.0)
+    assert book.grants(101.0) == {1: (2, 2, True)} and book.grants(102.0) == {}
+    book.hear(1, Use(2, 2, 0, 2), 103.0)
+    assert book.grants(170.0) == {1: (2, 2, False)} and book.grants(171.0) == {}
 
 
 def test_a_limit_of_sites_is_no_limit_of_a_campaign() -> None:
