@@ -21,9 +21,11 @@ from deliverability.shaping.share import Report
 from deliverability.shaping.warmup import Warming, WarmUpSettings
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
+from mta.outbound.sources import Way
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import shaping
-from mta.queue.places import site_and_source
+from mta.queue.delivery import Stream
+from mta.queue.places import place, site_and_source
 from mta.queue.shaping import GUARD, Suspension
 
 TICK_SECONDS: Final = 0.5
@@ -49,6 +51,8 @@ class Settings(Protocol):
     def carriers(self) -> int: ...
     @property
     def warm_up(self) -> WarmUpSettings: ...
+    @property
+    def ways(self) -> tuple[Way, ...]: ...
     @property
     def warming(self) -> tuple[str, ...]: ...
     @property
@@ -88,6 +92,7 @@ class Conductor:
         kept = await self._store.read(lambda tx: shaping.learnt(tx, "", self.scopes))
         for name, rows in kept.items():
             self.scopes[name].restore(rows)
+        self._turn_day(now)  # what is told before the first tick belongs to today
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -280,8 +285,25 @@ class Conductor:
         for carrier, grants in news.items():
             self._send(carrier, grants=grants)
 
+    def has_stand_in(self, book: Book, stream: Stream | None = None) -> bool:
+        """Whether another source may send what this one is refused with: one of the stream's pool that is warm and may try
+        that site now."""
+        site, source = site_and_source(book.site)
+        now = self._clock.now().timestamp()
+        for way in self._settings.ways:
+            low, high = way.buckets[stream] if stream is not None else (0, 1)
+            if low == high or way.source.name in (source, *self._settings.warming):
+                continue
+            other = self.books.get(place(site, way.source.name))
+            if other is None or not other.controller.is_paused(now):
+                return True
+        return False
+
     def _log_slowed(self, book: Book, now: datetime) -> None:
         learnt = book.controller.learnt
+        if learnt.is_blocked:
+            site, source = site_and_source(book.site)
+            maillog.address_refused(site, source=source, stands_in=self.has_stand_in(book), reply=learnt.reason)
         maillog.site_slowed(
             book.site, seconds=max(0.0, learnt.paused_until - now.timestamp()), rate=learnt.rate,
             connections=book.connections, rule=learnt.rule, reply=learnt.reason,
@@ -305,24 +327,24 @@ class Conductor:
         new = {each.site: each.hosts for each in reports if each.site not in self.books}
         if not new:
             return
-        known = await self._store.read(lambda tx: {place: self._learnt(tx, place) for place in new})
-        for place, hosts in new.items():
-            if place not in self.books:  # another carrier may have asked meanwhile
-                self.books[place] = self._book(place, hosts, known[place])
+        known = await self._store.read(lambda tx: {each: self._learnt(tx, each) for each in new})
+        for each, hosts in new.items():
+            if each not in self.books:  # another carrier may have asked meanwhile
+                self.books[each] = self._book(each, hosts, known[each])
 
-    def _learnt(self, tx: Tx, place: str) -> dict[str, Any] | None:
-        source, site = self._source_and_site(place)
+    def _learnt(self, tx: Tx, where: str) -> dict[str, Any] | None:
+        source, site = self._source_and_site(where)
         return shaping.learnt(tx, source, [site]).get(site)
 
-    def _source_and_site(self, place: str) -> tuple[str, str]:
+    def _source_and_site(self, where: str) -> tuple[str, str]:
         """What it is kept under: a source without a name is known by its address."""
-        site, source = site_and_source(place)
+        site, source = site_and_source(where)
         return source or self._source, site
 
     def books_of(self, site: str) -> list[Book]:
         """A site's books: one for each source that has mail for it; those that hold most up come first. `site` may also
         name one of them alone."""
-        found = [book for place, book in self.books.items() if site in (place, site_and_source(place)[0])]
+        found = [book for where, book in self.books.items() if site in (where, site_and_source(where)[0])]
         return sorted(
             found, key=lambda book: (-book.paused_until(), -sum(p.waiting for p in book.peers.values()), book.site)
         )

@@ -63,6 +63,13 @@ def site_slowed(site: str, *, seconds: float, rate: float | None, connections: i
     )
 
 
+def address_refused(site: str, *, source: str, stands_in: bool, reply: str) -> None:
+    """A site refuses the address of a source: others send its mail there where there are any, else it waits."""
+    log.warning(
+        "our address is refused", extra={"site": site, "source": source, "stands_in": stands_in, "reply": reply}
+    )
+
+
 def suspended(scope: str, name: str, *, until: str, by: str, why: str) -> None:
     """A site or a domain waits because somebody says so."""
     log.warning("suspended", extra={"scope": scope, "what": name, "until": until, "by": by, "why": why})

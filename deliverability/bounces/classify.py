@@ -21,6 +21,7 @@ from deliverability.reply import Reply
 
 _ADDRESS: Final = re.compile(r"[^\s<>@\"]{1,64}@[^\s<>@\"]{1,255}")
 MAX_TEXT: Final = 2_000  # characters of a reply that are looked at
+STRONG: Final = 0.5  # a reply of this slow-down that says "too much" acts by itself
 
 
 class BounceClass(StrEnum):
@@ -75,20 +76,38 @@ class Suppress(StrEnum):
     NOW = "now"
 
 
+class Then(StrEnum):
+    """What is to be done with the delivery."""
+
+    RETRY_RECIPIENT = "retry recipient"  # it waits by itself
+    RETRY_SITE = "retry site"  # all that goes there waits
+    OTHER_SOURCE = "other source"  # our address is refused, whatever it brings: another one of ours may get through
+    FAIL = "fail"  # the same delivery will fail again, so it ends
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a reply means.
 
-    hard: the same delivery will fail again, so it ends. slow_down: how strongly the site's shaping reacts, from 0 (it
-    is about one recipient or message) to 1. rule: the rule's id, "enhanced x.y.z", "code nnn", or "unclassified".
+    then: what follows for the delivery. slow_down: how strongly the site's shaping reacts, from 0 (it is about one
+    recipient or message) to 1. rule: the rule's id, "enhanced x.y.z", "code nnn", or "unclassified".
     """
 
     klass: BounceClass
     blame: Blame
-    hard: bool
+    then: Then
     suppress: Suppress
     slow_down: float
     rule: str
+
+    @property
+    def hard(self) -> bool:
+        return self.then is Then.FAIL
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether it is, by itself, the site's word that it is too much: then everything to it stops at once."""
+        return self.slow_down >= STRONG and self.klass in _TOO_MUCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +176,9 @@ _CLASSES: Final[Mapping[BounceClass, tuple[Blame, Suppress, float]]] = {
 }
 
 
+_TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
+
+
 def classify(reply: Reply, stage: str, provider: str = "") -> Verdict:
     """What a reply that is not positive means.
 
@@ -201,7 +223,16 @@ def _verdict(klass: BounceClass, rule: str, *, hard: bool, blame: Blame, slow_do
     # "User unknown" with a 4xx is a server that could not look it up; a full mailbox counts either way.
     if blame is not Blame.RECIPIENT or (not hard and suppress is Suppress.NOW):
         suppress = Suppress.NEVER
-    return Verdict(klass, blame, hard, suppress, slow_down, rule)
+    return Verdict(klass, blame, then(klass, slow_down, hard=hard), suppress, slow_down, rule)
+
+
+def then(klass: BounceClass, slow_down: float, *, hard: bool) -> Then:
+    """What follows from a class. A block of our address is no fate of the recipient's, however it is coded."""
+    if klass is BounceClass.IP_BLOCKED:
+        return Then.OTHER_SOURCE
+    if hard:
+        return Then.FAIL
+    return Then.RETRY_SITE if klass in _TOO_MUCH and slow_down >= STRONG else Then.RETRY_RECIPIENT
 
 
 def _fall_back(code: str, enhanced: str, stage: str) -> tuple[BounceClass, str]:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdict
+from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdict, then
 from deliverability.shaping.controller import Controller, Learnt
 from deliverability.shaping.ledger import Ledger
 from deliverability.shaping.limits import WINDOWS, Said
@@ -105,7 +105,7 @@ class Book:
         self.controller.delivered(report.delivered, now, limit=self.limit("connections") or 1000)
         open_now = sum(each.open for each in self.peers.values())
         for klass, blame, weight, rule, reply in report.complaints:
-            verdict = Verdict(BounceClass(klass), Blame(blame), False, Suppress.NEVER, weight, rule)
+            verdict = _verdict(klass, blame, weight, rule)
             changed |= self.controller.judged(verdict, reply, now, open_now=max(1, open_now), jitter=jitter)
         return changed
 
@@ -179,7 +179,9 @@ class Book:
 
     def _plain(self) -> dict[int, Share]:
         slots = max(1, self.connections // self.carriers)
-        share = Share(slots, self.per_connection, paused_ms=self._paused_ms())
+        share = Share(
+            slots, self.per_connection, paused_ms=self._paused_ms(), is_blocked=self.controller.learnt.is_blocked
+        )
         return dict.fromkeys(self.peers, share)
 
     def _paused_ms(self) -> int:
@@ -198,7 +200,7 @@ class Book:
                 rate=rate, burst=burst, reserve=reserve,
                 connection_rate=door / 60 / max(1, len(holders)) if door else None,
                 upto=grants[carrier][0], bulk_upto=grants[carrier][1], paused_ms=self._paused_ms(),
-                by_demand=True,
+                is_blocked=self.controller.learnt.is_blocked, by_demand=True,
             )
             for carrier in self.peers
         }  # fmt: skip
@@ -263,3 +265,9 @@ class Book:
             bulk = max(0, min(ahead, math.ceil(bulk_free / max(1, len(holders)))))
             grants[carrier] = (peer.spent + ahead, peer.spent + bulk)
         return grants
+
+
+def _verdict(klass: str, blame: str, weight: float, rule: str) -> Verdict:
+    """What a carrier says of a reply, as far as the pace is concerned."""
+    of = BounceClass(klass)
+    return Verdict(of, Blame(blame), then(of, weight, hard=False), Suppress.NEVER, weight, rule)

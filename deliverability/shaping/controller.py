@@ -19,7 +19,7 @@ what was learnt survives restarts.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from deliverability.bounces.classify import Blame, BounceClass, Verdict
+from deliverability.bounces.classify import Blame, BounceClass, Then, Verdict
 from deliverability.settings import BackOff
 from deliverability.shaping.ledger import SLICES, Ledger
 from deliverability.shaping.retry import wait_after
@@ -27,7 +27,6 @@ from deliverability.shaping.retry import wait_after
 FIRST_CONNECTIONS: Final = 2
 CUT_FIRST: Final = 0.2  # of the rate, for a reply of weight 1 after deliveries ...
 CUT_AGAIN: Final = 0.5  # ... and when the site says so again before it took anything
-STRONG: Final = 0.5  # a reply of this weight that says "too much" acts by itself
 FADE: Final = 0.05  # how much evidence of weak signs one delivery takes away
 RECOVER_SECONDS: Final = 60.0  # from eight to nine tenths of where it refused
 PROBE_SECONDS: Final = 60.0  # for one hundredth beyond that
@@ -39,13 +38,6 @@ SHORT: Final = 0.25  # of a whole pause: enough for a site that was paced alread
 USED: Final = 0.6  # of the rate must have been used, or its being borne proves nothing
 LATE_SECONDS: Final = 5.0  # after a complaint: what is told of until then was taken before it
 GRAIN: Final = 5.0  # seconds: what one look at the growth may count at most
-
-_TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
-
-
-def is_too_much(verdict: Verdict) -> bool:
-    """Whether a reply is, by itself, the site's word that it is too much: then everything to it stops at once."""
-    return verdict.slow_down >= STRONG and verdict.klass in _TOO_MUCH
 
 
 @dataclass(slots=True)
@@ -62,6 +54,7 @@ class Learnt:
     slowed_at: float = 0.0
     reason: str = ""  # the reply that slowed it last
     rule: str = ""
+    is_blocked: bool = False  # it refuses our address, as far as we know
 
 
 @dataclass(slots=True)
@@ -93,7 +86,7 @@ class Controller:
             if self._base is not None and now < self.learnt.slowed_at + LATE_SECONDS:
                 self._cut_rate(now)
             return
-        self.learnt.strikes = 0
+        self.learnt.strikes, self.learnt.is_blocked = 0, False
         self._grow_rate(now)
         self._grow_connections(count, now, limit)
 
@@ -101,7 +94,7 @@ class Controller:
         """A reply that is no acceptance. True when it changed what may be sent; `open_now`: connections at that time."""
         if verdict.blame is Blame.RECIPIENT or verdict.slow_down <= 0 or now < self.learnt.paused_until:
             return False  # while it rests, only answers to what was under way can come
-        self.evidence += 1.0 if is_too_much(verdict) else verdict.slow_down
+        self.evidence += 1.0 if verdict.is_too_much else verdict.slow_down
         if self.evidence < 1.0:
             return False
         self.evidence = 0.0
@@ -120,6 +113,7 @@ class Controller:
     def _slow(self, verdict: Verdict, now: float, open_now: int, jitter: float) -> None:
         learnt = self.learnt
         learnt.strikes += 1
+        learnt.is_blocked = verdict.then is Then.OTHER_SOURCE
         self._base = None
         cut = 1 - verdict.slow_down * (CUT_FIRST if learnt.strikes == 1 else CUT_AGAIN)
         pause = wait_after(learnt.strikes, self.back_off, jitter=jitter).total_seconds() * verdict.slow_down

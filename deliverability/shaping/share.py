@@ -17,6 +17,7 @@ class Share:
     upto: int | None = None  # attempts in all, counted from the lane's beginning; None: not counted
     bulk_upto: int | None = None  # the same for what is not transactional
     paused_ms: int = 0  # nothing until then
+    is_blocked: bool = False  # and it is our address that is refused: another source may get through meanwhile
     by_demand: bool = False  # it depends on who has something to carry: say so soon
     version: int = 0
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deliverability.bounces.classify import Then
 from deliverability.bounces.classify import rules as all_rules
 from deliverability.bounces.proving import explain, prove
 from deliverability.reply import Reply
@@ -43,6 +44,14 @@ def test(
         raise SystemExit(1)
 
 
+_MEANS = {
+    Then.RETRY_RECIPIENT: "it is tried again (retry recipient)",
+    Then.RETRY_SITE: "the site rests, then it is tried again (retry site)",
+    Then.OTHER_SOURCE: "another source tries it, or it waits until the block is lifted (other source)",
+    Then.FAIL: "the delivery ends (fail)",
+}
+
+
 def _judge(said: str, stage: str, provider: str, as_json: bool) -> None:
     word = stage.lower()
     if word not in set(Stage):
@@ -59,7 +68,7 @@ def _judge(said: str, stage: str, provider: str, as_json: bool) -> None:
         print(json.dumps(asdict(reason), ensure_ascii=False))
         return
     print(f"rule      {verdict.rule}\nclass     {verdict.klass}, to blame: {verdict.blame}")
-    print(f"means     {'the delivery ends' if verdict.hard else 'it is tried again'}; suppress: {verdict.suppress}")
+    print(f"means     {_MEANS[verdict.then]}; suppress: {verdict.suppress}")
     print(f"slow-down {verdict.slow_down:g} (0: about one recipient or message, 1: the site asks for less)")
     for each in reason.looked_at:
         print(f"because   {each}")

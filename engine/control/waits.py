@@ -148,7 +148,10 @@ def _at_site(
     """What holds back all that goes there; of several sources, at the one that has most to hold it up."""
     now_ms, book = to_ms(now), next(iter(conductor.books_of(place.site)), None)
     waits = [_suspended(each) for each in _suspensions(conductor, place, domain, row) if each.until_ms > now_ms]
-    if book is not None and book.controller.is_paused(now.timestamp()):
+    if book is not None and book.controller.is_paused(now.timestamp()) and book.controller.learnt.is_blocked:
+        if not conductor.has_stand_in(book, row.stream if row is not None else None):
+            waits.append(_blocked(book))
+    elif book is not None and book.controller.is_paused(now.timestamp()):
         learnt = book.controller.learnt
         words = f"the site rests: it said {learnt.reason!r}, {learnt.strikes} times in a row"
         waits.append(Wait("pause", words, f"learnt (rule {learnt.rule})", int(learnt.paused_until * 1000)))
@@ -158,6 +161,13 @@ def _at_site(
     if book is not None:
         waits += _limits(book, now, ahead)
     return waits + _beyond(conductor, book, row, now)
+
+
+def _blocked(book: Book) -> Wait:
+    learnt, source = book.controller.learnt, site_and_source(book.site)[1]
+    words = f"the site refuses our address{f' (source {source})' if source else ''}: it said {learnt.reason!r}; have them, or"
+    words += " the list that they name, lift the block, or let another source send"
+    return Wait("blocked", words, f"learnt (rule {learnt.rule})", int(learnt.paused_until * 1000))
 
 
 def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: datetime) -> list[Wait]:

@@ -12,10 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from deliverability.bounces.classify import BounceClass, Verdict
+from deliverability.bounces.classify import BounceClass, Then, Verdict
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
-from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings, PermitDots
 from mta.outbound.lane import Lane
@@ -50,7 +49,8 @@ class Courier:
         prepare: Prepare, follow: Follow, source: Source, owner: int, most: int,
         content: Callable[[int, int, int], Awaitable[bytes | None]], trouble: Callable[[Lane, Reply], Awaitable[None]],
         hush: Callable[[Lane], Awaitable[None]], hungry: Callable[[set[str]], None], tidings: Tidings,
-        authorities: Path | None = None, may_share: Callable[[Claimed], bool] = lambda _: False,
+        has_stand_in: Callable[[Lane, Claimed], bool], authorities: Path | None = None,
+        may_share: Callable[[Claimed], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._chance, self._net = store, clock, chance, net
         self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
@@ -60,6 +60,7 @@ class Courier:
         self.opener = Opener(
             store=store, clock=clock, net=net, how=how, source=source, settings=settings, judge=judge
         )  # fmt: skip
+        self._has_stand_in = has_stand_in
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
         self._tidings, self._may_share = tidings, may_share
         self._tasks: set[asyncio.Task[None]] = set()
@@ -202,9 +203,10 @@ class Courier:
         if witness is not None:
             where = (told.tried.host, told.tried.address, told.tried.tls, told.tried.dialogue)
             self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
-        if not failure.is_ours and is_too_much(verdict):
+        if not failure.is_ours and verdict.is_too_much:
             await self._slow(lane, verdict, failure.reply)
         else:
+            lane.is_refused = False
             await self._trouble(lane, failure.reply)
 
     def _put_off(self, lane: Lane, insecure: Insecure) -> None:
@@ -294,7 +296,7 @@ class Courier:
             self._write(lane, each, outcome, verdict, states[each.delivery_id], began, *where)
             del left[each]
             if isinstance(outcome, Delivered):
-                lane.failures, lane.suspect = 0, None
+                lane.failures, lane.suspect, lane.is_refused = 0, None, False
         for each, failure, verdict in failures:
             goes_on = goes_on and await self._failed(lane, connection, each, failure, verdict)
         return goes_on
@@ -341,7 +343,7 @@ class Courier:
     ) -> bool:
         """What a failure means for the others. False when the connection carries no more."""
         if concerns_site(failure, verdict):
-            if is_too_much(verdict):
+            if verdict.is_too_much:
                 await self._slow(lane, verdict, failure.reply)
                 return False
             self._tidings.complained(lane, verdict, str(failure.reply))
@@ -360,7 +362,9 @@ class Courier:
         return True
 
     async def _slow(self, lane: Lane, verdict: Verdict, reply: Reply) -> None:
-        """The site says that it is too much: nothing more leaves until the conductor says how to go on."""
+        """The site says that it is too much, or refuses our address: nothing more leaves until the conductor says how to
+        go on."""
+        lane.is_refused = verdict.then is Then.OTHER_SOURCE
         if not self._tidings.is_heard:
             await self._trouble(lane, reply)
             return
@@ -389,7 +393,7 @@ class Courier:
             each, outcome, state=state, began=began, now=now, retry=self._retry,
             jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
             verdict=verdict, is_believed=each.domain not in self.doubted and not _is_ours_to_mend(lane, verdict),
-            dialogue=dialogue, source=self._source,
+            dialogue=dialogue, source=self._source, has_stand_in=self._has_stand_in(lane, each),
         )  # fmt: skip
         if isinstance(outcome, Delivered):
             self.delivered += 1

@@ -23,14 +23,25 @@ class Fleet:
         self._by_source = {each.way.source.name: each for each in self._all}
         for each in self._all:
             each.overflow = partial(self._overflow, each)
+            each.has_stand_in = partial(self._has_stand_in, each)
 
     def _overflow(self, lender: Scheduler, domain: str) -> None:
-        """A source that warms up has no room for a domain: one that is warm and carries that stream takes what is due,
-        always the same one."""
+        """A source has no room for a domain, or is refused there: another one takes what is due, always the same one."""
         for stream, buckets in lender.way.buckets.items():
-            warm = [each for each in self._all if not each.is_warming and each.carries(stream)]
-            if warm and lender.carries(stream):
-                warm[sum(domain.encode()) % len(warm)].lend(domain, stream, buckets)
+            others = self._stand_ins(lender, domain, stream)
+            if others and lender.carries(stream):
+                others[sum(domain.encode()) % len(others)].lend(domain, stream, buckets)
+
+    def _stand_ins(self, lender: Scheduler, domain: str, stream: Stream) -> list[Scheduler]:
+        """Who may take a stream's mail to a domain over: sources of its pool that are warm, and not refused there."""
+        return [
+            each
+            for each in self._all
+            if each is not lender and each.carries(stream) and not each.is_warming and not each.is_refused(domain)
+        ]
+
+    def _has_stand_in(self, lender: Scheduler, domain: str, stream: Stream) -> bool:
+        return bool(self._stand_ins(lender, domain, stream))
 
     @property
     def delivered(self) -> int:

@@ -52,6 +52,7 @@ class Lane:
     suspect: int | None = None  # the delivery at which a connection broke last, as long as nothing was delivered since
     spent: int = 0  # attempts from the beginning
     looked: float = 0.0  # monotonic: when it was last asked whether something urgent came while bulk fills it
+    is_refused: bool = False  # the site refuses our address, as this carrier heard
     is_hushed: bool = False  # the site said too much: nothing more until the conductor answered
     gauges: Gauges = field(default_factory=Gauges)  # what reaches over sites
     scopes: tuple[str, ...] = ()  # of those, what all of this lane belongs to
@@ -82,6 +83,10 @@ class Lane:
     def is_resting(self, now_ms: int) -> bool:
         """Whether nothing may be tried now, whoever says so."""
         return self.is_hushed or not self.share.slots or max(self.retry_ms, self.share.paused_ms) > now_ms
+
+    def is_blocked(self, now_ms: int) -> bool:
+        """Whether nothing may be tried now because the site refuses our address: another source may get through."""
+        return (self.is_refused or self.share.is_blocked) and self.is_resting(now_ms)
 
     def is_idle(self, now_ms: int) -> bool:
         """Whether nothing would be lost with this object: it holds nothing, and counts nothing."""

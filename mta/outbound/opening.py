@@ -11,7 +11,6 @@ from typing import Final
 
 from deliverability.bounces.classify import Verdict
 from deliverability.reply import Reply
-from deliverability.shaping.controller import is_too_much
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings
@@ -114,7 +113,7 @@ class Opener:
         return replace(self._how, demand=demand, protocol=route.protocol, login=route.login, is_tls_broken=is_broken)
 
     def _is_too_much(self, lane: Lane, failure: Failure) -> bool:
-        return not failure.is_ours and is_too_much(self._judge(failure, lane.provider))
+        return not failure.is_ours and self._judge(failure, lane.provider).is_too_much
 
     def _learn(self, lane: Lane, opened: Connection) -> None:
         if opened.tls or not opened.tls_trouble:

@@ -68,7 +68,9 @@ class Scheduler:
         self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
-        self.overflow: Callable[[str], None] = lambda _: None  # what a source that warms up has no room for
+        self.overflow: Callable[[str], None] = lambda _: None  # what this source has no room for, or is refused with
+        self.has_stand_in: Callable[[str, Stream], bool] = lambda *_: False  # whether another source would take it
+        self._grants = 0  # how often limits beyond one site changed
         self._lent: dict[str, set[tuple[Stream, Buckets]]] = {}  # by domain: what others have no room for
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
         self._lanes: dict[str, Lane] = {}
@@ -88,8 +90,9 @@ class Scheduler:
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             source=way.source, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
-            hush=lambda lane: self._release(lane.empty()), tidings=self.tidings, most=max(1, settings.connections // carriers),
+            hush=self._empty, tidings=self.tidings, most=max(1, settings.connections // carriers),
             authorities=authorities, may_share=may_share,
+            has_stand_in=lambda lane, each: self.has_stand_in(each.domain, each.stream),
         )  # fmt: skip
 
     @property
@@ -190,7 +193,9 @@ class Scheduler:
             lane.use(Share(**said), now.timestamp())
             self.tidings.changed(lane)
             if lane.is_resting(to_ms(now)):
-                self._give_back(lane.empty())
+                self._give_back(
+                    lane.empty(), [each for each in lane.domains if self._overflows(lane, each, to_ms(now))]
+                )
             self.wake(lane.domains)
             self.courier.serve(lane)
 
@@ -253,10 +258,12 @@ class Scheduler:
         busy = [site_and_source(lane.site)[0] for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
         try:
             rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy, self._page, self.way))
+            blocked = [site_and_source(lane.site)[0] for lane in self._lanes.values() if lane.is_blocked(now_ms)]
+            overflow = await self._store.read(lambda tx: _due_at(tx, blocked, now_ms, self.way)) if blocked else []
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
-        self._due.update({domain: site for domain, site, _ in rows})
+        self._due.update({domain: site for domain, site, _ in rows} | dict(overflow))
         self._page = (0, "")
         if len(rows) == DUE_MAX:
             self._page = (rows[-1][2], rows[-1][0])
@@ -291,7 +298,7 @@ class Scheduler:
             lane = self._lane_of(domain)
             if lane is None or self._paused.get(domain, 0) > now_ms:
                 continue  # its route is being asked for; or the poll finds it when its pause is over
-            if self._gauges and self._gauges.is_overflowing(lane.scopes):
+            if self._overflows(lane, domain, now_ms):
                 self._spill(domain, lane)
                 continue
             is_news = noted is None or not self.courier.turns.waits(lane)
@@ -377,6 +384,7 @@ class Scheduler:
                 self._follow(tx, ended)
             return found, rests
 
+        grants = self._grants
         claims: dict[str, Claim] = {}
         try:
             claims, rests = await self._store.write(work)
@@ -398,23 +406,47 @@ class Scheduler:
                 await self._release(lane.empty_of({domain}))
             if self._gauges:
                 await self._release(lane.empty_of_shut())
-                if self._gauges.is_overflowing(lane.scopes):
-                    self._spill(domain, lane)
+            if self._overflows(lane, domain, to_ms(now)):
+                self._spill(domain, lane)
             self.tidings.changed(lane)
             self.courier.serve(lane)
         for lane in rooms:
             if lane.domains and not (lane.connections or turns.has_room(lane) or lane.is_resting(to_ms(now))):
                 self.courier.await_turn(lane)
             turns.passes(lane)
+        if self._grants != grants:  # more was granted, or no more, while this was being written
+            self.wake(domain for domain, lane in plan.items() if domain in lane.domains)
         self.courier.take_turns()
 
     def _spill(self, domain: str, lane: Lane) -> None:
-        """Our source warms up and has no room for a lane's provider: others take what waits, as soon as it is given
-        back."""
+        """Our source has no room for a lane's provider, or is refused there: others take what waits, as soon as it is
+        given back."""
         self._gauges.want(lane.scopes)
         waiting = lane.empty()
         lane.domains |= {domain, *(each.domain for each in waiting)}  # which want to hear of the next grant
         self._give_back(waiting, {domain, *(each.domain for each in waiting)})
+
+    def _overflows(self, lane: Lane, domain: str, now_ms: int) -> bool:
+        """Whether others are to take a domain's mail over: our source warms up and has no room, or is refused there and
+        another is not."""
+        if self._gauges and self._gauges.is_overflowing(lane.scopes):
+            return True
+        return lane.is_blocked(now_ms) and any(self.has_stand_in(domain, stream) for stream in Stream)
+
+    async def _empty(self, lane: Lane) -> None:
+        """Give back what a lane holds, for others to take over where they may."""
+        waiting = lane.empty()
+        now_ms = to_ms(self._clock.now())
+        domains = {each.domain for each in waiting} | lane.domains
+        await self._release(waiting)
+        for domain in domains:
+            if self._overflows(lane, domain, now_ms):
+                self.overflow(domain)
+
+    def is_refused(self, domain: str) -> bool:
+        """Whether a domain's site refuses the address of this source, as far as is known here."""
+        _, lane = self._routes.get(domain, (0.0, None))
+        return lane is not None and lane.is_blocked(to_ms(self._clock.now()))
 
     @property
     def is_warming(self) -> bool:
@@ -436,6 +468,7 @@ class Scheduler:
     def use_grants(self) -> None:
         """Limits beyond one site let more through, or suspend something: go on with what waits, give back what may not
         leave."""
+        self._grants += 1
         for lane in list(self._lanes.values()):
             self._give_back(lane.empty_of_shut())
             if len(lane) and self._gauges.is_overflowing(lane.scopes):
@@ -544,7 +577,7 @@ class Scheduler:
         """The whole site waits; what was claimed for it and not begun goes back, untouched."""
         now = self._clock.now()
         if lane.retry_ms > to_ms(now):  # another connection of the same moment said it already
-            await self._release(lane.empty())
+            await self._empty(lane)
             return
         lane.failures += 1
         lane.is_proven = False
@@ -556,7 +589,7 @@ class Scheduler:
             await self._store.write(lambda tx: _write_site(tx, row))
         except StoreTrouble as err:
             maillog.store_trouble("back-off", err)  # this carrier knows it, the others will find out
-        await self._release(lane.empty())
+        await self._empty(lane)
 
     async def _release(self, waiting: list[Claimed]) -> None:
         if not waiting:
@@ -612,6 +645,16 @@ def _due_domains(
         " AND (d.next_ms > ? OR d.domain > ?)"
         f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms, d.domain LIMIT ?",
         (place("", way.source.name), page[0], now_ms, page[0], page[1], now_ms, now_ms, *busy, DUE_MAX),
+    )
+
+
+def _due_at(tx: Tx, sites: Sequence[str], now_ms: int, way: Way) -> list[tuple[str, str]]:
+    """Domains of these sites that have something due for this source, be it that they rest."""
+    some = sites[:BUSY_MAX]
+    return tx.query(
+        f"SELECT d.domain, d.site FROM destination d WHERE d.site IN ({','.join('?' * len(some))}) AND d.next_ms <= ?"
+        f"{queue.has_due(way.buckets, now_ms)} ORDER BY d.domain LIMIT ?",
+        (*some, now_ms, DUE_MAX),
     )
 
 

@@ -6,10 +6,9 @@ failure moves the delivery itself. A reply is judged once, by deliverability.bou
 
 from datetime import datetime
 
-from deliverability.bounces.classify import BounceClass, Verdict, classify
+from deliverability.bounces.classify import BounceClass, Then, Verdict, classify
 from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
-from deliverability.shaping.controller import is_too_much
 from deliverability.shaping.retry import next_attempt
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Scope, Stage, Unanswered
 from mta.ports import to_ms
@@ -38,11 +37,12 @@ def settlement(
     is_believed: bool = True,
     dialogue: str = "",
     source: str = "",
+    has_stand_in: bool = False,
 ) -> Settlement:
     """What to write for `outcome`. `state` is where the delivery stands: IN_FLIGHT, or AT_THE_DOT once that was
     marked. `verdict`: of a failure. `is_believed`: False while the bounce guard holds the domain: nothing is final
-    then."""
-    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter, verdict, is_believed)
+    then. `has_stand_in`: another source may try at once what refuses the address of this one."""
+    event, reply, stage, due_ms = _event(each, outcome, now, retry, jitter, verdict, is_believed, has_stand_in)
     return Settlement(
         delivery_id=each.delivery_id, state=state, event=event, reply=reply, stage=stage, at_ms=to_ms(began),
         took_ms=max(0, to_ms(now) - to_ms(began)), host=host, address=address, tls=tls, due_ms=due_ms,
@@ -59,6 +59,7 @@ def _event(
     jitter: float,
     verdict: Verdict | None,
     is_believed: bool,
+    has_stand_in: bool,
 ) -> tuple[Event, str, str, int | None]:
     match outcome:
         case Delivered(reply=reply):
@@ -75,7 +76,7 @@ def _event(
             verdict = verdict or judge(outcome)
             if reply.is_permanent and verdict.hard and is_believed:
                 return Event.REJECTED, str(reply), stage, None
-            if is_too_much(verdict) and not verdict.hard:
+            if verdict.then is Then.RETRY_SITE or (verdict.then is Then.OTHER_SOURCE and has_stand_in):
                 return Event.DEFERRED, str(reply), stage, None  # the site rests, not the delivery
             # A greylist lets the same source through after minutes, however often it was asked before.
             attempts = 1 if verdict.klass is BounceClass.GREYLISTED else each.attempts
@@ -95,7 +96,7 @@ def concerns_site(failure: Failure, verdict: Verdict) -> bool:
     it says plainly that it is too much; what is in our words nobody said."""
     if failure.is_ours or not verdict.slow_down:
         return False
-    return failure.stage is not Stage.RCPT or is_too_much(verdict)
+    return failure.stage is not Stage.RCPT or verdict.is_too_much
 
 
 def our_trouble(text: str) -> Reply:

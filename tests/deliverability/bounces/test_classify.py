@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.bounces.classify import Blame, BounceClass, Suppress, classify
+from deliverability.bounces.classify import Blame, BounceClass, Suppress, Then, classify
 from deliverability.reply import EnhancedStatus, Reply
 
 
@@ -34,7 +34,7 @@ def test_a_full_mailbox_is_a_reason_only_when_it_repeats() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent (S3150).",
+        "550 5.7.1 Sender domain shop.example is blocked by administrator",
         "554 5.7.1 Message rejected as spam",
         "550 5.7.26 Unauthenticated email from shop.example is not accepted due to domain's DMARC policy",
         "554 5.7.1 <ann@example.org>: Relay access denied",
@@ -48,6 +48,32 @@ def test_what_is_ours_to_mend_never_suppresses(text: str) -> None:
     verdict = classify(Reply.parse(text), "rcpt")
     assert verdict.hard
     assert verdict.suppress is Suppress.NEVER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent (S3150).",
+        "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
+        "421 4.7.1 Your IP address 192.0.2.1 has been blocked",
+    ],
+)
+@pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail", "rcpt"])
+def test_a_block_of_our_address_is_for_another_source_and_never_the_end(text: str, stage: str) -> None:
+    verdict = classify(Reply.parse(text), stage)
+    assert (verdict.then, verdict.hard, verdict.is_too_much) == (Then.OTHER_SOURCE, False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("421 4.7.28 Gmail has detected an unusual rate of unsolicited mail", Then.RETRY_SITE),
+        ("450 4.2.0 Greylisted", Then.RETRY_RECIPIENT),
+        ("550 5.1.1 no such user", Then.FAIL),
+    ],
+)
+def test_each_verdict_says_what_then(text: str, then: Then) -> None:
+    assert classify(Reply.parse(text), "rcpt").then is then
 
 
 def test_some_5xx_are_soft() -> None:
