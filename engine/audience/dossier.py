@@ -25,6 +25,12 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             "SELECT l.name, s.state, s.source, s.asked_ms, s.confirmed_ms, s.ended_ms FROM subscription s"
             " JOIN list l ON l.id = s.list_id WHERE s.contact_id = ? ORDER BY l.name", contact_id,
         ),
+        "preferences": _rows(tx, ("pace",), "SELECT pace FROM preference WHERE contact_id = ?", contact_id),
+        "typed": _rows(
+            tx, ("list", "at", "fields"),
+            "SELECT l.name, a.at_ms, a.fields FROM form_answer a JOIN list l ON l.id = a.list_id WHERE a.contact_id = ?",
+            contact_id,
+        ),
         "consent": [
             {"entry": each.link.seq, "at": _iso(each.link.at_ms), "act": each.link.act, **each.told}
             for each in consent.history(tx, contact_id)
@@ -97,7 +103,8 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
-    tx.execute("DELETE FROM form_answer WHERE contact_id = ?", (source_id,))
+    for table in ("form_answer", "preference"):
+        tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM tag WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (source_id,))
     note_event(tx, "contact.merged", target_id, {"from": source["address"], "by": by}, now)
@@ -113,7 +120,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         (contact_id,),
     )
     tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
-    for table in ("subscription", "form_answer", "tag", "sending", "event"):
+    for table in ("subscription", "form_answer", "preference", "tag", "sending", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     suppression.erase(tx, key, salt=salt, now=now)

@@ -161,7 +161,7 @@ def subscribe(
         raise ListError(f"there is no list {list_name[:70]}")
     contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
     answer = replace(answer, wording=answer.wording or mailing_list.purpose)
-    refused = is_suppressed(tx, [address.key], Stream.MARKETING, mailing_list.id).get(address.key, "")
+    refused = _refusal(tx, address.key, mailing_list.id)
     if refused:
         return Asked(contact_id, mailing_list.id, refused=refused)
     there = subscription(tx, contact_id, mailing_list.id)
@@ -189,7 +189,7 @@ def confirm(
     if there.state is SubscriptionState.CONFIRMED:
         return mailing_list
     key = _key_of(tx, contact_id)
-    if there.state is not SubscriptionState.UNCONFIRMED or is_suppressed(tx, [key], Stream.MARKETING, list_id):
+    if there.state is not SubscriptionState.UNCONFIRMED or _refusal(tx, key, list_id):
         return None
     _confirm(tx, contact_id, mailing_list, answer, now)
     return mailing_list
@@ -215,6 +215,20 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
         mailing_list = None if list_id == ALL_LISTS else by_id(tx, list_id)
         consent.record(tx, _about(tx, contact_id, mailing_list), Act.WITHDRAWN, answer, now=now)
     return bool(ended) or stopped
+
+
+def rejoin(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: datetime) -> bool:
+    """Somebody who left a list wants it again, and said so behind a link that only their mailbox has. False when they
+    never were on it, or may not be brought back."""
+    mailing_list, there = by_id(tx, list_id), subscription(tx, contact_id, list_id)
+    if mailing_list is None or there is None or there.state is not SubscriptionState.UNSUBSCRIBED:
+        return False
+    if _refusal(tx, _key_of(tx, contact_id), list_id):
+        return False
+    _begin(tx, contact_id, mailing_list, there, answer, now)
+    consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
+    _confirm(tx, contact_id, mailing_list, answer, now)
+    return True
 
 
 def _ask(
@@ -265,6 +279,12 @@ def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> b
         return False
     note_event(tx, "mail.unsubscribed", contact_id, {}, now)
     return True
+
+
+def _refusal(tx: Tx, key: str, list_id: int) -> str:
+    """Why nobody may be brought onto a list, or "". Who only pauses may say yes meanwhile."""
+    reason = is_suppressed(tx, [key], Stream.MARKETING, list_id).get(key, "")
+    return "" if reason == Reason.PAUSED else reason
 
 
 def _about(tx: Tx, contact_id: int, mailing_list: MailingList | None) -> About:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     UNSUBSCRIBE = "unsubscribe"  # its reader wants no marketing mail
     MANUAL = "manual"  # an operator says so
     ERASED = "erased"  # the person had their data erased: only a salted hash of the address is left
+    PAUSED = "paused"  # the person wants no marketing mail for a while
 
 
 class Scope(StrEnum):
@@ -41,6 +42,7 @@ SCOPES: Final[Mapping[Reason, Scope]] = {
     Reason.UNSUBSCRIBE: Scope.MARKETING,
     Reason.MANUAL: Scope.ALL,
     Reason.ERASED: Scope.MARKETING,
+    Reason.PAUSED: Scope.MARKETING,
 }
 
 _STRENGTH: Final = {str(reason): rank for rank, reason in enumerate(Reason)}
@@ -128,6 +130,13 @@ def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
         tx.execute("DELETE FROM suppression WHERE key IN (?,?)", keys)
         note_event(tx, "suppression.lifted", None, {"key": key, "reasons": reasons, "by": by, "why": why}, now)
     return reasons
+
+
+def pause(tx: Tx, key: str, until: datetime | None, *, source: str, now: datetime) -> None:
+    """Let no marketing mail go to `key` until then, whatever pause there was; None ends it."""
+    tx.execute("DELETE FROM suppression WHERE key = ? AND reason = ?", (key, str(Reason.PAUSED)))
+    if until is not None:
+        suppress(tx, key, Reason.PAUSED, source=source, until=until, now=now)
 
 
 def lift_bounces(tx: Tx, domain: str, *, since: datetime) -> int:

@@ -85,6 +85,10 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         _LIST,
         "list",
     ),
+    "preferences.changed": Kind(
+        "chose what they want to get, and how often",
+        {"pace": "text: week, fortnight, month, or empty", "locale": "text", "paused_until": "text: ISO 8601"},
+    ),
     "cart.updated": Kind(
         "a cart's content changed",
         {"cart_id": "text", "total": "number", "currency": "text", "lines": _ORDER["lines"], "url": "text: the cart"},

@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.running.due import DueRun
 from engine.running.passages import Passage, write_passage
 from engine.running.planning import HOLD, Letter, Plan
+from engine.sending.arbiter import too_often
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
@@ -61,7 +62,8 @@ class Committer:
     def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage:
         """Queue the mail unless the arbiter refuses it; what happened either way."""
         detail: dict[str, Any] = {"template": letter.template}
-        if reason := self.gate(tx, letter.to.key, letter.stream, letter.list_id):
+        reason = self.gate(tx, letter.to.key, letter.stream, letter.list_id)
+        if reason := reason or too_often(tx, run.contact_id, letter.stream, now):
             done.refusals[letter.step] = reason
             return Passage(letter.step, "send", f"refused: {reason}", detail)
         message_id = enqueue(tx, self._message(letter), now, self.queue).message_id

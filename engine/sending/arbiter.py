@@ -7,11 +7,13 @@ mailbox that is there.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from deliverability.address import Address, AddressError
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import SubscriptionState, standings
+from engine.audience.preferences import is_too_often
 from engine.audience.suppression import Reason, is_suppressed
 from mta.ports import Tx
 from mta.queue.delivery import Stream
@@ -26,6 +28,8 @@ class Refusal(StrEnum):
     UNSUBSCRIBE = Reason.UNSUBSCRIBE  # the person wants no marketing mail: stops marketing
     MANUAL = Reason.MANUAL  # an operator says so: stops both, or marketing only, as the operator chose
     ERASED = Reason.ERASED  # the person had their data erased: stops marketing, and what stopped everything before
+    PAUSED = Reason.PAUSED  # the person wants none for a while: stops marketing until then
+    TOO_OFTEN = "more often than wanted"  # the person wants fewer: stops marketing until their period is over
     LEFT_LIST = "left the list"  # the person is not on the mail's list any more: stops mail of that list
     NO_CONSENT = "no confirmed subscription"  # the person never said yes, or took it back: stops marketing
 
@@ -37,6 +41,12 @@ def may_send(tx: Tx, key: str, stream: Stream, list_id: int = ALL_LISTS) -> str:
     if suppressed:
         return Refusal(suppressed)
     return _permission(standings(tx, [key]).get(key, {}), list_id) if stream is Stream.MARKETING else ""
+
+
+def too_often(tx: Tx, contact_id: int, stream: Stream, now: datetime) -> str:
+    """ "" when one more mail of this stream is no more than the person wants, else Refusal's word for it. Asked when a mail
+    is written: what is queued was counted already."""
+    return Refusal.TOO_OFTEN if stream is Stream.MARKETING and is_too_often(tx, contact_id, now) else ""
 
 
 def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:

@@ -146,7 +146,7 @@ class Desk:
         """The page `web/<name>.html.j2`. `is_common`: it is the same for many people, and may be kept."""
         words = self.words(request, locale, name)
         render = self.pages.common if is_common else self.pages.page
-        return html(render(name, words, {**facts, "languages": self._languages(request, words)}), status)
+        return html(render(name, words, {"languages": self._languages(request, words), **facts}), status)
 
     def _languages(self, request: web.Request, words: Words) -> list[dict[str, str]]:
         """The other languages of a page that is only looked at. After a press there is nothing to look at again."""

@@ -54,10 +54,19 @@ class Pages:
         wanted = next((tag for tag in asked if self._texts.has(tag)), locale)
         return self._texts.choose(wanted, self._default, section)
 
+    @property
+    def tags(self) -> list[str]:
+        """The languages there are."""
+        return self._texts.tags
+
+    def all_languages(self) -> list[dict[str, str]]:
+        """The languages there are, each by its own name."""
+        known = (self._texts.of(tag) for tag in self._texts.tags)
+        return [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in known]
+
     def languages(self, words: Words) -> list[dict[str, str]]:
-        """The other languages there are, each by its own name."""
-        others = (self._texts.of(tag) for tag in self._texts.tags if tag != words.tag)
-        return [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in others]
+        """The others."""
+        return [each for each in self.all_languages() if each["tag"] != words.tag]
 
     def page(self, name: str, words: Words, facts: Mapping[str, Any], *, like: str = "") -> str:
         """The page `web/<name>.html.j2`, in the words of its own section or of the one that it is `like`."""
@@ -76,9 +85,9 @@ class Pages:
         words = self.words("", "", accept_language, "web.notice")
         return self.common("notice", words, {"what": NOTICES.get(code, "wrong")})
 
-    def wording(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
+    def wording(self, name: str, words: Words, facts: Mapping[str, Any], *, is_common: bool = True) -> str:
         """What a page says to a person before they press its button, in plain text: the evidence of their answer."""
-        return self._kept(self._wording, name, words, facts)
+        return self._kept(self._wording, name, words, facts) if is_common else self._wording(name, words, facts)
 
     def _wording(self, name: str, words: Words, facts: Mapping[str, Any]) -> str:
         seen = {**plain(facts), "shop": self.shop}
