@@ -22,6 +22,7 @@ from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import warming
 from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
+from engine.audience.asking import AskingSettings
 from engine.own_doors import OwnDoors
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
@@ -144,6 +145,7 @@ class Config(Settings):
     warm_up: WarmUpSettings = WarmUpSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
+    asking: AskingSettings = AskingSettings()
     templates: Path | None = Field(
         default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
     )

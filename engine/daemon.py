@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import carrier, config, notify
-from engine.audience import suppression
+from engine.audience import asking, suppression, unconfirmed
 from engine.conductor import Conductor
 from engine.config import Config, ConfigFaults
 from engine.control.server import ControlServer
@@ -113,7 +113,7 @@ class Office:
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
-            lambda *what: self.house.late(*what), is_gone, [Chore(suppression.has_expired, suppression.expire)],
+            lambda *what: self.house.late(*what), is_gone, self._chores(),
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what),
@@ -356,6 +356,14 @@ class Office:
         """What follows when a delivery ends here and not in a carrier: the same as there."""
         self.house.follow(tx, settled)
         self.house.notices.write(tx, settled)
+
+    def _chores(self) -> list[Chore]:
+        """What the janitor does beside the queue's own."""
+        return [
+            Chore(suppression.has_expired, suppression.expire),
+            Chore(asking.has_old, asking.drop_old),
+            Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
+        ]
 
     def _make_web(self) -> WebServer:
         """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""

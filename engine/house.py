@@ -17,14 +17,16 @@ from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
 from engine import keys
-from engine.audience import suppression
+from engine.audience import suppression, unconfirmed
 from engine.audience.contacts import note_event
+from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
 from engine.config import Config
 from engine.running.runner import Runner
 from engine.sending import arbiter
 from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
+from engine.sending.confirmations import Reminders
 from engine.sending.resources import Resources
 from engine.store.groups import GroupStore
 from mta.ports import Chance, Clock, Tx, from_ms
@@ -83,7 +85,9 @@ class House:
         return cls(
             config=config, store=store, clock=clock, chance=chance, secret=secret, tokens=TokenKey(secret),
             resources=resources,
-            composer=Composer(config.mail, resources, secret, config.web.base_url, config.bounces.domain),
+            composer=Composer(
+                config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking
+            ),
             notices=Notices(config.hostname, config.queue, clock, chance),
         )  # fmt: skip
 
@@ -166,6 +170,11 @@ class House:
             self.store, self.composer, self.clock, self.chance, self.config.queue, zone=ZoneInfo(self.config.mail.zone),
             share=share, wake=wake,
         )  # fmt: skip
+
+    def settle_unconfirmed(self, tx: Tx, now: datetime) -> int:
+        """Remind of, or end, subscriptions that nobody confirmed; how many were looked at."""
+        reminders = Reminders(self.composer, self.config.queue, lambda: self.chance.octets(16), now)
+        return unconfirmed.settle(tx, now, reminders.remind, self.chance.octets(SALT_OCTETS))
 
     @property
     def gate(self) -> Gate:

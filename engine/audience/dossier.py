@@ -20,11 +20,7 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "contact": facts,
-        "subscriptions": _rows(
-            tx, ("list", "state", "source", "asked", "confirmed", "ended"),
-            "SELECT l.name, s.state, s.source, s.asked_ms, s.confirmed_ms, s.ended_ms FROM subscription s"
-            " JOIN list l ON l.id = s.list_id WHERE s.contact_id = ? ORDER BY l.name", contact_id,
-        ),
+        "subscriptions": subscriptions(tx, contact_id),
         "preferences": _rows(tx, ("pace",), "SELECT pace FROM preference WHERE contact_id = ?", contact_id),
         "typed": _rows(
             tx, ("list", "at", "fields"),
@@ -59,7 +55,16 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_TIMES: Final = frozenset({"at", "asked", "confirmed", "ended", "entered"})
+def subscriptions(tx: Tx, contact_id: int) -> list[dict[str, Any]]:
+    """Where a contact stands with each list: state, source, when asked, reminded, confirmed, ended and why."""
+    return _rows(
+        tx, ("list", "state", "source", "asked", "expires", "reminded", "confirmed", "ended", "why"),
+        "SELECT l.name, s.state, s.source, s.asked_ms, s.expires_ms, s.reminded_ms, s.confirmed_ms, s.ended_ms, s.why"
+        " FROM subscription s JOIN list l ON l.id = s.list_id WHERE s.contact_id = ? ORDER BY l.name", contact_id,
+    )  # fmt: skip
+
+
+_TIMES: Final = frozenset({"at", "asked", "expires", "reminded", "confirmed", "ended", "entered"})
 
 
 def _rows(tx: Tx, names: tuple[str, ...], sql: str, *params: Any) -> list[dict[str, Any]]:

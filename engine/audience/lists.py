@@ -5,27 +5,30 @@ wording, and the confirmation mail are written in the caller's one transaction: 
 
     (none) -> unconfirmed -> confirmed -> unsubscribed -> unconfirmed ...
 
-Nothing here brings a suppressed address back: it is refused with the reason, and only an operator lifts that. An
-address is asked at most twice in 24 hours, whoever types it into whichever form, so that no form can flood it.
+Nothing here brings a suppressed address back: it is refused with the reason, and only an operator lifts that. How often
+an address is asked, and how often a network makes us ask, has limits (engine.audience.asking), so that no form can flood
+anybody. Who never answers is unsubscribed when the time of the asking is over (engine.audience.unconfirmed).
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from deliverability.address import Address
-from engine.audience import consent, forms
+from engine.audience import asking, consent, forms
+from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, note_event
+from engine.audience.list_settings import ListSettings, SettingError, changed, in_language, read
 from engine.audience.suppression import Reason, is_suppressed, suppress
-from mta.ports import Tx, to_ms
+from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import Stream
 
-ASKS_A_DAY: Final = 2
-ASKED_ENOUGH: Final = "asked twice today"
+CONFIRMATIONS: Final = ("double", "single")
+LEFT: Final = "left"  # why a subscription that was ended by the person has ended
 
 _CHUNK: Final = 500  # keys in one question
 
@@ -51,6 +54,12 @@ class MailingList:
     title: str
     confirmation: str  # double, single
     purpose: str  # the words a person agrees to
+    settings: ListSettings = field(default_factory=ListSettings)
+
+    def in_language(self, locale: str) -> "MailingList":
+        """The list with its title and purpose in a reader's language, where there are such."""
+        title = in_language(self.settings.title, locale, self.title)
+        return replace(self, title=title, purpose=in_language(self.settings.purpose, locale, self.purpose))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +69,25 @@ class Asking:
     contact: dict[str, Any]  # contact_facts
     mailing_list: MailingList
     asked_ms: int  # binds the link to this asking
+    expires: datetime  # when it is over
 
 
-Asker = Callable[[Tx, Asking], Shown]
-"""Writes the confirmation mail into the queue, in the same transaction; what it says."""
+class Asker(Protocol):
+    """Writes the confirmation mail into the queue, in the same transaction; what it says."""
+
+    limits: AskingSettings
+
+    def __call__(self, tx: Tx, asking: Asking) -> Shown: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What came of asking. Exactly one is true: already, refused, a mail was written, confirmed at once (single)."""
 
-    contact_id: int
+    contact_id: int  # 0 where its network asked too often: then nothing was looked at
     list_id: int
     already: bool = False
-    refused: str = ""  # a suppression's reason, or ASKED_ENOUGH
+    refused: str = ""  # a suppression's reason, ASKED_ENOUGH or NETWORK_ENOUGH
     message_id: int | None = None
 
 
@@ -91,7 +105,7 @@ def create(
     """A new list. ListError when the name is taken or is no name."""
     if not _NAME.fullmatch(name):
         raise ListError(f'"{name[:70]}" is no list name: use small letters, digits and hyphens')
-    if confirmation not in ("double", "single"):
+    if confirmation not in CONFIRMATIONS:
         raise ListError(f'confirmation is "double" or "single", not "{confirmation[:20]}"')
     if get(tx, name) is not None:
         raise ListError(f"there is already a list {name}")
@@ -104,14 +118,54 @@ def create(
 
 def get(tx: Tx, name: str) -> MailingList | None:
     """The list of this name."""
-    row = tx.one("SELECT id, name, title, confirmation, purpose FROM list WHERE name = ?", (name,))
-    return None if row is None else MailingList(*row)
+    return _list(tx.one(f"{_SELECT} WHERE name = ?", (name,)))
 
 
 def by_id(tx: Tx, list_id: int) -> MailingList | None:
     """The list with this id."""
-    row = tx.one("SELECT id, name, title, confirmation, purpose FROM list WHERE id = ?", (list_id,))
-    return None if row is None else MailingList(*row)
+    return _list(tx.one(f"{_SELECT} WHERE id = ?", (list_id,)))
+
+
+def every(tx: Tx) -> list[MailingList]:
+    """All lists, by name."""
+    return [found for row in tx.query(f"{_SELECT} ORDER BY name") if (found := _list(row)) is not None]
+
+
+def change(tx: Tx, name: str, told: Mapping[str, str]) -> MailingList:
+    """Set what is told of a list by key: title, purpose, confirmation, or one of its settings. ListError with all that is
+    wrong; then nothing was set. What was agreed to before stays as it was shown."""
+    row = tx.one("SELECT id, settings FROM list WHERE name = ?" + tx.for_update(), (name,))
+    if row is None:
+        raise ListError(f"there is no list {name[:70]}")
+    columns = {key: value for key, value in told.items() if key in ("title", "purpose", "confirmation")}
+    if "confirmation" in columns and columns["confirmation"] not in CONFIRMATIONS:
+        raise ListError(f'confirmation is "double" or "single", not "{columns["confirmation"][:20]}"')
+    if "title" in columns and not columns["title"].strip():
+        raise ListError("title is empty: readers see it")
+    try:
+        columns["settings"] = changed(row[1], {key: value for key, value in told.items() if key not in columns})
+    except SettingError as err:
+        raise ListError(str(err)) from None
+    assigned = ", ".join(f"{key} = ?" for key in columns)
+    tx.execute(f"UPDATE list SET {assigned} WHERE id = ?", (*columns.values(), row[0]))
+    found = by_id(tx, row[0])
+    assert found is not None
+    return found
+
+
+def counts(tx: Tx, list_id: int) -> dict[str, int]:
+    """How many subscriptions there are in each state."""
+    rows = tx.query(
+        "SELECT state, count(*) FROM subscription WHERE list_id = ? GROUP BY state ORDER BY state", (list_id,)
+    )
+    return dict(rows)
+
+
+_SELECT: Final = "SELECT id, name, title, confirmation, purpose, settings FROM list"
+
+
+def _list(row: Sequence[Any] | None) -> MailingList | None:
+    return None if row is None else MailingList(row[0], row[1], row[2], row[3], row[4], read(row[5]))
 
 
 def list_facts(mailing_list: MailingList) -> dict[str, Any]:
@@ -159,6 +213,9 @@ def subscribe(
     mailing_list = get(tx, list_name)
     if mailing_list is None:
         raise ListError(f"there is no list {list_name[:70]}")
+    mailing_list = mailing_list.in_language(answer.locale)
+    if asking.is_network_over(tx, answer.ip, ask.limits, now):
+        return Asked(0, mailing_list.id, refused=NETWORK_ENOUGH)
     contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
     answer = replace(answer, wording=answer.wording or mailing_list.purpose)
     refused = _refusal(tx, address.key, mailing_list.id)
@@ -169,7 +226,7 @@ def subscribe(
         return Asked(contact_id, mailing_list.id, already=True)
     if mailing_list.confirmation == "single" and not must_ask:
         _begin(tx, contact_id, mailing_list, there, answer, now)
-        consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
+        consent.record(tx, about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
         _confirm(tx, contact_id, mailing_list, answer, now)
         return Asked(contact_id, mailing_list.id)
     return _ask(tx, contact_id, mailing_list, there, answer, ask, now)
@@ -206,14 +263,15 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
     )
     for ended_id, name in ended:
         tx.execute(
-            "UPDATE subscription SET state = 'unsubscribed', ended_ms = ? WHERE contact_id = ? AND list_id = ?",
-            (to_ms(now), contact_id, ended_id),
+            "UPDATE subscription SET state = 'unsubscribed', ended_ms = ?, why = ?, due_ms = NULL, expires_ms = NULL"
+            " WHERE contact_id = ? AND list_id = ?",
+            (to_ms(now), LEFT, contact_id, ended_id),
         )
         note_event(tx, "list.left", contact_id, {"list": name}, now)
     stopped = list_id == ALL_LISTS and _stop_marketing(tx, contact_id, answer, now)
     if ended or stopped:
         mailing_list = None if list_id == ALL_LISTS else by_id(tx, list_id)
-        consent.record(tx, _about(tx, contact_id, mailing_list), Act.WITHDRAWN, answer, now=now)
+        consent.record(tx, about(tx, contact_id, mailing_list), Act.WITHDRAWN, answer, now=now)
     return bool(ended) or stopped
 
 
@@ -226,7 +284,7 @@ def rejoin(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: dateti
     if _refusal(tx, _key_of(tx, contact_id), list_id):
         return False
     _begin(tx, contact_id, mailing_list, there, answer, now)
-    consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
+    consent.record(tx, about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
     _confirm(tx, contact_id, mailing_list, answer, now)
     return True
 
@@ -237,37 +295,49 @@ def _ask(
 ) -> Asked:  # fmt: skip
     if lock := tx.for_update():  # two askings of one person are counted one after the other
         tx.one("SELECT 1 FROM contact WHERE id = ?" + lock, (contact_id,))
-    if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ASKS_A_DAY:
+    if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ask.limits.per_address:
         return Asked(contact_id, mailing_list.id, refused=ASKED_ENOUGH)
-    asked_ms = _begin(tx, contact_id, mailing_list, there, answer, now)
-    shown = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms))
-    consent.record(tx, _about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now, shown=shown)
+    asked_ms, expires_ms = _begin(tx, contact_id, mailing_list, there, answer, now)
+    asking.note(tx, answer.ip, now)
+    shown = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms, from_ms(expires_ms)))
+    consent.record(tx, about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now, shown=shown)
     return Asked(contact_id, mailing_list.id, message_id=shown.message_id)
 
 
 def _begin(
     tx: Tx, contact_id: int, mailing_list: MailingList, there: Subscription | None, answer: Answer, now: datetime
-) -> int:
-    """Stand at unconfirmed; when this asking began. One that still waits keeps its time: its first link must work."""
+) -> tuple[int, int]:
+    """Stand at unconfirmed; when this asking began, and when it is over. One that still waits keeps its beginning, since
+    its first link must work; who asked again by themselves is not reminded."""
+    settings = mailing_list.settings
+    expires_ms = to_ms(now + settings.expire_after)
     if there is not None and there.state is SubscriptionState.UNCONFIRMED:
-        return there.asked_ms
+        tx.execute(
+            "UPDATE subscription SET due_ms = ?, expires_ms = ? WHERE contact_id = ? AND list_id = ?",
+            (expires_ms, expires_ms, contact_id, mailing_list.id),
+        )
+        return there.asked_ms, expires_ms
+    due_ms = to_ms(now + settings.remind_after) if settings.remind_after else expires_ms
     tx.execute(
-        "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms) VALUES (?,?,'unconfirmed',?,?)"
+        "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, due_ms, expires_ms)"
+        " VALUES (?,?,'unconfirmed',?,?,?,?)"
         " ON CONFLICT (contact_id, list_id) DO UPDATE SET state = 'unconfirmed', source = excluded.source,"
-        " asked_ms = excluded.asked_ms, confirmed_ms = NULL, ended_ms = NULL",
-        (contact_id, mailing_list.id, answer.source, to_ms(now)),
+        " asked_ms = excluded.asked_ms, due_ms = excluded.due_ms, expires_ms = excluded.expires_ms, reminded_ms = NULL,"
+        " why = '', confirmed_ms = NULL, ended_ms = NULL",
+        (contact_id, mailing_list.id, answer.source, to_ms(now), due_ms, expires_ms),
     )
     note_event(tx, "list.joined", contact_id, {"list": mailing_list.name}, now)
-    return to_ms(now)
+    return to_ms(now), expires_ms
 
 
 def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer, now: datetime) -> None:
     tx.execute(
-        "UPDATE subscription SET state = 'confirmed', confirmed_ms = ? WHERE contact_id = ? AND list_id = ?",
+        "UPDATE subscription SET state = 'confirmed', confirmed_ms = ?, due_ms = NULL, expires_ms = NULL"
+        " WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), contact_id, mailing_list.id),
     )
     forms.take_answer(tx, contact_id, mailing_list.id)
-    consent.record(tx, _about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
+    consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
 
 
@@ -287,7 +357,8 @@ def _refusal(tx: Tx, key: str, list_id: int) -> str:
     return "" if reason == Reason.PAUSED else reason
 
 
-def _about(tx: Tx, contact_id: int, mailing_list: MailingList | None) -> About:
+def about(tx: Tx, contact_id: int, mailing_list: MailingList | None) -> About:
+    """Whom and which list an entry of the ledger is about, as they are called now."""
     row = tx.one("SELECT address FROM contact WHERE id = ?", (contact_id,))
     address = "" if row is None else str(row[0])
     if mailing_list is None:

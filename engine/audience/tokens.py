@@ -23,6 +23,7 @@ TOKEN_MAX: Final = 128  # characters; a longer text is not looked at
 
 _HEAD: Final = 7
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{31,128}", re.ASCII)
+_SEALED: Final = re.compile(r"[A-Za-z0-9_-]{31,3000}", re.ASCII)
 _MAILBOX: Final = re.compile(r"[A-Za-z2-7]{37,64}", re.ASCII)
 
 
@@ -35,6 +36,9 @@ class Purpose(IntEnum):
 
     CONFIRM = 1  # ids: contact, list, when it was asked (ms)
     UNSUBSCRIBE = 2  # ids: contact, list (0: all marketing mail)
+    CLICK = 20  # a payload of engine.tracking.marks, like the next two
+    OPEN = 21
+    VIEW = 22
     FORM = 10  # ids: list, when its form was shown (s)
     PREFERENCES = 11  # ids: contact
     SURVEY = 12  # ids: contact, the survey's code, when it was asked (s)
@@ -63,9 +67,17 @@ class Tokens:
         """The same for a local part: in base32, since there are mail servers that fold its case."""
         return base64.b32encode(self._octets(purpose, ids, expires)).rstrip(b"=").decode("ascii").lower()
 
+    def seal(self, purpose: Purpose, payload: bytes) -> str:
+        """A token for `purpose` that says `payload` to whoever can read base64; it works for ever."""
+        return base64.urlsafe_b64encode(self._signed(purpose, payload, None)).rstrip(b"=").decode("ascii")
+
+    def unseal(self, purpose: Purpose, token: str, now: datetime) -> bytes:
+        """The payload of what `seal` made. BadToken for everything else."""
+        return self._verified(purpose, _decode(token, _SEALED), now)
+
     def read(self, purpose: Purpose, token: str, now: datetime) -> tuple[int, ...]:
         """The ids that a token of ours names. BadToken for everything else."""
-        return self._read(purpose, _decode(token), now)
+        return _varints(self._verified(purpose, _decode(token, _FORM), now))
 
     def read_mailbox(self, purpose: Purpose, token: str, now: datetime) -> tuple[int, ...]:
         """The same for what `make_mailbox` made."""
@@ -75,16 +87,19 @@ class Tokens:
             octets = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
         except ValueError:
             raise BadToken from None
-        return self._read(purpose, octets, now)
+        return _varints(self._verified(purpose, octets, now))
 
     def _octets(self, purpose: Purpose, ids: Iterable[int], expires: datetime | None) -> bytes:
+        return self._signed(purpose, b"".join(varint(each) for each in ids), expires)
+
+    def _signed(self, purpose: Purpose, payload: bytes, expires: datetime | None) -> bytes:
         key = self._keys[0]
         seconds = int(expires.timestamp()) if expires else 0
-        head = bytes((_key_id(key), purpose)) + seconds.to_bytes(5, "big")
-        said = head + b"".join(_varint(each) for each in ids)
+        said = bytes((_key_id(key), purpose)) + seconds.to_bytes(5, "big") + payload
         return said + _mac(key, said)
 
-    def _read(self, purpose: Purpose, octets: bytes, now: datetime) -> tuple[int, ...]:
+    def _verified(self, purpose: Purpose, octets: bytes, now: datetime) -> bytes:
+        """What stands between head and MAC."""
         said, mac = octets[:-MAC_OCTETS], octets[-MAC_OCTETS:]
         genuine = False
         for key in self._keys:
@@ -92,7 +107,7 @@ class Tokens:
         expires = int.from_bytes(said[2:_HEAD], "big")
         if not genuine or said[1] != purpose or (expires and now > datetime.fromtimestamp(expires, UTC)):
             raise BadToken
-        return _varints(said[_HEAD:])
+        return said[_HEAD:]
 
 
 def _derive(secret: bytes) -> bytes:
@@ -108,8 +123,8 @@ def _mac(key: bytes, said: bytes) -> bytes:
     return hmac.digest(key, said, hashlib.sha256)[:MAC_OCTETS]
 
 
-def _decode(token: str) -> bytes:
-    if not _FORM.fullmatch(token):
+def _decode(token: str, form: re.Pattern[str]) -> bytes:
+    if not form.fullmatch(token):
         raise BadToken
     try:
         octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
@@ -121,7 +136,8 @@ def _decode(token: str) -> bytes:
     return octets
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A whole number in as few octets as it needs, seven bits in each, the lowest first."""
     if value < 0:
         raise ValueError("an id is not negative")
     octets = bytearray()
@@ -133,7 +149,7 @@ def _varint(value: int) -> bytes:
 
 
 def _varints(octets: bytes) -> tuple[int, ...]:
-    """Only ever given octets whose MAC was right, so they are ours and whole."""
+    """The ids one after the other. Only ever given octets whose MAC was right, so they are ours and whole."""
     values, value, shift = [], 0, 0
     for octet in octets:
         value |= (octet & 0x7F) << shift

@@ -83,13 +83,22 @@ def set_values(
 
 @app.command()
 def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) -> None:
-    """What conditions and templates see of a person."""
+    """What conditions and templates see of a person, and where they stand with each list."""
     from engine.audience.contacts import contact_facts
+    from engine.audience.dossier import subscriptions
 
-    facts = _read(config_path, lambda tx: contact_facts(tx, _find(tx, address)))
+    def look(tx: "Tx") -> dict[str, Any]:
+        contact_id = _find(tx, address)
+        return contact_facts(tx, contact_id) | {"subscriptions": subscriptions(tx, contact_id)}
+
+    facts = _read(config_path, look)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
         return
+    for each in facts.pop("subscriptions"):
+        when = [f"{name} {each[name][:16]}" for name in ("asked", "reminded", "confirmed", "ended") if each[name]]
+        why = f" ({each['why']})" if each["why"] else ""
+        print(f"list {each['list']:<15} {each['state']:<13} by {each['source']}: {', '.join(when)}{why}")
     for key, value in facts.items():
         if value not in ("", None, [], {}):
             print(f"{key:<12} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")

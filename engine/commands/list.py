@@ -1,12 +1,14 @@
-"""`posthouse list`: lists, and asking people by double opt-in."""
+"""`posthouse list`: lists, what is set about them, and asking people by double opt-in."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.commands.common import ConfigPath, Json, Socket, act, config, database, make_app, refuse
 
 if TYPE_CHECKING:
+    from engine.audience.lists import MailingList
     from engine.web.subscribing import Form
     from mta.ports import Tx
 
@@ -29,6 +31,64 @@ def create(
     """Make a list. People confirm by mail, unless --single."""
     body = {"name": name, "title": title, "purpose": purpose, "confirmation": "single" if single else "double"}
     act(socket, "lists", body, as_json)
+
+
+@app.command("set")
+def set_values(
+    name: Name,
+    values: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="Such as owner=tea@shop.example; KEY= takes it back.")
+    ],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Change what is set about a list. `posthouse list show NAME` has the keys."""
+    told = {}
+    for each in values:
+        key, equals, value = each.partition("=")
+        if not equals:
+            refuse(f'"{each[:60]}" is not KEY=VALUE', "such as expire_after=3d", code=2)
+        told[key.strip()] = value.strip()
+    act(socket, "lists/set", {"name": name, "set": told}, as_json)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The list's name; all lists without one.")] = "",
+    config_path: ConfigPath = None,
+    as_json: Json = False,
+) -> None:
+    """The lists, or one with all that is set about it and how many stand where. Needs no daemon."""
+    from engine.audience import lists
+
+    def look(tx: "Tx") -> "list[tuple[MailingList, dict[str, int]]]":
+        found = lists.every(tx) if not name else [each for each in (lists.get(tx, name),) if each is not None]
+        return [(each, lists.counts(tx, each.id)) for each in found]
+
+    found = database(config(config_path)).read_now(look)
+    if name and not found:
+        refuse(f"there is no list {name}", f"`posthouse list create {name}` makes it")
+    if as_json:
+        print(json.dumps([_said(*each) for each in found], ensure_ascii=False, indent=2))
+    elif name:
+        for key, value in _said(*found[0]).items():
+            print(f"{key:<16} {_counted(value) if isinstance(value, dict) else value}".rstrip())
+    else:
+        for mailing_list, counts in found:
+            print(f"{mailing_list.name:<20} {mailing_list.confirmation:<7} {_counted(counts)}  {mailing_list.title}")
+
+
+def _said(mailing_list: "MailingList", counts: dict[str, int]) -> dict[str, Any]:
+    from engine.audience.list_settings import shown
+
+    return {
+        "name": mailing_list.name, "subscriptions": counts, "confirmation": mailing_list.confirmation,
+        "title": mailing_list.title, "purpose": mailing_list.purpose, **shown(mailing_list.settings),
+    }  # fmt: skip
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "nobody"
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
-from engine.audience import lists
+from engine.audience import list_settings, lists
 from engine.audience.consent import Answer
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
@@ -32,6 +32,7 @@ from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
 from mta.ports import Tx
 
+LIST_KEYS: Final = ("confirmation", "title", "purpose", *list_settings.keys())
 Act = Callable[[House, Office, dict[str, Any]], Awaitable[Done]]
 
 
@@ -74,6 +75,23 @@ async def create_list(house: House, office: Office, body: dict[str, Any]) -> Don
     except ListError as err:
         raise Refusal(str(err)) from None
     return Done(f"list {made.name} made, {made.confirmation} opt-in", {"id": made.id, "name": made.name})
+
+
+async def set_list(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Change what is set of a list, by key; "" goes back to the default."""
+    name, told = _text(body, "name"), body.get("set", {})
+    if not isinstance(told, dict) or not all(isinstance(each, str) for each in told.values()) or not told:
+        raise Refusal("set is a JSON object of texts", f"there are: {', '.join(LIST_KEYS)}")
+    missing = [
+        each for key in ("template", "reminder") if (each := told.get(key)) and each not in house.template_names()
+    ]
+    if missing:
+        raise Refusal(f"there is no mail {missing[0][:60]}", "`posthouse mail check` lists the faults of yours")
+    try:
+        made = await house.store.write(lambda tx: lists.change(tx, name, told))
+    except ListError as err:
+        raise Refusal(str(err), "nothing was changed") from None
+    return Done(f"list {made.name} is changed: {', '.join(sorted(told))}", {"id": made.id, "name": made.name})
 
 
 async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -264,6 +282,7 @@ async def advance(house: House, office: Office, body: dict[str, Any]) -> Done:
 
 ACTS: Final[Mapping[str, Act]] = {
     "lists": create_list,
+    "lists/set": set_list,
     "lists/subscribe": subscribe,
     "suppression/add": add_suppression,
     "suppression/lift": lift_suppression,

@@ -53,6 +53,7 @@ _WHICH: Final[Shape] = {
 
 BODIES: Final[Mapping[str, Shape]] = {
     "lists": _texts("name", "title", "purpose", "confirmation"),
+    "lists/set": {**_texts("name"), "set": _is_object},
     "lists/subscribe": _texts("list", "address", "name", "locale", "zone", "source", "wording"),
     "suppression/add": {**_texts("address", "by", "why", "list", "for"), "marketing": _is_flag},
     "suppression/lift": _texts("address", "by", "why"),

@@ -81,6 +81,7 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
             "joined": "asked to be on a list",
             "confirmed": "confirmed that they want to be on it",
             "left": "is not on it any more",
+            "expired": "never confirmed it, and the time for that is over",
         },
         _LIST,
         "list",

@@ -24,6 +24,7 @@ from deliverability.headers import (
     make_message_id,
     text_header,
 )
+from engine.audience.asking import AskingSettings
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import tidy_name
 from engine.audience.tokens import LEAVE, Purpose, Tokens
@@ -37,9 +38,6 @@ from engine.sending.texts import TextError, Texts, Words
 from mta.queue.delivery import Stream
 
 SUBJECT_MAX: Final = 150  # characters; a longer one is cut, since it holds what products are called
-
-# The one mail that must not repeat what a stranger typed as a name: it goes to people who never asked for it.
-NAMELESS: Final = frozenset(("confirm",))
 
 _TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OURS: Final = frozenset(
@@ -68,11 +66,13 @@ class Composer:
     """Writes mail. One for a process; safe to use in several threads."""
 
     def __init__(
-        self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str, mail_domain: str = ""
-    ) -> None:
+        self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str, mail_domain: str = "",
+        asking: AskingSettings | None = None,
+    ) -> None:  # fmt: skip
         """`secret` signs the links, `base_url` begins them: nothing that a request says ever does. `mail_domain` is
-        where people's answers by mail come in; "" where none are taken."""
+        where people's answers by mail come in; "" where none are taken. `asking`: how often people may be asked."""
         self.settings = settings
+        self.asking = asking or AskingSettings()
         self.tokens = Tokens(secret)
         self.base_url = base_url.rstrip("/")
         self.mail_domain = mail_domain
@@ -88,19 +88,21 @@ class Composer:
 
     def compose(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
-        octets: bytes, links: Mapping[str, str] | None = None,
+        octets: bytes, links: Mapping[str, str] | None = None, is_nameless: bool = False,
     ) -> Composed:  # fmt: skip
         """The mail `template` to `contact`. TemplateFault when it can't be written.
 
         `octets` are 16 unguessable ones: the Message-ID and the boundary come of them. A marketing mail carries the
-        link that stops all marketing mail, or where the facts name a `list` with its id, that list.
+        link that stops all marketing mail, or where the facts name a `list` with its id, that list. `is_nameless`: it
+        goes to somebody who may never have asked, and must not repeat what a stranger typed as a name.
         """
         wanted = str(contact.get("locale", ""))
         try:
             if not _TEMPLATE.fullmatch(template):
                 raise TextError("a mail's name is made of small letters, digits and hyphens")
             words = self.texts.choose(wanted, self.settings.locale, f"mail.{template}")
-            seen = self._seen(template, contact, facts, words, stream, links or {})
+            person = {**contact, "name": "" if is_nameless else tidy_name(str(contact.get("name", "")))}
+            seen = self._seen(person, facts, words, stream, links or {})
         except (TextError, PlainError) as err:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
         zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
@@ -114,19 +116,22 @@ class Composer:
         return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
 
     def _seen(
-        self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], words: Words, stream: Stream,
+        self,
+        person: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        words: Words,
+        stream: Stream,
         links: Mapping[str, str],
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """All that the templates see, as plain data."""
         taken = _OURS.intersection(facts)
         if taken:
             raise PlainError(f"the facts may not be named {', '.join(sorted(taken))}")
-        person = {**contact, "name": "" if template in NAMELESS else tidy_name(str(contact.get("name", "")))}
         seen: dict[str, Any] = plain({"data": facts.get("event", {}), **facts, "contact": person})
         is_rtl = words.direction == "rtl"
         ours = {
             "shop": self.shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,
-            "links": self._links(contact, seen, stream, links), "lang": words.tag, "dir": words.direction,
+            "links": self._links(person, seen, stream, links), "lang": words.tag, "dir": words.direction,
             "start": "right" if is_rtl else "left", "end": "left" if is_rtl else "right",
         }  # fmt: skip
         return seen | ours

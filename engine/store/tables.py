@@ -66,6 +66,7 @@ class MailingList(Model):
     confirmation = TextField(default="double")  # double or single opt-in
     purpose = TextField(default="")  # the words a person agrees to, shown at the door and kept as evidence
     created_ms = BigIntegerField()
+    settings = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])  # JSON: engine.audience.list_settings
 
     class Meta:
         table_name = "list"
@@ -79,10 +80,25 @@ class Subscription(Model):
     asked_ms = BigIntegerField()
     confirmed_ms = BigIntegerField(null=True)
     ended_ms = BigIntegerField(null=True)
+    due_ms = BigIntegerField(null=True)  # of one that is not confirmed: when to remind, or when it is over
+    expires_ms = BigIntegerField(null=True)
+    reminded_ms = BigIntegerField(null=True)
+    why = TextField(default="", constraints=[SQL("DEFAULT ''")])  # it ended: left, not confirmed in time
 
     class Meta:
         table_name = "subscription"
         primary_key = CompositeKey("contact_id", "list_id")
+
+
+class AskingRow(Model):
+    """A confirmation mail that somebody's network caused, for as long as it is counted."""
+
+    network = TextField()
+    at_ms = BigIntegerField(index=True)
+
+    class Meta:
+        table_name = "asking"
+        indexes = ((("network", "at_ms"), False),)
 
 
 class ConsentEntry(Model):
@@ -407,13 +423,14 @@ TABLES = (
     ConsentFact, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
     FormRow, FormWording, FormAnswer, Preference, Survey, Referral, ApiToken,
-    ApiAnswer,
+    ApiAnswer, AskingRow,
 )  # fmt: skip
 
 INDEXES = (
     "CREATE UNIQUE INDEX IF NOT EXISTS contact_external ON contact (external_id) WHERE external_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS suppression_expiry ON suppression (expires_ms) WHERE expires_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS suppression_time ON suppression (at_ms)",
+    "CREATE INDEX IF NOT EXISTS subscription_due ON subscription (due_ms) WHERE due_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS event_new_of ON event (contact_id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",

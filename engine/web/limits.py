@@ -4,9 +4,10 @@ A bucket for each IPv4 address and each IPv6 /64 (one customer has all of it). A
 that guessing runs dry long before it is of use, while a mail provider's burst of one-click unsubscriptions passes.
 """
 
-import ipaddress
 from collections import OrderedDict
 from typing import Final
+
+from engine.audience.asking import neighbourhood
 
 BURST: Final = 300.0  # requests that may come at once
 REFILL: Final = 10.0  # requests a second after that
@@ -24,7 +25,7 @@ class Limits:
 
     def allows(self, peer: str, now: float) -> bool:
         """Whether this peer has anything left to ask with. Asking costs 1."""
-        key = _neighbourhood(peer)
+        key = neighbourhood(peer)
         left = self._left(key, now)
         if left < 1:
             return False
@@ -33,7 +34,7 @@ class Limits:
 
     def charge_wrong_token(self, peer: str, now: float) -> None:
         """A request of this peer held a token that was none."""
-        key = _neighbourhood(peer)
+        key = neighbourhood(peer)
         self._keep(key, max(0.0, self._left(key, now) - WRONG_TOKEN), now)
 
     def _left(self, key: str, now: float) -> float:
@@ -45,15 +46,3 @@ class Limits:
         self._buckets.move_to_end(key)
         if len(self._buckets) > NEIGHBOURS_MAX:
             self._buckets.popitem(last=False)
-
-
-def _neighbourhood(peer: str) -> str:
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

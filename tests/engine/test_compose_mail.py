@@ -20,7 +20,7 @@ from engine.sending.render import TemplateFault
 from engine.sending.settings import MailSettings
 from mta.queue.delivery import Stream
 
-MAILS = ("confirm", "order-thanks", "order-thanks-gold", "review-request", "cart-reminder")
+MAILS = ("confirm", "confirm-reminder", "order-thanks", "order-thanks-gold", "review-request", "cart-reminder")
 COMPOSER = make_composer()
 
 # What strangers put where a name is asked for.

@@ -9,11 +9,13 @@ from mail_shop import BASE, OCTETS, Place, make_composer, make_list, open_store
 from deliverability.address import Address
 from engine.audience import lists
 from engine.audience.consent import Answer
+from engine.audience.list_settings import ListSettings
 from engine.audience.tokens import BadToken, Purpose
-from engine.sending.confirmations import GOOD_FOR, Confirmations
+from engine.sending.confirmations import Confirmations
 from mta.ports import to_ms
 from mta.queue.settings import QueueSettings
 
+GOOD_FOR = ListSettings().expire_after
 ANN = Address.parse("ann@example.org")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from clock import NOON
 from house_books import Books, message, open_books
-from mail_shop import Place, make_list
+from mail_shop import Asker, Place, make_list
 
 from deliverability.address import Address
 from engine.audience import lists
@@ -158,10 +158,6 @@ def test_who_comes_back_before_it_leaves_is_written_to(books: Books) -> None:
     books.write(lambda tx: lists.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
     books.write(lambda tx: tx.execute("UPDATE list SET confirmation = 'single'"))
     back = Address.parse(address(1))
-    books.write(lambda tx: lists.subscribe(tx, "tea", back, answer=LEAVE, ask=_never, now=NOON))
+    books.write(lambda tx: lists.subscribe(tx, "tea", back, answer=LEAVE, ask=Asker(), now=NOON))
     assert books.rows("SELECT state, asked_ms FROM subscription") == [("confirmed", to_ms(NOON))]
     assert claim_all(books) == [address(1)]
-
-
-def _never(tx: Tx, asking: lists.Asking) -> lists.Shown:
-    raise AssertionError("a list of single opt-in asks nobody")

@@ -9,6 +9,7 @@ from typing import Any
 from clock import NOON, FakeClock
 
 from engine.audience import lists
+from engine.audience.asking import AskingSettings
 from engine.audience.consent import Shown
 from engine.audience.lists import Asking, MailingList
 from engine.sending.compose import Composed, Composer
@@ -56,13 +57,15 @@ def person(**facts: Any) -> dict[str, Any]:
 def compose(template: str, contact: dict[str, Any] | None = None, *, composer: Composer | None = None,
             stream: Stream = Stream.TRANSACTIONAL, **facts: Any) -> Composed:  # fmt: skip
     composer = composer or make_composer()
-    links = {"confirm": f"{BASE}/confirm/x"} if template == "confirm" else None
-    if template == "confirm":
+    asks = template.startswith("confirm")
+    links = {"confirm": f"{BASE}/confirm/x"} if asks else None
+    if asks:
         facts = {"list": {"id": 1, "name": "tea", "title": "Tea Letters", "purpose": "One letter a month."},
                  "expires": "2026-03-09T12:00:00+00:00", **facts}  # fmt: skip
     return composer.compose(
-        template, contact or person(), {"event": ORDER, **facts}, stream=stream, now=NOON, octets=OCTETS, links=links
-    )
+        template, contact or person(), {"event": ORDER, **facts}, stream=stream, now=NOON, octets=OCTETS, links=links,
+        is_nameless=asks,
+    )  # fmt: skip
 
 
 def read(mail: Composed) -> EmailMessage:
@@ -90,7 +93,8 @@ def make_list(tx: Tx, name: str = "tea", confirmation: str = "double") -> Mailin
 class Asker:
     """Stands where the confirmation mail is written, and counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: AskingSettings | None = None) -> None:
+        self.limits = limits or AskingSettings()
         self.asked: list[Asking] = []
 
     def __call__(self, tx: Tx, asking: Asking) -> Shown:
