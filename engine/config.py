@@ -23,6 +23,7 @@ from deliverability.shaping.scopes import warming
 from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
 from engine.audience.asking import AskingSettings
+from engine.audience.trials import ImportSettings
 from engine.own_doors import OwnDoors
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
@@ -146,6 +147,7 @@ class Config(Settings):
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
     asking: AskingSettings = AskingSettings()
+    imports: ImportSettings = ImportSettings()
     templates: Path | None = Field(
         default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
     )

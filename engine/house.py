@@ -17,8 +17,8 @@ from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
 from engine import keys
-from engine.audience import suppression, unconfirmed
-from engine.audience.contacts import note_event
+from engine.audience import suppression, trials, unconfirmed
+from engine.audience.contacts import find_contact, note_event
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
 from engine.config import Config
@@ -97,7 +97,9 @@ class House:
             if each.state is State.BOUNCED and each.stage != "queue":
                 self._bounced(tx, each)
             if each.state in _NAMES:
-                self._note(tx, each, _NAMES[each.state], each.reply)
+                who = self._note(tx, each, _NAMES[each.state], each.reply)
+                if who is not None:
+                    trials.sent(tx, who, self.config.imports, self.clock.now())
 
     def late(self, tx: Tx, found: Late) -> None:
         """Deliveries that are still under way after a while: their submitters are told, flows get the event."""
@@ -105,14 +107,15 @@ class House:
             self.notices.report(tx, each, each.reply, Action.DELAYED, from_ms(expires_ms))
             self._note(tx, each, "mail.deferred", each.reply)
 
-    def _note(self, tx: Tx, each: Settled, name: str, reply: str) -> None:
-        """The event of a mail that the engine made; flows may wait for it."""
+    def _note(self, tx: Tx, each: Settled, name: str, reply: str) -> int | None:
+        """The event of a mail that the engine made; flows may wait for it. Whose mail it was."""
         if each.origin in ("submission", "dsn"):
-            return
+            return None
         row = tx.one("SELECT contact_id, flow, step FROM sending WHERE message_id = ?", (each.message_id,))
         if row is not None:
             data = {"flow": row[1], "step": row[2], "reply": reply, "message": each.message_id}
             note_event(tx, name, row[0], data, self.clock.now())
+        return None if row is None else row[0]
 
     def _bounced(self, tx: Tx, each: Settled) -> None:
         if shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now()):
@@ -122,13 +125,15 @@ class House:
 
     def _suppress(self, tx: Tx, each: Settled, evidence: str, source: str) -> None:
         try:
-            key = Address.parse(each.forward_path).key
+            address = Address.parse(each.forward_path)
         except AddressError:
             return
         suppression.suppress(
-            tx, key, Reason.HARD_BOUNCE, evidence=evidence, source=source, delivery_id=each.delivery_id,
+            tx, address.key, Reason.HARD_BOUNCE, evidence=evidence, source=source, delivery_id=each.delivery_id,
             now=self.clock.now(),
         )  # fmt: skip
+        if each.origin not in ("submission", "dsn") and (who := find_contact(tx, address)) is not None:
+            trials.bounced(tx, who, self.config.imports, self.clock.now())
 
     def disbelieve(self, tx: Tx, domain: str, since: datetime) -> int:
         """The bounce guard stopped a domain: lift what its refusals since then suppressed; how many."""

@@ -8,7 +8,7 @@ be able to show consent).
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,10 @@ ALL_LISTS: Final = 0  # the list_id of an answer that concerns all marketing mai
 CHUNK: Final = 1000  # entries read at once
 
 _LINK: Final = "seq, at_ms, act, commitment, previous, hash"
+_WHOLE: Final = (
+    "e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash, f.contact_id, f.list_id, f.message_id, f.salt, f.facts"
+    " FROM consent_fact f JOIN consent_entry e ON e.seq = f.seq"
+)
 _HEAD: Final = "consent_head"
 
 
@@ -31,6 +35,7 @@ class Act(StrEnum):
     ASKED = "asked"
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
+    IMPORTED = "imported"  # one entry for all rows of a batch (engine.audience.batches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,12 @@ class Entry:
         return dict(json.loads(self.facts))
 
 
-def record(tx: Tx, about: About, act: Act, answer: Answer, *, now: datetime, shown: Shown | None = None) -> Link:
-    """Add one entry. The wording is kept letter by letter, what a browser said of itself is cleaned and cut."""
+def record(
+    tx: Tx, about: About, act: Act, answer: Answer, *, now: datetime, shown: Shown | None = None,
+    batch: Mapping[str, Any] | None = None,
+) -> Link:  # fmt: skip
+    """Add one entry. The wording is kept letter by letter, what a browser said of itself is cleaned and cut. `batch` is
+    what an import declared, with the root over its rows."""
     facts: dict[str, Any] = {
         "address": about.address, "list": about.list_name, "purpose": about.purpose, "wording": answer.wording,
         "locale": answer.locale[:35], "source": answer.source[:20], "ip": clean(answer.ip)[:45],
@@ -98,6 +107,8 @@ def record(tx: Tx, about: About, act: Act, answer: Answer, *, now: datetime, sho
         facts["evidence"] = clean(answer.evidence)[:1000]
     if shown is not None:
         facts["mail"] = {"message_id": shown.mail_id, "subject": shown.subject, "text": shown.text}
+    if batch is not None:
+        facts["import"] = dict(batch)
     _lock(tx)
     before = head(tx)
     seq, previous = (before.seq + 1, before.hash) if before else (1, GENESIS)
@@ -144,12 +155,17 @@ def _part(tx: Tx, first: int) -> list[Link]:
 
 def history(tx: Tx, contact_id: int) -> list[Entry]:
     """All that a contact was shown and answered, oldest first; nothing of what was erased."""
-    rows = tx.query(
-        "SELECT e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash, f.contact_id, f.list_id, f.message_id, f.salt,"
-        " f.facts FROM consent_fact f JOIN consent_entry e ON e.seq = f.seq WHERE f.contact_id = ? ORDER BY f.seq",
-        (contact_id,),
-    )
-    return [Entry(Link(*row[:6]), row[6], row[7], row[8], bytes.fromhex(row[9]), row[10].encode()) for row in rows]
+    return [_entry(row) for row in tx.query(f"SELECT {_WHOLE} WHERE f.contact_id = ? ORDER BY f.seq", (contact_id,))]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(Link(*row[:6]), row[6], row[7], row[8], bytes.fromhex(row[9]), row[10].encode())
+
+
+def entry(tx: Tx, seq: int) -> Entry | None:
+    """One entry with its facts; None where it has none (any more)."""
+    row = tx.one(f"SELECT {_WHOLE} WHERE f.seq = ?", (seq,))
+    return None if row is None else _entry(row)
 
 
 def facts_of(tx: Tx, seqs: range) -> dict[int, tuple[bytes, bytes]]:

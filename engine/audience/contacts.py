@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deliverability.address import Address
 from deliverability.text import clean
-from engine.audience import consent
+from engine.audience import batches, consent
 from engine.audience.fields import declared, parse_all
 from mta.ports import Tx, from_ms, to_ms
 
@@ -81,7 +81,7 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
     )
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
-    yes = consent.cited(tx, contact_id, list_id)
+    yes = consent.cited(tx, contact_id, list_id) or batches.cited(tx, contact_id, list_id)
     tags = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
     whole, rest = divmod(row[9], 100)
     return {

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import consent, suppression
+from engine.audience import batches, consent, suppression
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -30,6 +30,10 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
         "consent": [
             {"entry": each.link.seq, "at": _iso(each.link.at_ms), "act": each.link.act, **each.told}
             for each in consent.history(tx, contact_id)
+        ],
+        "imports": [
+            {"entry": each.entry.link.seq, "at": _iso(each.entry.link.at_ms), **each.told}
+            for each in batches.history(tx, contact_id)
         ],
         "suppression": _rows(
             tx, ("reason", "scope", "evidence", "at"),
@@ -119,6 +123,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     """Forget a contact. What remains is a salted hash of the address, so that no import writes to it again; and the
     chain of consent, in which its entries say only that something happened. `salt`: as for `suppression.erase`."""
     consent.forget(tx, contact_id)
+    batches.forget(tx, contact_id)
     _end_runs(tx, contact_id, now)
     tx.execute(
         "UPDATE passage SET detail = '{}' WHERE enrolment_id IN (SELECT id FROM enrolment WHERE contact_id = ?)",

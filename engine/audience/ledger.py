@@ -20,6 +20,8 @@ from typing import Any, Final
 GENESIS: Final = "0" * 64  # what the first entry follows
 SALT_OCTETS: Final = 32
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 class Broken(ValueError):
     """A ledger or a bundle that does not verify; the words say where."""
@@ -39,7 +41,7 @@ class Link:
 
 def canonical(values: Mapping[str, Any]) -> bytes:
     """The one way to write these values down."""
-    return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(values).encode()
 
 
 def commit_to(salt: bytes, facts: bytes) -> str:

@@ -3,8 +3,9 @@
 It holds every entry about the person with its facts and salt, and the chain from the first of them to the youngest entry
 of the ledger. To change one word somebody would have to change the commitment, the entry's hash, and the hash of every
 later entry; and each marketing mail carries such a hash in a signed field (`X-Consent-Entry`), in the mailboxes of those
-who got it. What the file can't show is that nothing was added falsely at the time; that is what the words, the address
-and the mail in the facts are for.
+who got it. Of an import it holds the person's own rows, the batch's one entry, and the path of hashes from each
+row to the root that this entry committed to: nothing of anybody else's rows. What the file can't show is that nothing was
+added falsely at the time; that is what the words, the address and the mail in the facts are for.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address, AddressError
-from engine.audience import consent, ledger
+from engine.audience import batches, consent, ledger, merkle
 from engine.audience.contacts import find_contact
 from engine.audience.ledger import Broken, Link
 from mta.ports import Tx, from_ms
@@ -46,8 +47,11 @@ def build(tx: Tx, address: Address, *, hostname: str, now: datetime) -> bytes | 
     """The file for an address; None when the ledger holds nothing about it."""
     contact_id = find_contact(tx, address)
     entries = consent.history(tx, contact_id) if contact_id is not None else []
-    if not entries:
+    rows = batches.history(tx, contact_id) if contact_id is not None else []
+    if not entries and not rows:
         return None
+    declared = {each.entry.link.seq: each.entry for each in rows}
+    entries = sorted([*entries, *declared.values()], key=lambda each: each.link.seq)
     first = entries[0].link
     return seal({
         "format": FORMAT,
@@ -55,11 +59,19 @@ def build(tx: Tx, address: Address, *, hostname: str, now: datetime) -> bytes | 
         "made": now.isoformat(timespec="seconds"),
         "address": str(address),
         "entries": [{"seq": each.link.seq, "salt": each.salt.hex(), "facts": each.facts.decode()} for each in entries],
+        "rows": [_row(each) for each in rows],
         "previous": first.previous,
         "chain": [
             [each.seq, each.at_ms, each.act, each.commitment, each.hash] for each in consent.chain(tx, first.seq)
         ],
     })  # fmt: skip
+
+
+def _row(each: batches.Imported) -> dict[str, Any]:
+    return {
+        "seq": each.entry.link.seq, "place": each.place, "salt": each.salt.hex(), "facts": each.facts.decode(),
+        "path": [one.hex() for one in each.path],
+    }  # fmt: skip
 
 
 def seal(values: dict[str, Any]) -> bytes:
@@ -82,9 +94,17 @@ def verify(octets: bytes, head: str = "") -> Verified:
     if head and head not in {each.hash for each in links}:
         raise Broken("no entry in the file has the hash that was given")
     by_seq = {each.seq: each for each in links}
-    told = []
+    told, imports = [], {}
     for number, entry in enumerate(file["entries"], 1):
-        told.append(_entry(number, entry, by_seq, who))
+        found = _entry(number, entry, by_seq)
+        if found.act == consent.Act.IMPORTED:
+            imports[found.seq] = found  # about a batch, not about a person: their row says what is about them
+        elif _key(found.facts["address"]) != who:
+            raise Broken(f"entry {found.seq} is about another address than the file")
+        else:
+            told.append(found)
+    told += [_imported(number, row, imports, who) for number, row in enumerate(file["rows"], 1)]
+    told.sort(key=lambda each: each.seq)
     if not told:
         raise Broken("the file has no entry about the person")
     if seal({name: value for name, value in file.items() if name != "sha256"}) != octets:
@@ -92,7 +112,26 @@ def verify(octets: bytes, head: str = "") -> Verified:
     return Verified(file["address"], tuple(told), last)
 
 
-def _entry(number: int, entry: Any, chain: dict[int, Link], who: str) -> Told:
+def _imported(number: int, row: Any, imports: dict[int, Told], who: str) -> Told:
+    """A row of an import, by its path to the root that the import's entry committed to."""
+    try:
+        seq, place, salt, facts = int(row["seq"]), int(row["place"]), bytes.fromhex(row["salt"]), str(row["facts"])
+        way = [bytes.fromhex(each) for each in row["path"]]
+    except (KeyError, TypeError, ValueError):
+        raise Broken(f"row {number} of the file lacks its number, place, salt, facts or path") from None
+    if seq not in imports:
+        raise Broken(f"row {number} of the file rests on entry {seq}, which is no import in it")
+    declared = imports[seq].facts
+    commitment = bytes.fromhex(ledger.commit_to(salt, facts.encode("utf-8", "surrogatepass")))
+    if merkle.climb(commitment, place, declared["import"]["rows"], way).hex() != declared["import"]["root"]:
+        raise Broken(f"row {number} of the file is not among the rows that entry {seq} committed to")
+    told = json.loads(facts)
+    if _key(told["address"]) != who:
+        raise Broken(f"row {number} of the file is about another address than the file")
+    return Told(seq, imports[seq].at, imports[seq].act, {**declared, **told})
+
+
+def _entry(number: int, entry: Any, chain: dict[int, Link]) -> Told:
     try:
         seq, salt, facts = int(entry["seq"]), bytes.fromhex(entry["salt"]), str(entry["facts"])
     except (KeyError, TypeError, ValueError):
@@ -100,10 +139,7 @@ def _entry(number: int, entry: Any, chain: dict[int, Link], who: str) -> Told:
     if seq not in chain:
         raise Broken(f"entry {seq} is not in the chain")
     ledger.verify_facts(chain[seq], salt, facts.encode("utf-8", "surrogatepass"))
-    told = json.loads(facts)
-    if _key(told["address"]) != who:
-        raise Broken(f"entry {seq} is about another address than the file")
-    return Told(seq, from_ms(chain[seq].at_ms), chain[seq].act, told)
+    return Told(seq, from_ms(chain[seq].at_ms), chain[seq].act, json.loads(facts))
 
 
 def _key(address: str) -> str:
@@ -120,7 +156,7 @@ def _read(octets: bytes) -> dict[str, Any]:
         raise Broken("this is no JSON file, or not a whole one") from None
     if not isinstance(file, dict) or file.get("format") != FORMAT:
         raise Broken(f'this is no proof of consent: its "format" is not "{FORMAT}"')
-    shapes = {"address": str, "previous": str, "entries": list, "chain": list}
+    shapes = {"address": str, "previous": str, "entries": list, "rows": list, "chain": list}
     for key, kind in shapes.items():
         if not isinstance(file.get(key), kind):
             raise Broken(f'"{key}" is missing, or has another shape')

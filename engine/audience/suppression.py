@@ -102,6 +102,20 @@ def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream, list_id: int = AL
     return found
 
 
+def standing(tx: Tx, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+    """Those of `keys` that marketing may not go to, each with (reason's words, list_id or ALL_LISTS) of every row."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    wanted = list(keys)
+    hidden = {hide(key, salt): key for key in wanted} if (salt := _salt(tx)) else {}
+    for chunk in _chunks([*wanted, *hidden]):
+        marks = ",".join("?" * len(chunk))
+        for kept, reason, list_id in tx.query(
+            f"SELECT key, reason, list_id FROM suppression WHERE key IN ({marks})", chunk
+        ):
+            found.setdefault(hidden.get(kept, kept), []).append((reason, list_id))
+    return found
+
+
 def expire(tx: Tx, now: datetime, limit: int = 200) -> int:
     """Drop suppressions whose time is over; how many. Each stays as an event."""
     rows = tx.query(

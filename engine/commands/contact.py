@@ -8,6 +8,7 @@ import typer
 
 from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse, who
 from engine.commands.common import address as parse_address
+from engine.commands.contact_import import import_people
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from engine.audience.contacts import Change
     from mta.ports import Tx
 
-app = make_app("The people that we know: add, show, change, merge, export, erase.")
+app = make_app("The people that we know: add, import, show, change, merge, export, erase.")
 
 Who = Annotated[str, typer.Argument(help="The person's address.")]
 Name = Annotated[str | None, typer.Option(help="The person's name.")]
@@ -186,6 +187,8 @@ def erase(
     if blanked < len(deliveries):
         print(f"{len(deliveries) - blanked} deliveries are on their way this moment: run this again in a minute")
 
+
+app.command("import")(import_people)
 
 _CHUNK = 100
 

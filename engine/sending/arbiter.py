@@ -15,6 +15,7 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import SubscriptionState, standings
 from engine.audience.preferences import is_too_often
 from engine.audience.suppression import Reason, is_suppressed
+from engine.audience.trials import held_back
 from mta.ports import Tx
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
@@ -31,6 +32,7 @@ class Refusal(StrEnum):
     PAUSED = Reason.PAUSED  # the person wants none for a while: stops marketing until then
     TOO_OFTEN = "more often than wanted"  # the person wants fewer: stops marketing until their period is over
     LEFT_LIST = "left the list"  # the person is not on the mail's list any more: stops mail of that list
+    HELD = "import held back"  # all their lists rest on an import that is not whole, or bounced: stops marketing
     NO_CONSENT = "no confirmed subscription"  # the person never said yes, or took it back: stops marketing
 
 
@@ -40,7 +42,10 @@ def may_send(tx: Tx, key: str, stream: Stream, list_id: int = ALL_LISTS) -> str:
     suppressed = is_suppressed(tx, [key], stream, list_id).get(key)
     if suppressed:
         return Refusal(suppressed)
-    return _permission(standings(tx, [key]).get(key, {}), list_id) if stream is Stream.MARKETING else ""
+    if stream is not Stream.MARKETING:
+        return ""
+    refusal = _permission(standings(tx, [key]).get(key, {}), list_id)
+    return refusal or (Refusal.HELD if held_back(tx, [key], list_id) else "")
 
 
 def too_often(tx: Tx, contact_id: int, stream: Stream, now: datetime) -> str:
@@ -65,6 +70,10 @@ def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
         # Whom an application writes to may be no subscriber of ours: then its word is all there is.
         if refusal and (refusal is Refusal.LEFT_LIST or each.origin != "submission"):
             held[each.delivery_id] = refusal
+    for list_id in {each.list_id for each in asked}:
+        waiting = {each.delivery_id: keys[each.delivery_id] for each in asked if each.list_id == list_id}
+        back = held_back(tx, [key for each, key in waiting.items() if each not in held], list_id)
+        held.update({each: Refusal.HELD for each, key in waiting.items() if key in back})
     return held
 
 

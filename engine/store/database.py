@@ -212,9 +212,9 @@ class Database(GroupStore):
 
     async def tidy(self) -> None:
         """Empty the log beside the writers: what is left for one of them to do, it does in its turn."""
-        await asyncio.to_thread(self._move_log)
+        await asyncio.to_thread(self.tidy_now)
 
-    def _move_log(self) -> None:
+    def tidy_now(self) -> None:
         line = self._connect()
         try:
             line.move_log()

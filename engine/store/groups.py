@@ -194,6 +194,9 @@ class GroupStore(ABC):
     async def tidy(self) -> None:  # noqa: B027 - nor to tidy
         """What writers would otherwise have to do; every few seconds, by one process."""
 
+    def tidy_now(self) -> None:  # noqa: B027
+        """As `tidy`, in the calling thread; for who writes much."""
+
     @abstractmethod
     def _connect(self) -> Line: ...
 

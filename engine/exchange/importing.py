@@ -1,0 +1,251 @@
+"""One import from its first row to its entry in the ledger.
+
+Rows come in chunks, each one commit that says how far the file is done; so an import that is killed goes on behind the
+last chunk when the same command is given again, and no row is taken twice. A chunk is made smaller when its commit takes
+long, so that others who write never wait.
+
+    1. the batch is there, "reading"; the arbiter holds its people back
+    2. chunk after chunk: contacts, subscriptions, rows of the ledger, and how far we are: one commit
+    3. the last rows, the root over all of them and the batch's one entry: one commit; "trial"
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from engine.audience import batches, merkle
+from engine.audience.batches import BatchState
+from engine.audience.consent import Answer
+from engine.exchange.people import BadRow, Person
+from engine.exchange.quarantine import Quarantine
+from engine.exchange.rows import Row, Table
+from engine.exchange.taking import Taken, commit, take
+from engine.store.groups import GroupStore
+from mta.ports import Chance, Clock, Tx, to_ms
+
+CHUNK_FIRST: Final = 100
+CHUNK_MAX: Final = 400
+CHUNK_MIN: Final = 10
+AIM_SECONDS: Final = 0.012  # a commit that takes longer makes the next chunk smaller
+TIDY_EVERY: Final = 4  # chunks, between two times that the database's log is brought home beside the writers
+
+Shape = Callable[[Row], Person]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table, and how its rows are people."""
+
+    table: Table
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What whoever imports says of it: the ledger's entry."""
+
+    file: str
+    digest: str
+    kind: str
+    operator: str
+    answer: Answer  # the words that people saw; `source` is "import"
+    how: str  # how the addresses were come by
+    said: Mapping[str, Any] = field(default_factory=dict)  # more for the entry: lists, columns
+
+    @property
+    def words(self) -> dict[str, Any]:
+        return {"file": self.file, "sha256": self.digest, "kind": self.kind, "who": self.operator, "how": self.how,
+                **self.said}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an import is."""
+
+    batch_id: int
+    rows: int = 0
+    taken: int = 0
+    made: int = 0
+    refused: int = 0
+    stopped: int = 0
+    seq: int | None = None
+    resumed_at: int = 0
+    longest: float = 0.0  # seconds of the longest commit
+
+
+class ImportedAlready(ValueError):
+    """The very same file was imported before."""
+
+
+@dataclass(slots=True)
+class Import:
+    """Runs one. `tell` hears of the progress, about once a second of work."""
+
+    store: GroupStore
+    clock: Clock
+    chance: Chance
+    overwrite: bool = False
+    tell: Callable[[Progress], None] = lambda progress: None
+    chunk: int = CHUNK_FIRST
+    _pending: list[bytes] = field(default_factory=list)
+
+    def run(
+        self, parts: Iterator[Part], declared: Declared, quarantine: Quarantine, *, again: bool = False
+    ) -> Progress:
+        """Take all rows. ImportedAlready, unless `again`."""
+        now = self.clock.now()
+        progress = self.store.write_now(lambda tx: begin(tx, declared, now, again))
+        done = progress.resumed_at = progress.rows
+        before = _Before(self.store, progress) if done else None
+        if before is not None:
+            self._pending = before.pending()
+        chunks, told = 0, self.clock.monotonic()
+        offset = 0
+        for part in parts:
+            rows = _numbered(part.table.rows, offset)
+            while chunk := list(islice(rows, self.chunk)):
+                offset = chunk[-1].number
+                if before is not None:
+                    chunk = before.skip(part, chunk, quarantine)
+                if chunk:
+                    self._take(part, chunk, progress, quarantine)
+                    chunks += 1
+                    if chunks % TIDY_EVERY == 0:
+                        self.store.tidy_now()
+                if self.clock.monotonic() - told > 1:
+                    told = self.clock.monotonic()
+                    self.tell(progress)
+        quarantine.keep()
+        self._seal(progress, declared)
+        return progress
+
+    def _take(self, part: Part, rows: list[Row], progress: Progress, quarantine: Quarantine) -> None:
+        people: list[Person] = []
+        bad: dict[int, str] = {}
+        for row in rows:
+            try:
+                people.append(part.shape(row))
+            except BadRow as err:
+                bad[row.number] = str(err)
+        leaves = commit(people, self.chance.octets(batches.SALT_OCTETS * len(people)) if people else b"")
+        last, now, pending, first = rows[-1].number, self.clock.now(), self._pending, progress.taken
+
+        def work(tx: Tx) -> tuple[Taken, float]:
+            began = self.clock.monotonic()  # here, since a turn to write was waited for before
+            taken = take(tx, progress.batch_id, people, leaves, now, overwrite=self.overwrite)
+            batches.add_leaves(tx, progress.batch_id, first, taken.leaves, pending)
+            refused = len(bad) + len(taken.refused)
+            _go_on(tx, progress.batch_id, last, taken, refused)
+            return taken, began
+
+        taken, began = self.store.write_now(work)
+        self._pace(self.clock.monotonic() - began, progress)
+        self._pending = batches.pending_of(pending, taken.leaves)
+        refused = bad | taken.refused
+        for row in rows:
+            if row.number in refused:
+                quarantine.add(part.table.header, row, refused[row.number])
+        progress.rows, progress.taken = last, progress.taken + len(taken.leaves)
+        progress.made, progress.stopped = progress.made + taken.made, progress.stopped + taken.stopped
+        progress.refused += len(refused)
+
+    def _pace(self, took: float, progress: Progress) -> None:
+        progress.longest = max(progress.longest, took)
+        if took > AIM_SECONDS:
+            self.chunk = max(CHUNK_MIN, self.chunk * 2 // 3)
+        elif took < AIM_SECONDS / 2:
+            self.chunk = min(CHUNK_MAX, self.chunk + 10)
+
+    def _seal(self, progress: Progress, declared: Declared) -> None:
+        now, pending = self.clock.now(), self._pending
+        if not progress.taken:
+            self.store.write_now(lambda tx: tx.execute("DELETE FROM import_batch WHERE id = ?", (progress.batch_id,)))
+            return
+        progress.seq = self.store.write_now(
+            lambda tx: (
+                batches.seal(tx, progress.batch_id, progress.taken, pending, declared.answer, declared.words, now).seq
+            )
+        )
+
+
+def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:
+    """The batch of this file: the one that was interrupted, else a new one. ImportedAlready."""
+    row = tx.one(
+        "SELECT id, state, rows_read, taken, made, refused, stopped, declared FROM import_batch WHERE digest = ?"
+        " ORDER BY id DESC LIMIT 1" + tx.for_update(),
+        (declared.digest,),
+    )
+    words = json.dumps(declared.words, ensure_ascii=False)
+    if row is not None and row[1] == BatchState.READING:
+        if row[7] != words:
+            raise ImportedAlready(f"import {row[0]} of this file was interrupted, and was begun with other options")
+        return Progress(row[0], *row[2:7])
+    if row is not None and not again:
+        raise ImportedAlready(f"this very file is import {row[0]} already")
+    batch_id = tx.insert(
+        "INSERT INTO import_batch (state, file, digest, kind, declared, operator, rows_read, taken, made, refused,"
+        " stopped, root, sendings, bounces, started_ms, why) VALUES (?,?,?,?,?,?,0,0,0,0,0,'',0,0,?,'')",
+        (
+            str(BatchState.READING), declared.file, declared.digest, declared.kind,
+            words, declared.operator, to_ms(now),
+        ),
+    )  # fmt: skip
+    return Progress(batch_id)
+
+
+def _go_on(tx: Tx, batch_id: int, last: int, taken: Taken, refused: int) -> None:
+    tx.execute(
+        "UPDATE import_batch SET rows_read = ?, taken = taken + ?, made = made + ?, refused = refused + ?,"
+        " stopped = stopped + ? WHERE id = ? AND state = 'reading'",
+        (last, len(taken.leaves), taken.made, refused, taken.stopped, batch_id),
+    )
+
+
+def _numbered(rows: Iterator[Row], offset: int) -> Iterator[Row]:
+    """Numbers that go on from one part to the next, so that one number says how far an import is."""
+    if not offset:
+        yield from rows
+        return
+    for row in rows:
+        yield Row(offset + row.number, row.cells, row.trouble)
+
+
+class _Before:
+    """What an import did before it was interrupted: its rows are not taken again, and its quarantine is written anew."""
+
+    def __init__(self, store: GroupStore, progress: Progress) -> None:
+        self._store, self._progress, self._leaf = store, progress, 0
+
+    def pending(self) -> list[bytes]:
+        """The hashes of the block that was not full."""
+        batch_id, (block, rest) = self._progress.batch_id, divmod(self._progress.taken, merkle.BLOCK)
+        return self._store.read_now(lambda tx: batches.leaves_of(tx, batch_id, block)) if rest else []
+
+    def skip(self, part: Part, rows: list[Row], quarantine: Quarantine) -> list[Row]:
+        """Those that are still to do."""
+        over = [row for row in rows if row.number <= self._progress.resumed_at]
+        if over:
+            taken = self._taken(over[-1].number, len(over))
+            for row in over:
+                if row.number not in taken:
+                    quarantine.add(part.table.header, row, _why(part, row))
+        return rows[len(over) :]
+
+    def _taken(self, last: int, count: int) -> set[int]:
+        """The next rows that were taken, up to row `last`; there are `count` of them at most."""
+        bounds = (self._progress.batch_id, self._leaf, self._leaf + count)
+        sql = "SELECT file_row FROM import_row WHERE batch_id = ? AND leaf >= ? AND leaf < ?"
+        found = {row for (row,) in self._store.read_now(lambda tx: tx.query(sql, bounds)) if row <= last}
+        self._leaf += len(found)
+        return found
+
+
+def _why(part: Part, row: Row) -> str:
+    try:
+        part.shape(row)
+    except BadRow as err:
+        return str(err)
+    return "it was refused before the import was interrupted (an erased person, or an external id that is taken)"

@@ -1,0 +1,194 @@
+"""Taking people in: what a chunk of rows does to contacts, subscriptions, suppressions and the ledger, in one commit.
+
+An import never brings anybody back: who is suppressed, or has left a list, stays so, and who waits for a confirmation goes
+on waiting. It tells of departures, though: an address that left elsewhere leaves here. What a file says of a person fills
+what was empty; `overwrite` writes over it. No event is written for a person of an import, since flows welcome and remind
+people for what they did, and these did nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from engine.audience import batches, suppression
+from engine.audience.batches import Leaf
+from engine.audience.ledger import canonical
+from engine.audience.suppression import ALL_LISTS, Reason, suppress
+from engine.exchange.people import Person, Standing
+from mta.ports import Tx, to_ms
+
+_CHUNK: Final = 500  # keys in one question
+_FILLED: Final = ("name", "locale", "zone", "birthday", "external_id")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a chunk."""
+
+    leaves: list[Leaf] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)  # row: why
+    made: int = 0
+    stopped: int = 0
+
+
+@dataclass(slots=True)
+class _Known:
+    """A contact that is there."""
+
+    id: int
+    values: dict[str, Any]  # _FILLED
+    fields: dict[str, Any]
+
+
+def commit(people: Sequence[Person], salts: bytes) -> list[Leaf]:
+    """What the ledger will keep of each. `salts`: unguessable octets, batches.SALT_OCTETS for each."""
+    size = batches.SALT_OCTETS
+    return [
+        Leaf.of(person.row, salts[place * size : (place + 1) * size], canonical(person.facts))
+        for place, person in enumerate(people)
+    ]
+
+
+def take(
+    tx: Tx, batch_id: int, people: Sequence[Person], leaves: Sequence[Leaf], now: datetime, *, overwrite: bool = False
+) -> Taken:
+    """Write these people down. `leaves`: what `commit` made of each."""
+    taken, source, now_ms = Taken(), batches.source_of(batch_id), to_ms(now)
+    keys = list({each.key for each in people})
+    known = _known(tx, keys)
+    stops = suppression.standing(tx, keys)
+    holders = _holders(tx, {each.external_id for each in people if each.external_id})
+    standings: list[tuple[Any, ...]] = []
+    left: list[tuple[Any, ...]] = []
+    tags: list[tuple[Any, ...]] = []
+    for person, leaf in zip(people, leaves, strict=True):
+        key = person.key
+        stopped = stops.get(key, [])
+        if reason := _refusal(person, key, stopped, known, holders):
+            taken.refused[person.row] = reason
+            continue
+        contact = known.get(key)
+        if contact is None:
+            contact = known[key] = _make(tx, person, source, now_ms)
+            taken.made += 1
+        else:
+            _fill(tx, contact, person, overwrite)
+        if person.external_id:
+            holders.setdefault(person.external_id, contact.id)
+        tags += [(contact.id, each, now_ms) for each in person.tags]
+        barred = {ALL_LISTS} if _stop(tx, person, key, now) else {list_id for _, list_id in stopped}
+        for each in person.standings:
+            if each.state == "unsubscribed":
+                left.append(_standing_row(contact.id, each, source, now_ms))
+            elif not barred & {ALL_LISTS, each.list_id}:
+                standings.append(_standing_row(contact.id, each, source, now_ms))
+        taken.stopped += bool(barred)
+        leaf.contact_id = contact.id
+        taken.leaves.append(leaf)
+    tx.executemany(_STAND, standings)
+    tx.executemany(_LEAVE, left)
+    tx.executemany(
+        "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
+    )
+    return taken
+
+
+_STAND: Final = (
+    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms)"
+    " VALUES (?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO NOTHING"
+)
+# Who left elsewhere leaves here too, unless they said yes here after that.
+_LEAVE: Final = (
+    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms)"
+    " VALUES (?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO UPDATE"
+    " SET state = excluded.state, ended_ms = excluded.ended_ms, source = excluded.source"
+    " WHERE subscription.state <> 'unsubscribed'"
+    " AND COALESCE(subscription.confirmed_ms, subscription.asked_ms) <= excluded.ended_ms"
+)
+
+
+def _known(tx: Tx, keys: Sequence[str]) -> dict[str, _Known]:
+    found: dict[str, _Known] = {}
+    for start in range(0, len(keys), _CHUNK):
+        part = keys[start : start + _CHUNK]
+        rows = tx.query(
+            f"SELECT key, id, fields, {', '.join(_FILLED)} FROM contact WHERE key IN ({','.join('?' * len(part))})"
+            " ORDER BY id" + tx.for_update(),
+            part,
+        )
+        for key, contact_id, fields, *values in rows:
+            found[key] = _Known(contact_id, dict(zip(_FILLED, values, strict=True)), json.loads(fields))
+    return found
+
+
+def _holders(tx: Tx, wanted: set[str]) -> dict[str, int]:
+    """Who has these external ids."""
+    found: dict[str, int] = {}
+    ids = sorted(wanted)
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        marks = ",".join("?" * len(part))
+        found.update(tx.query(f"SELECT external_id, id FROM contact WHERE external_id IN ({marks})", part))
+    return found
+
+
+def _refusal(
+    person: Person,
+    key: str,
+    stopped: Sequence[tuple[str, int]],
+    known: Mapping[str, _Known],
+    holders: Mapping[str, int],
+) -> str:
+    """Why this row is not taken at all; "" where it is."""
+    if any(reason == Reason.ERASED for reason, _ in stopped) and key not in known:
+        return "this person had their data erased: only they themselves can come back"
+    holder = holders.get(person.external_id) if person.external_id else None
+    contact = known.get(key)
+    if holder is not None and (contact is None or contact.id != holder):
+        return f"external_id: another contact has {person.external_id} (`posthouse contact merge` makes two one)"
+    return ""
+
+
+def _make(tx: Tx, person: Person, source: str, now_ms: int) -> _Known:
+    values = {name: getattr(person, name) for name in _FILLED} | {"external_id": person.external_id or None}
+    contact_id = tx.insert(
+        "INSERT INTO contact (key, address, name, locale, zone, birthday, external_id, source, fields, created_ms)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (person.key, str(person.address), *values.values(), source, _json(person.fields), now_ms),
+    )
+    return _Known(contact_id, values, person.fields)
+
+
+def _fill(tx: Tx, contact: _Known, person: Person, overwrite: bool) -> None:
+    """What the row says of somebody whom we knew."""
+    told = {name: value for name in _FILLED if (value := getattr(person, name))}
+    values = contact.values | {name: value for name, value in told.items() if overwrite or not contact.values[name]}
+    fields = contact.fields | person.fields if overwrite else person.fields | contact.fields
+    if values == contact.values and fields == contact.fields:
+        return
+    contact.values, contact.fields = values, fields
+    assigned = ", ".join(f"{name} = ?" for name in _FILLED)
+    tx.execute(f"UPDATE contact SET {assigned}, fields = ? WHERE id = ?", (*values.values(), _json(fields), contact.id))
+
+
+def _stop(tx: Tx, person: Person, key: str, now: datetime) -> bool:
+    """Suppress where the file says so."""
+    for each in person.stops:
+        suppress(tx, key, each.reason, evidence=each.evidence, source="import", now=now)
+    return bool(person.stops)
+
+
+def _standing_row(contact_id: int, each: Standing, source: str, now_ms: int) -> tuple[Any, ...]:
+    asked = each.asked_ms or each.confirmed_ms or now_ms
+    confirmed = (each.confirmed_ms or now_ms) if each.state == "confirmed" else each.confirmed_ms
+    ended = (each.ended_ms or now_ms) if each.state == "unsubscribed" else None
+    return contact_id, each.list_id, each.state, source, min(asked, ended or asked), confirmed, ended
+
+
+def _json(fields: Mapping[str, Any]) -> str:
+    return _ENCODER.encode(fields)
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,419 @@
+"""Imports: who is taken, who never comes back, what is kept as proof, and what an interrupted one leaves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clock import NOON
+from exchange_desk import Desk
+from mail_shop import Asker, Place
+
+from deliverability.address import Address
+from engine.audience import batches, consent, dossier, lists, proof, trials
+from engine.audience.consent import Answer
+from engine.audience.contacts import contact_facts, find_contact
+from engine.audience.fields import declared
+from engine.audience.ledger import Broken
+from engine.audience.lists import ListError
+from engine.audience.suppression import Reason, suppress
+from engine.audience.trials import ImportSettings
+from engine.exchange import importing
+from engine.exchange.columns import MappingError, match
+from engine.exchange.importing import ImportedAlready
+from engine.exchange.quarantine import path_of
+from engine.exchange.taking import take
+from engine.sending.arbiter import may_send
+from mta.ports import Tx
+from mta.queue.delivery import Stream
+
+ANN = Address.parse("ann@example.org")
+SALT = b"thirty-two unguessable octets..."
+PEOPLE = (
+    "E-Mail,Vorname,Nachname,Shoe size,City\nann@example.org,Ann,Archer,38,Haifa\nbob@example.org,Bob,Baker,44.5,Köln\n"
+)
+
+
+@pytest.fixture
+def desk(place: Place, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(place, tmp_path)
+    yield desk
+    desk.store.close()
+
+
+def many(count: int) -> str:
+    return "address,name\n" + "".join(f"p{each}@example.org,Person {each}\n" for each in range(count))
+
+
+def test_people_of_a_file_are_contacts_with_fields_on_the_lists(desk: Desk) -> None:
+    done = desk.take(desk.file(PEOPLE), lists=("tea", "news"), tags=("fair",), locale="de")
+    assert (done.taken, done.made, done.refused, done.seq) == (2, 2, 0, 1)
+    ann, bob = desk.contacts()
+    assert (ann["name"], ann["locale"], ann["shoe_size"], ann["city"]) == ("Ann Archer", "de", 38, "Haifa")
+    assert bob["shoe_size"] == 44.5
+    assert desk.standings()[:2] == [
+        ("ann@example.org", "news", "confirmed", "import 1"),
+        ("ann@example.org", "tea", "confirmed", "import 1"),
+    ]
+    assert desk.rows("SELECT DISTINCT tag FROM tag") == [("fair",)]
+    assert desk.rows("SELECT count(*) FROM event") == [(0,)], "nobody is welcomed for being imported"
+
+
+def test_two_spellings_in_one_file_are_one_contact_with_two_rows(desk: Desk) -> None:
+    done = desk.take(desk.file("address,city\nAnn@example.org,\nann@EXAMPLE.org,Haifa\n"))
+    assert (done.taken, done.made) == (2, 1)
+    assert desk.contacts()[0]["city"] == "Haifa"
+
+
+def test_a_known_contact_keeps_what_it_has_unless_it_is_written_over(desk: Desk) -> None:
+    desk.take(desk.file("address,name,city\nann@example.org,Ann,\n", "one.csv"))
+    desk.take(desk.file("address,name,city\nann@example.org,Anna,Haifa\n", "two.csv"))
+    assert (desk.contacts()[0]["name"], desk.contacts()[0]["city"]) == ("Ann", "Haifa")
+    desk.take(desk.file("address,name,city\nann@example.org,Anna,Köln\n", "three.csv"), overwrite=True)
+    assert (desk.contacts()[0]["name"], desk.contacts()[0]["city"]) == ("Anna", "Köln")
+
+
+# -- nobody comes back
+
+
+def leave(desk: Desk, everything: bool) -> None:
+    answer, asker = Answer("Yes", salt=SALT), Asker()
+    asked = desk.store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=answer, ask=asker, now=NOON))
+    ids = (asked.contact_id, asked.list_id, asker.asked[0].asked_ms)
+    desk.store.write_now(lambda tx: lists.confirm(tx, *ids, answer=answer, now=NOON))
+    which = consent.ALL_LISTS if everything else asked.list_id
+    desk.store.write_now(lambda tx: lists.unsubscribe(tx, asked.contact_id, which, answer=answer, now=NOON))
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_who_has_left_stays_away(desk: Desk, everything: bool) -> None:
+    leave(desk, everything)
+    done = desk.take(desk.file(PEOPLE))
+    assert ("ann@example.org", "tea", "unsubscribed", "command") in desk.standings()
+    assert done.stopped == (1 if everything else 0)
+    contact = desk.store.read_now(lambda tx: find_contact(tx, ANN))
+    assert contact is not None
+    refused = desk.store.read_now(lambda tx: may_send(tx, ANN.key, Stream.MARKETING))
+    assert refused == ("unsubscribe" if everything else "no confirmed subscription")
+
+
+@pytest.mark.parametrize("reason", [Reason.HARD_BOUNCE, Reason.COMPLAINT, Reason.MANUAL])
+def test_who_is_suppressed_is_on_no_list_afterwards(desk: Desk, reason: Reason) -> None:
+    desk.store.write_now(lambda tx: suppress(tx, ANN.key, reason, now=NOON))
+    assert desk.take(desk.file(PEOPLE)).stopped == 1
+    assert [each[0] for each in desk.standings()] == ["bob@example.org"]
+
+
+def test_who_is_suppressed_of_one_list_gets_onto_the_other(desk: Desk) -> None:
+    desk.store.write_now(lambda tx: suppress(tx, ANN.key, Reason.MANUAL, list_id=1, now=NOON))
+    desk.take(desk.file(PEOPLE), lists=("tea", "news"))
+    assert [name for who, name, *_ in desk.standings() if who == "ann@example.org"] == ["news"]
+
+
+def test_who_was_erased_is_not_even_a_contact(desk: Desk) -> None:
+    leave(desk, False)
+    contact = desk.store.read_now(lambda tx: find_contact(tx, ANN))
+    assert contact is not None
+    desk.store.write_now(lambda tx: dossier.erase(tx, contact, ANN.key, salt=SALT, now=NOON))
+    path = desk.file(PEOPLE)
+    assert (desk.take(path).refused, len(desk.contacts())) == (1, 1)
+    assert "had their data erased" in desk.quarantined(path)
+
+
+def test_who_waits_for_a_confirmation_goes_on_waiting(desk: Desk) -> None:
+    desk.store.write_now(
+        lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer("Yes", salt=SALT), ask=Asker(), now=NOON)
+    )
+    desk.take(desk.file(PEOPLE))
+    assert ("ann@example.org", "tea", "unconfirmed", "command") in desk.standings()
+
+
+# -- rows that can't be taken
+
+
+BAD = [
+    ("ann@example", "has no dot"),
+    ("", "empty"),
+    ("ann@example.org\r\nBcc: all@example.org", "address"),
+    ("аnn@example.org", "mixes Cyrillic and Latin"),
+    ("ann@exаmple.org", "mixes Cyrillic and Latin"),
+    ("ann@[127.0.0.1]", "brackets"),
+    ("ann(comment)@example.org", "comment"),
+    ("ann@@example.org", "more than one @"),
+    ("a..b@example.org", "two in a row"),
+    ("=?utf-8?q?a?=@example.org", "encoded word"),
+    ("x" * 65 + "@example.org", "longer than 64"),
+]
+
+
+def test_every_bad_row_is_in_the_quarantine_with_its_number_and_reason_and_can_be_mended(desk: Desk) -> None:
+    body = "".join(f'"{address}",{number}\n' for number, (address, _) in enumerate(BAD))
+    path = desk.file(f"address,city\n{body}good@example.org,last\n")
+    done = desk.take(path)
+    assert (done.taken, done.refused) == (1, len(BAD))
+    import csv
+    import re
+
+    with path_of(path).open(newline="", encoding="utf-8") as file:
+        kept = list(csv.DictReader(file))
+    for number, (row, (_, words)) in enumerate(zip(kept, BAD, strict=True)):
+        assert row["quarantined_row"] == str(number + 2) and row["city"] == str(number)
+        assert re.search(words, row["quarantined_because"]), row
+    mended = (
+        path_of(path).read_text("utf-8").replace("ann@example\n", "").replace("ann@@example.org", "mended@example.org")
+    )
+    assert desk.take(desk.file(mended, "mended.csv")).taken == 1
+    assert [each["address"] for each in desk.contacts()] == ["good@example.org", "mended@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("shoe_size", "big", "not a number"),
+        ("locale", "klingon!", "locale"),
+        ("zone", "Mars/Base", "zone"),
+        ("birthday", "31.3.1990", "birthday"),
+        ("tags", "x" * 80, "tag"),
+        ("asked", "yesterday", "asked"),
+    ],
+)
+def test_values_that_are_none_are_refused_with_their_column(desk: Desk, column: str, value: str, words: str) -> None:
+    path = desk.file(f"address,{column}\nann@example.org,{value}\n")
+    assert desk.take(path).seq is None, "an import of nobody is none"
+    assert words in desk.quarantined(path)
+    assert desk.rows("SELECT count(*) FROM import_batch") == [(0,)]
+
+
+def test_template_syntax_and_header_injection_are_plain_text(desk: Desk) -> None:
+    desk.take(desk.file('address,name,city\nann@example.org,"Ann\r\nBcc: x@example.org","{{ 7*7 }}<script>"\n'))
+    ann = desk.contacts()[0]
+    assert ann["name"] == "Ann Bcc: x@example.org" and ann["city"] == "{{ 7*7 }}<script>"
+
+
+def test_two_people_with_one_external_id_are_not_both_taken(desk: Desk) -> None:
+    path = desk.file("address,customer id\nann@example.org,7\nbob@example.org,7\n")
+    assert (desk.take(path).taken, desk.take(path, again=True).taken) == (1, 1)
+    assert "another contact has 7" in desk.quarantined(path)
+
+
+# -- columns
+
+
+@pytest.mark.parametrize(
+    ("header", "targets"),
+    [
+        ("E-Mail;First name;Last name;Birthday", "address first_name last_name birthday"),
+        ("דוא״ל;שם פרטי;שם משפחה;שפה", "address first_name last_name locale"),
+        ("Электронная почта;Имя;Фамилия;Дата рождения", "address name last_name birthday"),
+        ("邮箱;姓名;生日;语言", "address name birthday locale"),
+        ("電子郵件;姓名;生日;標籤", "address name birthday tags"),
+        ("mail;Shoe size;something", "address field:shoe_size -"),
+    ],
+)
+def test_usual_headers_are_understood_in_five_languages(desk: Desk, header: str, targets: str) -> None:
+    fields = desk.store.read_now(declared)
+    assert [target for _, target in match(header.split(";"), {}, fields)] == targets.split()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"nowhere": "address"}, 'no column "nowhere"'),
+        ({"a": "shoo_size"}, "neither a declared field"),
+        ({"a": "address", "b": "address"}, "two columns are address"),
+        ({}, "no column holds the address"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused_in_words(desk: Desk, said: dict[str, str], words: str) -> None:
+    with pytest.raises(MappingError, match=words):
+        match(["a", "b"], said, desk.store.read_now(declared))
+
+
+def test_a_list_that_is_not_there_is_refused_before_anything_is_written(desk: Desk) -> None:
+    with pytest.raises(ListError, match="no list coffee"):
+        desk.take(desk.file(PEOPLE), lists=("coffee",))
+    assert desk.contacts() == []
+
+
+def test_json_lines_bring_fields_and_tags(desk: Desk) -> None:
+    desk.take(
+        desk.file(
+            '{"address": "ann@example.org", "shoe_size": 38, "tags": ["a", "b"], "name": null}\n{"address": 7}\n',
+            "p.jsonl",
+        )
+    )
+    assert desk.contacts()[0]["shoe_size"] == 38
+    assert desk.rows("SELECT tag FROM tag ORDER BY tag") == [("a",), ("b",)]
+    assert '"quarantined_row": 2' in desk.quarantined(desk.folder / "p.jsonl")
+
+
+def test_a_dry_run_reads_all_and_writes_nothing(desk: Desk) -> None:
+    desk.store.write_now(lambda tx: suppress(tx, ANN.key, Reason.MANUAL, now=NOON))
+    counted, prepared = desk.try_out(desk.file(PEOPLE + "no address,,,,\n"), lists=("tea",))
+    assert (counted.rows, counted.good, counted.known, counted.stopped) == (3, 2, 0, 1)
+    assert list(counted.reasons.values()) == [1]
+    assert dict(prepared.tables[0][1])["Shoe size"] == "field:shoe_size"
+    assert desk.contacts() == [] and desk.rows("SELECT count(*) FROM import_batch") == [(0,)]
+
+
+# -- an interrupted one
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [1, 3, 14])
+def test_an_import_that_is_killed_goes_on_without_doubling(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    lines = many(1500).splitlines(keepends=True)
+    lines[5] = "nobody,x\n"
+    lines[1400] = "nobody either,x\n"
+    path = desk.file("".join(lines))
+    count = 0
+
+    def dying(tx: Tx, *args: Any, **more: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > at:
+            raise Killed
+        return take(tx, *args, **more)
+
+    monkeypatch.setattr(importing, "take", dying)
+    monkeypatch.setattr(importing, "CHUNK_MAX", 100)
+    with pytest.raises(Killed):
+        desk.take(path)
+    contact = desk.store.read_now(lambda tx: find_contact(tx, Address.parse("p0@example.org")))
+    assert contact is not None
+    refusal = desk.store.read_now(lambda tx: may_send(tx, "p0@example.org", Stream.MARKETING))
+    assert refusal == "import held back", "what is not whole is not written to"
+    monkeypatch.setattr(importing, "take", take)
+    done = desk.take(path)
+    assert done.resumed_at and (done.taken, done.refused, done.made) == (1498, 2, 1498)
+    assert desk.rows("SELECT count(*), count(DISTINCT contact_id) FROM import_row") == [(1498, 1498)]
+    assert desk.quarantined(path).count(",nobody") == 2
+    assert desk.store.read_now(lambda tx: batches.check(tx, 1)) == 1498
+    assert desk.store.read_now(lambda tx: may_send(tx, "p0@example.org", Stream.MARKETING)) == ""
+
+
+def test_the_very_same_file_is_not_imported_twice_unless_it_is_asked_for(desk: Desk) -> None:
+    path = desk.file(PEOPLE)
+    desk.take(path)
+    with pytest.raises(ImportedAlready, match="import 1 already"):
+        desk.take(path)
+    assert desk.take(path, again=True).made == 0
+
+
+# -- the ledger
+
+
+def octets_of(desk: Desk, address: str) -> bytes:
+    made = desk.store.read_now(
+        lambda tx: proof.build(tx, Address.parse(address), hostname="mail.shop.example", now=NOON)
+    )
+    assert made is not None
+    return made
+
+
+def test_a_batch_is_one_entry_and_each_of_its_people_has_a_proof_of_their_own(desk: Desk) -> None:
+    desk.take(desk.file(many(2500)), wording="Yes, letters please.")
+    assert desk.store.read_now(consent.check)[:2] == (1, 0)
+    for number in (0, 1, 1023, 1024, 2047, 2048, 2499):
+        made = octets_of(desk, f"p{number}@example.org")
+        found = proof.verify(made)
+        (told,) = found.entries
+        assert told.act == "imported" and told.facts["address"] == f"p{number}@example.org"
+        assert told.facts["wording"] == "Yes, letters please." and told.facts["row"] == number + 2
+        assert told.facts["import"]["who"] == "olga" and told.facts["import"]["how"] == "a fair"
+        assert told.facts["lists"] == {"tea": "confirmed"}
+        other = f"p{number + 1}@example.org" if number < 2499 else "p0@example.org"
+        assert other.encode() not in made
+        assert len(made) < 6000, "a path of hashes, not the rows of the others"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"place": 1', b'"place": 0', "not among the rows"),
+        (b"p1@example.org", b"p2@example.org", "not among the rows"),
+        (b'\\"confirmed\\"', b'\\"forgotten\\"', "not among the rows"),
+        (b'"rows": [', b'"rows": [{"seq": 1}, ', "lacks its number"),
+    ],
+)
+def test_a_bent_row_does_not_verify(desk: Desk, old: bytes, new: bytes, words: str) -> None:
+    desk.take(desk.file(many(5)))
+    made = octets_of(desk, "p1@example.org")
+    assert old in made
+    with pytest.raises(Broken, match=words):
+        proof.verify(made.replace(old, new))
+
+
+def test_erasing_somebody_leaves_the_root_and_every_other_proof(desk: Desk) -> None:
+    desk.take(desk.file(many(1100)))
+    before = proof.verify(octets_of(desk, "p8@example.org"))
+    gone = desk.store.read_now(lambda tx: find_contact(tx, Address.parse("p7@example.org")))
+    assert gone is not None
+    desk.store.write_now(lambda tx: dossier.erase(tx, gone, "p7@example.org", salt=SALT, now=NOON))
+    assert desk.rows("SELECT salt, facts, contact_id FROM import_row WHERE leaf = 7") == [("", "", None)]
+    assert desk.store.read_now(lambda tx: batches.check(tx, 1)) == 1100
+    assert proof.verify(octets_of(desk, "p8@example.org")).head == before.head
+    assert not any("p7@example.org" in row[0] for row in desk.rows("SELECT facts FROM import_row"))
+
+
+def test_a_changed_row_is_found_by_the_check(desk: Desk) -> None:
+    desk.take(desk.file(many(5)))
+    desk.store.write_now(lambda tx: tx.execute("UPDATE import_row SET facts = '{}' WHERE leaf = 3"))
+    with pytest.raises(Broken, match="were changed"):
+        desk.store.read_now(lambda tx: batches.check(tx, 1))
+
+
+def test_mail_to_an_imported_person_cites_the_batch_s_entry(desk: Desk) -> None:
+    desk.take(desk.file(PEOPLE))
+    facts = desk.store.read_now(lambda tx: contact_facts(tx, 1))
+    head = desk.store.read_now(consent.head)
+    assert head is not None and facts["consent"] == {"entry": 1, "hash": head.hash}
+    assert desk.store.read_now(lambda tx: dossier.export(tx, 1))["imports"][0]["row"] == 2
+
+
+# -- the trial
+
+
+def mailed(desk: Desk, contact: int, gone: bool, settings: ImportSettings) -> None:
+    def work(tx: Tx) -> None:
+        trials.sent(tx, contact, settings, NOON)
+        if gone:
+            trials.bounced(tx, contact, settings, NOON)
+
+    desk.store.write_now(work)
+
+
+def test_a_batch_that_bounces_is_held_until_somebody_releases_it(desk: Desk) -> None:
+    desk.take(desk.file(many(60)))
+    settings, key = ImportSettings(bounce_limit=10, bounce_after=20), "p59@example.org"
+    for number in range(1, 21):
+        assert desk.store.read_now(lambda tx: trials.held_back(tx, [key])) == set()
+        mailed(desk, number, number <= 3, settings)
+    assert desk.store.read_now(lambda tx: trials.held_back(tx, [key])) == set(), (
+        "three are judged when the next one bounces"
+    )
+    mailed(desk, 21, True, settings)
+    held = desk.store.read_now(lambda tx: trials.batch(tx, 1))
+    assert held is not None and held.state == "held" and "4 of 21 mails" in held.why
+    assert desk.store.read_now(lambda tx: may_send(tx, key, Stream.MARKETING)) == "import held back"
+    assert desk.store.read_now(lambda tx: may_send(tx, key, Stream.TRANSACTIONAL)) == ""
+    assert desk.store.write_now(lambda tx: trials.release(tx, 1, by="olga", why="old shop", now=NOON))
+    assert desk.store.read_now(lambda tx: may_send(tx, key, Stream.MARKETING)) == ""
+    mailed(desk, 22, True, settings)
+    assert desk.store.read_now(lambda tx: trials.held_back(tx, [key])) == set(), "it is not watched any more"
+
+
+def test_who_confirmed_themselves_is_not_held_with_the_batch(desk: Desk) -> None:
+    desk.take(desk.file(PEOPLE))
+    desk.store.write_now(lambda tx: tx.execute("UPDATE import_batch SET state = 'held'"))
+    answer, asker = Answer("Yes", salt=SALT), Asker()
+    asked = desk.store.write_now(lambda tx: lists.subscribe(tx, "news", ANN, answer=answer, ask=asker, now=NOON))
+    ids = (asked.contact_id, asked.list_id, asker.asked[0].asked_ms)
+    desk.store.write_now(lambda tx: lists.confirm(tx, *ids, answer=answer, now=NOON))
+    assert desk.store.read_now(lambda tx: may_send(tx, ANN.key, Stream.MARKETING)) == ""
+    assert desk.store.read_now(lambda tx: may_send(tx, "bob@example.org", Stream.MARKETING)) == "import held back"
