@@ -18,20 +18,25 @@ Who = Annotated[str, typer.Argument(help="The person's address.")]
 @app.command()
 def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """All that ADDRESS was asked and answered, oldest first."""
-    from engine.audience import consent
+    from engine.audience import batches, consent
     from engine.audience.contacts import find_contact
+    from engine.audience.ledger import Link
     from mta.ports import Tx, from_ms
 
     who = parse_address(address)
 
-    def look(tx: Tx) -> list[consent.Entry]:
+    def look(tx: Tx) -> list[tuple[Link, dict[str, Any]]]:
         found = find_contact(tx, who)
-        return [] if found is None else consent.history(tx, found)
+        if found is None:
+            return []
+        own = [(each.link, each.told) for each in consent.history(tx, found)]
+        return sorted(
+            [*own, *((each.entry.link, each.told) for each in batches.history(tx, found))], key=lambda one: one[0].seq
+        )
 
     entries = database(config(config_path)).read_now(look)
     rows = [
-        {"entry": each.link.seq, "at": from_ms(each.link.at_ms).isoformat(), "act": each.link.act, **each.told}
-        for each in entries
+        {"entry": link.seq, "at": from_ms(link.at_ms).isoformat(), "act": link.act, **told} for link, told in entries
     ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -104,29 +109,40 @@ def verify(
 @app.command()
 def check(config_path: ConfigPath = None) -> None:
     """Go over the whole ledger: every hash, and the facts of every entry that has them. Exit status 1 at a fault."""
-    from engine.audience import consent
+    from engine.audience import batches, consent, trials
     from engine.audience.ledger import Broken
-    from mta.ports import Tx
 
-    def look(tx: Tx) -> tuple[int, int, str]:
-        return consent.check(tx)
-
+    store = database(config(config_path))
     try:
-        entries, erased, head = database(config(config_path)).read_now(look)
+        entries, erased, head = store.read_now(consent.check)
+        whole = [each.id for each in store.read_now(lambda tx: trials.batches(tx, limit=100_000))]
+        rows = sum(store.read_now(lambda tx, each=each: batches.check(tx, each)) for each in whole)  # type: ignore[misc]
     except Broken as err:
         refuse(
             f"the ledger does not verify: {err}", "restore it from a backup, and find out who writes to the database"
         )
     print(f"{entries} entries verify, the facts of {erased} were erased" + (f"; the last is {head}" if head else ""))
+    if whole:
+        print(f"{rows:,} rows of {len(whole)} imports verify")
 
 
 def _words(row: dict[str, Any]) -> str:
-    lines = [f"{row['entry']}  {row['at']}  {row['act']}  {row['list'] or 'all lists'}  by {row['source'] or '?'}"]
+    lines = [f"{row['entry']}  {row['at']}  {row['act']}  {_lists(row)}  by {row['source'] or '?'}"]
     lines += [
         f"    {name}: {row[name]}"
         for name in ("address", "wording", "locale", "ip", "agent", "evidence")
         if row.get(name)
     ]
+    if batch := row.get("import"):
+        lines.append(
+            f"    import {batch['batch']}, row {row['row']} of {batch['file']}: {batch['how']} ({batch['who']})"
+        )
     if mail := row.get("mail"):
         lines.append(f"    mail: {mail['message_id']} {mail['subject']}")
     return "\n".join(lines)
+
+
+def _lists(row: dict[str, Any]) -> str:
+    return (
+        ", ".join(row["lists"]) if row.get("lists") else row["list"] or ("no list" if "import" in row else "all lists")
+    )
