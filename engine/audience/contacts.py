@@ -157,6 +157,19 @@ def note_event(tx: Tx, name: str, contact_id: int | None, data: dict[str, Any], 
     )
 
 
+def note_once(
+    tx: Tx, name: str, contact_id: int, data: dict[str, Any], idempotency_key: str, *, key: str = "", now: datetime
+) -> bool:
+    """The same, unless an event with this idempotency key is there already: then False."""
+    return bool(
+        tx.execute(
+            "INSERT INTO event (name, contact_id, key, data, source, idempotency_key, at_ms, matched)"
+            " VALUES (?,?,?,?,'engine',?,?,0) ON CONFLICT (idempotency_key) DO NOTHING",
+            (name, contact_id, key, json.dumps(data, ensure_ascii=False), idempotency_key, to_ms(now)),
+        )
+    )
+
+
 def tidy_name(name: str) -> str:
     """A person's name as we keep it: one line, no control or direction character, at most NAME_MAX characters."""
     return " ".join(clean(name.translate(_MARKS)).split())[:NAME_MAX].strip()

@@ -27,6 +27,11 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             "SELECT l.name, a.at_ms, a.fields FROM form_answer a JOIN list l ON l.id = a.list_id WHERE a.contact_id = ?",
             contact_id,
         ),
+        "recommendations": _rows(
+            tx, ("at", "counted"),
+            "SELECT at_ms, counted_ms FROM referral WHERE friend_id = ? OR referrer_id = ? ORDER BY at_ms", contact_id,
+            contact_id,
+        ),
         "consent": [
             {"entry": each.link.seq, "at": _iso(each.link.at_ms), "act": each.link.act, **each.told}
             for each in consent.history(tx, contact_id)
@@ -68,7 +73,7 @@ def subscriptions(tx: Tx, contact_id: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-_TIMES: Final = frozenset({"at", "asked", "expires", "reminded", "confirmed", "ended", "entered"})
+_TIMES: Final = frozenset({"at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered"})
 
 
 def _rows(tx: Tx, names: tuple[str, ...], sql: str, *params: Any) -> list[dict[str, Any]]:
@@ -112,6 +117,11 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
+    tx.execute(
+        "UPDATE referral SET referrer_id = ? WHERE referrer_id = ? AND friend_id <> ?",
+        (target_id, source_id, target_id),
+    )
+    tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (source_id, source_id))
     for table in ("form_answer", "preference"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM tag WHERE contact_id = ?", (source_id,))
@@ -132,6 +142,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
     for table in ("subscription", "form_answer", "preference", "tag", "sending", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
+    tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     suppression.erase(tx, key, salt=salt, now=now)
 

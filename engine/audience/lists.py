@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from deliverability.address import Address
-from engine.audience import asking, consent, forms
+from engine.audience import asking, consent, forms, referrals
 from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, note_event
@@ -339,6 +339,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
     forms.take_answer(tx, contact_id, mailing_list.id)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
+    referrals.count(tx, contact_id, mailing_list.name, now)
 
 
 def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> bool:

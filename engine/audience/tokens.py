@@ -19,11 +19,13 @@ from enum import IntEnum
 from typing import Final
 
 MAC_OCTETS: Final = 16
+SHORT_MAC_OCTETS: Final = 5
 TOKEN_MAX: Final = 128  # characters; a longer text is not looked at
 
 _HEAD: Final = 7
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{31,128}", re.ASCII)
 _SEALED: Final = re.compile(r"[A-Za-z0-9_-]{31,3000}", re.ASCII)
+_SHORT: Final = re.compile(r"[A-Za-z2-7]{10,24}", re.ASCII)
 _MAILBOX: Final = re.compile(r"[A-Za-z2-7]{37,64}", re.ASCII)
 
 
@@ -42,6 +44,7 @@ class Purpose(IntEnum):
     FORM = 10  # ids: list, when its form was shown (s)
     PREFERENCES = 11  # ids: contact
     SURVEY = 12  # ids: contact, the survey's code, when it was asked (s)
+    REFERRAL = 13  # short; id: contact
 
 
 class BadToken(Exception):
@@ -89,6 +92,26 @@ class Tokens:
             raise BadToken from None
         return _varints(self._verified(purpose, octets, now))
 
+    def make_short(self, purpose: Purpose, value: int) -> str:
+        """A token that people read out and pass on: one id and 40 bits of MAC. Guessing one must be worth nothing."""
+        said = varint(value)
+        return base64.b32encode(said + _short_mac(self._keys[0], purpose, said)).rstrip(b"=").decode("ascii").lower()
+
+    def read_short(self, purpose: Purpose, token: str) -> int:
+        """The id of what `make_short` made, in letters of either case. BadToken for everything else."""
+        if not _SHORT.fullmatch(token):
+            raise BadToken
+        try:
+            octets = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+        except ValueError:
+            raise BadToken from None
+        said, mac = octets[:-SHORT_MAC_OCTETS], octets[-SHORT_MAC_OCTETS:]
+        genuine = any(hmac.compare_digest(_short_mac(key, purpose, said), mac) for key in self._keys)
+        # Spare bits in the last letter would let several texts stand for one token.
+        if not genuine or base64.b32encode(octets).rstrip(b"=").decode("ascii").lower() != token.lower():
+            raise BadToken
+        return _varints(said)[0]
+
     def _octets(self, purpose: Purpose, ids: Iterable[int], expires: datetime | None) -> bytes:
         return self._signed(purpose, b"".join(varint(each) for each in ids), expires)
 
@@ -121,6 +144,10 @@ def _key_id(key: bytes) -> int:
 
 def _mac(key: bytes, said: bytes) -> bytes:
     return hmac.digest(key, said, hashlib.sha256)[:MAC_OCTETS]
+
+
+def _short_mac(key: bytes, purpose: Purpose, said: bytes) -> bytes:
+    return hmac.digest(key, b"short" + bytes((purpose,)) + said, hashlib.sha256)[:SHORT_MAC_OCTETS]
 
 
 def _decode(token: str, form: re.Pattern[str]) -> bytes:

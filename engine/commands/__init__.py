@@ -27,6 +27,7 @@ MODULES: Final = {
     "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",
+    "survey": "questions that mails ask",
     "trace": "a message's whole life, with every line that was said",
     "why": "what a message, or mail to a site or domain, waits for, and when that ends",
 }

@@ -135,7 +135,17 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         "somebody reviewed what they bought",
         {"product": "text", "rating": "number", "order": "text: the order's number"},
     ),
-    "survey.answered": Kind("somebody answered a survey", {"survey": "text", "answers": "record"}, "survey"),
+    "survey.answered": Kind(
+        "somebody answered a survey",
+        {"survey": "text", "answer": "number, or the choice as text", "answers": "record: answers by survey"},
+        "survey",
+    ),
+    "referral.earned": Kind(
+        "somebody whom they recommended us to confirmed", {"list": "text", "friend": "number: the newcomer"}, "list"
+    ),
+    "referral.joined": Kind(
+        "confirmed after somebody recommended us", {"list": "text", "referrer": "number: who recommended us"}, "list"
+    ),
     "subscription.renewing": Kind(
         "a paid subscription is about to renew", {"plan": "text", "renews": "text: ISO 8601", "total": "number"}, "plan"
     ),

@@ -29,6 +29,7 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import tidy_name
 from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.sending.direction import cut, set_lines
+from engine.sending.links import PersonalLinks
 from engine.sending.mime import alternative
 from engine.sending.plain import PlainError, plain
 from engine.sending.render import Renderer, TemplateFault, zone_named
@@ -106,7 +107,8 @@ class Composer:
         except (TextError, PlainError) as err:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
         zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
-        subject, text, html = self._parts(template, seen, words, zone)
+        personal = PersonalLinks(self.tokens, self.base_url, int(contact.get("id", 0)), now)
+        subject, text, html = self._parts(template, seen, words, zone, personal)
         message_id = make_message_id(octets, self.address.domain)
         content_type, body = alternative(text, html, octets)
         try:
@@ -150,14 +152,17 @@ class Composer:
                 made["unsubscribe_mail"] = f"{LEAVE}{token}@{self.mail_domain}"
         return made
 
-    def _parts(self, template: str, seen: dict[str, Any], words: Words, zone: ZoneInfo) -> tuple[str, str, str]:
+    def _parts(
+        self, template: str, seen: dict[str, Any], words: Words, zone: ZoneInfo, personal: PersonalLinks
+    ) -> tuple[str, str, str]:
         """(subject, text, HTML)."""
         section, name = f"mail.{template}", f"mail/{template}"
 
         def render(kind: str, block: str = "", **more: str) -> str:
             return self.renderer.render(
-                f"{name}.{kind}.j2", seen | more, words=words, section=section, zone=zone, block=block
-            )
+                f"{name}.{kind}.j2", seen | more, words=words, section=section, zone=zone, block=block,
+                personal=personal,
+            )  # fmt: skip
 
         subject = cut(" ".join(render("txt", "subject").split()), SUBJECT_MAX)
         if not subject:

@@ -1,8 +1,9 @@
 """What a template can call: words, prices, dates and order lines, each in the reader's language and direction.
 
-Functions: `t(key, ...)`. Filters: `money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction
-around it), `link` (an address that may be clicked), `order_lines`, `join`. What they return is isolated already: in
-HTML by <bdi>, in plain text by characters. They read the running rendering, so macros need nothing handed down.
+Functions: `t(key, ...)`, and in mail `preferences_url()`, `survey_url(name, answer)`, `referral_url(list)`. Filters:
+`money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction around it), `link` (an address that may
+be clicked), `order_lines`, `join`. What they return is isolated already: in HTML by <bdi>, in plain text by characters.
+They read the running rendering, so macros need nothing handed down.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from engine.sending.direction import isolated, without_controls
+from engine.sending.links import PersonalLinks
 from engine.sending.sandbox import RenderTrouble, charge
 from engine.sending.texts import TextError, Words
 
@@ -39,6 +41,7 @@ class Rendering:
     section: str  # where `t` looks first: mail.confirm, web.confirm
     is_html: bool
     zone: ZoneInfo
+    personal: PersonalLinks | None = None  # of a mail; a page has none
 
 
 RENDERING: Final[ContextVar[Rendering]] = ContextVar("posthouse_rendering")
@@ -63,6 +66,37 @@ def t(key: str, /, **values: Any) -> str:
             raise RenderTrouble(f"the text {key} needs a value for {parts[at]}")
         parts[at] = _set_apart(values[parts[at]])
     return Markup("".join(parts)) if now.is_html else Isolated("".join(parts))
+
+
+@pass_context  # which keeps Jinja from working it out when it compiles
+def preferences_url(context: Context) -> str:
+    """Where the reader chooses what they get, how often, and in which language."""
+    return _personal().preferences()
+
+
+@pass_context
+def survey_url(context: Context, name: Any, value: Any = "") -> str:
+    """Where the reader answers the survey of this name, with an answer preselected where one is given."""
+    try:
+        return _personal().survey(str(name), str(value))
+    except ValueError as err:
+        raise RenderTrouble(str(err)) from None
+
+
+@pass_context
+def referral_url(context: Context, mailing_list: Any = "") -> str:
+    """The reader's own link to pass on, to the list of this name or to their own."""
+    try:
+        return _personal().referral(str(mailing_list))
+    except ValueError as err:
+        raise RenderTrouble(str(err)) from None
+
+
+def _personal() -> PersonalLinks:
+    personal = RENDERING.get().personal
+    if personal is None:
+        raise RenderTrouble("links of a person are for mail")
+    return personal
 
 
 @pass_context
@@ -139,7 +173,9 @@ def join(context: Context, items: Any, between: str = ", ") -> str:
     return type(_set_apart(""))(glue.join(_set_apart(each) for each in items))
 
 
-FUNCTIONS: Final[Mapping[str, Any]] = {"t": t}
+FUNCTIONS: Final[Mapping[str, Any]] = {
+    "t": t, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
+}  # fmt: skip
 FILTERS: Final[Mapping[str, Any]] = {
     "iso": iso, "money": money, "number": number, "date": date, "link": link, "order_lines": order_lines, "join": join,
 }  # fmt: skip

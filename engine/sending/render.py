@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
+from engine.sending.links import PersonalLinks
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
@@ -41,10 +42,11 @@ class Renderer:
         self._sandbox = Sandbox(self._load, dict(FILTERS), dict(FUNCTIONS))
 
     def render(
-        self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = ""
-    ) -> str:
+        self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = "",
+        personal: PersonalLinks | None = None,
+    ) -> str:  # fmt: skip
         """The whole template, or one of its blocks. `facts` must be plain (`plain.plain`). TemplateFault."""
-        rendering = RENDERING.set(Rendering(words, section, is_html(name), zone))
+        rendering = RENDERING.set(Rendering(words, section, is_html(name), zone, personal))
         meter = METER.set(Meter())
         try:
             template = self._sandbox.get_template(name)

@@ -98,12 +98,13 @@ class _Opting:
         return subject
 
     def _page(self, request: web.Request, name: str, subject: Subject) -> web.Response:
-        facts = {"list": shown(subject.mailing_list)}
+        words = self._desk.words(request, subject.locale, name)
+        facts = {"list": shown(subject.mailing_list, words)}
         return self._desk.page(request, name, facts, locale=subject.locale, is_common=True)
 
     def _answer(self, request: web.Request, page: str, subject: Subject, source: str, button: str) -> Answer:
         words = self._desk.words(request, subject.locale, page)
-        facts = {"list": shown(subject.mailing_list), "pressed": button}
+        facts = {"list": shown(subject.mailing_list, words), "pressed": button}
         wording = self._desk.pages.wording(page, words, facts) if button else ONE_CLICK
         return self._desk.evidence(request, wording, words, source)
 

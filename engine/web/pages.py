@@ -103,11 +103,12 @@ class Pages:
         return self._rendered[key]
 
 
-def shown(mailing_list: MailingList | None) -> dict[str, str]:
-    """What a page shows of a list; nothing for all lists at once."""
+def shown(mailing_list: MailingList | None, words: Words) -> dict[str, str]:
+    """What a page in this language shows of a list; nothing for all lists at once."""
     if mailing_list is None:
         return {}
-    return {"title": mailing_list.title, "purpose": mailing_list.purpose}
+    said = mailing_list.in_language(words.tag)
+    return {"title": said.title, "purpose": said.purpose}
 
 
 def _tags(accept_language: str) -> list[str]:

@@ -11,6 +11,7 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact
 from engine.audience.preferences import BREAKS, PACES, Standing, Wishes, choose, standing
 from engine.audience.tokens import BadToken, Purpose
+from engine.sending.texts import Words
 from engine.web.desk import Desk, form
 from engine.web.pages import shown
 
@@ -49,7 +50,7 @@ class _Preferring:
             return self._page(request, found, _as_it_is(found))
         chosen = self._read(found, told)
         words = self._desk.words(request, found.locale, "preferences")
-        wording = self._desk.pages.wording("preferences", words, self._facts(found, chosen), is_common=False)
+        wording = self._desk.pages.wording("preferences", words, self._facts(found, chosen, words), is_common=False)
         answer, now = self._desk.evidence(request, wording, words, "web"), self._desk.clock.now()
         await self._desk.store.write(lambda tx: choose(tx, found.contact_id, chosen.wishes, answer=answer, now=now))
         found = await self._standing(request)
@@ -57,13 +58,13 @@ class _Preferring:
 
     async def _leave_all(self, request: web.Request, found: Standing) -> web.Response:
         words = self._desk.words(request, found.locale, "preferences")
-        facts = self._facts(found, _as_it_is(found)) | {"pressed": "button_all"}
+        facts = self._facts(found, _as_it_is(found), words) | {"pressed": "button_all"}
         wording = self._desk.pages.wording("preferences", words, facts, is_common=False)
         answer, now = self._desk.evidence(request, wording, words, "web"), self._desk.clock.now()
         await self._desk.store.write(
             lambda tx: lists.unsubscribe(tx, found.contact_id, ALL_LISTS, answer=answer, now=now)
         )
-        return self._desk.page(request, "unsubscribed", {"list": shown(None)}, locale=found.locale, is_common=True)
+        return self._desk.page(request, "unsubscribed", {"list": {}}, locale=found.locale, is_common=True)
 
     async def _standing(self, request: web.Request) -> Standing:
         (contact_id,) = self._desk.token(request, Purpose.PREFERENCES)
@@ -88,17 +89,18 @@ class _Preferring:
         return Chosen(Wishes(frozenset(map(int, ticked)), pace, None if is_same else locale or None, length), pause)
 
     def _page(self, request: web.Request, found: Standing, chosen: Chosen, *, saved: bool = False) -> web.Response:
-        facts = self._facts(found, chosen) | {"saved": saved}
+        words = self._desk.words(request, found.locale, "preferences")
+        facts = self._facts(found, chosen, words) | {"saved": saved}
         if saved:  # what was chosen just now may be another language
             facts["languages"] = []
         return self._desk.page(request, "preferences", facts, locale=found.locale)
 
-    def _facts(self, found: Standing, chosen: Chosen) -> dict[str, Any]:
+    def _facts(self, found: Standing, chosen: Chosen, words: Words) -> dict[str, Any]:
         """What the page shows, with these choices filled in."""
         wishes = chosen.wishes
         now_in = self._desk.pages.words("", wishes.locale or found.locale, "", "web.preferences").tag
         return {
-            "lists": [{**shown(each), "id": each.id, "is_on": each.id in wishes.lists} for each, _ in found.lists],
+            "lists": [{**shown(each, words), "id": each.id, "is_on": each.id in wishes.lists} for each, _ in found.lists],
             "paces": list(PACES), "pace": wishes.pace, "breaks": list(BREAKS), "pause": chosen.pause,
             "until": found.paused_until, "stopped": found.is_stopped, "tongues": self._desk.pages.all_languages(),
             "tongue": now_in, "pressed": "button",

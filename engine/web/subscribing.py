@@ -15,7 +15,7 @@ from aiohttp import web
 
 from deliverability.address import Address, AddressError
 from deliverability.homographs import is_homograph
-from engine.audience import forms, lists
+from engine.audience import forms, lists, referrals
 from engine.audience.contacts import tidy_name
 from engine.audience.fields import Field, FieldError, Kind
 from engine.audience.lists import MailingList
@@ -44,6 +44,7 @@ def add(app: web.Application, desk: Desk) -> None:
     pages = Subscribing(desk)
     app.router.add_get("/subscribe/{list}", pages.show)
     app.router.add_post("/subscribe/{list}", pages.subscribe)
+    app.router.add_get("/r/{code}", pages.recommended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,22 @@ class Subscribing:
 
     async def show(self, request: web.Request) -> web.Response:
         return self._page(request, await self._form(request), Typed())
+
+    async def recommended(self, request: web.Request) -> web.Response:
+        """What somebody finds behind the link of a person who recommends us."""
+        code, name = request.match_info["code"], request.query.get("list", "")
+        referrer_id = self._desk.composer.tokens.read_short(Purpose.REFERRAL, code)
+
+        def look(tx: Tx) -> Form | None:
+            theirs = referrals.recommended(tx, referrer_id)
+            return form_of(tx, name or theirs) if theirs else None
+
+        asked = await self._desk.store.read(look)
+        if asked is None:
+            raise BadToken
+        typed = Typed({"ref": code})
+        keep = f"&list={asked.mailing_list.name}" if name else ""
+        return self._page(request, asked, typed, action=f"../subscribe/{asked.mailing_list.name}", keep=keep)
 
     async def subscribe(self, request: web.Request) -> web.Response:
         told = {name: values[0] for name, values in form(await self._desk.body(request)).items()}
@@ -115,7 +132,11 @@ class Subscribing:
         desk, address, now = self._desk, typed.address, self._desk.clock.now()
         assert address is not None
         words, mailing_list = self._words(request, told), asked.mailing_list
-        answer = desk.evidence(request, self._wording(asked, words), words, "form")
+        referrer_id = self._referrer(told.get("ref", ""))
+        wording = desk.pages.wording(
+            "subscribe", words, facts(asked, Typed({"ref": "yes" if referrer_id else ""}), words)
+        )
+        answer = desk.evidence(request, wording, words, "form")
         ask = Confirmations(desk.composer, desk.queue, desk.chance.octets(16), now)
 
         def work(tx: Tx) -> lists.Asked:
@@ -129,30 +150,40 @@ class Subscribing:
             )  # fmt: skip
             if not done.refused and not done.already:
                 forms.keep_answer(tx, done.contact_id, mailing_list.id, typed.fields, now)
+                if referrer_id:
+                    referrals.note(tx, done.contact_id, referrer_id, mailing_list.id, now)
             return done
 
         if (await desk.store.write(work)).message_id is not None:
             desk.wake([address.domain])
 
+    def _referrer(self, code: str) -> int:
+        """Who recommended us; 0 where nobody did."""
+        try:
+            return self._desk.composer.tokens.read_short(Purpose.REFERRAL, code)
+        except BadToken:
+            return 0
+
     def _words(self, request: web.Request, told: Mapping[str, str]) -> Words:
         """A snippet says in which language it was read."""
         return self._desk.words(request, told.get("locale", "")[:35], "subscribe")
 
-    def _wording(self, asked: Form, words: Words) -> str:
-        return self._desk.pages.wording("subscribe", words, facts(asked, Typed(), words))
-
-    def _page(self, request: web.Request, asked: Form, typed: Typed, status: int = 200) -> web.Response:
+    def _page(
+        self, request: web.Request, asked: Form, typed: Typed, status: int = 200, **more: str
+    ) -> web.Response:  # fmt: skip
         now = self._desk.clock.now()
         words = self._words(request, typed.values)
         seen = self._desk.composer.tokens.make(
             Purpose.FORM, (asked.mailing_list.id, int(now.timestamp())), now + LATEST
         )
-        seen_by_all = facts(asked, typed, words) | {"seen": seen, "trap": TRAP}
+        seen_by_all = facts(asked, typed, words) | {"seen": seen, "trap": TRAP, **more}
         return self._desk.page(request, "subscribe", seen_by_all, locale=words.tag, status=status)
 
     def _asked(self, request: web.Request, asked: Form, told: Mapping[str, str]) -> web.Response:
-        facts = {"list": shown(asked.mailing_list)}
-        return self._desk.page(request, "asked", facts, locale=self._words(request, told).tag, is_common=True)
+        words = self._words(request, told)
+        return self._desk.page(
+            request, "asked", {"list": shown(asked.mailing_list, words)}, locale=words.tag, is_common=True
+        )
 
 
 def form_of(tx: Tx, name: str) -> Form | None:
@@ -186,9 +217,9 @@ def read(asked: Form, told: Mapping[str, str]) -> Typed:
 def facts(asked: Form, typed: Typed, words: Words) -> dict[str, Any]:
     """What the form's templates see."""
     return {
-        "list": shown(asked.mailing_list),
+        "list": shown(asked.mailing_list, words),
         "address": typed.values.get("address", ""), "name": typed.values.get("name", ""),
-        "version": typed.values.get("version", ""), "wrong": typed.wrong,
+        "version": typed.values.get("version", ""), "ref": typed.values.get("ref", ""), "wrong": typed.wrong,
         "fields": [
             {
                 "name": FIELD + each.name, "kind": str(each.kind), "label": label(each, words), "choices": each.choices,
