@@ -147,7 +147,7 @@ class Carrier:
             retry=config.retry, bounces=config.bounces, tokens=self._house.tokens, keys=keys,
             notices=self._house.notices, gate=self._house.gate, follow=self._house.follow,
             tell=self._link.send, authorities=config.routing.authorities, ways=config.ways,
-            limited=config.limited,
+            limited=config.limited, worn_after=config.worn_after,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)

@@ -18,6 +18,7 @@ from deliverability.shaping.limits import SCOPES, Limits, Said, ShapingSettings,
 from deliverability.shaping.providers import limits_of, provider_of, providers
 from deliverability.shaping.scopes import ScopeBook, Use, warming
 from deliverability.shaping.share import Report
+from deliverability.shaping.slots import DOORS, SLOTS, SlotBook, book_of, parts
 from deliverability.shaping.warmup import Warming, WarmUpSettings
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
@@ -76,7 +77,7 @@ class Conductor:
         self._carriers: set[int] = set()
         self._unsaved: set[str] = set()
         self.books: dict[str, Book] = {}
-        self.scopes: dict[str, ScopeBook] = {}
+        self.scopes: dict[str, ScopeBook | SlotBook] = {}
         self.warmings: dict[tuple[str, str], Warming] = {}  # by source and provider
         self.suspensions: dict[tuple[str, str], Suspension] = {}
         self._suspending = asyncio.Lock()  # so that what is known here and what is written down change together
@@ -222,12 +223,18 @@ class Conductor:
     # -- limits beyond one site
 
     def _use_scopes(self) -> None:
-        wanted = {key: of_scope(key, said) for key, said in self._settings.shaping.scopes.items()}
+        wanted: dict[str, dict[str, Said]] = {}
+        for key, said in self._settings.shaping.scopes.items():
+            wanted |= parts(key, of_scope(key, said))
         for (source, provider), state in self._warmings_now().items():
             wanted[warming(source, provider)] = self._said_of(state)
-        self.scopes = {name: self.scopes.get(name) or ScopeBook(name, said) for name, said in wanted.items()}
-        for name, said in wanted.items():
-            self.scopes[name].use(said)
+        self.scopes = {name: self.scopes.get(name) or book_of(name, limits) for name, limits in wanted.items()}
+        for name, limits in wanted.items():
+            self.scopes[name].use(limits)
+
+    def scopes_about(self, name: str) -> list[ScopeBook | SlotBook]:
+        """The books of something over all sites: of its attempts, of new connections, of connections at once."""
+        return [self.scopes[kind + name] for kind in ("", DOORS, SLOTS) if kind + name in self.scopes]
 
     # -- warm-up
 

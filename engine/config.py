@@ -17,9 +17,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import BounceSettings, DkimSettings, Misplaced, RetrySettings, Settings
-from deliverability.shaping.limits import ShapingSettings
+from deliverability.shaping.limits import ShapingSettings, of_scope
 from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import warming
+from deliverability.shaping.slots import parts
 from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
 from engine.audience.asking import AskingSettings
@@ -199,9 +200,16 @@ class Config(Settings):
 
     @property
     def limited(self) -> tuple[str, ...]:
-        """All scopes beyond one site that have limits."""
+        """All scopes beyond one site that have limits, by the books that keep them."""
         pairs = [(source, provider) for source in self.warming for provider in providers()]
-        return (*self.shaping.scopes, *(warming(source, provider) for source, provider in pairs))
+        kept = [name for key, said in self.shaping.scopes.items() for name in parts(key, of_scope(key, said))]
+        return (*kept, *(warming(source, provider) for source, provider in pairs))
+
+    @property
+    def worn_after(self) -> dict[str, int]:
+        """Scopes beyond one site, and how much of them one connection carries."""
+        scopes = self.shaping.scopes.items()
+        return {key: said.per_connection for key, said in scopes if said.per_connection is not None}
 
     @property
     def database_place(self) -> Path | str:

@@ -16,6 +16,7 @@ from deliverability.bounces.verp import TokenKey
 from deliverability.settings import BounceSettings, RetrySettings
 from deliverability.signing.signer import Signer
 from mta.outbound.courier import CannotPrepare
+from mta.outbound.doors import Doors
 from mta.outbound.fleet import Fleet
 from mta.outbound.gauges import Gauges
 from mta.outbound.outcome import Outgoing
@@ -70,12 +71,15 @@ class Relay:
         self, *, ports: Ports, router: Router, hostname: str, owner: int, carriers: int, outbound: OutboundSettings,
         retry: RetrySettings, bounces: BounceSettings, tokens: TokenKey, keys: Keyring, notices: Notices,
         gate: Gate, follow: Follow, tell: Tell | None = None, authorities: Path | None = None,
-        ways: Sequence[Way] = (), limited: Iterable[str] = (),
+        ways: Sequence[Way] = (), limited: Iterable[str] = (), worn_after: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
-        """`limited`: scopes beyond one site that have limits (deliverability.shaping.scopes)."""
+        """`limited`: scopes beyond one site that have limits (deliverability.shaping.scopes, .slots). `worn_after`: how much
+        of a scope one connection carries."""
         self._tell = tell
         self._asking: asyncio.TimerHandle | None = None
         self._gauges = Gauges(limited if tell else (), self._ask)
+        self._doors = Doors(self._gauges, worn_after, self._free)
+        self._freeing: asyncio.Handle | None = None
         self._bounces, self._tokens, self._keys = bounces, tokens, keys
         self._notices, self._also = notices, follow
         self._signing = SigningThread()
@@ -88,7 +92,7 @@ class Relay:
                 store=ports.store, clock=ports.clock, chance=ports.chance, net=ports.net, router=router, settings=even,
                 retry=retry, prepare=self._prepare, gate=gate, follow=self._follow, hostname=hostname, owner=owner,
                 carriers=carriers, tell=tell, authorities=authorities, way=way, may_share=self._may_share,
-                gauges=self._gauges,
+                gauges=self._gauges, doors=self._doors,
             )
             for way in ways
         ]  # fmt: skip
@@ -117,7 +121,18 @@ class Relay:
 
     def _ask_now(self) -> None:
         self._asking = None
+        if self._doors:
+            self.scheduler.nudge()
         self.tell()
+
+    def _free(self) -> None:
+        """A connection gave up what others may want: they look in a moment."""
+        if self._freeing is None:
+            self._freeing = asyncio.get_running_loop().call_soon(self._free_now)
+
+    def _free_now(self) -> None:
+        self._freeing = None
+        self.scheduler.use_grants()
 
     def use_keys(self, keys: "Keyring") -> None:
         """Sign with these from now on."""

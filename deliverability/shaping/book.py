@@ -14,6 +14,7 @@ from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdic
 from deliverability.shaping.controller import Controller, Learnt
 from deliverability.shaping.ledger import Ledger
 from deliverability.shaping.limits import WINDOWS, Said
+from deliverability.shaping.seconds import Seconds, pace
 from deliverability.shaping.share import Report, Share
 
 ALONE: Final = 5.0  # a carrier needs a fifth of an attempt a second, or another has it all
@@ -62,6 +63,7 @@ class Book:
     peers: dict[int, Peer] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     is_spending: bool = False  # something was spent since it was written down
+    _seconds: Seconds = field(default_factory=Seconds)
     _version: int = 0
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Book:
         peer.spent, peer.open, peer.waiting = report.spent, report.open, report.waiting
         if report.version == peer.share.version:
             peer.old_slots = 0
+            self._seconds.heard(carrier, now)
         changed = report.session > 0 and self.controller.session_ended(report.session)
         self.controller.delivered(report.delivered, now, limit=self.limit("connections") or 1000)
         open_now = sum(each.open for each in self.peers.values())
@@ -112,6 +115,7 @@ class Book:
     def forget(self, carrier: int, now: float) -> None:
         """A carrier is gone. What it was granted counts as spent."""
         peer = self.peers.pop(carrier, None)
+        self._seconds.forget(carrier, now)
         if peer is not None:
             self._spend(peer.outstanding, now)
 
@@ -190,14 +194,16 @@ class Book:
     def _divided(self, now: float) -> dict[int, Share]:
         slots = self._slots()
         holders = [carrier for carrier, count in slots.items() if count]
+        seconds = self._parts(holders, now)
+        holders = [carrier for carrier in holders if seconds.get(carrier) != 0]
         rate = self._rate_of_one(len(holders))
-        burst, reserve = self._burst(rate)
         door = self.limit("connections_per_minute")
         grants = self._grants(holders, rate, now)
+        paces = {carrier: self._pace(rate, seconds.get(carrier)) for carrier in self.peers}
         return {
             carrier: Share(
-                slots=slots[carrier], per_connection=self.per_connection,
-                rate=rate, burst=burst, reserve=reserve,
+                slots=slots[carrier] if seconds.get(carrier) != 0 else 0, per_connection=self.per_connection,
+                rate=paces[carrier][0], burst=paces[carrier][1], reserve=paces[carrier][2],
                 connection_rate=door / 60 / max(1, len(holders)) if door else None,
                 upto=grants[carrier][0], bulk_upto=grants[carrier][1], paused_ms=self._paused_ms(),
                 is_blocked=self.controller.learnt.is_blocked, by_demand=True,
@@ -230,22 +236,23 @@ class Book:
 
     def _rate_of_one(self, holders: int) -> float | None:
         rate = self.rate
-        if rate is None:
-            return None
-        each = rate / max(1, holders)
-        per_second = self.limit("per_second")
-        if per_second is not None:  # in no second more than burst and rate together
-            bound = per_second / max(1, holders)
-            each = min(each, max(bound - self._burst(bound)[0], bound / 2))
-        return each
+        return None if rate is None else rate / max(1, holders)
 
-    def _burst(self, rate: float | None) -> tuple[float, float]:
-        """How much may come at once, and how much of it is reserved."""
+    def _parts(self, holders: list[int], now: float) -> dict[int, int]:
+        """Attempts in a second for each, where they are limited."""
+        limit = self.limit("per_second")
+        return {} if limit is None else self._seconds.share(limit, holders, now)
+
+    def _pace(self, rate: float | None, part: int | None) -> tuple[float | None, float, float]:
+        """How fast one carrier goes, how much may come at once, and how much of that is reserved. `part`: of attempts in
+        a second, where they are limited."""
         if rate is None:
-            return 1.0, 0.0
+            return None, 1.0, 0.0
+        if part is not None:  # a bucket goes on at the slowest while it has no part: a new one would be full
+            exact, burst, reserve = pace(max(1, part), self.reserve)
+            return min(exact, rate), burst, reserve
         reserve = max(1.0, self.reserve * rate) if self.reserve else 0.0
-        least = 1.0 if self.limit("per_second") else 2.0  # room for what a late timer would lose
-        return max(least, rate / 20) + reserve, reserve
+        return rate, max(2.0, rate / 20) + reserve, reserve  # 2: room for what a late timer would lose
 
     def _grants(self, holders: list[int], rate: float | None, now: float) -> dict[int, tuple[int | None, int | None]]:
         if not self.ledgers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from deliverability.settings import BackOff, Duration, Settings
 
@@ -40,8 +40,8 @@ class ShapingSettings(Settings):
     limits: dict[str, Limits] = Field(
         default={},
         description='Limits by provider ("gmail"), by host ("mx.example.org", or ".example.org" for all below it),'
-        " or by site as `posthouse queue` names it. They replace what providers.toml says. And over all sites together,"
-        ' attempts only: "source:NAME", "provider:NAME", "stream:marketing", "campaign:NAME".',
+        " or by site as `posthouse queue` names it. They replace what providers.toml says. And over all sites together:"
+        ' "source:NAME", "provider:NAME", "stream:marketing", "campaign:NAME".',
     )
     reserve: float = Field(
         default=0.1, ge=0, le=0.9, description="The share of each limit on attempts that only transactional mail uses."
@@ -61,14 +61,6 @@ class ShapingSettings(Settings):
     guard_pause: Duration = Field(
         default=timedelta(hours=1), description="So long a domain is paused that suddenly refuses everybody."
     )
-
-    @field_validator("limits")
-    @classmethod
-    def _scopes_limit_attempts(cls, limits: dict[str, Limits]) -> dict[str, Limits]:
-        for key, said in limits.items():
-            if is_scope(key) and (wrong := [name for name, _ in _said(said) if name not in ATTEMPTS]):
-                raise ValueError(f'"{key}": {wrong[0]} is a limit of sites; there are {", ".join(ATTEMPTS)}')
-        return limits
 
     @property
     def scopes(self) -> dict[str, Limits]:

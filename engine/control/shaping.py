@@ -2,16 +2,18 @@
 
 import difflib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import format_duration, parse_duration
 from deliverability.shaping.book import Book
-from deliverability.shaping.limits import SCOPES, WINDOWS
+from deliverability.shaping.limits import SCOPES, WINDOWS, of_scope
 from deliverability.shaping.providers import providers
 from deliverability.shaping.scopes import ScopeBook, warming
+from deliverability.shaping.slots import DOORS, SlotBook
 from engine.conductor import Conductor
+from engine.config import Config
 from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
@@ -38,8 +40,8 @@ class NoSuchSite(Exception):
 async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
     """What holds for a site, or the site of a domain, and where each of it comes from. NoSuchSite."""
     now = house.clock.now()
-    if name in conductor.scopes:
-        return _show_scope(conductor.scopes[name], now)
+    if name in house.config.shaping.scopes or name in conductor.scopes:
+        return SiteShaping(now_ms=to_ms(now), site=name, limits=_about(house.config, conductor, name, now.timestamp()))
     site, row = await house.store.read(lambda tx: _known(tx, name))
     book = next(iter(conductor.books_of(site)), None)
     if not site or book is None:
@@ -47,7 +49,7 @@ async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
     learnt, seconds = book.controller.learnt, now.timestamp()
     return SiteShaping(
         now_ms=to_ms(now), site=book.site, provider=book.provider,
-        limits=(*_limits(book, seconds), *_beyond(conductor, book, seconds)),
+        limits=(*_limits(book, seconds), *_beyond(house.config, conductor, book, seconds)),
         shares=tuple(
             ShareRow(carrier, peer.share.slots, peer.open, peer.waiting, peer.share.rate)
             for carrier, peer in sorted(book.peers.items())
@@ -75,28 +77,37 @@ def warm_ups(house: House, conductor: Conductor) -> WarmUps:
     return WarmUps(to_ms(now), tuple(rows))
 
 
-def _beyond(conductor: Conductor, book: Book, now: float) -> tuple[LimitRow, ...]:
+def _beyond(config: Config, conductor: Conductor, book: Book, now: float) -> tuple[LimitRow, ...]:
     """What holds over all sites, and for this one too."""
     source = site_and_source(book.site)[1]
     names = (f"provider:{book.provider}", f"source:{source}", warming(source, book.provider))
-    scopes = [conductor.scopes[name] for name in names if name in conductor.scopes]
-    return tuple(replace(row, name=f"{scope.name} {row.name}") for scope in scopes for row in _scope_rows(scope, now))
-
-
-def _show_scope(scope: ScopeBook, now: datetime) -> SiteShaping:
-    """What holds for something over all sites."""
-    return SiteShaping(now_ms=to_ms(now), site=scope.name, limits=_scope_rows(scope, now.timestamp()))
-
-
-def _scope_rows(scope: ScopeBook, now: float) -> tuple[LimitRow, ...]:
-    binding = scope.binding(now)
     return tuple(
-        LimitRow(
-            name, said.value, UNITS[name], said.origin, binding is None or binding[0] == name,
-            scope.ledgers[name].used(now), _ms(scope.ledgers[name].frees_at(now)),
+        replace(row, name=f"{name} {row.name}") for name in names for row in _about(config, conductor, name, now)
+    )
+
+
+def _about(config: Config, conductor: Conductor, name: str, now: float) -> tuple[LimitRow, ...]:
+    """What holds for something over all sites."""
+    rows = [row for scope in conductor.scopes_about(name) for row in _scope_rows(scope, now)]
+    said = of_scope(name, config.shaping.scopes[name]) if name in config.shaping.scopes else {}
+    if (each := said.get("per_connection")) is not None:
+        rows.append(LimitRow("per_connection", each.value, UNITS["per_connection"], each.origin, True, None, None))
+    return tuple(rows)
+
+
+def _scope_rows(scope: ScopeBook | SlotBook, now: float) -> list[LimitRow]:
+    binding, rows = scope.binding(now), []
+    for name, said in scope.said.items():
+        word = "connections_per_minute" if scope.name.startswith(DOORS) else name
+        ledger = scope.ledgers.get(name)
+        used = ledger.used(now) if ledger else scope.open if isinstance(scope, SlotBook) else None
+        binds = binding is None or binding[0] == name
+        rows.append(
+            LimitRow(
+                word, said.value, UNITS[word], said.origin, binds, used, _ms(ledger.frees_at(now) if ledger else None)
+            )
         )
-        for name, said in scope.said.items()
-    )  # fmt: skip
+    return rows
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -6,7 +6,8 @@ from typing import Final
 
 from deliverability.settings import format_duration
 from deliverability.shaping.book import Book
-from deliverability.shaping.scopes import warming
+from deliverability.shaping.scopes import ScopeBook, warming
+from deliverability.shaping.slots import DOORS, SlotBook
 from engine.conductor import Conductor
 from engine.control import ways
 from engine.control.protocol import Wait, Why, WhyDelivery, WhyMessage
@@ -179,13 +180,22 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
             names.append(warming(site_and_source(book.site)[1], book.provider))
     waits = []
     for name in names:
-        scope = conductor.scopes.get(name)
-        binding = scope.binding(now.timestamp()) if scope is not None else None
-        if scope is not None and binding is not None:
-            limit, frees = binding
-            words = f"{scope.said[limit].value} attempts of {name} are used"
-            waits.append(Wait(f"{name} {limit}", words, scope.said[limit].origin, int(frees * 1000)))
+        for scope in conductor.scopes_about(name):
+            binding = scope.binding(now.timestamp())
+            if binding is not None:
+                waits.append(_used_up(name, scope, *binding))
     return waits
+
+
+def _used_up(name: str, scope: ScopeBook | SlotBook, limit: str, frees: float) -> Wait:
+    said = scope.said[limit]
+    if isinstance(scope, SlotBook):
+        words = f"all {said.value} connections of {name} carry other mail"
+        return Wait(f"{name} connections", words, said.origin, None)
+    if scope.name.startswith(DOORS):
+        words = f"{said.value} new connections of {name} were opened"
+        return Wait(f"{name} connections_per_minute", words, said.origin, int(frees * 1000))
+    return Wait(f"{name} {limit}", f"{said.value} attempts of {name} are used", said.origin, int(frees * 1000))
 
 
 def _suspensions(conductor: Conductor, place: Place, domain: str, row: _Row | None) -> list[Suspension]:

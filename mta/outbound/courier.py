@@ -17,6 +17,7 @@ from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
 from mta import maillog
 from mta.outbound.connection import ConnectFailed, Connection, ConnectionSettings, PermitDots
+from mta.outbound.doors import Boarded
 from mta.outbound.lane import Lane
 from mta.outbound.opening import Insecure, Opener
 from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Try, Unanswered
@@ -84,9 +85,9 @@ class Courier:
         if bell is not None and (ready or lane.connections > lane.share.slots):
             bell.set()
         while lane.wants_connection(now) and self.turns.has_room(lane) and not self._draining:
-            lane.opening(now)
+            one = lane.opening(now)
             self.turns.opening(lane)
-            task = asyncio.create_task(self._run(lane))
+            task = asyncio.create_task(self._run(lane, one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             self._tidings.changed(lane)
@@ -101,6 +102,11 @@ class Courier:
         if self.turns.is_full:
             for bell in self._bells.values():
                 bell.set()
+
+    def nudge(self) -> None:
+        """Somebody wants what an idle connection may hold: each looks whether it is to be closed."""
+        for bell in self._bells.values():
+            bell.set()
 
     def take_turns(self) -> None:
         """There may be room for connections: those that waited for one are served, in their order."""
@@ -141,7 +147,7 @@ class Courier:
 
     # -- one connection
 
-    async def _run(self, lane: Lane) -> None:
+    async def _run(self, lane: Lane, one: Boarded) -> None:
         connection: Connection | None = None
         try:
             try:
@@ -151,8 +157,10 @@ class Courier:
             finally:
                 lane.idle -= 1
             while connection is not None and connection.is_usable:
-                each = await self._next(lane, connection)
-                if each is None or not await self._carry(lane, connection, self._with_mates(lane, each)):
+                each = await self._next(lane, connection, one)
+                if each is None or not await self._carry(lane, connection, self._with_mates(lane, each, one)):
+                    break
+                if lane.is_done(one):
                     break
                 if connection.delivered_count >= lane.share.per_connection or lane.connections > lane.share.slots:
                     break
@@ -160,7 +168,7 @@ class Courier:
             maillog.connection_trouble(lane.site, err)
             await self._trouble(lane, _fault(err))
         finally:
-            lane.connections -= 1
+            lane.closed(one)
             self.turns.closed(lane)
             if connection is not None:
                 connection.close()
@@ -217,11 +225,11 @@ class Courier:
         for each in lane.empty_of_demand(insecure.demand):
             self._write(lane, each, failure, verdict, State.IN_FLIGHT, now, *insecure.where)
 
-    async def _next(self, lane: Lane, connection: Connection) -> Claimed | None:
+    async def _next(self, lane: Lane, connection: Connection, one: Boarded) -> Claimed | None:
         """The next delivery; None when there is none for as long as an idle connection is kept, or what there is asks
         for a better connection than this."""
         while not self._draining:
-            each = None if lane.connections > lane.share.slots else lane.take(self._now(lane), connection.suits)
+            each = None if lane.connections > lane.share.slots else lane.take(self._now(lane), connection.suits, one)
             if lane.is_hungry:
                 self._hungry(set(lane.domains))
             if each is not None:
@@ -229,7 +237,7 @@ class Courier:
                 return each
             if lane.connections > lane.share.slots or self.turns.is_idle_wanted:
                 return None
-            if len(lane) and not lane.has_for(connection.suits):
+            if (len(lane) and not lane.has_for(connection.suits)) or not lane.pauses(one):
                 return None
             if lane.is_paced and len(lane):
                 self._set_alarm(lane, self._now(lane))
@@ -245,10 +253,11 @@ class Courier:
                 lane.idle -= 1
         return None
 
-    def _with_mates(self, lane: Lane, each: Claimed) -> list[Claimed]:
+    def _with_mates(self, lane: Lane, each: Claimed, one: Boarded) -> list[Claimed]:
         """A delivery and those of the same message that may go in one transaction with it."""
         most = min(self._settings.recipients, lane.recipients or self._settings.recipients) - 1
-        return [each, *(lane.take_mates(self._now(lane), each, most) if most and self._may_share(each) else ())]
+        mates = lane.take_mates(self._now(lane), each, most, one) if most and self._may_share(each) else ()
+        return [each, *mates]
 
     async def _carry(self, lane: Lane, connection: Connection, group: list[Claimed]) -> bool:
         """One message to one recipient, or to several. False when the connection carries no more."""

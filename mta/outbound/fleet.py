@@ -94,6 +94,11 @@ class Fleet:
         for each in self._all:
             each.use_grants()
 
+    def nudge(self) -> None:
+        """Somebody wants what an idle connection may hold."""
+        for each in self._all:
+            each.nudge()
+
     def use_pauses(self, paused: Mapping[str, int], doubted: Iterable[str]) -> None:
         """These domains wait until the times given; refusals of the doubted ones are not believed."""
         known = frozenset(doubted)

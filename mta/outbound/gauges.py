@@ -40,6 +40,24 @@ class Gauges:
     def __bool__(self) -> bool:
         return bool(self._gauges or self._shut)
 
+    @property
+    def names(self) -> Iterable[str]:
+        """What is limited."""
+        return self._gauges.keys()
+
+    def left(self, name: str) -> int:
+        """How much of this is left; more than anybody wants where it is not limited."""
+        return self._gauges[name].left if name in self._gauges else 1 << 30
+
+    def spend(self, name: str, count: int = 1) -> None:
+        """So much of this is used (under 0: not any more)."""
+        if name in self._gauges:
+            self._gauges[name].spent += count
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether somebody asked for more of this since the last report."""
+        return name in self._gauges and self._gauges[name].waiting > 0
+
     @staticmethod
     def of_lane(source: str, provider: str) -> tuple[str, ...]:
         """The scopes that all of a lane belongs to."""
@@ -62,7 +80,7 @@ class Gauges:
 
     def is_shut(self, of_lane: tuple[str, ...], each: Claimed) -> bool:
         """Whether an operator suspended something that this delivery belongs to."""
-        return not self._shut.isdisjoint(_names(of_lane, each))
+        return not self._shut.isdisjoint(names_of(of_lane, each))
 
     def touches(self, of_lane: tuple[str, ...], stream: Stream) -> bool:
         """Whether mail of this stream in a lane may be limited; of what campaign it is, is not known."""
@@ -134,9 +152,9 @@ class Gauges:
                     gauge.upto, gauge.version = upto, version
 
     def _of(self, of_lane: tuple[str, ...], each: Claimed) -> list[str]:
-        return [name for name in _names(of_lane, each) if name in self._gauges]
+        return [name for name in names_of(of_lane, each) if name in self._gauges]
 
 
-def _names(of_lane: tuple[str, ...], each: Claimed) -> tuple[str, ...]:
+def names_of(of_lane: tuple[str, ...], each: Claimed) -> tuple[str, ...]:
     """All scopes that a delivery belongs to."""
     return (*of_lane, f"stream:{each.stream.word}", f"campaign:{each.campaign}")

@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 from deliverability.shaping.limiter import TokenBucket
 from deliverability.shaping.providers import provider_of
 from deliverability.shaping.share import Share
-from mta.outbound.gauges import Gauges
+from mta.outbound.doors import Boarded, Doors
+from mta.outbound.gauges import Gauges, names_of
 from mta.queue.delivery import Stream
 from mta.queue.places import site_and_source
 from mta.queue.queue import Claimed
@@ -56,6 +57,8 @@ class Lane:
     is_hushed: bool = False  # the site said too much: nothing more until the conductor answered
     gauges: Gauges = field(default_factory=Gauges)  # what reaches over sites
     scopes: tuple[str, ...] = ()  # of those, what all of this lane belongs to
+    doors: Doors = field(default_factory=lambda: Doors(Gauges()))  # of those, which connections may carry what
+    boarded: set[Boarded] = field(default_factory=set)  # its connections, as those know them
     _pace: TokenBucket | None = None
     _door: TokenBucket | None = None
 
@@ -155,20 +158,53 @@ class Lane:
 
     def _may_go(self, queue: deque[Claimed]) -> int:
         """How many no limit beyond this site holds back."""
-        return sum(self.gauges.may(self.scopes, each) for each in queue) if self.gauges else len(queue)
+        if not (self.gauges or self.doors):
+            return len(queue)
+        return sum(self.gauges.may(self.scopes, each) and self._finds_door(each) for each in queue)
+
+    def _finds_door(self, each: Claimed) -> bool:
+        """Whether one of its connections, or a new one, may carry this."""
+        names = names_of(self.scopes, each)
+        return not self.doors or any(self.doors.may_join(names, one) for one in (*self.boarded, Boarded()))
 
     def wants_connection(self, now: float) -> bool:
         """Whether one more would have something to carry now."""
         if self.connections >= (self.share.slots if self.is_proven else 1) or self.is_hushed or not len(self):
             return False
-        return self.ready(now) > self.idle and (self._door is None or not self._door.wait(now))
+        if self.ready(now) <= self.idle or not (self._door is None or not self._door.wait(now)):
+            return False
+        return not self.doors or self.doors.asks(self.scopes, Boarded())
 
-    def opening(self, now: float) -> None:
+    def opening(self, now: float) -> Boarded:
         """A connection is being opened."""
+        one = Boarded()
+        self.doors.join(self.scopes, one)
+        self.boarded.add(one)
         self.connections += 1
         self.idle += 1  # until it has taken its first delivery, it counts as free
         if self._door is not None:
             self._door.take(now)
+        return one
+
+    def closed(self, one: Boarded) -> None:
+        """A connection is over, or came to nothing."""
+        self.connections -= 1
+        self.boarded.discard(one)
+        self.doors.leave(one)
+
+    def pauses(self, one: Boarded) -> bool:
+        """A connection has nothing to carry now. Whether it may wait for something, or is to be closed: it is worn out for
+        what there is, or others want its place."""
+        if not self.doors:
+            return True
+        self.doors.leave(one, but=self.scopes)
+        if any(self.doors.is_worn(names_of(self.scopes, each), one) for each in (*self.urgent, *self.bulk)):
+            return False
+        return not self.doors.is_over(self.scopes, is_idle=True)
+
+    def is_done(self, one: Boarded) -> bool:
+        """Whether a connection carried all that limits beyond this site let it."""
+        return bool(self.doors) and (self.doors.is_worn(self.scopes, one) or self.doors.is_over(self.scopes))
 
     def wait(self, now: float) -> float:
         """Seconds until something may be taken or a connection opened; infinite when only another share helps."""
@@ -180,20 +216,30 @@ class Lane:
         soonest = min(waits)
         return max(soonest, self._door.wait(now)) if self._door is not None and not self.connections else soonest
 
-    def take(self, now: float, suits: Callable[[Demand], bool] | None = None) -> Claimed | None:
-        """The next delivery, if one may be tried now; it counts as an attempt. Only those whose demand `suits`."""
+    def take(
+        self, now: float, suits: Callable[[Demand], bool] | None = None, one: Boarded | None = None
+    ) -> Claimed | None:
+        """The next delivery, if one may be tried now; it counts as an attempt. Only those whose demand `suits`, and which
+        this connection may carry (None: none carries it)."""
         if self.is_hushed:
             return None
         for queue, is_urgent in ((self.urgent, True), (self.bulk, False)):
-            place = self._first_allowed(queue, suits)
+            place = self._first_allowed(queue, suits, one)
             if place is not None and self._may_spend(now, is_urgent=is_urgent):
                 each = queue[place]
                 del queue[place]
-                self.gauges.took(self.scopes, each)
+                self._took(each, one)
                 return each
         return None
 
-    def take_mates(self, now: float, first: Claimed, most: int) -> list[Claimed]:
+    def _took(self, each: Claimed, one: Boarded | None) -> None:
+        self.gauges.took(self.scopes, each)
+        if self.doors and one is not None:
+            names = names_of(self.scopes, each)
+            self.doors.join(names, one)
+            self.doors.carried(names, one)
+
+    def take_mates(self, now: float, first: Claimed, most: int, one: Boarded) -> list[Claimed]:
         """Up to `most` further deliveries of the same message that may go with `first`; each counts as an attempt."""
         queue = self.urgent if first.stream is Stream.TRANSACTIONAL else self.bulk
         demand = self.demand(first.domain)
@@ -201,10 +247,12 @@ class Lane:
         for each in [one for one in queue if one.message_id == first.message_id and self.demand(one.domain) == demand]:
             if len(mates) == most or not self.gauges.may(self.scopes, each):
                 break
+            if not self.doors.may_join(names_of(self.scopes, each), one):
+                break
             if not self._may_spend(now, is_urgent=queue is self.urgent):
                 break
             queue.remove(each)
-            self.gauges.took(self.scopes, each)
+            self._took(each, one)
             mates.append(each)
         return mates
 
@@ -212,6 +260,8 @@ class Lane:
         """What waits here asks for what limits beyond this site have to let through."""
         for each in (*self.urgent, *self.bulk):
             self.gauges.allows(self.scopes, each)
+            if not self._finds_door(each):
+                self.doors.asks(names_of(self.scopes, each), Boarded())
 
     def put_back(self, each: Claimed) -> None:
         """It was not tried after all: it comes first."""
@@ -235,15 +285,19 @@ class Lane:
             return 0 if queue else None
         return next((place for place, each in enumerate(queue) if suits(self.demand(each.domain))), None)
 
-    def _first_allowed(self, queue: deque[Claimed], suits: Callable[[Demand], bool] | None) -> int | None:
+    def _first_allowed(
+        self, queue: deque[Claimed], suits: Callable[[Demand], bool] | None, one: Boarded | None
+    ) -> int | None:
         """The same, of those that no limit beyond this site holds back."""
-        if not self.gauges:
+        if not (self.gauges or self.doors):
             return self._first(queue, suits)
         return next(
             (
                 place
                 for place, each in enumerate(queue)
-                if (suits is None or suits(self.demand(each.domain))) and self.gauges.allows(self.scopes, each)
+                if (suits is None or suits(self.demand(each.domain)))
+                and self.gauges.allows(self.scopes, each)
+                and (one is None or self.doors.asks(names_of(self.scopes, each), one))
             ),
             None,
         )

@@ -20,6 +20,7 @@ from deliverability.shaping.share import Share
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.outbound.courier import Courier, Prepare
+from mta.outbound.doors import Doors
 from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
 from mta.outbound.settings import OutboundSettings
@@ -54,7 +55,7 @@ class Scheduler:
         self, *, store: Store, clock: Clock, chance: Chance, net: Net, router: Router, settings: OutboundSettings,
         retry: RetrySettings, prepare: Prepare, gate: Gate, follow: Follow, hostname: str, owner: int, carriers: int,
         tell: Tell | None = None, authorities: Path | None = None, way: Way | None = None,
-        may_share: Callable[[Claimed], bool] = lambda _: False, gauges: Gauges | None = None,
+        may_share: Callable[[Claimed], bool] = lambda _: False, gauges: Gauges | None = None, doors: Doors | None = None,
     ) -> None:  # fmt: skip
         """`tell` speaks to the conductor, who allots shares; without one each lane has its even part of the settings'
         limit. `way`: the source, and which deliveries are its own; None: one source, and all.
@@ -68,6 +69,7 @@ class Scheduler:
         self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
+        self._doors = doors or Doors(self._gauges)
         self.overflow: Callable[[str], None] = lambda _: None  # what this source has no room for, or is refused with
         self.has_stand_in: Callable[[str, Stream], bool] = lambda *_: False  # whether another source would take it
         self._grants = 0  # how often limits beyond one site changed
@@ -172,6 +174,10 @@ class Scheduler:
         self._cached += len(content)
         while self._cached > CACHE_OCTETS:
             self._cached -= len(self._contents.popitem(last=False)[1][1])
+
+    def nudge(self) -> None:
+        """Somebody wants what an idle connection may hold."""
+        self.courier.nudge()
 
     def rearm(self) -> None:
         """The clock was moved: every lane's back-off and pace is asked for anew."""
@@ -533,7 +539,8 @@ class Scheduler:
         """The lane of a site that this carrier had nothing for until now. Another look-up may have made it meanwhile."""
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures, gauges=self._gauges)
+            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures)
+            lane.gauges, lane.doors = self._gauges, self._doors
             lane.scopes = self._gauges.of_lane(self._source, lane.provider)
             if self.tidings.is_heard:
                 self.tidings.new_lane(lane)

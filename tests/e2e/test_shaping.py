@@ -21,6 +21,7 @@ SETTINGS = {
     "shaping": {
         "limits": {
             "campaign:spring": {"per_minute": 5},
+            "campaign:narrow": {"connections": 1},
             "mx.no-tls.lab": {"per_second": 20},
             "mx.no-ehlo.lab": {"per_minute": 5},
         }
@@ -254,3 +255,19 @@ def test_mail_that_is_being_carried_says_by_whom(town: LabTown) -> None:
     [told] = town.daemon.control.get(WhyMessage, f"/v1/messages/{number}/why").deliveries
     assert told.carried_by.startswith("carrier-")
     assert f"carried by {told.carried_by}; it was due " in town.daemon.command("why", str(number)).stdout
+
+
+def test_a_campaign_with_one_connection_has_one_over_all_sites_and_carriers(town: LabTown) -> None:
+    with town.daemon.smtp() as smtp:
+        for number in range(24):
+            to = f"narrow{number}@{('shop.lab', 'gmail.lab', 'other.lab')[number % 3]}"
+            hand_over(smtp, WRITER, [to], letter(to, X_Posthouse_Campaign="narrow"))
+    rows = (
+        "SELECT a.at_ms, a.took_ms FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.campaign = 'narrow'"
+    )
+    times = town.daemon.until(lambda: (found := town.daemon.rows(rows + " ORDER BY a.at_ms, a.id"))[23:] and found)
+    ends = [at + took for at, took in times]
+    assert all(after[0] >= end - 1 for after, end in zip(times[1:], ends, strict=False)), "no two at once"
+    [told] = show(town, "campaign:narrow").limits
+    assert (told.name, told.value) == ("connections", 1)
+    town.daemon.until(lambda: show(town, "campaign:narrow").limits[0].used == 0)  # told with the next beat

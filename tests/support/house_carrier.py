@@ -22,6 +22,7 @@ from mail_shop import Place, open_store
 from deliverability.settings import RetrySettings
 from engine.store.groups import GroupStore
 from engine.system import SystemNet
+from mta.outbound.doors import Doors
 from mta.outbound.fleet import Fleet
 from mta.outbound.gauges import Gauges
 from mta.outbound.outcome import Outgoing
@@ -142,6 +143,7 @@ async def running(
     may_share: Callable[[Claimed], bool] = lambda _: False,
     ways: Sequence[Way] = (),
     gauges: Gauges | None = None,
+    doors: Doors | None = None,
     **settings: Any,
 ) -> AsyncIterator[Carrier]:
     clock, chance = FakeClock(), FakeChance()
@@ -157,6 +159,7 @@ async def running(
                 settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(),
                 prepare=made.prepare, gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner,
                 carriers=1, authorities=authorities, may_share=may_share, way=way, gauges=gauges,
+                doors=doors,
             )
             for way in ways or (None,)
         ]  # fmt: skip

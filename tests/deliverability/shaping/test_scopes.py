@@ -74,8 +74,6 @@ def test_who_asks_for_what_is_used_up_is_told_so_once_and_when_there_is_some_aga
     assert book.grants(170.0) == {1: (2, 2, False)} and book.grants(171.0) == {}
 
 
-def test_a_limit_of_sites_is_no_limit_of_a_campaign() -> None:
-    with pytest.raises(ValueError, match='"campaign:x": connections is a limit of sites'):
-        ShapingSettings(limits={"campaign:x": Limits(connections=3)})
+def test_what_is_about_all_sites_is_told_apart() -> None:
     settings = ShapingSettings(limits={"campaign:x": Limits(per_hour=3), "mx.example.org": Limits(connections=3)})
     assert set(settings.scopes) == {"campaign:x"}
