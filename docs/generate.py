@@ -245,7 +245,8 @@ event of your own, as long as its first word is not one of these families.
 An event is about one thing: its **key**, which is the part of the data marked *key* unless it was told otherwise. Data is
 a JSON object of at most 64 KiB, ten levels deep.
 
-Posthouse itself makes these: `contact.created`, `list.joined`, `list.confirmed`, `list.left`,
+Posthouse itself makes these: `contact.created`, `contact.updated` (`fields` has what changed, by name: `name`, `tags`,
+`fields.shoe_size`), `segment.entered`, `segment.left`, `list.joined`, `list.confirmed`, `list.left`,
 `list.expired`, `mail.delivered`,
 `mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
 application handed over), `mail.unsubscribed`, and

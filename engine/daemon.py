@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from engine import carrier, config, notify
 from engine.audience import asking, suppression, unconfirmed
@@ -31,6 +32,7 @@ from engine.house import House, ensure_state, read_offset
 from engine.janitor import Chore, Janitor
 from engine.link import Link
 from engine.lock import Lock
+from engine.segments.keeper import SegmentKeeper
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.groups import Bells
 from engine.store.opening import store_at
@@ -115,6 +117,7 @@ class Office:
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
             lambda *what: self.house.late(*what), is_gone, self._chores(),
         )  # fmt: skip
+        self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what),
             lambda: self._ring({"suspensions": True}),
@@ -147,6 +150,7 @@ class Office:
         await self._control.start()
         await self._web.start()
         self._start(self._janitor.run(), is_vital=True)
+        self._start(self.keeper.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
@@ -381,6 +385,7 @@ class Office:
         self.clock.offset = offset
         self.tell(clock=offset // timedelta(milliseconds=1))
         self._janitor.ring()
+        self.keeper.ring()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""
@@ -400,6 +405,7 @@ class Office:
         await self._web.start()
         await old_web.stop()
         self.conductor.use(self.config)
+        self.keeper.use(ZoneInfo(self.config.mail.zone))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         self._generation += 1
         old = list(self.hands.values())

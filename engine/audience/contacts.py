@@ -32,6 +32,9 @@ _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}", re.AS
 _MARKS: Final = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
+_TOLD: Final = ("name", "locale", "zone", "birthday", "external_id", "source")
+
+
 class ContactError(ValueError):
     """Something said of a contact that can't be so; the words can be shown to an operator."""
 
@@ -57,6 +60,9 @@ def ensure_contact(tx: Tx, address: Address, *, name: str = "", locale: str = ""
     if any(new and not old for new, old in zip(told, row[1:], strict=True)):
         filled = tuple(old or new for new, old in zip(told, row[1:], strict=True))
         tx.execute("UPDATE contact SET name = ?, locale = ?, zone = ? WHERE id = ?", (*filled, row[0]))
+        known = dict(zip(("name", "locale", "zone"), zip(row[1:], filled, strict=True), strict=True))
+        changed = {name: now_is for name, (was, now_is) in known.items() if was != now_is}
+        note_event(tx, "contact.updated", int(row[0]), {"fields": changed}, now)
     return int(row[0])
 
 
@@ -120,12 +126,15 @@ class Change:
 
 def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
     """Write what was told over what was there. ContactError, or FieldError, with all that is wrong; then nothing was."""
-    row = tx.one("SELECT fields FROM contact WHERE id = ?" + tx.for_update(), (contact_id,))
+    row = tx.one(f"SELECT fields, {', '.join(_TOLD)} FROM contact WHERE id = ?" + tx.for_update(), (contact_id,))
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
     columns = _columns(tx, contact_id, told)
+    was = dict(zip(_TOLD, row[1:], strict=True))
+    changed = {name: value for name, value in columns.items() if value != was[name]}
     parsed = parse_all(declared(tx), told.fields) if told.fields else {}
     values = {name: value for name, value in (json.loads(row[0]) | parsed).items() if value is not None}
+    changed |= {f"fields.{name}": value for name, value in parsed.items() if value != json.loads(row[0]).get(name)}
     columns["fields"] = json.dumps(values, ensure_ascii=False, sort_keys=True)
     assigned = ", ".join(f"{name} = ?" for name in columns)
     tx.execute(f"UPDATE contact SET {assigned} WHERE id = ?", (*columns.values(), contact_id))
@@ -136,6 +145,12 @@ def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
         )
     for tag in told.untags:
         tx.execute("DELETE FROM tag WHERE contact_id = ? AND tag = ?", (contact_id, tidy_tag(tag)))
+    if told.tags or told.untags:
+        changed["tags"] = [
+            tag for (tag,) in tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
+        ]
+    if changed:
+        note_event(tx, "contact.updated", contact_id, {"fields": changed}, now)
 
 
 def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:

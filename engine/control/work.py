@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from engine.conductor import Conductor
+from engine.segments.keeper import SegmentKeeper
 from engine.system import SystemClock
 
 
@@ -13,6 +14,7 @@ class Office(Protocol):
 
     clock: SystemClock
     conductor: Conductor
+    keeper: SegmentKeeper
 
     @property
     def hands(self) -> Mapping[int, Any]: ...

@@ -19,6 +19,7 @@ from typing import Any, Final
 from engine.audience import batches, merkle
 from engine.audience.batches import BatchState
 from engine.audience.consent import Answer
+from engine.audience.membership import ask_for_a_look
 from engine.exchange.people import BadRow, Person
 from engine.exchange.quarantine import Quarantine
 from engine.exchange.rows import Row, Table
@@ -164,11 +165,13 @@ class Import:
         if not progress.taken:
             self.store.write_now(lambda tx: tx.execute("DELETE FROM import_batch WHERE id = ?", (progress.batch_id,)))
             return
-        progress.seq = self.store.write_now(
-            lambda tx: (
-                batches.seal(tx, progress.batch_id, progress.taken, pending, declared.answer, declared.words, now).seq
-            )
-        )
+
+        def work(tx: Tx) -> int:
+            ask_for_a_look(tx, now)  # rows have no events by which segments would see them
+            made = batches.seal(tx, progress.batch_id, progress.taken, pending, declared.answer, declared.words, now)
+            return made.seq
+
+        progress.seq = self.store.write_now(work)
 
 
 def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:

@@ -90,6 +90,12 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         "chose what they want to get, and how often",
         {"pace": "text: week, fortnight, month, or empty", "locale": "text", "paused_until": "text: ISO 8601"},
     ),
+    **_family(
+        "segment",
+        {"entered": "belongs to a segment from now on", "left": "does not belong to it any more"},
+        {"segment": "text: the segment's name"},
+        "segment",
+    ),
     "cart.updated": Kind(
         "a cart's content changed",
         {"cart_id": "text", "total": "number", "currency": "text", "lines": _ORDER["lines"], "url": "text: the cart"},

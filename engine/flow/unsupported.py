@@ -13,7 +13,7 @@ TOP: Final = {
 }
 TRIGGER: Final = {
     "list": "write event: list.joined, list.confirmed or list.left, with where: event.list == 'news'",
-    "segment": "write the event that brings people into the segment, with a where",
+    "segment": "write event: segment.entered or segment.left, with where: event.segment == 'vip'",
     "tag": "write the event that the tag comes from",
     "date": "let the application send an event on that day",
     "calendar": "let the application send an event on that day",

@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact, contact_facts
+from engine.audience.membership import names_of
 from engine.flow.civil import zone_of
 from mta.ports import Tx
 
 
 def read_contact(tx: Tx, contact_id: int, list_id: int = ALL_LISTS) -> dict[str, Any] | None:
-    """`contact_facts`, for mail of this list, with `lists` ({name: state}); None when the contact is gone."""
+    """`contact_facts`, for mail of this list, with `lists` ({name: state}) and `segments` (names); None when the contact
+    is gone."""
     try:
         facts = contact_facts(tx, contact_id, list_id)
     except UnknownContact:
@@ -21,7 +23,7 @@ def read_contact(tx: Tx, contact_id: int, list_id: int = ALL_LISTS) -> dict[str,
         "SELECT l.name, s.state FROM subscription s JOIN list l ON l.id = s.list_id WHERE s.contact_id = ?",
         (contact_id,),
     )
-    return facts | {"lists": dict(rows)}
+    return facts | {"lists": dict(rows), "segments": names_of(tx, contact_id)}
 
 
 def zone_for(contact: dict[str, Any], default: ZoneInfo) -> ZoneInfo:

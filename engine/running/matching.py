@@ -21,6 +21,8 @@ from engine.flow.values import as_text
 from engine.running import facts
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.passages import Passage, write_passage
+from engine.segments.book import SegmentBook
+from engine.segments.keeping import after_event
 from mta.ports import Tx, from_ms, to_ms
 
 SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
@@ -77,14 +79,16 @@ def set_aside(tx: Tx, event_id: int) -> None:
     tx.execute("UPDATE event SET matched = ? WHERE id = ? AND matched = 0", (SET_ASIDE, event_id))
 
 
-def take_event(tx: Tx, event_id: int, book: FlowBook, now: datetime, zone: ZoneInfo) -> Taken:
-    """Look at one event. Taken() when somebody did before, or no flow asks for it. `zone` is the installation's."""
+def take_event(tx: Tx, event_id: int, book: FlowBook, segments: SegmentBook, now: datetime, zone: ZoneInfo) -> Taken:
+    """Look at one event: segments first, so that flows see where it put its contact. Taken() when somebody did before,
+    or no flow asks for it. `zone` is the installation's."""
     if tx.execute("UPDATE event SET matched = 1 WHERE id = ? AND matched = 0", (event_id,)) != 1:
         return Taken()
     row = tx.one(f"SELECT {_COLUMNS} FROM event WHERE id = ?", (event_id,))
     event = _stored(row) if row else None
     if event is None or event.contact_id is None:
         return Taken()
+    after_event(tx, event.name, event.contact_id, event.data, segments, now)
     runs = _runs_with_goal(tx, event, book)
     flows = [flow for flow in book.flows(tx) if flow.definition.trigger.event == event.name]
     contact = facts.read_contact(tx, event.contact_id) if runs or flows else None

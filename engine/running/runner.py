@@ -17,6 +17,7 @@ from engine.running.committing import Committer, Done, Gate, hold
 from engine.running.due import next_due, read_due
 from engine.running.matching import Taken, new_events, set_aside, take_event
 from engine.running.planning import Composer, Plan, Planner
+from engine.segments.book import SegmentBook, how_many
 from engine.sending.arbiter import may_send
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, from_ms
 from mta.queue.settings import QueueSettings
@@ -25,6 +26,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 EVENTS: Final = 25  # looked at in one transaction
+FEW: Final = 10  # segments; with more, each event may be asked about by that many
+EVENTS_AMONG_MANY: Final = 3
 RUNS: Final = 20  # moved in one transaction
 POLL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.25  # when something is due and nothing could be moved
@@ -41,7 +44,7 @@ class Runner:
     ) -> None:  # fmt: skip
         self._store, self._clock, self._zone, self._share = store, clock, zone, share
         self._wake_relay, self._alarm = wake, alarm
-        self._book = FlowBook(alarm)
+        self._book, self._segments = FlowBook(alarm), SegmentBook(zone)
         self._planner = Planner(composer, lambda: chance.octets(16), zone)
         self._committer = Committer(gate, queue, str(composer.address))
         self._woken = asyncio.Event()
@@ -86,7 +89,7 @@ class Runner:
 
     async def match(self) -> int:
         """Look at a batch of new events; how many were there."""
-        ids = await self._store.read(lambda tx: new_events(tx, EVENTS))
+        ids = await self._store.read(lambda tx: new_events(tx, EVENTS if how_many(tx) <= FEW else EVENTS_AMONG_MANY))
         now = self._clock.now()
         for taken in await self._together(ids, lambda tx, event_id: self._take(tx, event_id, now), self._set_aside):
             for run in taken.entered:
@@ -98,7 +101,7 @@ class Runner:
         return len(ids)
 
     def _take(self, tx: Tx, event_id: int, now: datetime) -> Taken:
-        return take_event(tx, event_id, self._book, now, self._zone)
+        return take_event(tx, event_id, self._book, self._segments, now, self._zone)
 
     async def _set_aside(self, event_id: int, err: Exception) -> None:
         self._alarm(f"the event {event_id} can't be looked at and was set aside: {err}")

@@ -64,7 +64,8 @@ def next_exits(checked: Checked, world: World) -> list[tuple[Sql, int]]:
     return [
         (
             Sql(
-                "(SELECT MIN(e.at_ms) FROM event e WHERE e.contact_id = c.id AND e.name = ? AND e.at_ms > ?)",
+                "(SELECT MIN(t.at_ms) FROM (SELECT e.at_ms FROM event e WHERE e.contact_id = c.id AND e.name = ?"
+                f" AND e.at_ms > ? ORDER BY e.at_ms DESC, e.id DESC LIMIT {EVENTS_MAX}) t)",
                 (each.event, to_ms(world.now - each.length)),
             ),
             each.length_ms,
@@ -83,8 +84,9 @@ class _Compiler:
         match node:
             case tree.Logic(word="not", operands=(operand,)):
                 return fit("(({}) IS NOT TRUE)", self.truth(operand))
-            case tree.Logic(word=word, operands=operands):
-                return fit(f"({f' {word.upper()} '.join('{}' for _ in operands)})", *map(self.truth, operands))
+            case tree.Logic(word=word):
+                parts = sorted(map(self.truth, _chain(node, word)), key=_cost)
+                return fit(f"({f' {word.upper()} '.join('{}' for _ in parts)})", *parts)
             case tree.Compare():
                 return self._compare(node)
             case tree.Defined(operand=operand):
@@ -92,8 +94,8 @@ class _Compiler:
             case tree.Literal(value=value):
                 return Sql("(1 = 1)" if value else "(1 = 0)")
             case tree.Choice(test=test, this=this, other=other):
-                parts = (self.truth(test), self.truth(this), self.truth(other))
-                return fit("(CASE WHEN {} THEN CASE WHEN {} THEN 1 ELSE 0 END WHEN {} THEN 1 ELSE 0 END = 1)", *parts)
+                ways = (self.truth(test), self.truth(this), self.truth(other))
+                return fit("(CASE WHEN {} THEN CASE WHEN {} THEN 1 ELSE 0 END WHEN {} THEN 1 ELSE 0 END = 1)", *ways)
         match self._checked.type(node):
             case Type.TRUTH:
                 return fit("({} = 1)", self.value(node))
@@ -159,7 +161,7 @@ class _Compiler:
                 )
             case Type.LINES:
                 assert isinstance(right, Happened)
-                text = Sql(self._dialect.line_text(), (self._dialect.path(right.line),) * 2)
+                text = self._keyed(self._dialect.line_text(), right.line)
                 found = fit(
                     f"SELECT {{}} AS v FROM ({{}}) t, {self._dialect.lines('t.data')}", text, self._newest(right)
                 )
@@ -238,15 +240,18 @@ class _Compiler:
         return self._field(name, self._checked.type(node))
 
     def _field(self, name: str, kind: Type) -> Sql:
-        words, path = self._dialect, self._dialect.path(name)
+        words = self._dialect
         match kind:
             case Type.NUMBER:
-                return Sql(words.number("c.fields"), (path, path))
+                return self._keyed(words.number("c.fields", is_sure=True), name)
             case Type.TRUTH:
-                return Sql(words.truth("c.fields"), (path,))
+                return self._keyed(words.truth("c.fields", is_sure=True), name)
             case Type.DAY:
-                return Sql(words.day(words.text("c.fields")), (path, path))
-        return Sql(words.text("c.fields"), (path, path))
+                return self._keyed(words.day(words.text("c.fields", is_sure=True)), name)
+        return self._keyed(words.text("c.fields", is_sure=True), name)
+
+    def _keyed(self, text: str, key: str) -> Sql:
+        return Sql(text, (self._dialect.path(key),) * text.count("?"))
 
     def _day(self, value: Sql, kind: Type) -> Sql:
         if kind is Type.DAY:
@@ -325,19 +330,31 @@ class _Compiler:
         assert isinstance(happened, Happened) and isinstance(key, tree.Literal)
         kind = data_type(happened.event, str(key.value))
         kind = wanted if kind is Type.ANY else kind
-        path = self._dialect.path(str(key.value))
         match key.value, kind:
             case "at", _:
                 raw, value = Sql("t.at_ms"), Sql("n.v")
             case "key", _:
                 raw, value = Sql("t.key"), Sql("n.v")
             case _, Type.NUMBER:
-                raw, value = Sql(self._dialect.number("t.data"), (path, path)), _within_bounds(Sql("n.v"))
+                raw, value = self._keyed(self._dialect.number("t.data"), str(key.value)), _within_bounds(Sql("n.v"))
             case _, Type.TRUTH:
-                raw, value = Sql(self._dialect.truth("t.data"), (path,)), Sql("n.v")
+                raw, value = self._keyed(self._dialect.truth("t.data"), str(key.value)), Sql("n.v")
             case _:
-                raw, value = Sql(self._dialect.text("t.data"), (path, path)), Sql("n.v")
+                raw, value = self._keyed(self._dialect.text("t.data"), str(key.value)), Sql("n.v")
         return fit("SELECT t.id, t.at_ms, {} AS v FROM ({}) t", raw, self._newest(happened)), value
+
+
+def _chain(node: tree.Node, word: str) -> list[tree.Node]:
+    """The operands of `a and b and c`, however they are nested."""
+    if isinstance(node, tree.Logic) and node.word == word:
+        return [found for each in node.operands for found in _chain(each, word)]
+    return [node]
+
+
+def _cost(part: Sql) -> int:
+    """How dear it is to ask this of a row: what is cheap is asked first, since its answer may be enough."""
+    text = part.text
+    return text.count("FROM event") * 100 + text.count("json") * 10 + text.count("SELECT") * 5 + len(text) // 200
 
 
 def _within_bounds(value: Sql) -> Sql:

@@ -1,7 +1,7 @@
 """The little that SQLite and PostgreSQL say in different words: what a JSON column holds, days, order of texts.
 
-Every method gives SQL over the SQL that it is given; `?` in it are for the values that are named after it, in order.
-A key is a value, never a part of the text.
+Every method gives SQL over the SQL that it is given; each `?` in what reads a key is for the key's `path`: a key is a
+value, never a part of the text. `is_sure` says that nothing else than what is asked for can be under the key.
 """
 
 from typing import Final, Protocol
@@ -12,17 +12,17 @@ class Dialect(Protocol):
 
     collate: str  # after a text that is compared by its order: by code point
 
-    def number(self, column: str) -> str:
-        """The number under a key of a JSON object in `column`; NULL for anything else. Parameters: path, path."""
+    def number(self, column: str, *, is_sure: bool = False) -> str:
+        """The number under a key of a JSON object in `column`; NULL for anything else."""
 
-    def text(self, column: str) -> str:
-        """The text under a key. Parameters: path, path."""
+    def text(self, column: str, *, is_sure: bool = False) -> str:
+        """The text under a key."""
 
-    def truth(self, column: str) -> str:
-        """1 or 0 for true and false. Parameters: path."""
+    def truth(self, column: str, *, is_sure: bool = False) -> str:
+        """1 or 0 for true and false."""
 
     def path(self, key: str) -> str:
-        """The parameter that these take for a key of letters, digits, - and _."""
+        """What is bound for a key of letters, digits, - and _."""
 
     def day(self, text: str) -> str:
         """Days since 1970 of a date in ISO 8601."""
@@ -34,7 +34,7 @@ class Dialect(Protocol):
         """A FROM item `line` with a row for each record of the list `lines` of a JSON object."""
 
     def line_text(self) -> str:
-        """The text under a key of such a row. Parameters: path, path."""
+        """The text under a key of such a row."""
 
     def plan(self, sql: str) -> str:
         """The statement that tells how this one would be answered."""
@@ -43,13 +43,19 @@ class Dialect(Protocol):
 class Sqlite:
     collate = ""
 
-    def number(self, column: str) -> str:
+    def number(self, column: str, *, is_sure: bool = False) -> str:
+        if is_sure:
+            return f"json_extract({column}, ?)"
         return f"CASE WHEN json_type({column}, ?) IN ('integer', 'real') THEN json_extract({column}, ?) END"
 
-    def text(self, column: str) -> str:
+    def text(self, column: str, *, is_sure: bool = False) -> str:
+        if is_sure:
+            return f"json_extract({column}, ?)"
         return f"CASE WHEN json_type({column}, ?) = 'text' THEN json_extract({column}, ?) END"
 
-    def truth(self, column: str) -> str:
+    def truth(self, column: str, *, is_sure: bool = False) -> str:
+        if is_sure:
+            return f"json_extract({column}, ?)"
         return f"CASE json_type({column}, ?) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
 
     def path(self, key: str) -> str:
@@ -76,18 +82,18 @@ class Sqlite:
 class Postgres:
     collate = ' COLLATE "C"'
 
-    def number(self, column: str) -> str:
+    def number(self, column: str, *, is_sure: bool = False) -> str:
         json = f"CAST({column} AS jsonb)"
         return (
             f"CASE WHEN jsonb_typeof({json} -> CAST(? AS TEXT)) = 'number'"
             f" THEN CAST({json} ->> CAST(? AS TEXT) AS DOUBLE PRECISION) END"
         )
 
-    def text(self, column: str) -> str:
+    def text(self, column: str, *, is_sure: bool = False) -> str:
         json = f"CAST({column} AS jsonb)"
         return f"CASE WHEN jsonb_typeof({json} -> CAST(? AS TEXT)) = 'string' THEN {json} ->> CAST(? AS TEXT) END"
 
-    def truth(self, column: str) -> str:
+    def truth(self, column: str, *, is_sure: bool = False) -> str:
         found = f"CAST({column} AS jsonb) -> CAST(? AS TEXT)"
         return f"CASE {found} WHEN CAST('true' AS jsonb) THEN 1 WHEN CAST('false' AS jsonb) THEN 0 END"
 

@@ -61,7 +61,7 @@ _NUMBERS: Final = (
 _TAGS: Final = ("gold", "silver", "é", "中")
 _SPANS: Final = ("1d", "7d", "30d", "12h", "1d 12h", "1m")
 _NAMES: Final = ("game.scored", "order.placed", "mail.opened", "survey.answered", "review.posted")
-_DATES: Final = ("2026-01-01", "2025-12-31", "2026-11-22", "2026-11-21T23:30:00+02:00", "0001-01-01", "9999-12-31")
+_DATES: Final = ("2026-01-01", "2025-12-31", "2026-03-02", "2026-03-01T23:30:00+02:00", "0001-01-01", "9999-12-31")
 
 
 def seed(tx: Tx, count: int) -> None:
@@ -90,7 +90,7 @@ def _contact(tx: Tx, random: Random, number: int) -> int:
     last = None if first is None else first + random.randrange(10) * 86_400_000
     values = {
         "size": random.choice((0, 1, 2.5, 38, -1, 0.1, 123456789.123456)),
-        "seen": random.choice(("2026-11-22", "2026-11-21", "2025-12-31", "0001-01-01", "9999-12-31")),
+        "seen": random.choice(("2026-03-02", "2026-03-01", "2025-12-31", "0001-01-01", "9999-12-31")),
         "vip": random.choice((True, False)), "city": random.choice(_TEXTS), "level": random.choice(("low", "high")),
     }  # fmt: skip
     kept = {name: value for name, value in values.items() if value != "" and random.random() < 0.6}
@@ -101,7 +101,7 @@ def _contact(tx: Tx, random: Random, number: int) -> int:
             f"c{number}@example.org", f"C{number}@example.org", random.choice(_TEXTS), random.choice(("", "he", "en-US")),
             random.choice(("", "Asia/Tokyo", "Pacific/Honolulu", "Pacific/Kiritimati", "Europe/Berlin", "no/zone")),
             json.dumps(kept, ensure_ascii=False), to_ms(NOON) - random.randrange(10**10), random.choice((None, f"x{number}")),
-            random.choice(("", "1990-03-31", "--11-22")), random.choice(("", "call")), orders, random.randrange(10**6),
+            random.choice(("", "1990-03-31", "--03-02")), random.choice(("", "call")), orders, random.randrange(10**6),
             first, last,
         ),
     )  # fmt: skip
