@@ -32,12 +32,11 @@ from engine.parser import Parser
 from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
-from mta.outbound.fleet import Fleet
-from mta.outbound.scheduler import Scheduler
 from mta.ports import Store, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, Hand, NewMessage
+from mta.relay import Relay
 
 T = TypeVar("T")
 
@@ -56,10 +55,9 @@ REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 class Submission:
     """What applications hand over."""
 
-    def __init__(
-        self, house: House, parser: Parser, scheduler: Scheduler | Fleet, wake_runner: Callable[[], None]
-    ) -> None:
-        self._house, self._parser, self._scheduler, self._wake_runner = house, parser, scheduler, wake_runner
+    def __init__(self, house: House, parser: Parser, relay: Relay, wake_runner: Callable[[], None]) -> None:
+        self._house, self._parser, self._wake_runner = house, parser, wake_runner
+        self._scheduler, self._signatures = relay.scheduler, relay.signatures
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
         """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken, but those names of
@@ -100,6 +98,7 @@ class Submission:
         domains = [each.forward_path.domain for each in message.recipients]
         try:
             with self._scheduler.room_for(domains, message.stream) as hand:
+                ahead = self._signatures.ahead(message.header_from, message.content, now) if hand else None
                 queued = await _committed(
                     house.store, lambda tx: self._write(tx, transaction, message, examined, hand, now)
                 )
@@ -115,6 +114,8 @@ class Submission:
         )  # fmt: skip
         for trouble in examined.troubles:
             maillog.unread(queued.message_id, trouble)
+        if ahead and queued.claimed:
+            self._signatures.keep(queued.message_id, ahead)
         if message.recipients:
             self._scheduler.take_on(queued, message.content, domains)
         if examined.events:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import uvloop
 
+from engine import log as logs
 from engine.accept import Returns, Submission
 from engine.config import Config, certificate
 from engine.credentials import Credentials
@@ -91,6 +92,7 @@ class Carrier:
 
     async def live(self) -> int:
         loop = asyncio.get_running_loop()
+        logs.gather()
         self._stop = loop.create_future()
         loop.add_signal_handler(signal.SIGTERM, self._ask_stop, float(self._config.daemon.drain))
         self._link = await Link.over(self._end)
@@ -150,7 +152,7 @@ class Carrier:
             limited=config.limited, worn_after=config.worn_after,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
-        submission = Submission(self._house, self._parser, self._relay.scheduler, self._runner.wake)
+        submission = Submission(self._house, self._parser, self._relay, self._runner.wake)
         self._credentials = Credentials(self._store, chance)
         returns = Returns(self._house, self._parser, self._runner.wake)
         self._doors = self._make_doors(submission, returns)
@@ -260,7 +262,7 @@ class Carrier:
         except StoreTrouble as err:
             maillog.store_trouble("keys", err)
             return
-        self._relay.use_keys(keys)
+        self._relay.signatures.use(keys)
         self._keys_are_old = False
 
     async def _renew(self) -> None:

@@ -7,6 +7,7 @@ themselves and finish their dots.
 """
 
 import json
+import logging
 import os
 import select
 import signal
@@ -166,6 +167,7 @@ class _Server:
         except BaseException:
             traceback.print_exc(file=sys.stderr)
         finally:
+            logging.shutdown()
             sys.stderr.flush()
             os._exit(code)
 

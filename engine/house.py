@@ -29,12 +29,12 @@ from engine.sending.compose import Composer
 from engine.sending.confirmations import Reminders
 from engine.sending.resources import Resources
 from engine.store.groups import GroupStore
+from mta.outbound.signatures import Keyring
 from mta.ports import Chance, Clock, Tx, from_ms
 from mta.queue import shaping
 from mta.queue.delivery import State
 from mta.queue.notices import Notices
 from mta.queue.queue import Gate, Late, Settled
-from mta.relay import Keyring
 
 SECRET_OCTETS = 32
 

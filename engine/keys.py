@@ -23,8 +23,8 @@ from typing import Final
 from deliverability.settings import DkimSettings
 from deliverability.signing.keys import Key, KeyTrouble, load_key
 from deliverability.signing.signer import Signer
+from mta.outbound.signatures import Keyring
 from mta.ports import Tx, from_ms, to_ms
-from mta.relay import Keyring
 
 RETIRE_AFTER: Final = timedelta(days=7)  # longer than the five days that others try to deliver what they took
 OLD_AFTER: Final = timedelta(days=182)  # keys are changed at least every six months (M3AAWG, DKIM key rotation)

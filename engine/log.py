@@ -1,12 +1,15 @@
 """Logging: one line an event, as JSON for the journal or as text for people; nothing a stranger wrote can forge a
 line."""
 
+import asyncio
 import json
 import logging
 import sys
+import threading
 from json.encoder import encode_basestring_ascii
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
+GATHER_SECONDS: Final = 0.05  # how long a busy carrier's line may wait for others, so that they leave in one write
 LONGEST: Final = 4096  # octets of one value
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"}
 
@@ -43,12 +46,58 @@ def _json(value: Any) -> str:
     return str(value) if type(value) is int else json.dumps(value, default=str)
 
 
+class Lines(logging.Handler):
+    """Writes lines to a stream: each at once, or, where a loop gathers them, those of a moment together.
+
+    A write for each line costs a busy carrier more than all else about logging. A warning waits for nothing, and takes
+    along what waits before it; the order is kept. A process that is killed takes the lines of that moment with it, which
+    is why nothing that must be known is known from the log alone.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._waiting: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+
+    def gather(self) -> None:
+        """From now on gather what the running loop's thread says."""
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.append(self.format(record) + "\n")
+            if self._loop is None or record.levelno >= logging.WARNING or threading.get_ident() != self._thread:
+                self.flush()
+            elif len(self._waiting) == 1:
+                self._loop.call_later(GATHER_SECONDS, self.flush)
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        assert self.lock is not None
+        with self.lock:
+            lines, self._waiting = self._waiting, []
+            if lines:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+
+
+def gather() -> None:
+    """Gather the lines of the running loop, where `start` was called before. `logging.shutdown` writes the last."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Lines):
+            handler.gather()
+
+
 def start(*, as_json: bool, level: str = "INFO") -> None:
     """Log to standard error, as journald expects it."""
     # Nobody shows where in the code a line was written, nor by which thread: finding that out is half of its cost.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # the way that logging's own manual describes
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Lines(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -6,23 +6,20 @@ submitted it. What else follows (suppression, events) the engine adds through `f
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from deliverability.bounces.verp import TokenKey
 from deliverability.settings import BounceSettings, RetrySettings
-from deliverability.signing.signer import Signer
-from mta.outbound.courier import CannotPrepare
 from mta.outbound.doors import Doors
 from mta.outbound.fleet import Fleet
 from mta.outbound.gauges import Gauges
 from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
-from mta.outbound.signing import SigningThread
+from mta.outbound.signatures import Keyring, Signatures
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import SOON_SECONDS, Tell
 from mta.ports import Chance, Clock, Net, Store, Tx, from_ms, to_ms
@@ -30,8 +27,6 @@ from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
 from mta.routing.routes import Router
 from mta.smtp.wire import mended
-
-_SIGNATURES: Final = 64  # messages whose signature is kept for their other recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +37,6 @@ class Ports:
     clock: Clock
     chance: Chance
     net: Net
-
-
-@dataclass(frozen=True, slots=True)
-class Keyring:
-    """Who signs for which domain. A domain whose key can't be read is `broken`: its mail waits, it never leaves
-    unsigned."""
-
-    signers: Mapping[str, Signer]
-    broken: Mapping[str, str] = field(default_factory=dict)
-
-    def signer(self, domain: str) -> Signer | None:
-        """Who signs for a From domain: its own keys, else those of the nearest parent. CannotPrepare where these can't
-        be read; None where there are none."""
-        while domain:
-            if why := self.broken.get(domain):
-                raise CannotPrepare(why)
-            if domain in self.signers:
-                return self.signers[domain]
-            domain = domain.partition(".")[2]
-        return None
 
 
 class Relay:
@@ -80,10 +55,9 @@ class Relay:
         self._gauges = Gauges(limited if tell else (), self._ask)
         self._doors = Doors(self._gauges, worn_after, self._free)
         self._freeing: asyncio.Handle | None = None
-        self._bounces, self._tokens, self._keys = bounces, tokens, keys
+        self._bounces, self._tokens = bounces, tokens
         self._notices, self._also = notices, follow
-        self._signing = SigningThread()
-        self._signatures: OrderedDict[int, bytes] = OrderedDict()
+        self.signatures = Signatures(keys)
         ways = ways or one_way(outbound.source, hostname)
         even = outbound.model_copy(update={"connections": max(1, outbound.connections // len(ways))})
         self._clock = ports.clock
@@ -134,19 +108,14 @@ class Relay:
         self._freeing = None
         self.scheduler.use_grants()
 
-    def use_keys(self, keys: "Keyring") -> None:
-        """Sign with these from now on."""
-        self._keys = keys
-        self._signatures.clear()
-
     async def stop(self, seconds: float) -> None:
         """Claim no more, finish what is open."""
         await self.scheduler.drain(seconds)
-        self._signing.close()
+        self.signatures.close()
 
     async def _prepare(self, each: Claimed, content: bytes) -> Outgoing:
         content = mended(content)  # what is signed is what goes out
-        signature = await self._sign(each, content)
+        signature = await self.signatures.of(each, content)
         return Outgoing(
             delivery_id=each.delivery_id, message_id=each.message_id, reverse_path=self._reverse_path(each),
             forward_path=each.forward_path, content=signature + content, size=len(signature) + len(content),
@@ -166,24 +135,6 @@ class Relay:
             return each.reverse_path
         expires = from_ms(each.created_ms) + self._bounces.token_days
         return self._tokens.make(each.delivery_id, expires, self._bounces.domain)
-
-    async def _sign(self, each: Claimed, content: bytes) -> bytes:
-        """The signature fields for a message; the same octets at each attempt. b"" where no key is ours to sign
-        with."""
-        domain = each.header_from.rpartition("@")[2]
-        signer = self._keys.signer(domain)
-        if signer is None:
-            return b""
-        if (kept := self._signatures.get(each.message_id)) is not None:
-            return kept
-        try:
-            signature = await self._signing.sign(signer, content, from_ms(each.created_ms))
-        except Exception as err:
-            raise CannotPrepare(f"the signature for {domain} could not be made: {err}") from err
-        self._signatures[each.message_id] = signature
-        while len(self._signatures) > _SIGNATURES:
-            self._signatures.popitem(last=False)
-        return signature
 
     def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         self._also(tx, settled)

@@ -10,7 +10,8 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from deliverability.text import clean
 from engine.audience.contacts import note_event
@@ -87,19 +88,30 @@ def is_suppressed(tx: Tx, keys: Iterable[str], stream: Stream, list_id: int = AL
     """Those of `keys` that may not get mail of this stream, or of this list, each with its strongest reason's words."""
     found: dict[str, str] = {}
     wanted = list(keys)
-    hidden = {hide(key, salt): key for key in wanted} if (salt := _salt(tx)) else {}
-    for chunk in _chunks([*wanted, *hidden]):
-        marks = ",".join("?" * len(chunk))
-        rows = tx.query(
-            f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks}) AND list_id IN (0, ?)",
-            (*chunk, list_id),
-        )
-        for kept, reason, scope in rows:
-            key = hidden.get(kept, kept)
-            stops = scope == Scope.ALL or stream is Stream.MARKETING
-            if stops and (key not in found or _rank(reason) < _rank(found[key])):
-                found[key] = reason
+    rows, salt = _stops(tx, wanted, list_id)
+    hidden = {hide(key, salt): key for key in wanted} if salt else {}
+    for kept, reason, scope in [*rows, *_stops(tx, list(hidden), list_id)[0]]:
+        key = hidden.get(kept, kept)
+        stops = scope == Scope.ALL or stream is Stream.MARKETING
+        if stops and (key not in found or _rank(reason) < _rank(found[key])):
+            found[key] = reason
     return found
+
+
+def _stops(tx: Tx, keys: list[str], list_id: int) -> tuple[list[tuple[Any, ...]], bytes | None]:
+    """(key, reason, scope) of what there is about `keys`; and the salt of erased keys, for which nobody asks apart."""
+    rows = [row for chunk in _chunks(keys) for row in tx.query(_stops_sql(len(chunk)), (*chunk, list_id, _SALT))]
+    salts = [bytes.fromhex(value) for value, key, _ in rows if key == _SALT]
+    return [row for row in rows if row[1] != _SALT], salts[0] if salts else None
+
+
+@cache
+def _stops_sql(count: int) -> str:
+    marks = ",".join("?" * count)
+    return (
+        f"SELECT key, reason, scope FROM suppression WHERE key IN ({marks}) AND list_id IN (0, ?)"
+        " UNION ALL SELECT value, key, '' FROM meta WHERE key = ?"
+    )
 
 
 def standing(tx: Tx, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:

@@ -21,14 +21,14 @@ class SigningThread:
         self._asks: Final[queue.SimpleQueue[_Ask | None]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def sign(self, signer: Signer, content: bytes, now: datetime) -> bytes:
-        """The signature fields of `content`, as `Signer.sign` makes them."""
+    def ask(self, signer: Signer, content: bytes, now: datetime) -> "asyncio.Future[bytes]":
+        """The signature fields of `content` as `Signer.sign` makes them, as soon as they are made."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="signer", daemon=True)
             self._thread.start()
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks.put((future, signer, content, now))
-        return await future
+        return future
 
     def close(self) -> None:
         """Let the thread end after what was asked for so far."""
@@ -52,5 +52,6 @@ def _answer(future: "asyncio.Future[bytes]", made: bytes | Exception) -> None:
         return
     if isinstance(made, Exception):
         future.set_exception(made)
+        future.exception()  # where nobody asks any more, nothing is to be said of it
     else:
         future.set_result(made)

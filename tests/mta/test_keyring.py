@@ -5,7 +5,7 @@ import pytest
 from deliverability.signing.keys import Algorithm, generate_key
 from deliverability.signing.signer import Signer
 from mta.outbound.courier import CannotPrepare
-from mta.relay import Keyring
+from mta.outbound.signatures import Keyring
 
 
 def _signer(domain: str) -> Signer:

@@ -26,7 +26,7 @@ SCRIBE = cast(Signer, Scribe())
 async def test_each_gets_the_signature_of_its_own_content_from_one_other_thread() -> None:
     signing = SigningThread()
     contents = [b"%d" % number for number in range(50)]
-    made = await asyncio.gather(*(signing.sign(SCRIBE, content, NOON) for content in contents))
+    made = await asyncio.gather(*(signing.ask(SCRIBE, content, NOON) for content in contents))
     assert made == [b"signer: " + content for content in contents]
     signing.close()
 
@@ -34,7 +34,7 @@ async def test_each_gets_the_signature_of_its_own_content_from_one_other_thread(
 async def test_what_signing_raises_reaches_who_asked_and_nobody_else() -> None:
     signing = SigningThread()
     good, bad = await asyncio.gather(
-        signing.sign(SCRIBE, b"good", NOON), signing.sign(SCRIBE, b"unreadable", NOON), return_exceptions=True
+        signing.ask(SCRIBE, b"good", NOON), signing.ask(SCRIBE, b"unreadable", NOON), return_exceptions=True
     )
     assert good == b"signer: good"
     assert isinstance(bad, ValueError)
@@ -43,10 +43,10 @@ async def test_what_signing_raises_reaches_who_asked_and_nobody_else() -> None:
 
 async def test_who_no_longer_waits_is_passed_over() -> None:
     signing = SigningThread()
-    asking = asyncio.ensure_future(signing.sign(SCRIBE, b"left", NOON))
+    asking = asyncio.ensure_future(signing.ask(SCRIBE, b"left", NOON))
     await asyncio.sleep(0)
     asking.cancel()
-    assert await signing.sign(SCRIBE, b"next", NOON) == b"signer: next"
+    assert await signing.ask(SCRIBE, b"next", NOON) == b"signer: next"
     with pytest.raises(asyncio.CancelledError):
         await asking
     signing.close()
