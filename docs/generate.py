@@ -249,7 +249,7 @@ Posthouse itself makes these: `contact.created`, `contact.updated` (`fields` has
 `fields.shoe_size`), `segment.entered`, `segment.left`, `list.joined`, `list.confirmed`, `list.left`,
 `list.expired`, `mail.delivered`,
 `mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
-application handed over), `mail.unsubscribed`, and
+application handed over), `mail.clicked` and `mail.opened` ([tracking.md](tracking.md)), `mail.unsubscribed`, and
 `suppression.lifted`, which is nobody's and is kept for the record. It reads `order.*` and `parcel.*` out of mail
 that has them as JSON-LD. All others come from applications; the other `mail.*` and `contact.*` names are reserved for
 what later versions see by themselves.

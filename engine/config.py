@@ -29,6 +29,7 @@ from engine.own_doors import OwnDoors
 from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
 from engine.system import is_user, own_addresses
+from engine.tracking.settings import TrackingSettings
 from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
@@ -149,6 +150,7 @@ class Config(Settings):
     mail: MailSettings = MailSettings()
     asking: AskingSettings = AskingSettings()
     imports: ImportSettings = ImportSettings()
+    tracking: TrackingSettings = TrackingSettings()
     templates: Path | None = Field(
         default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
     )

@@ -86,7 +86,8 @@ class House:
             config=config, store=store, clock=clock, chance=chance, secret=secret, tokens=TokenKey(secret),
             resources=resources,
             composer=Composer(
-                config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking
+                config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking,
+                config.tracking,
             ),
             notices=Notices(config.hostname, config.queue, clock, chance),
         )  # fmt: skip

@@ -17,14 +17,14 @@ from engine.flow.document import Entry, Fault, Sheet
 from engine.flow.events import FAMILIES, VOCABULARY, check_name
 from engine.flow.grammar import near
 from engine.flow.model import END, Definition, Exit, Goal, If, Reentry, Send, Step, Trigger, Wait, flatten, walk
-from engine.flow.steps import StepReader
+from engine.flow.steps import StepReader, read_tracking
 from mta.queue.delivery import Stream
 
 __all__ = ["END", "Definition", "Exit", "Fault", "Goal", "If", "Reentry", "Send", "Step", "Trigger", "Wait", "check"]
 __all__ += ["version_of", "walk"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_TOP: Final = ("name", "title", "about", "stream", "list", "trigger", "reentry", "goal", "exit", "steps")
+_TOP: Final = ("name", "title", "about", "stream", "list", "trigger", "reentry", "goal", "exit", "tracking", "steps")
 _REQUIRED: Final = {
     "name": "such as name: order-thanks",
     "stream": "write stream: marketing (it obeys consent and unsubscribes) or stream: transactional",
@@ -75,11 +75,12 @@ class _Reader:
         exit_ = self._condition(found.get("exit"))
         mailing_list = self._list(found.get("list"), stream)
         steps = self._steps.read(found["steps"]) if "steps" in found else ()
+        tracking = read_tracking(self._sheet, found.get("tracking"))
         if not name or trigger is None or stream is None:
             return None
         return Definition(
             name, title or name, about or "", stream, trigger, reentry, goal, exit_, steps, version, flatten(steps),
-            mailing_list,
+            mailing_list, tracking,
         )  # fmt: skip
 
     def _list(self, entry: Entry | None, stream: Stream | None) -> str:

@@ -60,7 +60,11 @@ _MAIL: Final = {
     "step": "text: the flow's step",
     "template": "text",
     "reply": "text: what the other side said",
+    "list": "text: the list that it is mail of",
     "url": "text: the link",
+    "link_name": "text: what the mail's author calls it",
+    "by": "text: person, machine, proxy or unsure; flows see a person's only",
+    "evidence": "list of texts: why it seems to be no person's",
 }
 _LIST: Final = {"list": "text: the list's name"}
 

@@ -48,9 +48,19 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """What a flow or a step says of being counted: True, False, or None where it says nothing."""
+
+    clicks: bool | None = None
+    opens: bool | None = None
+    view: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     id: str
     template: str
+    tracking: Tracking = Tracking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,12 @@ class Definition:
     version: str
     program: Mapping[str, Instruction] = field(repr=False)
     mailing_list: str = ""  # whose mail a marketing flow writes; "" is of no list
+    tracking: Tracking = Tracking()
+
+    def tracking_of(self, step: str) -> tuple[Tracking, ...]:
+        """What the flow and this step of it say of being counted."""
+        found = self.program[step].step
+        return (self.tracking, found.tracking) if isinstance(found, Send) else (self.tracking,)
 
     @property
     def first(self) -> str:

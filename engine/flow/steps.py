@@ -15,7 +15,7 @@ from engine.flow.civil import Span
 from engine.flow.conditions import Condition
 from engine.flow.document import Entry, Sheet
 from engine.flow.grammar import near
-from engine.flow.model import Exit, If, Send, Step, Wait
+from engine.flow.model import Exit, If, Send, Step, Tracking, Wait
 
 MAX_STEPS: Final = 300
 MAX_NESTING: Final = 12
@@ -132,7 +132,8 @@ class StepReader:
 
     def _send(self, found: dict[str, Entry], depth: int) -> Send | None:
         template = self._sheet.read(found["send"], self._read_template)
-        return Send(self._id(found, template), template) if template else None
+        tracking = read_tracking(self._sheet, found.get("tracking"))
+        return Send(self._id(found, template), template, tracking) if template else None
 
     def _if(self, found: dict[str, Entry], depth: int) -> If | None:
         condition = self._sheet.read(found["if"], Condition.parse)
@@ -155,9 +156,26 @@ class StepReader:
         return text
 
 
+def read_tracking(sheet: Sheet, entry: Entry | None) -> Tracking:
+    """`tracking: off`, `tracking: on`, or `tracking: {opens: off}`."""
+    if entry is None:
+        return Tracking()
+    if isinstance(entry.value, ScalarNode):
+        told = sheet.read(entry, _read_switch)
+        return Tracking(told, told, told)
+    found = sheet.record(entry.value, entry.path, ("clicks", "opens", "view"))
+    return Tracking(**{name: sheet.read(each, _read_switch) for name, each in found.items()})
+
+
+def _read_switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("on or off is expected")
+    return text == "on"
+
+
 _ACTIONS: Final[dict[str, tuple[tuple[str, ...], Callable[[StepReader, dict[str, Entry], int], Step | None]]]] = {
     "wait": (("wait", "id"), StepReader._wait),
-    "send": (("send", "id"), StepReader._send),
+    "send": (("send", "id", "tracking"), StepReader._send),
     "if": (("if", "then", "else", "id"), StepReader._if),
     "exit": (("exit", "id"), StepReader._exit),
 }

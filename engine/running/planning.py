@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
-from engine.audience.lists import ListError, list_facts
+from engine.audience.lists import ListError, MailingList
 from engine.flow.machine import Ask, Branch, Decision, Ended, WaitUntil, decide
-from engine.flow.model import END, Definition
+from engine.flow.model import END, Definition, Tracking
 from engine.running import facts
 from engine.running.due import DueRun
 from engine.running.passages import Passage
 from engine.sending.compose import Composed
+from engine.tracking.marks import Mark
 from mta.queue.delivery import Stream
 
 HOLD: Final = timedelta(minutes=15)  # until a run that can't be written is tried again
@@ -30,7 +31,7 @@ class Composer(Protocol):
 
     def compose(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
-        octets: bytes,
+        octets: bytes, mailing_list: MailingList | None = None, mark: Mark | None = None, said: tuple[Tracking, ...] = (),
     ) -> Composed: ...  # fmt: skip
 
 
@@ -92,14 +93,14 @@ class Planner:
         return _concluded(run, tuple(happenings), decisions[-1])
 
     def _letter(self, run: DueRun, flow: Definition, contact: dict[str, Any], ask: Ask, now: datetime) -> Letter:
-        told: dict[str, Any] = {"event": run.event}
-        list_id = ALL_LISTS
-        if flow.mailing_list:
-            if run.mailing_list is None:
-                raise ListError(f"there is no list {flow.mailing_list}")
-            list_id, told["list"] = run.mailing_list.id, list_facts(run.mailing_list)
-        mail = self.composer.compose(ask.template, contact, told, stream=flow.stream, now=now, octets=self.draw())
-        to = Address.parse(contact["address"])
+        if flow.mailing_list and run.mailing_list is None:
+            raise ListError(f"there is no list {flow.mailing_list}")
+        mail = self.composer.compose(
+            ask.template, contact, {"event": run.event}, stream=flow.stream, now=now, octets=self.draw(),
+            mailing_list=run.mailing_list, mark=Mark(run.enrolment_id, ask.occurrence, ask.step),
+            said=flow.tracking_of(ask.step),
+        )  # fmt: skip
+        to, list_id = Address.parse(contact["address"]), run.mailing_list.id if run.mailing_list else ALL_LISTS
         return Letter(flow.name, ask.step, ask.template, to, flow.stream, mail, list_id)
 
 

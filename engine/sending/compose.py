@@ -27,15 +27,22 @@ from deliverability.headers import (
 from engine.audience.asking import AskingSettings
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import tidy_name
+from engine.audience.list_settings import ListSettings
+from engine.audience.lists import MailingList, list_facts
 from engine.audience.tokens import LEAVE, Purpose, Tokens
+from engine.flow.model import Tracking
 from engine.sending.direction import cut, set_lines
 from engine.sending.links import PersonalLinks
+from engine.sending.list_fields import feedback_id, list_fields, name_of
 from engine.sending.mime import alternative
 from engine.sending.plain import PlainError, plain
 from engine.sending.render import Renderer, TemplateFault, zone_named
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings, brand, split_mailbox
 from engine.sending.texts import TextError, Texts, Words
+from engine.sending.tracked import Track, Tracked
+from engine.tracking.marks import Mark
+from engine.tracking.settings import TrackingSettings, counted
 from mta.queue.delivery import Stream
 
 SUBJECT_MAX: Final = 150  # characters; a longer one is cut, since it holds what products are called
@@ -68,12 +75,14 @@ class Composer:
 
     def __init__(
         self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str, mail_domain: str = "",
-        asking: AskingSettings | None = None,
+        asking: AskingSettings | None = None, tracking: TrackingSettings | None = None,
     ) -> None:  # fmt: skip
         """`secret` signs the links, `base_url` begins them: nothing that a request says ever does. `mail_domain` is
-        where people's answers by mail come in; "" where none are taken. `asking`: how often people may be asked."""
+        where people's answers by mail come in; "" where none are taken. `asking`: how often people may be asked;
+        `tracking`: what is counted of mail that has a mark."""
         self.settings = settings
         self.asking = asking or AskingSettings()
+        self.tracking = tracking or TrackingSettings()
         self.tokens = Tokens(secret)
         self.base_url = base_url.rstrip("/")
         self.mail_domain = mail_domain
@@ -90,29 +99,37 @@ class Composer:
     def compose(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
         octets: bytes, links: Mapping[str, str] | None = None, is_nameless: bool = False,
+        mailing_list: MailingList | None = None, mark: Mark | None = None, said: tuple[Tracking, ...] = (),
     ) -> Composed:  # fmt: skip
         """The mail `template` to `contact`. TemplateFault when it can't be written.
 
         `octets` are 16 unguessable ones: the Message-ID and the boundary come of them. A marketing mail carries the
         link that stops all marketing mail, or where the facts name a `list` with its id, that list. `is_nameless`: it
-        goes to somebody who may never have asked, and must not repeat what a stranger typed as a name.
+        goes to somebody who may never have asked, and must not repeat what a stranger typed as a name. `mailing_list`: the
+        list that it is mail of, which templates see as `list`. `mark`: what its counted links name it by, where the list
+        and those who have `said` something let them be.
         """
         wanted = str(contact.get("locale", ""))
+        settings = mailing_list.settings if mailing_list else ListSettings()
+        if mailing_list is not None:
+            facts = {**facts, "list": list_facts(mailing_list.in_language(wanted))}
+        tracked = Tracked(self.tokens, self.base_url, mark, counted(self.tracking, stream, settings, *said))
         try:
             if not _TEMPLATE.fullmatch(template):
                 raise TextError("a mail's name is made of small letters, digits and hyphens")
             words = self.texts.choose(wanted, self.settings.locale, f"mail.{template}")
             person = {**contact, "name": "" if is_nameless else tidy_name(str(contact.get("name", "")))}
-            seen = self._seen(person, facts, words, stream, links or {})
+            ways = {**(links or {}), **({"view": tracked.view} if tracked.view else {})}
+            seen = self._seen(person, facts, words, stream, ways)
         except (TextError, PlainError) as err:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
         zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
         personal = PersonalLinks(self.tokens, self.base_url, int(contact.get("id", 0)), now)
-        subject, text, html = self._parts(template, seen, words, zone, personal)
+        subject, text, html = self._parts(template, seen, words, zone, personal, tracked)
         message_id = make_message_id(octets, self.address.domain)
         content_type, body = alternative(text, html, octets)
         try:
-            head = self._head(template, contact, subject, message_id, content_type, seen, stream, now)
+            head = self._head(template, contact, subject, message_id, content_type, seen, stream, settings, now)
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
         return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
@@ -153,27 +170,35 @@ class Composer:
         return made
 
     def _parts(
-        self, template: str, seen: dict[str, Any], words: Words, zone: ZoneInfo, personal: PersonalLinks
+        self,
+        template: str,
+        seen: dict[str, Any],
+        words: Words,
+        zone: ZoneInfo,
+        personal: PersonalLinks,
+        tracked: Tracked,
     ) -> tuple[str, str, str]:
         """(subject, text, HTML)."""
         section, name = f"mail.{template}", f"mail/{template}"
 
-        def render(kind: str, block: str = "", **more: str) -> str:
+        def render(kind: str, block: str = "", track: Track | None = None, **more: str) -> str:
             return self.renderer.render(
                 f"{name}.{kind}.j2", seen | more, words=words, section=section, zone=zone, block=block,
-                personal=personal,
+                personal=personal, track=track,
             )  # fmt: skip
 
         subject = cut(" ".join(render("txt", "subject").split()), SUBJECT_MAX)
         if not subject:
             raise TemplateFault(f"{name}.txt.j2", words.tag, "the subject came out empty", "subject")
-        text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", render("txt"))).strip("\n")
-        return subject, set_lines(text, words.direction), render("html", subject=subject)
+        html = tracked.html(render("html", subject=subject))
+        text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", render("txt", track=tracked.track))).strip("\n")
+        return subject, set_lines(text, words.direction), html
 
     def _head(
         self, template: str, contact: Mapping[str, Any], subject: str, message_id: str, content_type: str,
-        seen: Mapping[str, Any], stream: Stream, now: datetime,
+        seen: Mapping[str, Any], stream: Stream, settings: ListSettings, now: datetime,
     ) -> bytes:  # fmt: skip
+        name = name_of(seen) if stream is Stream.MARKETING else ""
         fields = [
             mailbox_header("From", [(self.name, self.address)]),
             mailbox_header("To", [(_display_name(seen["contact"]["name"]), Address.parse(str(contact["address"])))]),
@@ -185,28 +210,15 @@ class Composer:
             # RFC 3834 section 5: whoever answers mail by machine leaves this one alone; Exchange asks in its own words.
             header("Auto-Submitted", "auto-generated"),
             header("X-Auto-Response-Suppress", "OOF, AutoReply"),
-            header("Feedback-ID", f"{template}:{stream.word}:posthouse:{self.address.domain}"),
+            feedback_id(template, name, stream, self.address),
         ]
         if "answer" in seen["links"]:
             fields.append(mailbox_header("Reply-To", [("", Address.parse(seen["links"]["answer"]))]))
         if stream is Stream.MARKETING:
-            fields += self._list_fields(seen)
+            fields += list_fields(seen["links"], name, settings, self.address)
             if isinstance(yes := contact.get("consent"), Mapping):
                 fields.append(header("X-Consent-Entry", f"{yes['entry']}; sha256={yes['hash']}"))
         return b"".join(fields)
-
-    def _list_fields(self, seen: Mapping[str, Any]) -> list[bytes]:
-        ways = [f"<{seen['links']['unsubscribe']}>"]
-        if "unsubscribe_mail" in seen["links"]:
-            ways.append(f"<mailto:{seen['links']['unsubscribe_mail']}?subject=unsubscribe>")
-        fields = [
-            header("List-Unsubscribe", ", ".join(ways)),
-            header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),  # RFC 8058 section 3.1
-        ]
-        mailing_list = seen.get("list")
-        if isinstance(mailing_list, dict) and _TEMPLATE.fullmatch(str(mailing_list.get("name", ""))):
-            fields.append(header("List-Id", f"<{mailing_list['name']}.list.{self.address.domain}>"))  # RFC 2919
-        return fields
 
 
 def _display_name(name: str) -> str:

@@ -2,11 +2,11 @@
 
 Functions: `t(key, ...)`, and in mail `preferences_url()`, `survey_url(name, answer)`, `referral_url(list)`. Filters:
 `money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction around it), `link` (an address that may
-be clicked), `order_lines`, `join`. What they return is isolated already: in HTML by <bdi>, in plain text by characters.
-They read the running rendering, so macros need nothing handed down.
+be clicked), `untracked` (one that is never counted), `order_lines`, `join`. What they return is isolated already: in HTML
+by <bdi>, in plain text by characters. They read the running rendering, so macros need nothing handed down.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,7 @@ class Rendering:
     is_html: bool
     zone: ZoneInfo
     personal: PersonalLinks | None = None  # of a mail; a page has none
+    track: Callable[[str], str] | None = None  # what becomes of a link's address in a plain text
 
 
 RENDERING: Final[ContextVar[Rendering]] = ContextVar("posthouse_rendering")
@@ -142,6 +143,15 @@ def date(context: Context, value: Any, style: str = "long") -> str:
 @pass_context
 def link(context: Context, value: Any) -> str:
     """The value as a link's address. Only http, https and mailto; whatever is no address is a fault."""
+    address = untracked(context, value)
+    now = RENDERING.get()
+    # In HTML it may be shown as well as followed, so there the finished text is gone over (engine.tracking.rewriting).
+    return address if now.is_html or now.track is None else now.track(address)
+
+
+@pass_context
+def untracked(context: Context, value: Any) -> str:
+    """The same, whether links are counted or not."""
     text = "".join(each if each in _SAFE_URL else _percent(each) for each in str(value).strip())
     try:
         parts = urlsplit(text)
@@ -177,7 +187,8 @@ FUNCTIONS: Final[Mapping[str, Any]] = {
     "t": t, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Any]] = {
-    "iso": iso, "money": money, "number": number, "date": date, "link": link, "order_lines": order_lines, "join": join,
+    "iso": iso, "money": money, "number": number, "date": date, "link": link, "untracked": untracked,
+    "order_lines": order_lines, "join": join,
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ A template is compiled once for the life of its Renderer. Whatever goes wrong is
 template, the language, the variable and the line: the operator who reads it has to mend a file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
@@ -43,10 +43,11 @@ class Renderer:
 
     def render(
         self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = "",
-        personal: PersonalLinks | None = None,
+        personal: PersonalLinks | None = None, track: Callable[[str], str] | None = None,
     ) -> str:  # fmt: skip
-        """The whole template, or one of its blocks. `facts` must be plain (`plain.plain`). TemplateFault."""
-        rendering = RENDERING.set(Rendering(words, section, is_html(name), zone, personal))
+        """The whole template, or one of its blocks. `facts` must be plain (`plain.plain`); `track` is what becomes of the
+        addresses of a plain text's links. TemplateFault."""
+        rendering = RENDERING.set(Rendering(words, section, is_html(name), zone, personal, track))
         meter = METER.set(Meter())
         try:
             template = self._sandbox.get_template(name)

@@ -27,6 +27,7 @@ log: Final = logging.getLogger("posthouse.web")
 
 BODY_MAX: Final = 16 * 1024  # octets of a form's body
 BODY_SECONDS: Final = 10.0  # how long a body may take to come
+OFTEN: Final = ("/c/", "/o/")  # paths that many ask for from one place
 FIELDS_MAX: Final = 60  # of a form
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -74,22 +75,24 @@ class Desk:
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a neighbourhood ask as often as a person does, or a mail provider."""
-        if not self.limits.allows(self.peer(request), self.clock.monotonic()):
+        """Let a neighbourhood ask as often as a person does, or a mail provider. Links and pictures of mail are asked for
+        by a whole office, or by a provider for all its readers: only who tried wrong tokens is held to that there."""
+        peer, now = self.peer(request), self.clock.monotonic()
+        if self.limits.is_dry(peer, now) if request.path.startswith(OFTEN) else not self.limits.allows(peer, now):
             raise web.HTTPTooManyRequests
         return await handler(request)
 
     async def secure(self, request: web.Request, response: web.StreamResponse) -> None:
         """Headers of every answer: nothing is kept, framed, scripted or told to other sites (the address is a key)."""
+        for name, value in (("Content-Security-Policy", self._policy), ("Cross-Origin-Resource-Policy", "same-origin")):
+            response.headers.setdefault(name, value)
         response.headers.update({
-            "Content-Security-Policy": self._policy,
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "X-Robots-Tag": "noindex, nofollow",
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
             "Server": "posthouse",
         })  # fmt: skip

@@ -32,6 +32,10 @@ class Limits:
         self._keep(key, left - 1, now)
         return True
 
+    def is_dry(self, peer: str, now: float) -> bool:
+        """Whether this peer has nothing left to ask with. Looking costs nothing."""
+        return self._left(neighbourhood(peer), now) < 1
+
     def charge_wrong_token(self, peer: str, now: float) -> None:
         """A request of this peer held a token that was none."""
         key = neighbourhood(peer)

@@ -1,0 +1,158 @@
+"""Hits: what was fetched of our mail, written as events, machines told from people.
+
+Each mail is looked at as a whole: what came before within the window is judged anew together with what is new, so a
+burst of clicks that shows a scanner turns its first click, too. `mail.clicked` and `mail.opened` tell who it was (`by`)
+with the evidence. Flows see only people's; all others are kept for whoever asks what happened. Of a visitor's address the
+network is kept and no more.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from deliverability.text import clean
+from engine.tracking.machines import WINDOW_MS, Background, By, Hit, Kind, Verdict, judge_all
+from engine.tracking.marks import Mark
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import State
+
+EVENTS: Final = {Kind.CLICK: "mail.clicked", Kind.OPEN: "mail.opened"}
+KEPT_MAX: Final = 100  # events of one mail within the window: who asks more often is not counted
+AGENT_MAX: Final = 200
+
+_KINDS: Final = {name: kind for kind, name in EVENTS.items()}
+_LOOKED_AT: Final = 1  # of event.matched: no flow looks at it (any more)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One request for a picture or a link of a mail. `number`, `links`, `target` and `name` are a click's."""
+
+    kind: Kind
+    mark: Mark
+    at: datetime
+    agent: str
+    peer: str
+    number: int = 0
+    links: int = 0
+    target: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """The message that a mark names."""
+
+    message_id: int
+    contact_id: int
+    flow: str
+    step: str
+    template: str
+    mailing_list: str
+    delivered_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An event of the same mail that is written already."""
+
+    event_id: int
+    hit: Hit
+    data: dict[str, Any]
+
+
+def record(tx: Tx, fetches: Iterable[Fetch]) -> int:
+    """Write what was fetched; how many events are new. What names no mail (any more) is passed over."""
+    of_mail: dict[Mark, list[Fetch]] = {}
+    for each in fetches:
+        of_mail.setdefault(each.mark, []).append(each)
+    return sum(_record(tx, mail, of_mail[mark]) for mark in of_mail if (mail := _find(tx, mark)) is not None)
+
+
+def _record(tx: Tx, mail: _Mail, fetches: Sequence[Fetch]) -> int:
+    since_ms = min(to_ms(each.at) for each in fetches) - WINDOW_MS
+    known = _known(tx, mail, since_ms)
+    fetches = fetches[: max(0, KEPT_MAX - len(known))]
+    hits = [*(each.hit for each in known), *(_hit(each) for each in fetches)]
+    background = Background(mail.delivered_ms, max((each.links for each in fetches), default=_links(known)))
+    verdicts = judge_all(background, hits)
+    for event, verdict in zip(known, verdicts, strict=False):
+        if event.data.get("by") != verdict.by:
+            _change(tx, event, verdict)
+    for fetch, verdict in zip(fetches, verdicts[len(known) :], strict=True):
+        _write(tx, mail, fetch, verdict)
+    return len(fetches)
+
+
+def _find(tx: Tx, mark: Mark) -> _Mail | None:
+    row = tx.one(
+        "SELECT s.message_id, s.contact_id, s.flow, s.step, s.template, COALESCE(l.name, '') FROM sending s"
+        " JOIN message m ON m.id = s.message_id LEFT JOIN list l ON l.id = m.list_id"
+        " WHERE s.enrolment_id = ? AND s.step = ? AND s.occurrence = ?",
+        (mark.enrolment_id, mark.step, mark.occurrence),
+    )
+    if row is None:
+        return None
+    done = tx.one("SELECT state, ended_ms FROM delivery WHERE message_id = ? LIMIT 1", (row[0],))
+    delivered_ms = 0 if done is None else done[1] if done[0] == State.DELIVERED else None
+    return _Mail(row[0], row[1], row[2], row[3], row[4], row[5], delivered_ms)
+
+
+def _known(tx: Tx, mail: _Mail, since_ms: int) -> list[_Known]:
+    rows = tx.query(
+        "SELECT id, name, data, at_ms FROM event WHERE contact_id = ? AND name IN (?, ?) AND at_ms >= ?"
+        " ORDER BY at_ms, id LIMIT ?",
+        (mail.contact_id, *_KINDS, since_ms, 2 * KEPT_MAX),
+    )
+    found = [(event_id, name, json.loads(data), at_ms) for event_id, name, data, at_ms in rows]
+    return [
+        _Known(event_id, Hit(_KINDS[name], at_ms, str(data.get("agent", "")), int(data.get("link", 0))), data)
+        for event_id, name, data, at_ms in found
+        if data.get("message") == mail.message_id
+    ]
+
+
+def _links(known: Sequence[_Known]) -> int:
+    return max((int(each.data.get("links", 0)) for each in known), default=0)
+
+
+def _hit(fetch: Fetch) -> Hit:
+    return Hit(fetch.kind, to_ms(fetch.at), fetch.agent, fetch.number)
+
+
+def _write(tx: Tx, mail: _Mail, fetch: Fetch, verdict: Verdict) -> None:
+    data: dict[str, Any] = {
+        "message": mail.message_id, "flow": mail.flow, "step": mail.step, "template": mail.template,
+        "list": mail.mailing_list, "by": str(verdict.by), "evidence": list(verdict.evidence),
+        "agent": clean(fetch.agent)[:AGENT_MAX], "network": network_of(fetch.peer),
+    }  # fmt: skip
+    if fetch.kind is Kind.CLICK:
+        data |= {"url": fetch.target, "link": fetch.number, "links": fetch.links, "link_name": fetch.name}
+    tx.execute(
+        "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES (?,?,'',?,'web',?,?)",
+        (
+            EVENTS[fetch.kind], mail.contact_id, json.dumps(data, ensure_ascii=False), to_ms(fetch.at),
+            0 if verdict.by is By.PERSON else _LOOKED_AT,
+        ),
+    )  # fmt: skip
+
+
+def _change(tx: Tx, event: _Known, verdict: Verdict) -> None:
+    """What is known now says something else of an earlier hit. A flow that has not looked at it yet never will."""
+    data = event.data | {"by": str(verdict.by), "evidence": list(verdict.evidence)}
+    tx.execute(
+        "UPDATE event SET data = ?, matched = CASE WHEN matched = 0 THEN ? ELSE matched END WHERE id = ?",
+        (json.dumps(data, ensure_ascii=False), _LOOKED_AT, event.event_id),
+    )
+
+
+def network_of(peer: str) -> str:
+    """The network of a visitor's address, as much as tells one provider from another: an IPv4 /24, an IPv6 /48."""
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
