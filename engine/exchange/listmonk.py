@@ -77,8 +77,11 @@ def read_dump(stream: BinaryIO, folder: Path) -> Dump:
     connection.execute("PRAGMA journal_mode = off")
     connection.execute("PRAGMA synchronous = off")
     for table, columns in _WANTED.items():
-        keys = {"subscribers": ", PRIMARY KEY (id)", "lists": ", PRIMARY KEY (id)"}.get(table, "")
-        connection.execute(f"CREATE TABLE {table} (id INTEGER, {', '.join(c for c in columns if c != 'id')}{keys})")
+        typed = (
+            f"{each} INTEGER PRIMARY KEY" if each == "id" else f"{each} INTEGER" if each.endswith("_id") else each
+            for each in columns
+        )
+        connection.execute(f"CREATE TABLE {table} ({', '.join(typed)})")
     connection.execute("CREATE INDEX of_subscriber ON subscriber_lists (subscriber_id)")
     connection.execute("CREATE INDEX bounced ON bounces (subscriber_id)")
     connection.execute("BEGIN")
