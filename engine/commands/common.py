@@ -4,7 +4,8 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -104,6 +105,24 @@ def database(settings: "Config", *, create: bool = False) -> "GroupStore":
     except (SchemaMismatch, StoreTrouble) as err:
         refuse(str(err), code=1)
     return store
+
+
+@contextmanager
+def alone(settings: "Config", remedy: str = "") -> Iterator[None]:
+    """While no daemon runs on the state folder, and none can start; one that runs ends the command."""
+    from engine.lock import AlreadyRunning, Lock
+
+    try:
+        settings.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = Lock(settings.daemon.state_dir)
+    except AlreadyRunning as err:
+        refuse(str(err), "stop it first, so that nothing changes meanwhile" + (f"; {remedy}" if remedy else ""))
+    except OSError as err:
+        refuse(f"{settings.daemon.state_dir} can't be used: {err.strerror}", code=2)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def address(text: str) -> "Address":

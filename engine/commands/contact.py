@@ -1,6 +1,7 @@
 """`posthouse contact`: the people that we know. Needs no daemon."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,13 +124,20 @@ def merge(
 
 @app.command()
 def export(
-    address: Who,
+    address: Annotated[str, typer.Argument(help="The person's address; none with --csv.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Everybody, as a table for spreadsheets.")] = False,
+    of_list: Annotated[str, typer.Option("--list", help="With --csv: only who is confirmed on this list.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the file here (else to standard output).")] = None,
     config_path: ConfigPath = None,
 ) -> None:
-    """Everything that is kept about a person, as JSON (GDPR articles 15 and 20)."""
+    """Everything that is kept about a person, as JSON (GDPR articles 15 and 20); or everybody as a table."""
     from engine.audience import dossier
 
+    if as_csv:
+        _export_table(config_path, of_list, out)
+        return
+    if not address or of_list:
+        refuse("whose data?", "name an address, or give --csv for everybody", code=2)
     text = json.dumps(
         _read(config_path, lambda tx: dossier.export(tx, _find(tx, address))), ensure_ascii=False, indent=2
     )
@@ -141,6 +149,26 @@ def export(
     except OSError as err:
         refuse(f"{out} can't be written: {err.strerror}", code=2)
     print(f"{out} is written")
+
+
+def _export_table(config_path: Path | None, of_list: str, out: Path | None) -> None:
+    from engine.audience import lists
+    from engine.exchange.table import write
+
+    store = database(config(config_path))
+    found = store.read_now(lambda tx: lists.get(tx, of_list)) if of_list else None
+    if of_list and found is None:
+        refuse(f"there is no list {of_list}", code=2)
+    which = found.id if found else None
+    if out is None:
+        write(store, sys.stdout, which)
+        return
+    try:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            count = write(store, file, which)
+    except OSError as err:
+        refuse(f"{out} can't be written: {err.strerror}", code=2)
+    print(f"{out}: {count:,} people")
 
 
 @app.command()

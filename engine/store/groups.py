@@ -197,6 +197,9 @@ class GroupStore(ABC):
     def tidy_now(self) -> None:  # noqa: B027
         """As `tidy`, in the calling thread; for who writes much."""
 
+    def restart_ids(self, names: Iterable[str]) -> None:  # noqa: B027
+        """Rows with ids of their own were written into these tables: let new ones begin behind them."""
+
     @abstractmethod
     def _connect(self) -> Line: ...
 

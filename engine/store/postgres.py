@@ -433,6 +433,15 @@ class PostgresDatabase(GroupStore):
     def _peewee(self) -> peewee.PostgresqlDatabase:
         return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES)
 
+    def restart_ids(self, names: Iterable[str]) -> None:
+        def work(tx: Tx) -> None:
+            for name in names:
+                tx.query(
+                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name} HAVING max(id) > 0"
+                )
+
+        self.write_now(work)
+
     def bells(self) -> Bells:
         return Bells(self._url, self, self._chance)
 

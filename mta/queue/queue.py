@@ -741,6 +741,12 @@ def has_doubts(tx: Tx) -> bool:
     return tx.one("SELECT 1 FROM delivery WHERE state < 10 AND state = 3 LIMIT 1") is not None
 
 
+def count_waiting(tx: Tx) -> int:
+    """How many deliveries have no end yet."""
+    row = tx.one("SELECT count(*) FROM delivery WHERE state < ?", (State.DELIVERED,))
+    return int(row[0]) if row else 0
+
+
 def has_expired(tx: Tx, now: datetime) -> bool:
     """Whether anything waited for longer than it is worth."""
     return (
