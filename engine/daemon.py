@@ -37,6 +37,7 @@ from engine.sockets import handed_over, listen, listen_unix
 from engine.store.groups import Bells
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
+from engine.web import bearer
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
@@ -366,6 +367,7 @@ class Office:
         return [
             Chore(suppression.has_expired, suppression.expire),
             Chore(asking.has_old, asking.drop_old),
+            Chore(bearer.has_old, bearer.drop_old),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 

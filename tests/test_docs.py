@@ -111,7 +111,7 @@ def test_every_endpoint_of_the_control_socket_is_on_the_page() -> None:
 def test_every_public_page_is_on_the_page() -> None:
     modules = (file.read_text("utf-8") for file in (ROOT / "engine" / "web").glob("*.py"))
     routes = re.findall(r'router\.add_(get|post)\("([^"]+)"', "".join(modules))
-    text = page("docs/web.md") + page("docs/administration.md")
+    text = page("docs/web.md") + page("docs/api.md") + page("docs/administration.md")
     assert routes
     for verb, path in routes:
         assert f"| `{verb.upper()} {path}` |" in text

@@ -30,6 +30,7 @@ MODULES: Final = {
     "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",
     "survey": "questions that mails ask",
+    "token": "which applications may use the HTTP interface",
     "trace": "a message's whole life, with every line that was said",
     "why": "what a message, or mail to a site or domain, waits for, and when that ends",
 }

@@ -20,6 +20,7 @@ from engine.sending.compose import Composer
 from engine.sending.texts import Words
 from engine.web.limits import Limits
 from engine.web.pages import Pages
+from engine.web.problems import problem
 from mta.ports import Chance, Clock, Store, StoreTrouble
 from mta.queue.settings import QueueSettings
 
@@ -27,8 +28,10 @@ log: Final = logging.getLogger("posthouse.web")
 
 BODY_MAX: Final = 16 * 1024  # octets of a form's body
 BODY_SECONDS: Final = 10.0  # how long a body may take to come
-OFTEN: Final = ("/c/", "/o/")  # paths that many ask for from one place
 FIELDS_MAX: Final = 60  # of a form
+
+API: Final = "/v1/"  # what paths for applications begin with
+OFTEN: Final = ("/c/", "/o/", API)  # paths that many ask for from one place
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -76,7 +79,8 @@ class Desk:
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a neighbourhood ask as often as a person does, or a mail provider. Links and pictures of mail are asked for
-        by a whole office, or by a provider for all its readers: only who tried wrong tokens is held to that there."""
+        by a whole office, or by a provider for all its readers, and applications have limits of their own: only who tried
+        wrong tokens is held to that there."""
         peer, now = self.peer(request), self.clock.monotonic()
         if self.limits.is_dry(peer, now) if request.path.startswith(OFTEN) else not self.limits.allows(peer, now):
             raise web.HTTPTooManyRequests
@@ -160,6 +164,8 @@ class Desk:
         headers = {"Retry-After": "60"} if code in (429, 503) else {}
         if allow:
             headers["Allow"] = allow
+        if request.path.startswith(API):
+            return problem(code, "", headers=headers)
         return html(self.pages.notice(code, request.headers.get("Accept-Language", "")), code, headers)
 
     def evidence(self, request: web.Request, wording: str, words: Words, source: str, more: str = "") -> Answer:

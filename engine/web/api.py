@@ -1,0 +1,180 @@
+"""The HTTP interface for applications: events and contacts, as JSON, behind a bearer token.
+
+Everything wrong with a body is said at once, each with its JSON pointer (RFC 6901), as a problem (RFC 9457). A request with
+an Idempotency-Key may be sent again after any trouble: it is answered as the first was.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from aiohttp import web
+
+from deliverability.address import Address
+from engine.audience.contacts import Change, ContactError, change, ensure_contact, find_contact
+from engine.audience.fields import FieldError, declared
+from engine.flow.events import make_event
+from engine.intake.recording import record
+from engine.web import bearer
+from engine.web.bearer import Bearer
+from engine.web.bodies import B, ContactBody, EventBody, Faulty, happened, parse
+from engine.web.desk import Desk
+from engine.web.limits import Limits
+from engine.web.openapi import document
+from engine.web.problems import Fault, problem
+from mta.ports import Tx
+
+log: Final = logging.getLogger("posthouse.web")
+
+BODY_MAX: Final = 128 * 1024  # octets
+REPLAYED: Final = "Idempotent-Replayed"
+
+_KEY: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+
+
+def add(app: web.Application, desk: Desk) -> None:
+    """The routes of this group."""
+    doors = _Doors(desk)
+    app.router.add_post("/v1/events", doors.events)
+    app.router.add_post("/v1/contacts", doors.contacts)
+    app.router.add_get("/v1/openapi.json", doors.description)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a request came to."""
+
+    code: int
+    answer: dict[str, Any]
+
+
+class Refused(Exception):
+    """A request that is not served, in words for the one who sent it."""
+
+    def __init__(self, code: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.headers = code, detail, headers or {}
+
+
+class _Doors:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._spent: dict[tuple[str, int], Limits] = {}
+        self._description = json.dumps(document(desk.composer.base_url), ensure_ascii=False)
+
+    async def description(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._description, content_type="application/json")
+
+    async def events(self, request: web.Request) -> web.Response:
+        return await self._serve(request, "events", EventBody, self._event)
+
+    async def contacts(self, request: web.Request) -> web.Response:
+        return await self._serve(request, "contacts", ContactBody, self._contact)
+
+    # -- what they do
+
+    def _event(self, tx: Tx, body: EventBody) -> Result:
+        now = self._desk.clock.now()
+        event = make_event(
+            body.name, body.data, at=happened(body, now).astimezone(UTC), source="http", key=body.key,
+            address=Address.parse(body.address) if body.address else None, contact_name=body.contact_name,
+            locale=body.locale, idempotency_key=body.idempotency_key or None,
+        )  # fmt: skip
+        event_id = record(tx, event, now=now)
+        return Result(200, {"repeat": True}) if event_id is None else Result(201, {"id": event_id})
+
+    def _contact(self, tx: Tx, body: ContactBody) -> Result:
+        now, address = self._desk.clock.now(), Address.parse(body.address)
+        faults = _field_faults(tx, body)
+        if faults:
+            raise Faulty(faults)
+        is_new = find_contact(tx, address) is None
+        contact_id = ensure_contact(tx, address, now=now)
+        told = Change(
+            name=body.name, locale=body.locale, zone=body.zone, birthday=body.birthday, external_id=body.external_id,
+            source=body.source, fields=body.fields, tags=frozenset(body.tags), untags=frozenset(body.untags),
+        )  # fmt: skip
+        try:
+            change(tx, contact_id, told, now)
+        except ContactError as err:
+            raise Faulty([Fault("/external_id", str(err))], 409) from None
+        return Result(201 if is_new else 200, {"id": contact_id})
+
+    # -- around each
+
+    async def _serve(
+        self, request: web.Request, scope: str, model: type[B], do: Callable[[Tx, B], Result]
+    ) -> web.Response:
+        try:
+            who = await self._who(request, scope)
+            if request.content_type != "application/json":
+                raise Refused(415, "say Content-Type: application/json")
+            octets = await self._desk.body(request, BODY_MAX)
+            return await self._do(request, who, parse(model, octets), octets, do)
+        except Refused as err:
+            return problem(err.code, err.detail, headers=err.headers)
+        except Faulty as err:
+            return problem(err.code, "the body is not taken; nothing was changed", err.faults)
+
+    async def _do(
+        self, request: web.Request, who: Bearer, body: B, octets: bytes, do: Callable[[Tx, B], Result]
+    ) -> web.Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not _KEY.fullmatch(key):
+            raise Refused(400, "an Idempotency-Key has 1 to 200 visible ASCII characters")
+        asked = hashlib.sha256(request.path.encode() + b"\0" + octets).hexdigest()
+
+        def work(tx: Tx) -> tuple[Result, bool]:
+            kept = bearer.claim(tx, who.name, key, asked, self._desk.clock.now()) if key is not None else None
+            if kept is not None and kept.request != asked:
+                raise Refused(422, "this Idempotency-Key was sent with another request")
+            if kept is not None:
+                return Result(kept.code, json.loads(kept.answer)), True
+            result = do(tx, body)
+            if key is not None:
+                bearer.keep(tx, who.name, key, result.code, json.dumps(result.answer))
+            return result, False
+
+        result, is_replayed = await self._desk.store.write(work)
+        if not is_replayed:
+            self._desk.wake([])
+        headers = {REPLAYED: "true"} if is_replayed else {}
+        return web.json_response(result.answer, status=result.code, headers=headers)
+
+    async def _who(self, request: web.Request, scope: str) -> Bearer:
+        """Who asks. Refused: 401 without a token of ours, 403 with one for something else, 429 too often."""
+        peer, now = self._desk.peer(request), self._desk.clock.monotonic()
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if self._desk.limits.is_dry(peer, now):
+            raise Refused(429, "too many requests with wrong tokens", {"Retry-After": "60"})
+        who = await self._desk.store.look(lambda tx: bearer.find(tx, token.strip()))
+        if kind.lower() != "bearer" or who is None:
+            self._desk.limits.charge_wrong_token(peer, now)
+            raise Refused(401, "a bearer token is needed: Authorization: Bearer ph_...", {"WWW-Authenticate": "Bearer"})
+        if scope not in who.scopes:
+            raise Refused(403, f"this token is not for {scope}")
+        limits = self._spent.setdefault((who.name, who.rate), Limits(burst=who.rate, refill=who.rate / 60))
+        if not limits.allows(who.name, now):
+            raise Refused(429, f"this token has {who.rate} requests a minute", {"Retry-After": "1"})
+        return who
+
+
+def _field_faults(tx: Tx, body: ContactBody) -> list[Fault]:
+    """All that is wrong with the fields, each at its place."""
+    known = declared(tx) if body.fields else {}
+    faults = []
+    for name, value in body.fields.items():
+        pointer = f"/fields/{name.replace('~', '~0').replace('/', '~1')}"
+        if name not in known:
+            faults.append(Fault(pointer, "there is no such field (`posthouse field add` declares one)"))
+            continue
+        try:
+            known[name].parse(value)
+        except FieldError as err:
+            faults.append(Fault(pointer, str(err)))
+    return faults
