@@ -44,6 +44,7 @@ from mta.outbound.security import verifying_context
 from mta.ports import StoreTrouble
 from mta.queue import queue
 from mta.relay import Ports, Relay
+from mta.routing.hops import Hop
 from mta.routing.https import Fetcher
 from mta.routing.policy import Policies
 from mta.routing.resolver import DnsResolver
@@ -142,7 +143,11 @@ class Carrier:
             net, resolver, partial(verifying_context, config.routing.authorities), config.routing.permit, own
         )
         self._policies = Policies(self._store, clock, resolver, fetcher.get)
-        router = Router(config.routing, resolver, chance, own, self._policies if config.routing.mta_sts else None)
+        doors = config.own_doors
+        router = Router(
+            config.routing, resolver, chance, own, self._policies if config.routing.mta_sts else None,
+            is_own_door=lambda ip, port: bool(doors.at(Hop(ip, port))), ours=[config.bounces.domain],
+        )  # fmt: skip
         self._relay = Relay(
             ports=Ports(self._store, clock, chance, net), router=router,
             hostname=config.hostname, owner=self._owner, carriers=self._order["carriers"], outbound=config.outbound,

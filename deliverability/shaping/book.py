@@ -105,6 +105,7 @@ class Book:
             peer.old_slots = 0
             self._seconds.heard(carrier, now)
         changed = report.session > 0 and self.controller.session_ended(report.session)
+        changed |= self.controller.transaction_full(report.recipients)
         self.controller.delivered(report.delivered, now, limit=self.limit("connections") or 1000)
         open_now = sum(each.open for each in self.peers.values())
         for klass, blame, weight, rule, reply in report.complaints:
@@ -183,8 +184,9 @@ class Book:
 
     def _plain(self) -> dict[int, Share]:
         slots = max(1, self.connections // self.carriers)
+        learnt = self.controller.learnt
         share = Share(
-            slots, self.per_connection, paused_ms=self._paused_ms(), is_blocked=self.controller.learnt.is_blocked
+            slots, self.per_connection, learnt.recipients, paused_ms=self._paused_ms(), is_blocked=learnt.is_blocked
         )
         return dict.fromkeys(self.peers, share)
 
@@ -203,6 +205,7 @@ class Book:
         return {
             carrier: Share(
                 slots=slots[carrier] if seconds.get(carrier) != 0 else 0, per_connection=self.per_connection,
+                recipients=self.controller.learnt.recipients,
                 rate=paces[carrier][0], burst=paces[carrier][1], reserve=paces[carrier][2],
                 connection_rate=door / 60 / max(1, len(holders)) if door else None,
                 upto=grants[carrier][0], bulk_upto=grants[carrier][1], paused_ms=self._paused_ms(),

@@ -49,6 +49,7 @@ class Learnt:
     connections: int | None = None
     refused_connections: int | None = None
     per_connection: int | None = None
+    recipients: int | None = None  # in one transaction
     strikes: int = 0  # times it said too much since it last took a mail
     paused_until: float = 0.0
     slowed_at: float = 0.0
@@ -108,6 +109,14 @@ class Controller:
         if deliveries < 1 or (known is not None and known <= deliveries):
             return False
         self.learnt.per_connection = deliveries
+        return True
+
+    def transaction_full(self, recipients: int) -> bool:
+        """The site took so many recipients in one transaction, and had enough. True when that is news."""
+        known = self.learnt.recipients
+        if recipients < 1 or (known is not None and known <= recipients):
+            return False
+        self.learnt.recipients = recipients
         return True
 
     def _slow(self, verdict: Verdict, now: float, open_now: int, jitter: float) -> None:

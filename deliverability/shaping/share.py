@@ -10,6 +10,7 @@ class Share:
 
     slots: int = 0  # connections at once
     per_connection: int = 1  # deliveries on one connection
+    recipients: int | None = None  # of one message in one transaction; None: as many as settings say
     rate: float | None = None  # attempts a second; None: not paced
     burst: float = 1.0  # attempts that may come at once, the reserve included
     reserve: float = 0.0  # of the burst: left to transactional mail
@@ -40,6 +41,7 @@ class Report:
     complaints: tuple[tuple[str, str, float, str, str], ...] = ()  # class, blame, weight, rule, reply
     session: int = 0  # deliveries after which the site said that a session had enough
     refused: int = 0
+    recipients: int = 0  # taken in a transaction that had too many
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,8 +9,9 @@ from engine.commands.sendmail_words import Asked, Exit, Trouble
 from engine.spool import Envelope
 
 
-def prepare(asked: Asked, text: bytes, hostname: str, user: str) -> tuple[Envelope, bytes]:
-    """The envelope and the message with CRLF line ends. `Trouble` when it can't be one."""
+def prepare(asked: Asked, text: bytes, hostname: str, user: str, own: str = "") -> tuple[Envelope, bytes]:
+    """The envelope and the message with CRLF line ends. `own`: who it is from where the program does not say, else
+    `user` at this host. `Trouble` when it can't be one."""
     content = normalise_newlines(_to_the_dot(text) if asked.dot_ends else text)
     if b"\0" in content:
         raise Trouble(Exit.BAD_DATA, "the mail holds a NUL; encode that part as base64")
@@ -18,7 +19,9 @@ def prepare(asked: Asked, text: bytes, hostname: str, user: str) -> tuple[Envelo
     try:
         said = asked.recipients + (_recipients(head) if asked.from_header else [])
         recipients = list(dict.fromkeys(_address(each, hostname) for each in said))
-        sender = _address(user if asked.sender is None else asked.sender, hostname) if asked.sender != "" else ""
+        sender = (
+            _address((own or user) if asked.sender is None else asked.sender, hostname) if asked.sender != "" else ""
+        )
     except (AddressError, MessageError) as err:
         raise Trouble(Exit.NO_USER, str(err)) from None
     if not recipients:

@@ -242,6 +242,8 @@ def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
         str(done.facts.get("changed")), str(changed), 1
     )  # fmt: skip
     show(Done(words, {**done.facts, **({} if body["dry_run"] else {"changed": changed})}), as_json)
+    if "deliveries" in body and not changed and not body["dry_run"]:
+        raise SystemExit(1)  # they were named, and nothing was done
 
 
 def _print_json(value: object) -> None:

@@ -45,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
         door = place.local_door(asked.config)
     except place.NoPlace as err:
         raise Trouble(Exit.BAD_CONFIG, str(err)) from None
-    envelope, content = prepare(asked, sys.stdin.buffer.read(), door.hostname, _user())
+    envelope, content = prepare(asked, sys.stdin.buffer.read(), door.hostname, _user(), door.sender)
     key = SystemChance().octets(16).hex()
     try:
         return _handed_over(put(door.lmtp, key, envelope, content))

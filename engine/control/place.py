@@ -6,6 +6,7 @@ Reads the configuration with tomllib alone, so that a command need not load what
 import os
 import tomllib
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from socket import getfqdn
 from typing import Final
@@ -40,6 +41,7 @@ class LocalDoor:
     hostname: str
     lmtp: Path | None  # the socket while the daemon runs; None where the configuration has none
     spool: Path  # the folder while it does not
+    sender: str = ""  # who mail is from where its program does not say: the address of mail.from
 
 
 def local_door(config: Path | None = None) -> LocalDoor:
@@ -52,7 +54,7 @@ def local_door(config: Path | None = None) -> LocalDoor:
     socket, name = _text(said, "lmtp", "socket", "lmtp.sock"), said.get("hostname")
     return LocalDoor(
         hostname=name if isinstance(name, str) else getfqdn(), lmtp=folder / socket if socket else None,
-        spool=folder / _text(said, "daemon", "spool", "spool"),
+        spool=folder / _text(said, "daemon", "spool", "spool"), sender=parseaddr(_text(said, "mail", "from", ""))[1],
     )  # fmt: skip
 
 

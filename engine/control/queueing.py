@@ -25,6 +25,7 @@ from mta.routing.settings import next_hop
 
 CHUNK: Final = 200  # deliveries changed in one commit
 SECONDS: Final = 5.0  # that one request takes at most
+SHOWN: Final = 5  # deliveries of which it is said why nothing was done
 COUNTED_MAX: Final = 200_000  # matches that a dry run counts
 
 Change = Callable[[Tx, Sequence[int]], tuple[int, Sequence[str]]]
@@ -118,8 +119,22 @@ class _Work:
         if self._numbers is not None:
             changed, domains = await self._house.store.write(lambda tx: change(tx, self._numbers or ()))
             self._wake(domains)
-            return Done(f"{changed} of {len(self._numbers)} deliveries {word}", {"changed": changed, "after": ""})
+            words = f"{changed} of {len(self._numbers)} deliveries {word}"
+            if changed < len(self._numbers):
+                words += await self._house.store.read(self._why_not)
+            return Done(words, {"changed": changed, "after": ""})
         return await self._run_on(word, change)
+
+    def _why_not(self, tx: Tx) -> str:
+        """In what state those are that could not be changed."""
+        states = {each: operating.state_of(tx, each) for each in (self._numbers or ())[:SHOWN]}
+        fit = ", ".join(state.word for state in self._states)
+        told = [
+            f"{each} is {state.word}" if state else f"there is no {each}"
+            for each, state in states.items()
+            if state not in self._states
+        ]
+        return f" ({'; '.join(told)}; only what is {fit} can be)" if told else ""
 
     async def _run_on(self, word: str, change: Change) -> Done:
         clock = self._house.clock

@@ -131,7 +131,8 @@ class AuthenticatingConnection(SmtpConnection):
         assert self._access.passwords is not None
         self._access.passwords.guard.succeeded(client_of(self._peer), grant.name)
         maillog.authenticated(grant.name, ip=self._peer.ip)
-        self._grant = grant
+        self._grant, self._is_known = grant, True
+        self._load.is_known(client_of(self._peer))
         if grant.max_size:
             most = min(grant.max_size, self._settings.max_size)
             self._settings = self._settings.model_copy(update={"max_size": most})

@@ -63,6 +63,7 @@ class SmtpConnection(SMTP):
         self._deadline = float("inf")  # of that wait, on the loop's clock
         self._is_leaving = False  # say 421 as soon as the client has had its turn
         self._is_over = False
+        self._is_known = False  # the client showed who it is
         self._is_lost = False  # the connection ended where nobody tells us: in a TLS handshake
 
     # What the rest of the session adds.
@@ -127,6 +128,8 @@ class SmtpConnection(SMTP):
             self._peer = Peer(peername[0].removeprefix("::ffff:"), peername[1])
         client = client_of(self._peer)
         is_welcome = self._load.enter(client)
+        patience = self._settings.stranger_patience if self._settings.is_stranger(client) else None
+        alarm = self.loop.call_later(patience.total_seconds(), self._too_late) if patience else None
         try:
             self._greet(None if is_welcome else replies.TOO_MANY_CONNECTIONS)
             while (line := await self._next_line()) is not None:
@@ -134,8 +137,16 @@ class SmtpConnection(SMTP):
         except Exception as trouble:
             self._report("a session", trouble)
         finally:
-            self._load.leave(client)
+            if alarm is not None:
+                alarm.cancel()
+            self._load.leave(client, was_known=self._is_known)
             await self._close()
+
+    def _too_late(self) -> None:
+        """A stranger took its time."""
+        if not self._is_known:
+            self._load.hit("auth_timeout")
+            self.hang_up(replies.TIMED_OUT)
 
     def _greet(self, refusal: Reply | None) -> None:
         refusal = refusal or self._refusal()

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +23,8 @@ from mta.inbound.session import InboundSession
 from mta.inbound.settings import DoorSettings
 from mta.inbound.transaction import Policy
 
+FULL_SECONDS: Final = 5.0  # who waited so long in the backlog found no carrier with a place: it is told so
+_TURNED_AWAY: Final = 100  # at once
 _BREATH: Final = 1.0  # seconds without accepting, after the system refused a descriptor or memory
 
 
@@ -48,6 +51,7 @@ class Listener:
         self._sockets: tuple[socket.socket, ...] = ()
         self._is_accepting = False
         self._is_stopping = False
+        self.full_seconds = FULL_SECONDS
         self._sessions: dict[InboundSession, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -86,7 +90,7 @@ class Listener:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept_on(self) -> None:
-        if not self._is_accepting and len(self._tasks) < self._settings.max_connections:
+        if not self._is_accepting and not self._is_full:
             self._is_accepting = True
             for each in self._sockets:
                 asyncio.get_running_loop().add_reader(each, self._accept, each)
@@ -110,9 +114,30 @@ class Listener:
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._tasks.add(task)
         task.add_done_callback(self._over)
-        if len(self._tasks) >= self._settings.max_connections:
+        if self._is_full:
             self._load.hit("max_connections")
             self._accept_off()
+            asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._tasks) >= self._settings.max_connections
+
+    def _turn_away(self) -> None:
+        """Still full: who waits in the backlog would wait for long, since no other carrier took it either."""
+        if not self._is_full or self._is_stopping:
+            return
+        said = b"" if self._access.begins_with_tls else replies.wire(replies.FULL)
+        for listening in self._sockets:
+            for _ in range(_TURNED_AWAY):
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    break
+                connection.setblocking(False)
+                with connection, suppress(OSError):
+                    connection.send(said)
+        asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

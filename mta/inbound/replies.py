@@ -25,6 +25,7 @@ HELP: Final = Reply.of(214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HE
 # 421: RFC 5321 section 3.8 lets a server say it at any time, and hang up.
 CLOSING: Final = Reply.of(421, "4.3.2", "Closing for a moment; come again")
 TOO_MANY_CONNECTIONS: Final = Reply.of(421, "4.7.0", "Too many connections from your address")
+FULL: Final = Reply.of(421, "4.3.2", "All places are taken; come again in a moment")
 TOO_MANY_COMMANDS: Final = Reply.of(421, "4.7.0", "Too many commands without a message")
 TOO_MANY_ERRORS: Final = Reply.of(421, "4.7.0", "Too many errors")
 TIMED_OUT: Final = Reply.of(421, "4.4.2", "Waited too long")

@@ -130,6 +130,20 @@ class DoorSettings(Settings):
         """How many connections one client may have open, and the setting that says so."""
         return "max_connections_per_client", self.max_connections_per_client
 
+    def is_stranger(self, ip: str) -> bool:
+        """Whether who comes from there has to show who it is."""
+        return False
+
+    @property
+    def most_strangers(self) -> int:
+        """Connections that all strangers together may have open."""
+        return self.max_connections
+
+    @property
+    def stranger_patience(self) -> timedelta | None:
+        """How long a stranger may take to show who it is; None: nobody has to."""
+        return None
+
 
 class ListenSettings(DoorSettings):
     """A door on the network."""
@@ -145,6 +159,16 @@ class SubmissionSettings(ListenSettings):
     )
     max_connections_per_stranger: int = Field(
         default=20, ge=1, description="As `max_connections_per_client`, for an address outside `networks`."
+    )
+    max_strangers: int = Field(
+        default=250,
+        ge=1,
+        description="Open connections in one carrier of all addresses outside `networks` together, as long as they have not"
+        " shown a password; more are sent away (421). The rest of `max_connections` is kept for applications.",
+    )
+    auth_timeout: Duration = Field(
+        default=timedelta(minutes=1),
+        description="Wait this long for an address outside `networks` to show a password, then hang up (421).",
     )
     public_networks: bool = Field(
         default=False,
@@ -207,13 +231,24 @@ class SubmissionSettings(ListenSettings):
 
     def limit_of(self, ip: str) -> tuple[str, int]:
         limit, most = super().limit_of(ip)
+        if not self.is_stranger(ip):
+            return limit, most
+        return "max_connections_per_stranger", min(most, self.max_connections_per_stranger)
+
+    def is_stranger(self, ip: str) -> bool:
         try:
             address = ip_address(ip.partition("%")[0])
         except ValueError:
-            return limit, most  # over a Unix socket
-        if any(address in network for network in self.networks):
-            return limit, most
-        return "max_connections_per_stranger", min(most, self.max_connections_per_stranger)
+            return False  # over a Unix socket
+        return not any(address in network for network in self.networks)
+
+    @property
+    def most_strangers(self) -> int:
+        return self.max_strangers
+
+    @property
+    def stranger_patience(self) -> timedelta | None:
+        return self.auth_timeout
 
     @model_validator(mode="after")
     def _has_certificate(self) -> "SubmissionSettings":

@@ -255,7 +255,7 @@ class Courier:
 
     def _with_mates(self, lane: Lane, each: Claimed, one: Boarded) -> list[Claimed]:
         """A delivery and those of the same message that may go in one transaction with it."""
-        most = min(self._settings.recipients, lane.recipients or self._settings.recipients) - 1
+        most = min(self._settings.recipients, lane.most_recipients or self._settings.recipients) - 1
         mates = lane.take_mates(self._now(lane), each, most, one) if most and self._may_share(each) else ()
         return [each, *mates]
 
@@ -341,6 +341,7 @@ class Courier:
             return False
         if taken and failure.stage is Stage.RCPT:
             lane.recipients = taken
+            self._tidings.transaction_full(lane, taken)
             return True
         if not taken and connection.delivered_count:
             self._tidings.session_ended(lane, connection.delivered_count)

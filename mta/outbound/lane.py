@@ -98,6 +98,11 @@ class Lane:
         return not (holds or waits or self.is_paced or self.is_hushed)
 
     @property
+    def most_recipients(self) -> int | None:
+        """How many the site takes in one transaction, as this carrier heard it or another one did."""
+        return min((each for each in (self.recipients, self.share.recipients) if each is not None), default=None)
+
+    @property
     def is_paced(self) -> bool:
         """Whether it matters what time it is."""
         return self._pace is not None or self._door is not None or self.share.upto is not None

@@ -29,6 +29,7 @@ class _News:
     delivered: int = 0
     refused: int = 0
     session: int = 0
+    recipients: int = 0
     complaints: list[tuple[str, str, float, str, str]] = field(default_factory=list)
 
 
@@ -84,6 +85,11 @@ class Tidings:
         self._of(lane).session = deliveries
         self._soon()
 
+    def transaction_full(self, lane: Lane, recipients: int) -> None:
+        """The site had enough recipients in one transaction."""
+        self._of(lane).recipients = recipients
+        self._soon()
+
     def new_lane(self, lane: Lane) -> None:
         """A share is asked for."""
         self._of(lane)
@@ -130,5 +136,5 @@ def _report(news: _News) -> Report:
         site=lane.site, hosts=lane.exchangers, spent=lane.spent, delivered=news.delivered, refused=news.refused,
         open=lane.connections,
         waiting=len(lane) + len(lane.domains), version=lane.share.version, complaints=tuple(news.complaints),
-        session=news.session,
+        session=news.session, recipients=news.recipients,
     )  # fmt: skip

@@ -41,6 +41,12 @@ def cancel(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
     return len(changed)
 
 
+def state_of(tx: Tx, delivery_id: int) -> State | None:
+    """What state a delivery is in; None where there is none."""
+    row = tx.one("SELECT state FROM delivery WHERE id = ?", (delivery_id,))
+    return None if row is None else State(row[0])
+
+
 def hold(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
     """Keep queued deliveries back; how many."""
     held = int(after(State.QUEUED, Event.HELD_BACK))

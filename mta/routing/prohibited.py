@@ -27,7 +27,7 @@ class Prohibited(Enum):
 
     @property
     def may_be_mended_here(self) -> bool:
-        return self in (Prohibited.OWN, Prohibited.PRIVATE)
+        return self is Prohibited.PRIVATE
 
 
 _PRIVATE: Final = tuple(

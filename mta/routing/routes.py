@@ -9,7 +9,7 @@ Trouble with DNS, and whatever our own administrator may have forgotten (a priva
 
 import asyncio
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -78,8 +78,11 @@ class Router:
 
     def __init__(
         self, settings: RoutingSettings, resolver: Resolver, chance: Chance, own: Collection[IpAddress] = (),
-        policies: Policies | None = None,
+        policies: Policies | None = None, is_own_door: Callable[[str, int], bool] = lambda *_: False,
+        ours: Collection[str] = (),
     ) -> None:  # fmt: skip
+        """`is_own_door`: whether we listen at an address and port. `ours`: domains whose mail is read here."""
+        self._is_own_door, self._ours = is_own_door, frozenset(ours)
         self._settings, self._resolver, self._chance, self._policies = settings, resolver, chance, policies
         self._own = frozenset(own)
 
@@ -146,7 +149,15 @@ class Router:
             if answer.ips and not ips:
                 search.troubles.append(f"{mx.host} has no address of the family that routing.prefer allows")
             for ip in ips:
-                search.add(mx, Host(mx.host, ip, self._settings.port), prohibited(ip, self._settings.permit, self._own))
+                search.add(mx, Host(mx.host, ip, self._settings.port), self._prohibited(search.domain, ip))
+
+    def _prohibited(self, domain: str, ip: str) -> Prohibited | None:
+        """Why mail for this domain may not go there. Whoever leads it to our own door would have it go round and round,
+        be the address permitted or not; what is read here comes in by that door."""
+        if domain not in self._ours and self._is_own_door(ip, self._settings.port):
+            return Prohibited.OWN
+        why = prohibited(ip, self._settings.permit, self._own)
+        return None if why is Prohibited.OWN and domain in self._ours else why
 
     def _ordered(self, ips: Sequence[str]) -> list[str]:
         """The preferred family first, each in random order."""
@@ -195,7 +206,9 @@ class _Search:
         if self.troubles or any(why.may_be_mended_here for _, why in self.refused):
             hint = "if mail should go there, say so in routing.transport or routing.permit"
             return _waits("4.4.6", f"{self.domain} leads to {said}: {hint}")
-        return _fails(550, "5.4.6", f"{self.domain} leads to {said}")
+        is_own = any(why is Prohibited.OWN for _, why in self.refused)
+        hint = ": mail would come back to us; where another server here takes it, say so in routing.transport"
+        return _fails(550, "5.4.6", f"{self.domain} leads to {said}{hint if is_own else ''}")
 
 
 def named(settings: RoutingSettings, domain: str) -> tuple[Hop | None, Demand | None]:

@@ -172,11 +172,14 @@ class ClientSession:
 
     # What the driver says.
 
+    def _refusal(self, mail: Mail) -> Failure | None:
+        return self.extensions.refusal(mail, is_final=self._is_lmtp)
+
     def begin(self, *mails: Mail) -> None:
         """Start a transaction: one message, which is the same for all, to one recipient each. What this server cannot
         take is refused at once, without a word sent."""
         assert self.phase is Phase.IDLE, f"a transaction cannot begin while {self.phase.name}"
-        refused = {place: why for place, mail in enumerate(mails) if (why := self.extensions.refusal(mail))}
+        refused = {place: why for place, mail in enumerate(mails) if (why := self._refusal(mail))}
         self.outcomes = [refused.get(place) for place in range(len(mails))]
         if len(refused) == len(mails):
             return

@@ -83,9 +83,10 @@ class Extensions:
             auth=frozenset(offered.get("AUTH", "").upper().split()),
         )
 
-    def refusal(self, mail: Mail) -> Failure | None:
+    def refusal(self, mail: Mail, *, is_final: bool = False) -> Failure | None:
         """Why this message may not be offered to this server at all, or None. Nothing was sent, so another host of the
-        same site may still take it; the reply says whether time can mend it.
+        same site may still take it; the reply says whether time can mend it. `is_final`: the server delivers, and does not
+        relay.
         """
         if not _PATH.fullmatch(mail.reverse_path):
             return _ours(Scope.MESSAGE, 553, "5.1.7", "the reverse-path cannot be written in a command")
@@ -108,6 +109,10 @@ class Extensions:
         ):
             # RFC 2852 section 4: a host that could not return it in time is not given it.
             text = f"{mail.by_seconds} s are left to deliver it, and this server needs {self.least_by}"
+            return _ours(Scope.MESSAGE, 550, "5.4.7", text)
+        if mail.by_mode == "R" and not self.deliverby and not is_final:
+            # RFC 2852 section 4: who is to return a message in time may not pass it on to a host that would not.
+            text = "it is to be returned when it is late, and this server does not offer DELIVERBY"
             return _ours(Scope.MESSAGE, 550, "5.4.7", text)
         return None
 

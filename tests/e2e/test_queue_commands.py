@@ -292,6 +292,9 @@ def test_what_is_cancelled_is_so_in_a_name_for_a_reason(daemon: Daemon) -> None:
     assert daemon.open_count() == 0
     found = messages(daemon, state="cancelled")
     assert len(found.rows) == 20 and queue(daemon).sites == ()
+    again = daemon.command("queue", "cancel", str(found.rows[0].delivery_id), "999999", "--why", "to be sure")
+    assert again.returncode == 1
+    assert f"0 of 2 deliveries cancelled ({found.rows[0].delivery_id} is cancelled; there is no 999999;" in again.stdout
 
 
 def test_what_must_be_delivered_by_a_time_is_returned_or_told_of_then(daemon: Daemon) -> None:

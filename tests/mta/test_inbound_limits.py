@@ -15,6 +15,7 @@ from smtp_door import ENVELOPE, HOSTNAME, Recorder, codes, door, listening_socke
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.inbound.limits import Load
 from mta.inbound.listener import Listener
 from mta.inbound.settings import InboundSettings, ListenSettings, SubmissionSettings
 from mta.inbound.transaction import Transaction
@@ -176,6 +177,43 @@ async def test_a_stranger_may_have_few_connections_where_an_application_in_a_net
         await open_door.talk("S: 421 4.7.0", "S: ")
         assert open_door.listener.hits["max_connections_per_stranger"] == 1
     assert settings.limit_of("192.0.2.7") == ("max_connections_per_client", 500)
+
+
+async def test_strangers_together_leave_places_for_applications() -> None:
+    settings = SubmissionSettings(networks=(ip_network("192.0.2.0/24"),), max_strangers=2)
+    async with door(Recorder(), settings) as open_door:
+        for _ in range(2):
+            await (await open_door.knock()).talk("S: 220")
+        await open_door.talk("S: 421 4.7.0", "S: ")
+        assert open_door.listener.hits["max_strangers"] == 1
+
+
+def test_who_showed_a_password_is_no_stranger_any_more() -> None:
+    load = Load(SubmissionSettings(networks=(), max_strangers=1))
+    assert load.enter("192.0.2.1")
+    load.is_known("192.0.2.1")
+    assert load.enter("192.0.2.2")
+    load.leave("192.0.2.1", was_known=True)
+    assert not load.enter("192.0.2.3")
+    load.leave("192.0.2.3")
+    load.leave("192.0.2.2")
+    assert load.enter("192.0.2.4")
+
+
+async def test_a_stranger_that_shows_nothing_is_sent_away_whatever_it_says_meanwhile() -> None:
+    settings = SubmissionSettings(networks=(ip_network("192.0.2.0/24"),), auth_timeout=timedelta(milliseconds=50))
+    async with door(Recorder(), settings) as open_door:
+        await open_door.talk("S: 220", "C: EHLO a", "S: 250", "S: 421 4.4.2", "S: ")
+        assert open_door.listener.hits["auth_timeout"] == 1
+
+
+async def test_who_waits_for_a_place_that_no_carrier_has_is_told_so() -> None:
+    async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
+        open_door.listener.full_seconds = 0.01
+        first = await open_door.knock()
+        await first.talk("S: 220")
+        await open_door.talk("S: 421 4.3.2", "S: ")
+        await first.talk("C: NOOP", "S: 250")
 
 
 async def test_a_full_listener_lets_the_next_wait_for_a_place() -> None:

@@ -47,11 +47,12 @@ async def route(
     hosts: Mapping[str, Any] | None = None,
     own: str = "",
     seed: int = 0,
+    doors: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Route | NoRoute:
     dns = PretendedDns(mx or {}, hosts or {})
     addresses = [ipaddress.ip_address(each) for each in own.split()]
-    return await Router(RoutingSettings(**settings), dns, FakeChance(seed), addresses).route(domain)
+    return await Router(RoutingSettings(**settings), dns, FakeChance(seed), addresses, **(doors or {})).route(domain)
 
 
 def tried(found: Route | NoRoute) -> list[str]:
@@ -167,10 +168,21 @@ async def test_a_private_address_waits_since_the_administrator_may_have_to_permi
     assert "routing.permit" in reply
 
 
-async def test_our_own_address_waits_and_says_how_to_mend_it() -> None:
+async def test_our_own_address_is_refused_as_a_loop_and_says_how_to_mend_it() -> None:
     reply = said(await route(mx={"example.org": "10 a"}, hosts={"a": MX1}, own=MX1))
-    assert reply.startswith("451 4.4.6")
-    assert "our own address" in reply
+    assert reply.startswith("550 5.4.6")
+    assert "our own address" in reply and "routing.transport" in reply
+
+
+async def test_our_own_door_is_refused_as_a_loop_be_its_address_permitted() -> None:
+    world: dict[str, Any] = {"mx": {"example.org": "10 a", "bounce.shop.example": "10 a"}, "hosts": {"a": "127.0.0.1"}}
+    permit = ["127.0.0.0/8"]
+    door = {"is_own_door": lambda ip, port: (ip, port) == ("127.0.0.1", 25), "ours": ["bounce.shop.example"]}
+    assert tried(await route(permit=permit, **world)) == ["127.0.0.1"]
+    assert said(await route(permit=permit, doors=door, **world)).startswith(
+        "550 5.4.6 example.org leads to a at 127.0.0.1"
+    )
+    assert tried(await route("bounce.shop.example", permit=permit, doors=door, **world)) == ["127.0.0.1"]
 
 
 async def test_what_stands_behind_ourselves_in_the_list_is_not_used() -> None:

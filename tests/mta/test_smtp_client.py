@@ -112,7 +112,7 @@ def test_size_is_declared_where_it_is_offered() -> None:
 def test_the_time_to_deliver_by_is_handed_on_where_it_is_offered() -> None:
     assert offered("DELIVERBY", by_seconds=90, by_mode="R")[0].endswith(b"<b+41c9@out.example> BY=90;R")
     assert offered("DELIVERBY 60", by_seconds=-5, by_mode="N")[0].endswith(b" BY=-5;N")
-    assert b"BY=" not in offered("SIZE 1000", by_seconds=90, by_mode="R")[0]
+    assert b"BY=" not in offered("SIZE 1000", by_seconds=90, by_mode="N")[0]
     assert b"BY=" not in offered("DELIVERBY")[0]
 
 
@@ -157,6 +157,7 @@ def test_a_dsn_parameter_that_would_break_out_of_its_command_is_left_out() -> No
         ("SMTPUTF8", {"has_8bit": True}, Scope.MESSAGE, "554 5.6.3"),
         ("SIZE 10", {}, Scope.MESSAGE, "552 5.3.4"),
         ("DELIVERBY 600", {"by_seconds": 90, "by_mode": "R"}, Scope.MESSAGE, "550 5.4.7"),
+        ("SIZE 1000", {"by_seconds": 90, "by_mode": "R"}, Scope.MESSAGE, "550 5.4.7"),
         ("DSN", {"reverse_path": "a@b\r\nRCPT TO:<x@y>"}, Scope.MESSAGE, "553 5.1.7"),
         ("DSN", {"reverse_path": "a@b> SIZE=0"}, Scope.MESSAGE, "553 5.1.7"),
         ("DSN", {"forward_path": "a@b>\n"}, Scope.RECIPIENT, "553 5.1.3"),

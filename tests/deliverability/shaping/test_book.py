@@ -168,3 +168,14 @@ def test_the_guard_begins_anew_with_a_domain_that_was_let_go() -> None:
     assert guard.saw("d.example", 30, 30, START)
     guard.forget("d.example")
     assert guard.saw("d.example", 1, 1, START) is None
+
+
+def test_how_many_recipients_a_site_takes_at_once_is_learnt_for_all_carriers_and_kept() -> None:
+    kept = book()
+    kept.hear(1, Report("mx.example.org", recipients=7, waiting=1), START)
+    kept.hear(2, Report("mx.example.org", recipients=9, waiting=1), START)
+    assert {share.recipients for share in kept.shares(START).values()} == {7}
+    after = book()
+    after.controller.restore(kept.to_dict(START))
+    after.hear(1, Report("mx.example.org", waiting=1), START)
+    assert after.shares(START)[1].recipients == 7
