@@ -12,6 +12,7 @@ from typing import Final
 from bench.backlog import Backlog
 from bench.cells import Cell, Latency, Result
 from bench.courtesy import Courtesy
+from bench.people import People
 from bench.priority import Priority
 from bench.report import POSTHOUSE, percentile, ratios
 
@@ -31,6 +32,7 @@ class Facts:
     backlog: Backlog | None = None
     priority: Priority | None = None
     courtesy: Courtesy | None = None
+    people: People | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _latency(latencies: Sequence[Latency]) -> list[Bar]:
 
 
 def _alone(facts: Facts) -> list[Bar]:
-    queue, urgent, polite = facts.backlog, facts.priority, facts.courtesy
+    queue, urgent, polite, people = facts.backlog, facts.priority, facts.courtesy, facts.people
     return [
         Bar("letters of the engine, 2 KiB", 900, facts.letters.get(2048, nan), "/s"),
         Bar("letters of the engine, 20 KiB", 550, facts.letters.get(20480, nan), "/s"),
@@ -109,6 +111,9 @@ def _alone(facts: Facts) -> list[Bar]:
         Bar("courtesy: rate of what is allowed, at least", 0.8, polite.rate if polite else nan, ""),
         Bar("courtesy: the same, at most", 1, polite.rate if polite else nan, "", False),
         Bar("courtesy: attempts after the site's word", 0.02, polite.waste if polite else nan, "of all", False),
+        Bar("import of a million contacts", 120, people.seconds if people else nan, "s", False),
+        Bar("import of a million: memory", 300, people.private_mib if people else nan, "MiB", False),
+        Bar("import of a million: longest write lock", 30, people.longest_ms if people else nan, "ms", False),
     ]
 
 

@@ -5,6 +5,7 @@ from math import isnan
 from bench.backlog import Backlog
 from bench.bars import SIGNATURES, Bar, Facts, bars, judged
 from bench.cells import Cell, Latency, Result
+from bench.people import People
 
 BURST = Cell(2048, 50, 1000)
 
@@ -44,6 +45,12 @@ def test_what_concerns_posthouse_alone_is_judged_too() -> None:
     assert [name for name, word in words.items() if word == "**short**"] == [
         "letters of the engine, 20 KiB", "turnstile: wait for a commit, p99",
     ]  # fmt: skip
+
+
+def test_an_import_is_held_to_its_time_its_memory_and_its_locks() -> None:
+    found = bars(0.9, [], [], Facts(people=People(1_000_000, 100.0, 320.0, 25.0, 0.0)))
+    words = [each.word for each in found if each.name.startswith("import")]
+    assert words == ["met", "**short**", "met"]
 
 
 def test_the_table_says_what_the_machine_does_by_itself() -> None:

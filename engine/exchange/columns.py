@@ -143,11 +143,14 @@ class Shaper:
         person.name = tidy_name(get("name")) or tidy_name(f"{get('first_name')} {get('last_name')}")
         person.locale = self._tidy(get("locale"), tidy_locale, "locale", wrong) or self._plan.locale
         person.zone = self._tidy(get("zone"), tidy_zone, "zone", wrong) or self._plan.zone
-        person.external_id = tidy_name(get("external_id"))
+        person.tags = self._plan.tags
         try:
+            if external_id := get("external_id"):
+                person.external_id = tidy_name(external_id)
             if birthday := get("birthday").strip():
                 person.birthday = tidy_birthday(self._date(birthday))
-            person.tags = (*self._plan.tags, *tags_of(cells_of(cells, self._places.get("tags"))))
+            if tags := cells_of(cells, self._places.get("tags")):
+                person.tags += tags_of(tags)
         except ContactError as err:
             wrong.append(str(err))
         for key, field in self._fields:
@@ -180,6 +183,8 @@ class Shaper:
         return get
 
     def _tidy(self, value: str, tidy: Callable[[str], str], name: str, wrong: list[str]) -> str:
+        if not value:
+            return ""
         value = value.strip()
         kept = tidy(value)
         if value and not kept and not self._is_lenient:

@@ -28,10 +28,11 @@ from engine.store.groups import GroupStore
 from mta.ports import Chance, Clock, Tx, to_ms
 
 CHUNK_FIRST: Final = 100
-CHUNK_MAX: Final = 400
+CHUNK_MAX: Final = 200
 CHUNK_MIN: Final = 10
-AIM_SECONDS: Final = 0.012  # a commit that takes longer makes the next chunk smaller
-TIDY_EVERY: Final = 4  # chunks, between two times that the database's log is brought home beside the writers
+AIM_SECONDS: Final = 0.008  # commits that take longer make the next chunks smaller
+SLOW_SECONDS: Final = 0.03  # nobody else who writes should wait for longer
+TIDY_EVERY: Final = 16  # chunks, between two times that the database's log is brought home beside the writers
 
 Shape = Callable[[Row], Person]
 
@@ -74,7 +75,9 @@ class Progress:
     stopped: int = 0
     seq: int | None = None
     resumed_at: int = 0
+    commits: int = 0
     longest: float = 0.0  # seconds of the longest commit
+    slow: int = 0  # commits that took longer than SLOW_SECONDS
 
 
 class ImportedAlready(ValueError):
@@ -92,6 +95,7 @@ class Import:
     tell: Callable[[Progress], None] = lambda progress: None
     chunk: int = CHUNK_FIRST
     _pending: list[bytes] = field(default_factory=list)
+    _usual: float = AIM_SECONDS / 2  # seconds of a commit, lately
 
     def run(
         self, parts: Iterator[Part], declared: Declared, quarantine: Quarantine, *, again: bool = False
@@ -154,11 +158,13 @@ class Import:
         progress.refused += len(refused)
 
     def _pace(self, took: float, progress: Progress) -> None:
+        progress.commits, progress.slow = progress.commits + 1, progress.slow + (took > SLOW_SECONDS)
         progress.longest = max(progress.longest, took)
-        if took > AIM_SECONDS:
-            self.chunk = max(CHUNK_MIN, self.chunk * 2 // 3)
-        elif took < AIM_SECONDS / 2:
-            self.chunk = min(CHUNK_MAX, self.chunk + 10)
+        self._usual += (took - self._usual) / 8  # one that had to wait for the disk says little
+        if self._usual > AIM_SECONDS:
+            self.chunk = max(CHUNK_MIN, self.chunk * 9 // 10)
+        elif self._usual < AIM_SECONDS / 2:
+            self.chunk = min(CHUNK_MAX, self.chunk + 5)
 
     def _seal(self, progress: Progress, declared: Declared) -> None:
         now, pending = self.clock.now(), self._pending

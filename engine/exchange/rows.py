@@ -188,6 +188,7 @@ def _checked(rows: Iterator[Row], columns: int, lines: _Lines) -> Iterator[Row]:
         assert isinstance(cells, list)
         if not any(cells):
             continue  # a line of separators, as spreadsheets leave them at the end
+        text = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
         if len(cells) != columns:
             words = f"it has {len(cells):,} cells where the header has {columns}"
             yield (
@@ -195,9 +196,9 @@ def _checked(rows: Iterator[Row], columns: int, lines: _Lines) -> Iterator[Row]:
                 if len(lines.taken) > 1
                 else Row(row.number, cells[: columns + 20], words)
             )
-        elif any(not line.isascii() and _UNREADABLE.search(line) for line in lines.taken):
+        elif not text.isascii() and _UNREADABLE.search(text):
             yield Row(row.number, cells, "some octets are no text in this encoding")
-        elif any("\0" in line for line in lines.taken):
+        elif "\0" in text:
             yield Row(row.number, cells, "it holds a NUL")
         else:
             yield row
