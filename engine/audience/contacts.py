@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deliverability.address import Address
 from deliverability.text import clean
-from engine.audience import batches, consent
+from engine.audience import batches, consent, engagement
 from engine.audience.fields import declared, parse_all
 from mta.ports import Tx, from_ms, to_ms
 
@@ -78,11 +78,12 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
     id, name, address, locale, zone, birthday, external_id, source, tags (sorted), fields, consent: {entry, hash} of the
     consent that marketing mail (of this list) rests on, or None; and orders: {count, total, first_at, last_at}. `total`
     adds the totals of all `order.placed` events as they were told, whatever their currency; the times are ISO 8601 in
-    UTC, or None.
+    UTC, or None. engagement: {opened_at, clicked_at, replied_at, visited_at, last_at, opens, clicks, replies,
+    visits}, of what people did and no machine.
     """
     row = tx.one(
         "SELECT name, address, locale, zone, birthday, COALESCE(external_id, ''), source, fields, orders, spent,"
-        " first_order_ms, last_order_ms FROM contact WHERE id = ?",
+        f" first_order_ms, last_order_ms, {engagement.COLUMNS} FROM contact WHERE id = ?",
         (contact_id,),
     )
     if row is None:
@@ -106,6 +107,7 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
             "count": row[8], "total": whole + rest / 100 if rest else whole, "first_at": _iso(row[10]),
             "last_at": _iso(row[11]),
         },
+        "engagement": engagement.as_json(engagement.facts(row[12:])),
     }  # fmt: skip
 
 

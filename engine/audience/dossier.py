@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import batches, consent, membership, suppression
+from engine.audience import batches, consent, engagement, membership, suppression
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -113,6 +113,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
         " last_order_ms = CASE WHEN last_order_ms >= ? THEN last_order_ms ELSE COALESCE(?, last_order_ms) END WHERE id = ?",
         (*filled.values(), fields, row[4], row[0], row[1], row[2], row[2], row[3], row[3], target_id),
     )
+    engagement.merge(tx, source_id, target_id)
     tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)

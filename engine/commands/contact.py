@@ -88,10 +88,15 @@ def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) ->
     """What conditions and templates see of a person, and where they stand with each list."""
     from engine.audience.contacts import contact_facts
     from engine.audience.dossier import subscriptions
+    from engine.audience.engagement import with_level
 
     def look(tx: "Tx") -> dict[str, Any]:
         contact_id = _find(tx, address)
-        return contact_facts(tx, contact_id) | {"subscriptions": subscriptions(tx, contact_id)}
+        facts = contact_facts(tx, contact_id)
+        return facts | {
+            "engagement": with_level(facts["engagement"], _now()),
+            "subscriptions": subscriptions(tx, contact_id),
+        }
 
     facts = _read(config_path, look)
     if as_json:

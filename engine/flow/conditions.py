@@ -20,7 +20,7 @@ MAX_LENGTH: Final = 1000  # characters
 CONTACT: Final = frozenset(
     {
         "id", "address", "name", "locale", "zone", "tags", "lists", "fields", "orders", "birthday", "external_id",
-        "source", "consent", "segments",
+        "source", "consent", "segments", "engagement",
     }
 )  # fmt: skip
 NAMES: Final[Names] = {"contact": CONTACT, "event": None, "today": (), "now": ()}

@@ -63,7 +63,8 @@ _MAIL: Final = {
     "list": "text: the list that it is mail of",
     "url": "text: the link",
     "link_name": "text: what the mail's author calls it",
-    "by": "text: person, machine, proxy or unsure; flows see a person's only",
+    "what": "text: click or open",
+    "by": "text: person, machine, proxy or unsure",
     "evidence": "list of texts: why it seems to be no person's",
 }
 _LIST: Final = {"list": "text: the list's name"}
@@ -167,8 +168,9 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
             "deferred": "it was put off for now",
             "bounced": "it came back for good",
             "complained": "its reader called it spam",
-            "opened": "its pictures were fetched, by a person or a machine",
-            "clicked": "a link in it was followed, by a person or a machine",
+            "opened": "a person fetched its pictures",
+            "clicked": "a person followed a link in it",
+            "fetched": "a machine, a proxy, or nobody knows who fetched its pictures or followed a link",
             "replied": "its reader answered",
             "unsubscribed": "its reader wants no more of it",
         },

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+from engine.audience import engagement
 from engine.audience.contacts import count_order, ensure_contact
 from engine.flow.events import Event
 from engine.intake.mail import Examined
@@ -29,6 +30,8 @@ def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None
         return None
     if event.name == "order.placed" and contact_id is not None:
         count_order(tx, contact_id, event.data, event.at)
+    if contact_id is not None and (signal := engagement.SIGNALS.get(event.name)) is not None:
+        engagement.note(tx, contact_id, signal, event.at)
     return int(rows[0][0])
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact, contact_facts
+from engine.audience.engagement import with_level
 from engine.audience.membership import names_of
 from engine.flow.civil import zone_of
 from mta.ports import Tx
@@ -34,6 +35,7 @@ def zone_for(contact: dict[str, Any], default: ZoneInfo) -> ZoneInfo:
 def scope(contact: dict[str, Any], event: dict[str, Any], now: datetime, zone: ZoneInfo) -> dict[str, object]:
     """The names of the condition language. `now` and `today` are by the contact's clock."""
     local = now.astimezone(zone)
+    contact = {**contact, "engagement": with_level(contact.get("engagement", {}), now)}
     return {"contact": contact, "event": event, "now": local, "today": local.date()}
 
 

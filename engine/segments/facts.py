@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from engine.audience import engagement
 from engine.audience.fields import Kind
 from engine.flow.civil import zone_of
 from engine.flow.values import EXACT, TINY
@@ -23,7 +24,7 @@ EVENTS_MAX: Final = 1_000
 
 _CONTACT: Final = (
     "SELECT address, name, locale, zone, source, COALESCE(external_id, ''), birthday, created_ms, fields, orders, spent,"
-    " first_order_ms, last_order_ms FROM contact WHERE id = ?"
+    f" first_order_ms, last_order_ms, {engagement.COLUMNS} FROM contact WHERE id = ?"
 )
 
 
@@ -64,7 +65,9 @@ def load(tx: Tx, contact_id: int, reads: Iterable[Reads], world: World) -> dict[
 
 
 def _contact(contact_id: int, row: tuple[Any, ...], world: World) -> dict[str, Any]:
-    address, name, locale, zone, source, external_id, birthday, created, fields, orders, spent, first, last = row
+    address, name, locale, zone, source, external_id, birthday, created, fields, orders, spent, first, last, *done = row
+    engaged = engagement.facts(tuple(done))
+    level, score = engagement.level(engaged["last_at"], world.now)
     whole, rest = divmod(spent, 100)
     contact: dict[str, Any] = {
         "id": contact_id, "address": address, "name": name, "locale": locale, "zone": zone, "source": source,
@@ -75,6 +78,7 @@ def _contact(contact_id: int, row: tuple[Any, ...], world: World) -> dict[str, A
             "first_at": None if first is None else from_ms(first), "last_at": None if last is None else from_ms(last),
         },
         "rfm": world.fifths.of(orders, spent, last),
+        "engagement": {**engaged, "level": level, "score": score},
     }  # fmt: skip
     if birthday:
         contact |= {"birth_month": int(birthday[-5:-3]), "birth_day": int(birthday[-2:])}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from engine.audience.engagement import SIGNALS
 from engine.flow import expression as tree
 from engine.flow.happened import Happened
 from engine.segments.vocabulary import CLOCK, RFM
@@ -55,6 +56,8 @@ def reads_of(root: tree.Node) -> Reads:
                     data.add(node.event)
             case tree.Lookup():
                 topics.add(_topic(node))
+                if str(node) in ("contact.engagement.level", "contact.engagement.score"):
+                    topics.add(CLOCK)
                 continue
             case tree.Name(name="today" | "now"):
                 topics.add(CLOCK)
@@ -77,6 +80,10 @@ def touched(event: str, data: dict[str, Any]) -> frozenset[str] | None:
         topics.add("lists")
     if event == "order.placed":
         topics |= {"orders", RFM}
+    if event in SIGNALS:
+        topics.add("engagement")
+    if event == "mail.fetched":  # it may have been taken for a person's before
+        topics |= {"engagement", "event:mail.clicked", "event:mail.opened"}
     return frozenset(topics)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from engine.audience.engagement import LEVELS, LONG_AGO, NEVER
 from engine.flow import expression as tree
 from engine.flow.happened import Happened
 from engine.flow.values import EXACT, TINY, as_date
@@ -37,6 +38,9 @@ _COLUMNS: Final = {
     "orders.total": "(CAST(c.spent AS DOUBLE PRECISION) / 100)",
     "orders.first_at": "c.first_order_ms",
     "orders.last_at": "c.last_order_ms",
+    **{f"engagement.{word}_at": f"c.{word}_ms" for word in ("opened", "clicked", "replied", "visited")},
+    "engagement.last_at": "c.engaged_ms",
+    **{f"engagement.{name}": f"c.{name}" for name in ("opens", "clicks", "replies", "visits")},
 }
 _SCORED: Final = {"recency": "c.last_order_ms", "frequency": "c.orders", "monetary": "c.spent"}
 
@@ -233,6 +237,8 @@ class _Compiler:
                 " AND s.list_id = (SELECT l.id FROM list l WHERE l.name = ?))",
                 (name,),
             )
+        if record == "engagement":
+            return _level(name, self._world.now)
         if record == "rfm":
             edges: Sequence[int] = getattr(self._world.fifths, name)
             steps = "".join(f" + CASE WHEN {_SCORED[name]} > ? THEN 1 ELSE 0 END" for _ in edges)
@@ -378,3 +384,17 @@ def _days(now: datetime, default: ZoneInfo) -> tuple[int, list[tuple[int, tuple[
 @lru_cache(1)
 def _zones() -> tuple[str, ...]:
     return tuple(sorted(available_timezones()))
+
+
+def _level(name: str, now: datetime) -> Sql:
+    """`engagement.level` or `engagement.score`, as `engine.audience.engagement.level` has them."""
+    is_word = name == "level"
+    steps = [
+        (f"'{word}'" if is_word else str(len(LEVELS) + 1 - place), to_ms(now - within))
+        for place, (word, within) in enumerate(LEVELS)
+    ]
+    never, long_ago = (f"'{NEVER}'", f"'{LONG_AGO}'") if is_word else ("0", "1")
+    cases = " ".join(f"WHEN c.engaged_ms > ? THEN {value}" for value, _ in steps)
+    return Sql(
+        f"CASE WHEN c.engaged_ms IS NULL THEN {never} {cases} ELSE {long_ago} END", tuple(since for _, since in steps)
+    )

@@ -60,6 +60,17 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
     "orders.total": Attribute(Type.NUMBER, "orders", "their totals added up"),
     "orders.first_at": Attribute(Type.MOMENT, "orders", "missing without an order"),
     "orders.last_at": Attribute(Type.MOMENT, "orders", "missing without an order"),
+    "engagement.opened_at": Attribute(Type.MOMENT, "engagement", "when they last opened a mail; missing if never"),
+    "engagement.clicked_at": Attribute(Type.MOMENT, "engagement", "when they last followed a link"),
+    "engagement.replied_at": Attribute(Type.MOMENT, "engagement", "when they last answered"),
+    "engagement.visited_at": Attribute(Type.MOMENT, "engagement", "when they last were in the shop"),
+    "engagement.last_at": Attribute(Type.MOMENT, "engagement", "the last of these, or of their orders"),
+    "engagement.opens": Attribute(Type.NUMBER, "engagement", "how often, machines left out"),
+    "engagement.clicks": Attribute(Type.NUMBER, "engagement", "the same of links"),
+    "engagement.replies": Attribute(Type.NUMBER, "engagement", "the same of answers"),
+    "engagement.visits": Attribute(Type.NUMBER, "engagement", "the same of visits"),
+    "engagement.level": Attribute(Type.TEXT, "engagement", "active, warm, cooling, dormant or never"),
+    "engagement.score": Attribute(Type.NUMBER, "engagement", "the same as a number: 4 to 0"),
     "rfm.recency": Attribute(
         Type.NUMBER, RFM, "1 to 5: in which fifth of all buyers, by the last order; 5 is the best"
     ),

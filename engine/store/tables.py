@@ -32,6 +32,15 @@ class Contact(Model):
     spent = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # hundredths, whatever the currency
     first_order_ms = BigIntegerField(null=True)
     last_order_ms = BigIntegerField(null=True)
+    opened_ms = BigIntegerField(null=True)  # what a person did last: engine.audience.engagement
+    clicked_ms = BigIntegerField(null=True)
+    replied_ms = BigIntegerField(null=True)
+    visited_ms = BigIntegerField(null=True)
+    engaged_ms = BigIntegerField(null=True)  # any of these, or an order
+    opens = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    clicks = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    replies = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    visits = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "contact"

@@ -1,9 +1,9 @@
 """Hits: what was fetched of our mail, written as events, machines told from people.
 
 Each mail is looked at as a whole: what came before within the window is judged anew together with what is new, so a
-burst of clicks that shows a scanner turns its first click, too. `mail.clicked` and `mail.opened` tell who it was (`by`)
-with the evidence. Flows see only people's; all others are kept for whoever asks what happened. Of a visitor's address the
-network is kept and no more.
+burst of clicks that shows a scanner turns its first click, too. A person's are `mail.clicked` and `mail.opened`. All
+others are `mail.fetched`, with the evidence: kept for whoever asks what happened, and never engagement. Of a visitor's
+address the network is kept and no more.
 """
 
 import json
@@ -14,17 +14,20 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from deliverability.text import clean
+from engine.audience import engagement
+from engine.audience.engagement import Signal
 from engine.tracking.machines import WINDOW_MS, Background, By, Hit, Kind, Verdict, judge_all
 from engine.tracking.marks import Mark
-from mta.ports import Tx, to_ms
+from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import State
 
-EVENTS: Final = {Kind.CLICK: "mail.clicked", Kind.OPEN: "mail.opened"}
+EVENTS: Final = {Kind.CLICK: "mail.clicked", Kind.OPEN: "mail.opened"}  # of a person ...
+FETCHED: Final = "mail.fetched"  # ... and of anybody else
+SIGNALS: Final = {Kind.CLICK: Signal.CLICKED, Kind.OPEN: Signal.OPENED}
 KEPT_MAX: Final = 100  # events of one mail within the window: who asks more often is not counted
 AGENT_MAX: Final = 200
 
-_KINDS: Final = {name: kind for kind, name in EVENTS.items()}
-_LOOKED_AT: Final = 1  # of event.matched: no flow looks at it (any more)
+_LOOKED_AT: Final = 1  # of event.matched: no flow looks at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def _record(tx: Tx, mail: _Mail, fetches: Sequence[Fetch]) -> int:
     verdicts = judge_all(background, hits)
     for event, verdict in zip(known, verdicts, strict=False):
         if event.data.get("by") != verdict.by:
-            _change(tx, event, verdict)
+            _change(tx, mail.contact_id, event, verdict)
     for fetch, verdict in zip(fetches, verdicts[len(known) :], strict=True):
         _write(tx, mail, fetch, verdict)
     return len(fetches)
@@ -103,15 +106,15 @@ def _find(tx: Tx, mark: Mark) -> _Mail | None:
 
 def _known(tx: Tx, mail: _Mail, since_ms: int) -> list[_Known]:
     rows = tx.query(
-        "SELECT id, name, data, at_ms FROM event WHERE contact_id = ? AND name IN (?, ?) AND at_ms >= ?"
+        "SELECT id, data, at_ms FROM event WHERE contact_id = ? AND name IN (?, ?, ?) AND at_ms >= ?"
         " ORDER BY at_ms, id LIMIT ?",
-        (mail.contact_id, *_KINDS, since_ms, 2 * KEPT_MAX),
+        (mail.contact_id, *EVENTS.values(), FETCHED, since_ms, 2 * KEPT_MAX),
     )
-    found = [(event_id, name, json.loads(data), at_ms) for event_id, name, data, at_ms in rows]
+    found = [(event_id, json.loads(data), at_ms) for event_id, data, at_ms in rows]
     return [
-        _Known(event_id, Hit(_KINDS[name], at_ms, str(data.get("agent", "")), int(data.get("link", 0))), data)
-        for event_id, name, data, at_ms in found
-        if data.get("message") == mail.message_id
+        _Known(event_id, Hit(Kind(data["what"]), at_ms, str(data["agent"]), int(data.get("link", 0))), data)
+        for event_id, data, at_ms in found
+        if data.get("message") == mail.message_id and "what" in data
     ]
 
 
@@ -126,7 +129,7 @@ def _hit(fetch: Fetch) -> Hit:
 def _write(tx: Tx, mail: _Mail, fetch: Fetch, verdict: Verdict) -> None:
     data: dict[str, Any] = {
         "message": mail.message_id, "flow": mail.flow, "step": mail.step, "template": mail.template,
-        "list": mail.mailing_list, "by": str(verdict.by), "evidence": list(verdict.evidence),
+        "list": mail.mailing_list, "what": str(fetch.kind), "by": str(verdict.by), "evidence": list(verdict.evidence),
         "agent": clean(fetch.agent)[:AGENT_MAX], "network": network_of(fetch.peer),
     }  # fmt: skip
     if fetch.kind is Kind.CLICK:
@@ -134,19 +137,27 @@ def _write(tx: Tx, mail: _Mail, fetch: Fetch, verdict: Verdict) -> None:
     tx.execute(
         "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES (?,?,'',?,'web',?,?)",
         (
-            EVENTS[fetch.kind], mail.contact_id, json.dumps(data, ensure_ascii=False), to_ms(fetch.at),
-            0 if verdict.by is By.PERSON else _LOOKED_AT,
+            EVENTS[fetch.kind] if verdict.by is By.PERSON else FETCHED, mail.contact_id,
+            json.dumps(data, ensure_ascii=False), to_ms(fetch.at), 0 if verdict.by is By.PERSON else _LOOKED_AT,
         ),
     )  # fmt: skip
+    if verdict.by is By.PERSON:
+        engagement.note(tx, mail.contact_id, SIGNALS[fetch.kind], fetch.at)
 
 
-def _change(tx: Tx, event: _Known, verdict: Verdict) -> None:
-    """What is known now says something else of an earlier hit. A flow that has not looked at it yet never will."""
+def _change(tx: Tx, contact_id: int, event: _Known, verdict: Verdict) -> None:
+    """What is known now says something else of an earlier hit. Under its other name it is new to flows and segments."""
+    kind, was = event.hit.kind, event.data.get("by") == By.PERSON
     data = event.data | {"by": str(verdict.by), "evidence": list(verdict.evidence)}
+    name = EVENTS[kind] if verdict.by is By.PERSON else FETCHED
     tx.execute(
-        "UPDATE event SET data = ?, matched = CASE WHEN matched = 0 THEN ? ELSE matched END WHERE id = ?",
-        (json.dumps(data, ensure_ascii=False), _LOOKED_AT, event.event_id),
+        "UPDATE event SET name = ?, data = ?, matched = CASE WHEN name = ? THEN matched ELSE 0 END WHERE id = ?",
+        (name, json.dumps(data, ensure_ascii=False), name, event.event_id),
     )
+    if was:
+        engagement.take_back(tx, contact_id, SIGNALS[kind], EVENTS[kind])
+    elif verdict.by is By.PERSON:
+        engagement.note(tx, contact_id, SIGNALS[kind], from_ms(event.hit.at_ms))
 
 
 def network_of(peer: str) -> str:

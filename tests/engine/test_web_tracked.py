@@ -94,7 +94,8 @@ async def test_a_link_leads_to_its_target_and_is_an_event(door: Door) -> None:
     [(name, data, matched)] = await until_seen(door, 1)
     assert (name, matched, data.pop("evidence")) == ("mail.clicked", 0, [])
     assert data == {
-        "message": 2, "flow": "carts", "step": "reminder", "template": "cart-reminder", "list": "tea", "by": "person",
+        "message": 2, "flow": "carts", "step": "reminder", "template": "cart-reminder", "list": "tea", "what": "click",
+        "by": "person",
         "agent": BROWSER, "network": "127.0.0.0/24", "url": TARGET, "link": 1, "links": 4, "link_name": "cart",
     }  # fmt: skip
 
@@ -134,7 +135,8 @@ async def test_the_picture_is_a_dot_and_an_event(door: Door) -> None:
     await follow(door, path, agent="Mozilla/5.0")
     first, second = await until_seen(door, 2)
     assert (first[0], first[1]["by"], first[2]) == ("mail.opened", "person", 0)
-    assert (second[1]["by"], second[1]["evidence"], second[2]) == ("proxy", ["agent: apple-privacy-proxy"], 1)
+    assert (second[0], second[1]["by"], second[2]) == ("mail.fetched", "proxy", 1)
+    assert second[1]["evidence"] == ["agent: apple-privacy-proxy"]
 
 
 async def test_a_mail_can_be_read_in_the_browser_and_nothing_in_it_runs(door: Door) -> None:
@@ -177,17 +179,31 @@ def write(door: Door, *fetches: Fetch) -> list[str]:
     return [data["by"] for _, data, _ in seen(door)]
 
 
-async def test_late_evidence_turns_what_was_written_before(door: Door) -> None:
-    assert write(door, fetch(door, 3600, 1)) == [By.PERSON]
-    assert write(door, fetch(door, 3601.5, 2), fetch(door, 3603, 3)) == [By.MACHINE] * 3
-    assert [matched for _, _, matched in seen(door)] == [1, 1, 1], "no flow looks at them"
-    assert "3 links within 5 s" in seen(door)[0][1]["evidence"]
+def engaged(door: Door) -> tuple[object, ...]:
+    """(clicks, seconds after noon of the last click, of anything)."""
+    [(clicks, clicked, last)] = door.rows("SELECT clicks, clicked_ms, engaged_ms FROM contact WHERE id = 1")
+    noon = to_ms(NOON)
+    return clicks, *(None if each is None else (int(str(each)) - noon) / 1000 for each in (clicked, last))
 
 
-async def test_a_flow_that_had_looked_already_has_looked(door: Door) -> None:
-    write(door, fetch(door, 3600, 1))
+async def test_late_evidence_turns_what_was_written_before_and_takes_its_engagement_back(door: Door) -> None:
+    assert write(door, fetch(door, 600, 1)) == [By.PERSON]
+    assert write(door, fetch(door, 3600, 1)) == [By.PERSON, By.PERSON]
+    assert engaged(door) == (2, 3600, 3600)
     door.store.write_now(lambda tx: tx.execute("UPDATE event SET matched = 1"))
-    assert write(door, fetch(door, 3601, 2), fetch(door, 3602, 3)) == [By.MACHINE] * 3
+    assert write(door, fetch(door, 3601.5, 2), fetch(door, 3603, 3)) == [By.PERSON, *[By.MACHINE] * 3]
+    names = [(name, matched) for name, _, matched in seen(door)]
+    assert names == [("mail.clicked", 1), ("mail.fetched", 0), ("mail.fetched", 1), ("mail.fetched", 1)]
+    assert "3 links within 5 s" in seen(door)[1][1]["evidence"]
+    assert engaged(door) == (1, 600, 600)
+
+
+async def test_what_machines_and_proxies_fetch_is_never_engagement(door: Door) -> None:
+    for agent in ("", "curl/8.5.0", "Mozilla/5.0", "GoogleImageProxy"):
+        write(door, fetch(door, 3600, agent=agent), fetch(door, 3600, kind=Kind.OPEN, agent=agent))
+    write(door, fetch(door, 3), fetch(door, 8))
+    assert {name for name, _, _ in seen(door)} == {"mail.fetched"}
+    assert engaged(door) == (0, None, None)
 
 
 async def test_somebody_who_reloads_for_ever_writes_so_many_events_and_no_more(

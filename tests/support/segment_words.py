@@ -94,7 +94,9 @@ def _contact(tx: Tx, random: Random, number: int) -> int:
         "vip": random.choice((True, False)), "city": random.choice(_TEXTS), "level": random.choice(("low", "high")),
     }  # fmt: skip
     kept = {name: value for name, value in values.items() if value != "" and random.random() < 0.6}
-    return tx.insert(
+    done = [random.choice((None, to_ms(NOON) - random.randrange(200 * 86_400_000))) for _ in range(4)]
+    engaged = max([each for each in (*done, last) if each is not None], default=None)
+    contact_id = tx.insert(
         "INSERT INTO contact (key, address, name, locale, zone, fields, created_ms, external_id, birthday, source, orders,"
         " spent, first_order_ms, last_order_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
@@ -105,6 +107,12 @@ def _contact(tx: Tx, random: Random, number: int) -> int:
             first, last,
         ),
     )  # fmt: skip
+    tx.execute(
+        "UPDATE contact SET opened_ms = ?, clicked_ms = ?, replied_ms = ?, visited_ms = ?, engaged_ms = ?, opens = ?,"
+        " clicks = ? WHERE id = ?",
+        (*done, engaged, random.randrange(3), random.randrange(3), contact_id),
+    )
+    return contact_id
 
 
 def _event(tx: Tx, random: Random, contact_id: int) -> None:
@@ -144,7 +152,8 @@ def _fill(template: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[st
 _text = st.one_of(
     st.sampled_from(
         ("contact.name", "contact.address", "contact.locale", "contact.zone", "contact.source", "contact.external_id",
-         "contact.birthday", "contact.fields.city", "contact.fields.level", "contact.lists.news", "contact.lists['offers']")
+         "contact.birthday", "contact.engagement.level",
+         "contact.fields.city", "contact.fields.level", "contact.lists.news", "contact.lists['offers']")
     ),
     st.sampled_from(_TEXTS).map(_quoted),
 )  # fmt: skip
@@ -161,7 +170,8 @@ _flat = st.one_of(
     st.sampled_from(_NUMBERS),
     st.sampled_from(
         ("contact.id", "contact.birth_month", "contact.birth_day", "contact.orders.count", "contact.orders.total",
-         "contact.rfm.recency", "contact.rfm.frequency", "contact.rfm.monetary", "contact.fields.size", "count(contact.tags)",
+         "contact.rfm.recency", "contact.rfm.frequency", "contact.rfm.monetary", "contact.engagement.score",
+         "contact.engagement.clicks", "contact.fields.size", "count(contact.tags)",
          "count(contact.lists)")
     ),
     _fill("count({})", st.one_of(_events, _text)),
@@ -169,7 +179,16 @@ _flat = st.one_of(
     _fill("{}({}, {})", st.sampled_from(("sum", "min", "max")), _customs, _keys),
 )  # fmt: skip
 _moment = st.one_of(
-    st.sampled_from(("now", "contact.created", "contact.orders.first_at", "contact.orders.last_at")),
+    st.sampled_from(
+        (
+            "now",
+            "contact.created",
+            "contact.orders.first_at",
+            "contact.orders.last_at",
+            "contact.engagement.last_at",
+            "contact.engagement.clicked_at",
+        )
+    ),
     _fill("{}({}, 'at')", st.sampled_from(("first", "last")), _events),
 )
 _day = st.one_of(st.sampled_from(("today", "contact.fields.seen")), _fill("date({})", _moment))
