@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bench import backlog, courtesy, latency, letters, people, priority, turnstile
+from bench import backlog, courtesy, latency, letters, pages, people, priority, turnstile
 from bench.bars import Facts, judged
 from bench.calibrate import calibrate
 from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
@@ -67,6 +67,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--latency", type=int, help="messages one at a time, each round (200; with --quick 60); 0 for none"
     )
+    parser.add_argument(
+        "--pages", type=int, help="seconds that each public page is asked for (6; with --quick 3); 0: leave out"
+    )
     parser.add_argument("--no-shaping", dest="shaping", action="store_false", help="leave out priority and courtesy")
     parser.add_argument("--limit", type=float, default=180, help="seconds that one cell may take")
     parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="where queues are kept: a real disk")
@@ -77,6 +80,7 @@ def _options() -> argparse.Namespace:
     options.latency = (60 if quick else 200) if options.latency is None else options.latency
     options.deliveries = (100_000 if quick else 1_000_000) if options.deliveries is None else options.deliveries
     options.people = (100_000 if quick else 1_000_000) if options.people is None else options.people
+    options.pages = (3 if quick else 6) if options.pages is None else options.pages
     options.letters = (800 if quick else 3000) if options.letters is None else options.letters
     if unknown := set(options.targets.split(",")) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
@@ -154,6 +158,10 @@ def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
     for size in (2048, 20480) if options.letters else ():
         facts.letters[size] = letters.measure(folder, key, size, options.letters, options.limit)
         print(f"letters of {size} octets: {facts.letters[size]:.0f}/s", flush=True)
+    if options.pages:
+        facts.pages = pages.measure(folder, key, options.pages)
+        for act, pace in facts.pages.items():
+            print(f"pages: {act} {pace.rate:.0f}/s, p99 {pace.p99:.0f} ms, {pace.wrong} wrong", flush=True)
     if options.deliveries:
         facts.backlog = backlog.measure(folder, key, options.deliveries)
         print(facts.backlog, flush=True)

@@ -12,6 +12,8 @@ from typing import Final
 from bench.backlog import Backlog
 from bench.cells import Cell, Latency, Result
 from bench.courtesy import Courtesy
+from bench.pages import ACTS, Pace
+from bench.pages import WANTED as REQUESTS
 from bench.people import People
 from bench.priority import Priority
 from bench.report import POSTHOUSE, percentile, ratios
@@ -33,6 +35,7 @@ class Facts:
     priority: Priority | None = None
     courtesy: Courtesy | None = None
     people: People | None = None
+    pages: dict[str, Pace] = field(default_factory=dict)  # by what is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,15 @@ def _latency(latencies: Sequence[Latency]) -> list[Bar]:
 def _alone(facts: Facts) -> list[Bar]:
     queue, urgent, polite, people = facts.backlog, facts.priority, facts.courtesy, facts.people
     return [
+        *(
+            bar
+            for act in ACTS
+            for pace in [facts.pages.get(act, Pace(nan, nan, 0))]
+            for bar in (
+                Bar(f"pages: {act}, one core", REQUESTS, pace.rate, "/s"),
+                Bar(f"pages: {act}, p99 at half that", 50, pace.p99, "ms", False),
+            )
+        ),
         Bar("letters of the engine, 2 KiB", 900, facts.letters.get(2048, nan), "/s"),
         Bar("letters of the engine, 20 KiB", 550, facts.letters.get(20480, nan), "/s"),
         Bar("a million queued: start", 10, queue.start_seconds if queue else nan, "s", False),

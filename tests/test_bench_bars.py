@@ -5,6 +5,7 @@ from math import isnan
 from bench.backlog import Backlog
 from bench.bars import SIGNATURES, Bar, Facts, bars, judged
 from bench.cells import Cell, Latency, Result
+from bench.pages import Pace
 from bench.people import People
 
 BURST = Cell(2048, 50, 1000)
@@ -41,9 +42,10 @@ def test_what_was_left_out_is_neither_met_nor_short() -> None:
 
 def test_what_concerns_posthouse_alone_is_judged_too() -> None:
     facts = Facts(0.97, 3, 25, {2048: 950.0, 20480: 500.0}, Backlog(1_000_000, 2.0, 80.0, 900.0, 150.0, 0.95))
+    facts.pages = {"confirm": Pace(1600.0, 51.0, 0)}
     words = {each.name: each.word for each in bars(0.9, [], [Latency("posthouse", [4.0] * 9, [1.0], 0, 0, "")], facts)}
     assert [name for name, word in words.items() if word == "**short**"] == [
-        "letters of the engine, 20 KiB", "turnstile: wait for a commit, p99",
+        "pages: confirm, p99 at half that", "letters of the engine, 20 KiB", "turnstile: wait for a commit, p99",
     ]  # fmt: skip
 
 

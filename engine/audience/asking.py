@@ -6,6 +6,7 @@ the ledger of consent knows, what one neighbourhood of the Internet makes us ask
 
 import ipaddress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pydantic import Field
@@ -31,6 +32,7 @@ class AskingSettings(Settings):
     )
 
 
+@lru_cache(4096)
 def neighbourhood(peer: str) -> str:
     """Whom an address stands for: an IPv4 address itself, an IPv6 /64 (one customer has all of it)."""
     try:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -103,6 +104,7 @@ class ListSettings(Settings):
         return self
 
 
+@lru_cache(256)
 def read(text: str) -> ListSettings:
     """The settings that a list's row holds."""
     return ListSettings.model_validate(json.loads(text))

@@ -7,7 +7,8 @@ clock, the body, the reader's words and the page. What goes wrong is answered he
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -33,6 +34,17 @@ FIELDS_MAX: Final = 60  # of a form
 API: Final = "/v1/"  # what paths for applications begin with
 OFTEN: Final = ("/c/", "/o/", API)  # paths that many ask for from one place
 
+HEADERS: Final = {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Server": "posthouse",
+}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -49,7 +61,7 @@ class Desk:
         self.queue, self.wake = queue, wake
         self.pages = Pages(composer)
         self.limits = Limits()
-        self._proxies = [ip_network(each) for each in proxies]
+        self._proxies = tuple(ip_network(each) for each in proxies)
         self._policy = (
             f"default-src 'none'; style-src '{self.pages.style_hash}'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
@@ -90,16 +102,7 @@ class Desk:
         """Headers of every answer: nothing is kept, framed, scripted or told to other sites (the address is a key)."""
         for name, value in (("Content-Security-Policy", self._policy), ("Cross-Origin-Resource-Policy", "same-origin")):
             response.headers.setdefault(name, value)
-        response.headers.update({
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "X-Robots-Tag": "noindex, nofollow",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-            "Server": "posthouse",
-        })  # fmt: skip
+        response.headers.update(HEADERS)
 
     # -- what was asked
 
@@ -109,8 +112,15 @@ class Desk:
 
     async def body(self, request: web.Request, most: int = BODY_MAX) -> bytes:
         """The body, in at most BODY_SECONDS. HTTPRequestEntityTooLarge beyond `most` octets, read no further."""
+        if not request.body_exists:
+            return b""
         if (request.content_length or 0) > most:
             raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+        if request.content.is_eof():  # a short one comes with its head
+            whole = request.content.read_nowait()
+            if len(whole) > most:
+                raise web.HTTPRequestEntityTooLarge(most, len(whole))
+            return whole
         octets = bytearray()
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
@@ -130,13 +140,7 @@ class Desk:
         return peer[:45]
 
     def _is_proxy(self, peer: str) -> bool:
-        if not self._proxies:
-            return False
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        return _is_within(peer, self._proxies)
 
     # -- what is answered
 
@@ -168,10 +172,25 @@ class Desk:
             return problem(code, "", headers=headers)
         return html(self.pages.notice(code, request.headers.get("Accept-Language", "")), code, headers)
 
-    def evidence(self, request: web.Request, wording: str, words: Words, source: str, more: str = "") -> Answer:
+    def salt(self) -> bytes:
+        """What hides the evidence in the ledger; drawn before the transaction."""
+        return self.chance.octets(SALT_OCTETS)
+
+    def evidence(
+        self, request: web.Request, wording: str, words: Words, source: str, *, salt: bytes = b""
+    ) -> Answer:  # fmt: skip
         """What is kept of somebody who pressed a button: the words they saw, and where they were."""
         agent = request.headers.get("User-Agent", "")
-        return Answer(wording, words.tag, source, self.peer(request), agent, more, salt=self.chance.octets(SALT_OCTETS))
+        return Answer(wording, words.tag, source, self.peer(request), agent, salt=salt or self.salt())
+
+
+@lru_cache(4096)
+def _is_within(peer: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 def html(page: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -45,74 +45,76 @@ class _Opting:
         self._desk = desk
 
     async def confirm_page(self, request: web.Request) -> web.Response:
-        subject = await self._confirm_subject(request)
-        if subject.state is SubscriptionState.CONFIRMED:
-            return self._page(request, "confirmed", subject)
-        return self._page(request, "confirm", subject)
+        ids = self._desk.token(request, Purpose.CONFIRM)
+        subject = await self._desk.store.read(lambda tx: _asked(tx, *ids))
+        name = "confirmed" if subject.state is SubscriptionState.CONFIRMED else "confirm"
+        return self._page(request, name, subject)
 
     async def confirm(self, request: web.Request) -> web.Response:
         await self._desk.body(request)
-        subject = await self._confirm_subject(request)
-        assert subject.mailing_list is not None
-        list_id, now = subject.mailing_list.id, self._desk.clock.now()
-        answer = self._answer(request, "confirm", subject, "web", "button")
-        done = await self._desk.store.write(
-            lambda tx: lists.confirm(tx, subject.contact_id, list_id, subject.asked_ms, answer=answer, now=now)
-        )
-        if done is None:
-            raise BadToken  # left, or was suppressed, between the look and the act
-        return self._page(request, "confirmed", subject)
+        contact_id, list_id, asked_ms = self._desk.token(request, Purpose.CONFIRM)
+        now, salt = self._desk.clock.now(), self._desk.salt()
+
+        def work(tx: Tx) -> Subject:
+            subject = _asked(tx, contact_id, list_id, asked_ms)
+            answer = self._answer(request, "confirm", subject, "web", "button", salt)
+            if lists.confirm(tx, contact_id, list_id, asked_ms, answer=answer, now=now) is None:
+                raise BadToken  # suppressed since
+            return subject
+
+        return self._page(request, "confirmed", await self._desk.store.write(work))
 
     async def unsubscribe_page(self, request: web.Request) -> web.Response:
-        return self._page(request, "unsubscribe", await self._unsubscribe_subject(request))
+        ids = self._desk.token(request, Purpose.UNSUBSCRIBE)
+        return self._page(request, "unsubscribe", await self._desk.store.read(lambda tx: _known(tx, *ids)))
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         body = await self._desk.body(request)
-        subject = await self._unsubscribe_subject(request)
-        wants_all = subject.mailing_list is None or "all" in form(body)
-        list_id = ALL_LISTS if subject.mailing_list is None or wants_all else subject.mailing_list.id
-        now = self._desk.clock.now()
-        source, button = "web", "button_all" if wants_all and subject.mailing_list else "button"
-        if _is_one_click(body):
-            source, button = "one-click", ""
-        answer = self._answer(request, "unsubscribe", subject, source, button)
-        await self._desk.store.write(
-            lambda tx: lists.unsubscribe(tx, subject.contact_id, list_id, answer=answer, now=now)
-        )
-        return self._page(request, "unsubscribed", replace(subject, mailing_list=None) if wants_all else subject)
+        contact_id, list_id = self._desk.token(request, Purpose.UNSUBSCRIBE)
+        now, salt, wants_all = self._desk.clock.now(), self._desk.salt(), "all" in form(body)
 
-    async def _confirm_subject(self, request: web.Request) -> Subject:
-        contact_id, list_id, asked_ms = self._desk.token(request, Purpose.CONFIRM)
-        subject = await self._desk.store.read(lambda tx: _look(tx, contact_id, list_id))
-        if subject is None or subject.mailing_list is None or subject.asked_ms != asked_ms:
-            raise BadToken
-        if subject.state not in (SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED):
-            raise BadToken
-        return subject
+        def work(tx: Tx) -> Subject:
+            subject = _known(tx, contact_id, list_id)
+            source, button = "web", "button_all" if wants_all and subject.mailing_list else "button"
+            if _is_one_click(body):
+                source, button = "one-click", ""
+            answer = self._answer(request, "unsubscribe", subject, source, button, salt)
+            left = ALL_LISTS if subject.mailing_list is None or wants_all else subject.mailing_list.id
+            lists.unsubscribe(tx, contact_id, left, answer=answer, now=now)
+            return replace(subject, mailing_list=None) if left == ALL_LISTS else subject
 
-    async def _unsubscribe_subject(self, request: web.Request) -> Subject:
-        ids = self._desk.token(request, Purpose.UNSUBSCRIBE)
-        subject = await self._desk.store.read(lambda tx: _look(tx, *ids))
-        if subject is None:
-            raise BadToken
-        return subject
+        return self._page(request, "unsubscribed", await self._desk.store.write(work))
 
     def _page(self, request: web.Request, name: str, subject: Subject) -> web.Response:
         words = self._desk.words(request, subject.locale, name)
         facts = {"list": shown(subject.mailing_list, words)}
         return self._desk.page(request, name, facts, locale=subject.locale, is_common=True)
 
-    def _answer(self, request: web.Request, page: str, subject: Subject, source: str, button: str) -> Answer:
+    def _answer(
+        self, request: web.Request, page: str, subject: Subject, source: str, button: str, salt: bytes
+    ) -> Answer:  # fmt: skip
+        """Made in the transaction: the words are those of the person and the list as they are then."""
         words = self._desk.words(request, subject.locale, page)
         facts = {"list": shown(subject.mailing_list, words), "pressed": button}
         wording = self._desk.pages.wording(page, words, facts) if button else ONE_CLICK
-        return self._desk.evidence(request, wording, words, source)
+        return self._desk.evidence(request, wording, words, source, salt=salt)
 
 
-def _look(tx: Tx, contact_id: int, list_id: int) -> Subject | None:
+def _asked(tx: Tx, contact_id: int, list_id: int, asked_ms: int) -> Subject:
+    """Whom a link to confirm is about. BadToken when there is no such asking any more."""
+    subject = _known(tx, contact_id, list_id)
+    if subject.mailing_list is None or subject.asked_ms != asked_ms:
+        raise BadToken
+    if subject.state not in (SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED):
+        raise BadToken
+    return subject
+
+
+def _known(tx: Tx, contact_id: int, list_id: int) -> Subject:
+    """Whom a link is about. BadToken when the person is gone."""
     row = tx.one("SELECT locale FROM contact WHERE id = ?", (contact_id,))
     if row is None:
-        return None
+        raise BadToken
     mailing_list = lists.by_id(tx, list_id) if list_id != ALL_LISTS else None
     there = lists.subscription(tx, contact_id, list_id)
     return Subject(contact_id, row[0], mailing_list, there.state if there else None, there.asked_ms if there else 0)

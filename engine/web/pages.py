@@ -5,7 +5,6 @@ A page shows what a list is called and what it is for, and nothing about the per
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ from engine.sending.plain import plain
 from engine.sending.settings import brand
 from engine.sending.texts import Words
 
-KEPT_MAX: Final = 500  # pages that are the same for many people
+KEPT_MAX: Final = 500  # pages that are the same for many people, and choices of a language
 
 NOTICES: Final = {404: "missing", 410: "missing", 429: "busy", 500: "trouble", 503: "trouble"}
 
@@ -35,6 +34,9 @@ class Pages:
         self._default = composer.settings.locale
         self.shop = composer.shop
         colours = brand(composer.settings.accent)
+        known = (self._texts.of(tag) for tag in self._texts.tags)
+        self._languages = [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in known]
+        self._chosen: dict[tuple[str, str, str, str], Words] = {}
         self._rendered: dict[tuple[str, ...], str] = {}
         words = self.words("", "", "", "web.notice")
         self._style = self._renderer.render(
@@ -50,8 +52,18 @@ class Pages:
     def words(self, pressed: str, locale: str, accept_language: str, section: str) -> Words:
         """The words of a section: in the language that was pressed, else the contact's, else the best of those that the
         browser asks for, else the installation's."""
-        asked = (pressed if self._texts.has(pressed) else "", locale, *_tags(accept_language))
-        wanted = next((tag for tag in asked if self._texts.has(tag)), locale)
+        asked = (pressed, locale, accept_language, section)
+        if asked not in self._chosen:
+            if len(self._chosen) >= KEPT_MAX:
+                self._chosen.clear()
+            self._chosen[asked] = self._choose(pressed, locale, accept_language, section)
+        return self._chosen[asked]
+
+    def _choose(self, pressed: str, locale: str, accept_language: str, section: str) -> Words:
+        known = self._texts.has
+        wanted = pressed if known(pressed) else locale
+        if not known(wanted):
+            wanted = next((tag for tag in _tags(accept_language) if known(tag)), locale)
         return self._texts.choose(wanted, self._default, section)
 
     @property
@@ -61,8 +73,7 @@ class Pages:
 
     def all_languages(self) -> list[dict[str, str]]:
         """The languages there are, each by its own name."""
-        known = (self._texts.of(tag) for tag in self._texts.tags)
-        return [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in known]
+        return self._languages
 
     def languages(self, words: Words) -> list[dict[str, str]]:
         """The others."""
@@ -95,7 +106,8 @@ class Pages:
         return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
     def _kept(self, render: Callable[..., str], name: str, words: Words, facts: Mapping[str, Any]) -> str:
-        key = (render.__name__, name, words.tag, str(words.babel), json.dumps(plain(facts), sort_keys=True))
+        babel = words.babel
+        key = (render.__name__, name, words.tag, f"{babel.script}-{babel.territory}", repr(facts))
         if key not in self._rendered:
             if len(self._rendered) >= KEPT_MAX:
                 self._rendered.clear()
