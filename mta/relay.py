@@ -26,7 +26,6 @@ from mta.ports import Chance, Clock, Net, Store, Tx, from_ms, to_ms
 from mta.queue.notices import Notices
 from mta.queue.queue import Claimed, Follow, Gate, Settled
 from mta.routing.routes import Router
-from mta.smtp.wire import mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +113,10 @@ class Relay:
         self.signatures.close()
 
     async def _prepare(self, each: Claimed, content: bytes) -> Outgoing:
-        content = mended(content)  # what is signed is what goes out
-        signature = await self.signatures.of(each, content)
+        content = await self.signatures.signed(each, content)
         return Outgoing(
             delivery_id=each.delivery_id, message_id=each.message_id, reverse_path=self._reverse_path(each),
-            forward_path=each.forward_path, content=signature + content, size=len(signature) + len(content),
+            forward_path=each.forward_path, content=content, size=len(content),
             needs_utf8=each.needs_utf8, has_8bit=each.has_8bit, domain=each.domain, stream=each.stream,
             notify=frozenset(filter(None, each.notify.split(","))), orcpt=_orcpt(each.orcpt),
             envid=_xtext(each.envid), ret=each.ret, by_mode=each.by_mode.upper(),

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from deliverability.encoded_words import MAX_DECODED, decode_text
-from deliverability.rawmail import MessageError, fields
+from deliverability.rawmail import MessageError, fields, first_value
 from deliverability.settings import parse_duration
 from deliverability.shaping.scopes import parse_campaign
 from engine.flow.grammar import near
@@ -53,11 +53,16 @@ class Said:
 def read_headers(header: bytes) -> Said:
     """What the header of a mail says to us. Never raises."""
     said = Said()
+    if PREFIX.encode() not in header.lower():
+        # Nearly all mail: it says nothing to us. What is understood of it all the same is looked up.
+        said.message_id = decode_text(first_value(header, "Message-ID") or b"")[:998]
+        said.language = _language(decode_text(first_value(header, "Content-Language") or b""))
+        return said
+    said.is_said = True
     try:
         found = fields(header)
     except MessageError as err:
         said.troubles.append(f"the header was not read: {err}")
-        said.is_said = PREFIX.encode() in header.lower()
         return said
     values: dict[str, str] = {}
     for name, raw in found:
@@ -65,12 +70,15 @@ def read_headers(header: bytes) -> Said:
         if lowered in ("message-id", "content-language"):
             values.setdefault(lowered, decode_text(raw))
         elif lowered.startswith(PREFIX):
-            said.is_said = True
             _note(said, values, lowered, raw)
     said.message_id = values.get("message-id", "")[:998]
-    said.language = values.get("content-language", "").partition(",")[0].strip()[:35]
+    said.language = _language(values.get("content-language", ""))
     _understand(said, values)
     return said
+
+
+def _language(text: str) -> str:
+    return text.partition(",")[0].strip()[:35]
 
 
 def _note(said: Said, values: dict[str, str], name: str, raw: bytes) -> None:

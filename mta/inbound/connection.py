@@ -1,6 +1,6 @@
 """The server's end of one SMTP connection: lines, replies, waits. Here aiosmtpd ends: nothing else of ours imports it.
 
-From aiosmtpd come the protocol object, its streams, its timer and its table of commands. Ours are the lines, the replies,
+From aiosmtpd come the protocol object, its writer, its timer and its table of commands. Ours are the lines, the replies,
 the waits and the turn to TLS, because aiosmtpd 1.4.6 ends a command at a bare LF, cancels the session (a commit included)
 when the client stops sending, writes each reply by itself, answers an exception with its text, and bears a second STARTTLS.
 
@@ -56,6 +56,9 @@ class SmtpConnection(SMTP):
         self._load = load
         self._report = report
         self._peer = Peer("", 0, uid)
+        self._arrived = b""  # from the client, and not yet read
+        self._arrival: asyncio.Future[None] | None = None
+        self._has_ended = False  # the client sends no more
         self._input = bytearray()
         self._skips_line = False  # what comes belongs to a line that was refused before its end
         self._outgoing: list[bytes] = []
@@ -82,8 +85,17 @@ class SmtpConnection(SMTP):
 
     # The life of the connection.
 
+    def data_received(self, data: bytes) -> None:
+        """Octets of the client. They pass aiosmtpd's stream by, which wakes three coroutines for each of its reads."""
+        self._arrived = self._arrived + data if self._arrived else data
+        if len(self._arrived) > READ_SIZE:
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self._tell()
+
     def eof_received(self) -> bool | None:
         """The client sends no more, but may still read: what it sent is worked off, and answered."""
+        self._has_ended = True
+        self._tell()
         return super(SMTP, self).eof_received()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -92,6 +104,8 @@ class SmtpConnection(SMTP):
             self._timeout_handle.cancel()
         super(SMTP, self).connection_lost(error)
         self.transport = None
+        self._has_ended = True
+        self._tell()
 
     async def ended(self) -> None:
         """Wait for the end of the session and of its connection. Cancelling this gives the session up."""
@@ -165,7 +179,7 @@ class SmtpConnection(SMTP):
             async with asyncio.timeout(LINGER):
                 if not (self.is_tls or transport.is_closing()):  # TLS knows no half-closed connection
                     transport.write_eof()
-                    while await self._reader.read(READ_SIZE):
+                    while await self._arrive():
                         pass
         self._let_go()
         with suppress(OSError):
@@ -187,7 +201,7 @@ class SmtpConnection(SMTP):
         try:
             plain.pause_reading()  # type: ignore[attr-defined]
             self._input.clear()
-            self._reader._buffer.clear()  # type: ignore[attr-defined]
+            self._arrived = b""
             self._reply(replies.READY_FOR_TLS)
             self._flush()
             await self._writer.drain()
@@ -237,10 +251,25 @@ class SmtpConnection(SMTP):
     async def _read(self) -> bytes:
         """What the client sends next; b"" at its end. Before we wait, it gets all that we have to say."""
         self._flush()
-        with suppress(OSError):
-            await self._writer.drain()
-            return await self._reader.read(READ_SIZE)
-        return b""
+        if self._paused:  # type: ignore[attr-defined]  # the client does not take what we say
+            try:
+                await self._writer.drain()
+            except OSError:
+                return b""
+        return await self._arrive()
+
+    async def _arrive(self) -> bytes:
+        if not self._arrived and not self._has_ended:
+            self._arrival = self.loop.create_future()
+            await self._arrival
+        octets, self._arrived = self._arrived, b""
+        if len(octets) > READ_SIZE and not self._has_ended:
+            self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+        return octets
+
+    def _tell(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
 
     async def _next_line(self) -> bytes | None:
         """The next command line without its CRLF, or None when the session is over."""

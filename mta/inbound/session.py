@@ -5,8 +5,6 @@ nothing of our inside. Nothing the client does cancels `Policy.accept`: a commit
 """
 
 import re
-from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from deliverability.address import Address
@@ -211,15 +209,7 @@ class InboundSession(AuthenticatingConnection):
     async def _accept(self, opened: Transaction, message: MessageReader) -> Reply:
         content = message.content
         self._flush()  # a client that sent all at once need not wait for our disk to hear of the commands before
-        reply = await self._policy.accept(
-            replace(
-                opened,
-                recipients=tuple(self._recipients.values()),
-                content=content,
-                size=len(content),
-                body_8bit=not content.isascii(),
-            )
-        )
+        reply = await self._policy.accept(opened.ended(tuple(self._recipients.values()), content))
         self._messages += 1
         if reply.is_positive:
             self._commands = self._errors = 0
@@ -274,13 +264,15 @@ def _split(line: bytes) -> tuple[str, str]:
     """Verb (upper case) and argument of a command line; Refused when its octets are not those of one."""
     if len(line) > MAX_COMMAND:
         raise Refused(replies.LINE_TOO_LONG)
-    with suppress(UnicodeDecodeError):
+    try:
         text = line.decode()
-        if text.isprintable() or is_clean(text):
-            verb, _, argument = text.partition(" ")
-            # "ſ".upper() is "S": letters outside ASCII must not become a command.
-            return verb.upper() if verb.isascii() else "", argument.strip(" ")
-    raise Refused(replies.BAD_LINE)
+    except UnicodeDecodeError:
+        raise Refused(replies.BAD_LINE) from None
+    if not (text.isprintable() or is_clean(text)):
+        raise Refused(replies.BAD_LINE)
+    verb, _, argument = text.partition(" ")
+    # "ſ".upper() is "S": letters outside ASCII must not become a command.
+    return verb.upper() if verb.isascii() else "", argument.strip(" ")
 
 
 def _nothing(argument: str) -> None:

@@ -73,6 +73,13 @@ class Transaction:
     size: int = 0
     body_8bit: bool = False  # whether the content has an octet above 127, whatever BODY= claimed
 
+    def ended(self, recipients: tuple[Recipient, ...], content: bytes) -> "Transaction":
+        """The same after its final dot."""
+        return Transaction(
+            self.reverse_path, self.peer, self.helo, self.is_extended, self.smtputf8, self.ret, self.envid, self.grant,
+            self.is_tls, self.is_lmtp, self.key, self.by, recipients, content, len(content), not content.isascii(),
+        )  # fmt: skip
+
     @property
     def protocol(self) -> str:
         """The word after "with" in a Received: field (RFC 3848, RFC 6531 section 4.3)."""

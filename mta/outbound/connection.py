@@ -25,7 +25,6 @@ from mta.outbound.outcome import (
     Scope,
     Stage,
     Try,
-    stage_of,
     words_of,
 )
 from mta.outbound.security import (
@@ -90,7 +89,9 @@ class Connection:
         self.tls_trouble = ""  # why it is in clear although the host offered TLS
         self.domains: set[str] = set()  # whose mail it carried, of those that are told how the TLS came out
         self.delivered_count = 0
-        self.last_try: Try | None = None
+        self.dialogue = (
+            ""  # what was said of the last message, with times: whole where it failed or was slow, else in short
+        )
         self._record = record
         self._link, self._session, self._clock = link, link.session, clock
 
@@ -148,7 +149,7 @@ class Connection:
             raise
         self.delivered_count += any(isinstance(each, Delivered) for each in outcomes)
         telling = next((each for each in outcomes if not isinstance(each, Delivered)), outcomes[0])
-        self.last_try = _tried(self.host, telling, self.tls, self._clock.monotonic() - started, self._record)
+        self.dialogue = _dialogue(telling, self._clock.monotonic() - started, self._record)
         return outcomes
 
     def close(self) -> None:
@@ -282,11 +283,13 @@ def _os_words(trouble: Exception) -> str:
 
 
 def _tried(host: Host, outcome: Outcome, tls: str, took: float, record: Record) -> Try:
+    return Try(host.name, host.address, tls, _dialogue(outcome, took, record))
+
+
+def _dialogue(outcome: Outcome, took: float, record: Record) -> str:
     if isinstance(outcome, Delivered) and took < SLOW_SECONDS:
-        dialogue = record.short()
-    else:
-        dialogue = record.whole("" if isinstance(outcome, Delivered) else _own_words(outcome))
-    return Try(host.name, host.address, stage_of(outcome), words_of(outcome), tls, took, dialogue)
+        return record.short()
+    return record.whole("" if isinstance(outcome, Delivered) else _own_words(outcome))
 
 
 def _own_words(outcome: Outcome) -> str:

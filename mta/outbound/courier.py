@@ -195,7 +195,7 @@ class Courier:
         except Exception as err:  # a fault of ours: the site waits, as for one of its own
             maillog.connection_trouble(lane.site, err)
             failure = Failure(Scope.ROUTE, _fault(err), Stage.CONNECT, is_ours=True)
-            opened = ConnectFailed(failure, Try("", "", Stage.CONNECT, str(failure.reply), "", 0.0))
+            opened = ConnectFailed(failure, Try("", "", ""))
         if isinstance(opened, Connection):
             return opened
         if isinstance(opened, Insecure):
@@ -321,7 +321,7 @@ class Courier:
                 raise CannotPrepare("the message's octets are gone")
             outgoing = [await self._prepare(each, content) for each in group]
             outcomes = await connection.deliver_all(outgoing, permit)
-            return outcomes, connection.last_try.dialogue if connection.last_try else ""
+            return outcomes, connection.dialogue
         except CannotPrepare as err:
             maillog.unsigned(first.message_id, first.domain, why=str(err))
             return [Failure(Scope.MESSAGE, our_trouble(str(err)), Stage.MAIL, is_ours=True)] * len(group), ""

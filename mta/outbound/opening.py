@@ -86,7 +86,7 @@ class Opener:
         if local is None:
             why = f"the source {self._source.name} has no address of the family of {host.name} [{host.address}]"
             failure = Failure(Scope.ROUTE, Reply.of(451, "4.4.4", why), Stage.CONNECT, is_ours=True)
-            return ConnectFailed(failure, Try(host.name, host.address, Stage.CONNECT, str(failure.reply), "", 0.0))
+            return ConnectFailed(failure, Try(host.name, host.address, ""))
         return await Connection.open(self._net, self._clock, host, replace(how, source=local) if local else how)
 
     def note_session(self, lane: Lane, domain: str, connection: Connection) -> None:

@@ -40,30 +40,16 @@ Outcome = Delivered | Failure | Unanswered | NotPermitted
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """The facts of one try, for the attempt's row and the log."""
+    """Where a try went, for the attempt's row, and what was said."""
 
     host: str
     address: str
-    stage: Stage  # how far it had come
-    reply: str  # what was answered, or in our words why nothing was
     tls: str  # "" in clear, else version and cipher
-    took: float  # seconds
-    dialogue: str = ""  # what was said, with times: whole where it failed or was slow, else in short
-
-
-def stage_of(outcome: Outcome) -> Stage:
-    """How far a try with this outcome had come."""
-    match outcome:
-        case Delivered():
-            return Stage.DOT
-        case NotPermitted():
-            return Stage.DATA
-        case _:
-            return outcome.stage
+    dialogue: str = ""  # with times: whole where it failed or was slow, else in short
 
 
 def words_of(outcome: Outcome) -> str:
-    """What was answered, on one line, for the log and the attempt's row."""
+    """What was answered, or in our words why nothing was, on one line."""
     match outcome:
         case Unanswered():
             return outcome.why

@@ -43,10 +43,11 @@ class Keyring:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A signature that is being made of a message which is being accepted."""
+    """A signature that is being made."""
 
     signer: Signer
     fields: "asyncio.Future[bytes]"
+    is_mended: bool = False  # the message may leave as it was accepted
 
 
 class Signatures:
@@ -69,7 +70,7 @@ class Signatures:
     def ahead(self, header_from: str, content: bytes, now: datetime) -> Ahead | None:
         """Begin to sign a message that `now` is being accepted; None where that is for later to say."""
         try:
-            return self._begin(header_from, mended(content), from_ms(to_ms(now)))
+            return self._begin(header_from, content, from_ms(to_ms(now)))
         except CannotPrepare:
             return None
 
@@ -79,24 +80,28 @@ class Signatures:
         while len(self._made) > KEPT:
             self._made.popitem(last=False)
 
-    async def of(self, each: Claimed, content: bytes) -> bytes:
-        """The signature fields of a message; b"" where no key is ours to sign with. `content` as it will leave.
-        CannotPrepare where it must not leave unsigned."""
+    async def signed(self, each: Claimed, content: bytes) -> bytes:
+        """A message as it leaves: the signature fields, where a key is ours to sign with, and `content` in a form that may
+        go out. CannotPrepare where it must not leave unsigned."""
         made = self._made.get(each.message_id)
         if made is None or made.signer is not self._keys.signer(_domain(each.header_from)):
             made = self._begin(each.header_from, content, from_ms(each.created_ms))
             if made is None:
-                return b""
+                return mended(content)
             self.keep(each.message_id, made)
         try:
-            return made.fields.result() if made.fields.done() else await asyncio.shield(made.fields)
+            fields = made.fields.result() if made.fields.done() else await asyncio.shield(made.fields)
         except Exception as err:
             self._made.pop(each.message_id, None)  # the next attempt tries anew
             raise CannotPrepare(f"the signature for {_domain(each.header_from)} could not be made: {err}") from err
+        return fields + (content if made.is_mended else mended(content))
 
     def _begin(self, header_from: str, content: bytes, at: datetime) -> Ahead | None:
         signer = self._keys.signer(_domain(header_from))
-        return None if signer is None else Ahead(signer, self._thread.ask(signer, content, at))
+        if signer is None:
+            return None
+        leaves = mended(content)  # what is signed is what goes out
+        return Ahead(signer, self._thread.ask(signer, leaves, at), is_mended=leaves is content)
 
 
 def _domain(header_from: str) -> str:

@@ -28,8 +28,7 @@ _REPLY_LINE: Final = re.compile(rb"[2-5][0-9][0-9](?:([ \t-]).*)?", re.DOTALL)
 
 def wire_body(content: bytes) -> bytes:
     """`content` as it follows the 354 reply: mended if it must be, dot-stuffed, ended with CRLF.CRLF."""
-    mended_content = mended(content)
-    stuffed = _stuffed(mended_content)
+    _, stuffed = _both(content)
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
@@ -39,11 +38,18 @@ def mended(content: bytes) -> bytes:
     A stray CR, LF or NUL becomes a space: it is no line end in SMTP, and made into one it could begin a header field or
     end the header. A line that is too long is folded with CRLF and a space, which in a header changes nothing.
     """
+    return _both(content)[0]
+
+
+def _both(content: bytes) -> tuple[bytes, bytes]:
+    """`content` as it may go out, and the same dot-stuffed."""
     if _has_stray(content):
         content = _STRAY.sub(b" ", content)
-    if _has_long_line(_stuffed(content)):
+    stuffed = _stuffed(content)
+    if _has_long_line(stuffed):
         content = b"\r\n".join(_folded(line) for line in content.split(b"\r\n"))
-    return content
+        stuffed = _stuffed(content)
+    return content, stuffed
 
 
 def _has_stray(content: bytes) -> bool:

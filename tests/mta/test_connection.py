@@ -100,10 +100,8 @@ async def test_the_facts_of_a_try_are_kept() -> None:
     async with fake_mx(script) as mx, connected(mx.host) as connection:
         outcome = await connection.deliver(mail(), permitted)
         assert outcome == Failure(Scope.RECIPIENT, Reply.parse("550 5.1.1 no such user"), Stage.RCPT)
-        tried = connection.last_try
-        assert tried is not None
-        assert (tried.host, tried.address, tried.tls) == ("mx.example.org", "127.0.0.1", "")
-        assert (tried.stage, tried.reply) == (Stage.RCPT, "550 5.1.1 no such user")
+        assert (connection.host.name, connection.host.address, connection.tls) == ("mx.example.org", "127.0.0.1", "")
+        assert "S: 550 5.1.1 no such user" in connection.dialogue
         assert connection.is_usable
 
 
@@ -194,7 +192,7 @@ async def test_a_host_that_is_silent_at_the_opening_is_given_up(script: tuple[st
     async with fake_mx(script) as mx:
         failed = await opened(mx.host, timeouts=SHORT)
         assert isinstance(failed, ConnectFailed)
-        assert (failed.failure.scope, failed.failure.stage, failed.tried.stage) == (Scope.ROUTE, stage, stage)
+        assert (failed.failure.scope, failed.failure.stage) == (Scope.ROUTE, stage)
 
 
 async def test_a_reply_that_drips_in_gains_no_time() -> None:
@@ -260,7 +258,7 @@ async def test_nobody_there_is_a_failure_of_the_route() -> None:
     failed = await opened(Host("mx.example.org", "127.0.0.1", 1))
     assert isinstance(failed, ConnectFailed)
     assert (failed.failure.scope, failed.failure.stage) == (Scope.ROUTE, Stage.CONNECT)
-    assert "mx.example.org [127.0.0.1]:1" in failed.tried.reply
+    assert "mx.example.org [127.0.0.1]:1" in failed.failure.reply.text
     assert failed.failure.reply.is_transient
 
 
@@ -281,8 +279,7 @@ async def test_tls_is_used_where_it_is_offered(server_tls: ssl.SSLContext) -> No
     async with fake_mx(script, tls=server_tls) as mx, connected(mx.host) as connection:
         assert connection.tls.startswith("TLSv1.3 ")
         assert isinstance(await connection.deliver(mail(), permitted), Delivered)
-        assert connection.last_try is not None
-        assert connection.last_try.tls == connection.tls
+        assert connection.dialogue.startswith("mail ")
 
 
 async def test_a_big_message_passes_through_tls(server_tls: ssl.SSLContext) -> None:

@@ -48,7 +48,7 @@ async def test_what_was_signed_ahead_is_not_signed_again_and_says_the_same() -> 
     begun = ahead.ahead("a@shop.example", CONTENT, NOON)
     assert begun is not None
     ahead.keep(7, begun)
-    assert await ahead.of(EACH, CONTENT) == await ahead.of(EACH, CONTENT) == await behind.of(EACH, CONTENT)
+    assert await ahead.signed(EACH, CONTENT) == await ahead.signed(EACH, CONTENT) == await behind.signed(EACH, CONTENT)
     assert (early.signed, late.signed) == (1, 1)
     ahead.close()
     behind.close()
@@ -61,7 +61,7 @@ async def test_what_an_old_key_signed_ahead_does_not_leave_under_a_new_one() -> 
     assert begun is not None
     signatures.use(_ring(new))
     signatures.keep(7, begun)
-    assert (await signatures.of(EACH, CONTENT)).startswith(b"new")
+    assert (await signatures.signed(EACH, CONTENT)).startswith(b"new")
     signatures.close()
 
 
@@ -73,7 +73,7 @@ async def test_a_signature_that_fails_ahead_holds_the_message_back_and_is_tried_
     signatures.keep(7, begun)
     for _ in range(2):
         with pytest.raises(CannotPrepare, match="the key is no key"):
-            await signatures.of(EACH, CONTENT)
+            await signatures.signed(EACH, CONTENT)
     assert broken.signed == 2
     signatures.close()
 
@@ -82,7 +82,18 @@ async def test_whose_key_cannot_be_read_nothing_is_begun_ahead() -> None:
     signatures = Signatures(Keyring({}, {"shop.example": "the key is gone"}))
     assert signatures.ahead("a@shop.example", CONTENT, NOON) is None
     with pytest.raises(CannotPrepare, match="the key is gone"):
-        await signatures.of(EACH, CONTENT)
+        await signatures.signed(EACH, CONTENT)
     assert signatures.ahead("a@other.example", CONTENT, NOON) is None
-    assert await signatures.of(_claimed(8, "a@other.example"), CONTENT) == b""
+    assert await signatures.signed(_claimed(8, "a@other.example"), CONTENT) == CONTENT
+    signatures.close()
+
+
+async def test_what_is_signed_is_what_leaves() -> None:
+    scribe = Scribe()
+    signatures = Signatures(_ring(scribe))
+    begun = signatures.ahead("a@shop.example", b"Fr\0m: a@shop.example\r\n\r\nhello\r\n", NOON)
+    assert begun is not None and not begun.is_mended
+    signatures.keep(7, begun)
+    left = await signatures.signed(EACH, b"Fr\0m: a@shop.example\r\n\r\nhello\r\n")
+    assert left.startswith(b"key Fr m") and left.endswith(b"Fr m: a@shop.example\r\n\r\nhello\r\n")
     signatures.close()
