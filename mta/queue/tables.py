@@ -250,9 +250,8 @@ TABLES = (
 # What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS delivery_due ON delivery (domain, stream, due_ms, campaign) WHERE state = 0",
-    "CREATE INDEX IF NOT EXISTS delivery_owned ON delivery (owner) WHERE owner IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, domain) WHERE state < 10",
-    "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state < 10",
+    "CREATE INDEX IF NOT EXISTS delivery_expiry ON delivery (expires_ms) WHERE state IN (0, 4)",
     "CREATE INDEX IF NOT EXISTS delivery_ended ON delivery (ended_ms) WHERE ended_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS doubt_time ON doubt (at_ms)",
     "CREATE INDEX IF NOT EXISTS delivery_by ON delivery (by_ms) WHERE by_mode = 'N' AND state < 10",
