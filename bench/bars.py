@@ -9,6 +9,7 @@ from math import isnan, nan
 from statistics import median
 from typing import Final
 
+from bench.audience import Audience
 from bench.backlog import Backlog
 from bench.cells import Cell, Latency, Result
 from bench.courtesy import Courtesy
@@ -35,6 +36,7 @@ class Facts:
     priority: Priority | None = None
     courtesy: Courtesy | None = None
     people: People | None = None
+    audience: Audience | None = None
     pages: dict[str, Pace] = field(default_factory=dict)  # by what is asked for
 
 
@@ -123,9 +125,18 @@ def _alone(facts: Facts) -> list[Bar]:
         Bar("courtesy: rate of what is allowed, at least", 0.8, polite.rate if polite else nan, ""),
         Bar("courtesy: the same, at most", 1, polite.rate if polite else nan, "", False),
         Bar("courtesy: attempts after the site's word", 0.02, polite.waste if polite else nan, "of all", False),
+        *_segments(facts.audience),
         Bar("import of a million contacts", 120, people.seconds if people else nan, "s", False),
         Bar("import of a million: memory", 300, people.private_mib if people else nan, "MiB", False),
         Bar("import of a million: longest write lock", 30, people.longest_ms if people else nan, "ms", False),
+    ]
+
+
+def _segments(found: Audience | None) -> list[Bar]:
+    return [
+        Bar("segments of a million: kept figures of a hundred", 50, found.kept_ms if found else nan, "ms", False),
+        Bar("segments of a million: three conditions counted", 1, found.exact_seconds if found else nan, "s", False),
+        Bar("segments: an event asks a hundred", 10, found.event_ms if found else nan, "ms", False),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from math import isnan
 
+from bench.audience import Audience
 from bench.backlog import Backlog
 from bench.bars import SIGNATURES, Bar, Facts, bars, judged
 from bench.cells import Cell, Latency, Result
@@ -59,3 +60,9 @@ def test_the_table_says_what_the_machine_does_by_itself() -> None:
     shown = judged({SIGNATURES: 2000.0}, RESULTS, [], Facts())
     assert shown.startswith("One RSA-2048 signature costs 0.50 ms here")
     assert "| durable accept burst | at least 1,500 /s | 2,000 | met |" in shown
+
+
+def test_segments_are_held_to_their_figures_their_count_and_their_events() -> None:
+    found = bars(0.9, [], [], Facts(audience=Audience(1_000_000, 20.0, 7.0, 1.2, 4.0)))
+    words = [each.word for each in found if each.name.startswith("segments")]
+    assert words == ["met", "**short**", "met"]

@@ -26,6 +26,7 @@ MODULES: Final = {
     "queue": "what waits, by site; retry, hold, release, cancel",
     "restore": "a new machine from an exported folder",
     "rules": "run the rules that judge replies over their samples, or over a reply",
+    "segment": "segments: questions that are kept; who belongs, why, since when",
     "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "shaping": "what limits a site, and who set it; suspend, resume",
     "suppression": "who is not written to, and why; lift it",

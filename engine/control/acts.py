@@ -17,7 +17,7 @@ from engine.audience.consent import Answer
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
-from engine.control import queueing, shaping
+from engine.control import queueing, segments, shaping
 from engine.control.protocol import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
@@ -288,6 +288,10 @@ ACTS: Final[Mapping[str, Act]] = {
     "suppression/lift": lift_suppression,
     "events": post_event,
     "flows": apply_flow,
+    "segments": segments.store,
+    "segments/remove": segments.remove,
+    "segments/check": segments.check_only,
+    "segments/count": segments.count_once,
     "queue/cancel": queueing.cancel,
     "queue/retry": queueing.retry,
     "queue/hold": queueing.hold,

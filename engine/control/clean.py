@@ -13,7 +13,7 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, TypeVar
 
-from engine.control.protocol import Done, MessageLife, Refused
+from engine.control.protocol import Done, MessageLife, Refused, SegmentPlan, SegmentRow
 
 T = TypeVar("T")
 
@@ -24,7 +24,12 @@ _OTHER = "\u2028\u2029\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _BAD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}{_OTHER}]")
 
 # The fields that have lines; in all others a line feed is somebody's trick.
-_BLOCKS: Final = frozenset({(MessageLife, "content"), (Done, "text"), (Refused, "error")})
+_BLOCKS: Final = frozenset(
+    {
+        (MessageLife, "content"), (Done, "text"), (Refused, "error"), (SegmentRow, "expression"),
+        (SegmentPlan, "expression"),
+    }
+)  # fmt: skip
 
 
 def clean(text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, shaping, views, waits
+from engine.control import acts, segments, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol import (
@@ -76,6 +76,13 @@ class ControlServer:
                 web.get("/v1/why/{site}", self._why),
                 web.get("/v1/flows", self._flows),
                 web.get("/v1/flows/{name}", self._flow),
+                web.get("/v1/segments", self._segments),
+                web.get("/v1/segments/{name}", self._segment),
+                web.get("/v1/segments/{name}/members", self._members),
+                web.get("/v1/segments/{name}/why", self._why_segment),
+                web.get("/v1/segments/{name}/count", self._count),
+                web.get("/v1/segments/{name}/plan", self._plan),
+                web.get("/v1/segments/{name}/diff", self._diff),
                 web.post("/v1/{act:[a-z/-]+}", self._act),
             ]
         )
@@ -208,6 +215,35 @@ class ControlServer:
         if picture is None:
             raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
         return _json(picture)
+
+    async def _segments(self, request: web.Request) -> web.Response:
+        return _json(await segments.every(self.house, self._office.keeper.book))
+
+    async def _segment(self, request: web.Request) -> web.Response:
+        return _json(await segments.one(self.house, self._office.keeper.book, request.match_info["name"]))
+
+    async def _members(self, request: web.Request) -> web.Response:
+        return _json(
+            await segments.members(
+                self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query)
+            )
+        )
+
+    async def _why_segment(self, request: web.Request) -> web.Response:
+        return _json(
+            await segments.why(self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query))
+        )
+
+    async def _count(self, request: web.Request) -> web.Response:
+        return _json(await segments.recount(self.house, self._office.keeper.book, request.match_info["name"]))
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        return _json(await segments.cost(self.house, self._office.keeper.book, request.match_info["name"]))
+
+    async def _diff(self, request: web.Request) -> web.Response:
+        return _json(
+            await segments.diff(self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query))
+        )
 
     # -- commands
 

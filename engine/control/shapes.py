@@ -60,6 +60,10 @@ BODIES: Final[Mapping[str, Shape]] = {
     "events": {
         **_texts("name", "address", "source", "key", "contact_name", "locale", "idempotency_key"), "data": _is_object,
     },
+    "segments": _texts("name", "title", "expression"),
+    "segments/remove": _texts("name"),
+    "segments/check": _texts("expression"),
+    "segments/count": _texts("expression"),
     "flows": _texts("source", "file"),
     "flows/state": _texts("flow", "state"),
     "queue/cancel": _WHICH,
@@ -79,6 +83,9 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/queue/shape": ("by", "stream", "limit"),
     "/v1/messages": (*FILTERS, "sort", "limit", "offset", "after"),
     "/v1/doubts": ("open", "limit"),
+    "/v1/segments/{name}/members": ("after", "limit"),
+    "/v1/segments/{name}/why": ("address",),
+    "/v1/segments/{name}/diff": ("since", "until", "limit"),
 }
 
 

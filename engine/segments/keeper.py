@@ -60,7 +60,7 @@ class SegmentKeeper:
 
     def use(self, zone: ZoneInfo) -> None:
         """The configuration was read again."""
-        self._book = SegmentBook(zone)
+        self.book = SegmentBook(zone)
 
     def ring(self) -> None:
         """Work now: a segment is new, or the clock was moved."""
@@ -93,7 +93,7 @@ class SegmentKeeper:
     # -- time alone
 
     async def _settle_due(self, now: datetime) -> bool:
-        due, segments = await self._store.read(lambda tx: (_due(tx, now), _by_id(self._book, tx)))
+        due, segments = await self._store.read(lambda tx: (_due(tx, now), _by_id(self.book, tx)))
         for segment_id, ids in due.items():
             segment = segments.get(segment_id)
             if segment is None or segment.checked is None:
@@ -104,7 +104,7 @@ class SegmentKeeper:
 
     async def _settle(self, segment: Segment, ids: list[int], cause: str) -> int:
         now = self._clock.now()
-        moved = await self._store.write(lambda tx: settle_many(tx, segment, ids, self._book, now, cause))
+        moved = await self._store.write(lambda tx: settle_many(tx, segment, ids, self.book, now, cause))
         if moved:
             self._wake()
         return moved
@@ -137,10 +137,10 @@ class SegmentKeeper:
     def _differing(self, tx: Tx, look: _Look, now: datetime, which: Sql) -> list[Found] | None:
         if not is_current(tx, look.segment):
             return None
-        return differing(tx, look.segment, self._book.world(tx, now), which)
+        return differing(tx, look.segment, self.book.world(tx, now), which)
 
     def _begin(self, tx: Tx, now: datetime) -> _Look | None:
-        for each in self._book.segments(tx):
+        for each in self.book.segments(tx):
             if each.checked is not None and _is_wanted(each, now):
                 row = tx.one("SELECT COALESCE(MAX(id), 0) FROM contact")
                 return _Look(each, now, row[0] if row else 0)
@@ -164,7 +164,7 @@ class SegmentKeeper:
         return True
 
     def _begin_sample(self, tx: Tx, now: datetime) -> _Sample | None:
-        if not any(each.checked and RFM in each.checked.reads.topics for each in self._book.segments(tx)):
+        if not any(each.checked and RFM in each.checked.reads.topics for each in self.book.segments(tx)):
             return None
         at = rfm.known(tx)[1]
         if at is not None and now - at < rfm.EVERY:
@@ -175,7 +175,7 @@ class SegmentKeeper:
 
     def _keep_fifths(self, tx: Tx, sample: _Sample, now: datetime) -> None:
         rfm.keep(tx, sample.buyers, now)
-        readers = [each for each in self._book.segments(tx) if each.checked and RFM in each.checked.reads.topics]
+        readers = [each for each in self.book.segments(tx) if each.checked and RFM in each.checked.reads.topics]
         membership.ask_for_a_look(tx, now, [each.name for each in readers])
 
     # -- what was removed

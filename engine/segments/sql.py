@@ -89,7 +89,7 @@ class _Compiler:
             case tree.Logic(word="not", operands=(operand,)):
                 return fit("(({}) IS NOT TRUE)", self.truth(operand))
             case tree.Logic(word=word):
-                parts = sorted(map(self.truth, _chain(node, word)), key=_cost)
+                parts = sorted(map(self.truth, chain(node, word)), key=_cost)
                 return fit(f"({f' {word.upper()} '.join('{}' for _ in parts)})", *parts)
             case tree.Compare():
                 return self._compare(node)
@@ -350,10 +350,10 @@ class _Compiler:
         return fit("SELECT t.id, t.at_ms, {} AS v FROM ({}) t", raw, self._newest(happened)), value
 
 
-def _chain(node: tree.Node, word: str) -> list[tree.Node]:
-    """The operands of `a and b and c`, however they are nested."""
+def chain(node: tree.Node, word: str) -> list[tree.Node]:
+    """The operands of `a and b and c`, in order, however they are nested."""
     if isinstance(node, tree.Logic) and node.word == word:
-        return [found for each in node.operands for found in _chain(each, word)]
+        return [found for each in node.operands for found in chain(each, word)]
     return [node]
 
 

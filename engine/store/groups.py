@@ -18,7 +18,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from typing import Any, Final, Protocol, Self, TypeVar
 
@@ -293,6 +293,15 @@ class GroupStore(ABC):
     def read_now(self, work: Callable[[Tx], T]) -> T:
         """As `read`, in the calling thread."""
         return self._line().read(work)
+
+    @contextmanager
+    def apart(self) -> Iterator[Line]:
+        """A connection for reading beside all others, for as long as the caller wants it."""
+        line = self._connect()
+        try:
+            yield line
+        finally:
+            line.close()
 
     def _line(self) -> Line:
         """The calling thread's."""
