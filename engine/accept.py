@@ -159,7 +159,7 @@ class Submission:
             needs_utf8=transaction.smtputf8, has_8bit=transaction.body_8bit,
             subject=_shown(head, "Subject"), header_from=first_author(first_value(head, "From") or b""),
             message_id=examined.message_id, dsn=transaction.grant is None or transaction.grant.dsn,
-            campaign=examined.campaign, list_id=list_id,
+            campaign=examined.campaign, list_id=list_id, remarks=tuple(examined.troubles),
         )  # fmt: skip
 
     def _missing_fields(self, head: bytes, now: datetime) -> bytes:

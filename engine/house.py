@@ -104,8 +104,10 @@ class House:
 
     def late(self, tx: Tx, found: Late) -> None:
         """Deliveries that are still under way after a while: their submitters are told, flows get the event."""
-        for each, expires_ms in found.deliveries:
-            self.notices.report(tx, each, each.reply, Action.DELAYED, from_ms(expires_ms))
+        for expires_ms in sorted({until for _, until in found.deliveries}):
+            late = [each for each, until in found.deliveries if until == expires_ms]
+            self.notices.report_all(tx, late, Action.DELAYED, from_ms(expires_ms))
+        for each, _ in found.deliveries:
             self._note(tx, each, "mail.deferred", each.reply)
 
     def _note(self, tx: Tx, each: Settled, name: str, reply: str) -> int | None:

@@ -47,7 +47,10 @@ def why(
                 print(f"expires in {expires}" + (": before it can leave" if row.expires_first else ""))
                 _print_how(row.how)
             elif row.carried_by:
-                print(f"carried by {row.carried_by}; it was due {_seconds(found.now_ms - row.due_ms)} ago")
+                taken = found.now_ms - (row.claimed_ms or row.due_ms)
+                print(
+                    f"carried by {row.carried_by}, for {_seconds(taken)}; it was due {_seconds(found.now_ms - row.due_ms)} ago"
+                )
 
 
 def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:

@@ -344,6 +344,7 @@ class WhyDelivery:
     how: tuple[str, ...] = ()  # in words: its source, what is asked of TLS
     carried_by: str = ""  # the carrier that has it in hands, and where it was tried last
     due_ms: int = 0
+    claimed_ms: int | None = None  # when that carrier took it, or the last one did
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,8 @@ def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
 def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
     """Everything that is known of a message, in order; None where there is none."""
     head = tx.one(
-        "SELECT subject, header_from, reverse_path, stream, origin, size, received_ms, credential FROM message WHERE id = ?",
+        "SELECT subject, header_from, reverse_path, stream, origin, size, received_ms, credential, remarks"
+        " FROM message WHERE id = ?",
         (message_id,),
     )
     if head is None:
@@ -256,6 +257,7 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         "SELECT substr(content, 1, CAST(? AS INTEGER)) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id)
     )
     moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
+    moments += [Moment(head[6], "not understood", said, "!") for said in filter(None, head[8].split("\n"))]
     for part in (
         _flow_moments,
         _event_moments,

@@ -95,6 +95,7 @@ class _Row:
     hand: str  # who did something to it last, and why
     carried_by: str
     source: str  # by which it was tried last
+    claimed_ms: int | None
 
 
 def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
@@ -102,7 +103,7 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
         "SELECT d.id, d.forward_path, d.domain, d.stream, d.state, d.due_ms, d.expires_ms, d.last_reply, d.attempts, d.campaign,"
         " (SELECT c.name FROM carrier c WHERE c.id = d.owner),"
         " (SELECT a.host FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1),"
-        " (SELECT a.source FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1)"
+        " (SELECT a.source FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1), d.claimed_ms"
         " FROM delivery d WHERE d.message_id = ? ORDER BY d.id LIMIT 100",
         (message_id,),
     )
@@ -111,7 +112,7 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
         _Row(
             row[0], row[1], row[2], Stream(row[3]), State(row[4]), row[5], row[6], row[7], row[8], row[9],
             hands.get(row[0], ""), (row[10] or "") + (f", tried last at {row[11]}" if row[10] and row[11] else ""),
-            row[12] or "",
+            row[12] or "", row[13],
         )
         for row in rows
     ]  # fmt: skip
@@ -129,7 +130,7 @@ async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datet
         waits = ()
     return WhyDelivery(
         row.delivery_id, row.forward_path, row.state.word, place.site, waits, _what_if(waits, to_ms(now)), row.expires_ms,
-        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how, row.carried_by, row.due_ms,
+        bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how, row.carried_by, row.due_ms, row.claimed_ms,
     )  # fmt: skip
 
 

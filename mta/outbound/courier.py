@@ -8,6 +8,7 @@ durable before the next dot on the same connection leaves, since the writer keep
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,7 @@ from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_tr
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
 from mta.queue import queue
 from mta.queue.delivery import Event, State
-from mta.queue.queue import Claimed, Follow, Settled, Settlement
+from mta.queue.queue import Claimed, Follow, Settlement
 from mta.smtp.timeouts import Timeouts
 
 _TICK: Final = 0.001  # seconds: an alarm rings when the token is surely there
@@ -40,6 +41,16 @@ Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
 
 class CannotPrepare(Exception):
     """Something of ours is missing (a key, the octets): the delivery waits, nothing leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What is to be written of one delivery. `recovered`: a site whose back-off is over."""
+
+    each: Claimed
+    settlement: Settlement
+    now: datetime
+    recovered: str | None
 
 
 class Courier:
@@ -290,22 +301,26 @@ class Courier:
     ) -> bool:  # fmt: skip
         """Write what came of each, which is `left` no more then. False when the connection carries no more."""
         failures: list[tuple[Claimed, Failure, Verdict]] = []
+        came: list[_Came] = []
         goes_on = not any(isinstance(outcome, NotPermitted) for outcome in left.values())
         taken = sum(each is State.AT_THE_DOT for each in states.values())
-        for each, outcome in list(left.items()):
-            verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
-            if isinstance(outcome, Failure) and verdict is not None:
-                if self._is_for_next(lane, connection, outcome, verdict, taken, states[each.delivery_id]):
-                    lane.put_back(each)
-                    del left[each]
-                    goes_on = goes_on and bool(taken)
-                    continue
-                failures.append((each, outcome, verdict))
-            self.opener.note_session(lane, each.domain, connection)
-            self._write(lane, each, outcome, verdict, states[each.delivery_id], began, *where)
-            del left[each]
-            if isinstance(outcome, Delivered):
-                lane.failures, lane.suspect, lane.is_refused = 0, None, False
+        try:
+            for each, outcome in list(left.items()):
+                verdict = judge(outcome, lane.provider) if isinstance(outcome, Failure) else None
+                if isinstance(outcome, Failure) and verdict is not None:
+                    if self._is_for_next(lane, connection, outcome, verdict, taken, states[each.delivery_id]):
+                        lane.put_back(each)
+                        del left[each]
+                        goes_on = goes_on and bool(taken)
+                        continue
+                    failures.append((each, outcome, verdict))
+                self.opener.note_session(lane, each.domain, connection)
+                came.append(self._came(lane, each, outcome, verdict, states[each.delivery_id], began, *where))
+                del left[each]
+                if isinstance(outcome, Delivered):
+                    lane.failures, lane.suspect, lane.is_refused = 0, None, False
+        finally:
+            self._keep_soon(came)
         for each, failure, verdict in failures:
             goes_on = goes_on and await self._failed(lane, connection, each, failure, verdict)
         return goes_on
@@ -386,18 +401,16 @@ class Courier:
     # -- outcomes
 
     def _write(
-        self,
-        lane: Lane,
-        each: Claimed,
-        outcome: Outcome,
-        verdict: Verdict | None,
-        state: State,
-        began: datetime,
-        host: str,
-        address: str,
-        tls: str,
-        dialogue: str = "",
-    ) -> None:
+        self, lane: Lane, each: Claimed, outcome: Outcome, verdict: Verdict | None, state: State, began: datetime,
+        host: str, address: str, tls: str, dialogue: str = "",
+    ) -> None:  # fmt: skip
+        self._keep_soon([self._came(lane, each, outcome, verdict, state, began, host, address, tls, dialogue)])
+
+    def _came(
+        self, lane: Lane, each: Claimed, outcome: Outcome, verdict: Verdict | None, state: State, began: datetime,
+        host: str, address: str, tls: str, dialogue: str = "",
+    ) -> "_Came":  # fmt: skip
+        """What is to be written of one delivery; whoever counts is told."""
         now = self._clock.now()
         came = settlement(
             each, outcome, state=state, began=began, now=now, retry=self._retry,
@@ -414,18 +427,23 @@ class Courier:
             self._tidings.failed(lane, each.domain, is_hard=came.event is Event.REJECTED)
         _log(each, outcome, came, host)
         recovered = lane.site if isinstance(outcome, Delivered) and lane.failures else None
-        task = asyncio.create_task(self._keep(each, came, now, recovered))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
+        return _Came(each, came, now, recovered)
 
-    async def _keep(self, each: Claimed, came: Settlement, now: datetime, recovered: str | None) -> None:
-        def work(tx: Tx) -> Settled | None:
-            settled = queue.settle(tx, each, came, self._owner, now)
-            if settled is not None:
-                self._follow(tx, [settled])
-            if recovered is not None:
-                tx.execute("UPDATE site SET retry_ms = 0, failures = 0 WHERE name = ?", (recovered,))
-            return settled
+    def _keep_soon(self, came: Sequence["_Came"]) -> None:
+        if came:
+            task = asyncio.create_task(self._keep(came))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+    async def _keep(self, came: Sequence["_Came"]) -> None:
+        """Write what came of the recipients of one transaction: one commit."""
+
+        def work(tx: Tx) -> None:
+            found = [queue.settle(tx, one.each, one.settlement, self._owner, one.now) for one in came]
+            if settled := [each for each in found if each is not None]:
+                self._follow(tx, settled)
+            for site in {one.recovered for one in came if one.recovered is not None}:
+                tx.execute("UPDATE site SET retry_ms = 0, failures = 0 WHERE name = ?", (site,))
 
         while True:
             try:

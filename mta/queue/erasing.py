@@ -48,6 +48,8 @@ def blank(tx: Tx, delivery_ids: Sequence[int], by: By, now: datetime) -> int:
 
 def _blank_message(tx: Tx, message_id: int) -> None:
     """Its subject and octets, where nobody else was written to with it."""
-    alone = tx.execute("UPDATE message SET subject = '', envid = NULL WHERE id = ? AND recipients = 1", (message_id,))
+    alone = tx.execute(
+        "UPDATE message SET subject = '', remarks = '', envid = NULL WHERE id = ? AND recipients = 1", (message_id,)
+    )
     if alone:
         tx.execute("DELETE FROM body WHERE message_id = ?", (message_id,))

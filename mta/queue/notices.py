@@ -7,7 +7,7 @@ submitter's credential says otherwise; where NOTIFY asks for SUCCESS, one for a 
 and so never about another notice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from deliverability.address import Address, AddressError
@@ -30,51 +30,64 @@ class Notices:
 
     def write(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """Queue a notice for each of these that is owed one."""
-        for each in settled:
-            if each.state in (State.BOUNCED, State.EXPIRED):
-                self.report(tx, each, each.reply)
-            elif each.state is State.DELIVERED and not each.hop_knows_dsn:
-                self.report(tx, each, each.reply, Action.RELAYED)
+        failed = [each for each in settled if each.state in (State.BOUNCED, State.EXPIRED)]
+        relayed = [each for each in settled if each.state is State.DELIVERED and not each.hop_knows_dsn]
+        for action, found in ((Action.FAILED, failed), (Action.RELAYED, relayed)):
+            self.report_all(tx, found, action)
 
-    def report(
-        self, tx: Tx, each: Settled, diagnostic: str, action: Action = Action.FAILED, until: datetime | None = None
+    def report_all(
+        self, tx: Tx, settled: Iterable[Settled], action: Action = Action.FAILED, until: datetime | None = None
     ) -> None:
-        """Tell the submitter what became of this delivery, if it is owed that, with `diagnostic` as what was said.
-        `until`: so long a late one is tried."""
-        if not _is_owed(each, action):
-            return
+        """Tell the submitters what became of these: of one message in one notice (RFC 3464 section 2.1). `until`: so long
+        late ones are tried."""
+        of_message: dict[int, list[Settled]] = {}
+        for each in settled:
+            of_message.setdefault(each.message_id, []).append(each)
+        for group in of_message.values():
+            self._report(tx, [(each, each.reply) for each in group], action, until)
+
+    def report(self, tx: Tx, each: Settled, diagnostic: str, action: Action = Action.FAILED) -> None:
+        """Tell the submitter what became of this delivery, with `diagnostic` as what was said."""
+        self._report(tx, [(each, diagnostic)], action, None)
+
+    def _report(self, tx: Tx, said: Sequence[tuple[Settled, str]], action: Action, until: datetime | None) -> None:
+        """One notice about deliveries of one message: those that are owed one."""
+        owed = [(each, diagnostic) for each, diagnostic in said if _is_owed(each, action)]
+        now = self._clock.now()
         try:
-            to, recipient = Address.parse(each.reverse_path), Address.parse(each.forward_path)
+            fates = [self._fate(tx, each, diagnostic, now) for each, diagnostic in owed]
+            to = Address.parse(owed[0][0].reverse_path) if owed else None
         except AddressError:
             return  # it was accepted with this reverse-path; there is nobody to tell
+        if to is None:
+            return
+        each = owed[0][0]
         content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
-        now = self._clock.now()
-        tried = _last_attempt(tx, each, now)
-        diagnostic = diagnostic or queue.last_words(tx, each.delivery_id)
-        notice = self._notice(each, to, recipient, diagnostic, content, now, tried)
+        notice = self._notice(each, to, fates, content, now)
         written = _written(notice, action, until)
         queue.enqueue(
             tx,
             NewMessage(
                 reverse_path="", recipients=(Recipient(to),), content=written, stream=Stream.TRANSACTIONAL,
-                origin="dsn", needs_utf8=to.needs_smtputf8 or recipient.needs_smtputf8, subject=action.subject,
+                origin="dsn", subject=action.subject,
+                needs_utf8=to.needs_smtputf8 or any(fate.recipient.needs_smtputf8 for fate in fates),
                 header_from=str(self._sender), message_id=notice.message_id,
             ),
             now,
             self._settings,
         )  # fmt: skip
 
-    def _notice(
-        self, each: Settled, to: Address, recipient: Address, diagnostic: str, content: bytes, now: datetime,
-        tried: tuple[datetime | None, str],
-    ) -> Notice:  # fmt: skip
-        octets = self._chance.octets(16)
-        fate = Fate(
-            recipient, _reply(diagnostic), status=_STATUS.get(each.state), orcpt=each.orcpt,
-            last_attempt=tried[0], remote_mta=tried[1],
+    def _fate(self, tx: Tx, each: Settled, diagnostic: str, now: datetime) -> Fate:
+        tried, host = _last_attempt(tx, each, now)
+        return Fate(
+            Address.parse(each.forward_path), _reply(diagnostic or queue.last_words(tx, each.delivery_id)),
+            status=_STATUS.get(each.state), orcpt=each.orcpt, last_attempt=tried, remote_mta=host,
         )  # fmt: skip
+
+    def _notice(self, each: Settled, to: Address, fates: Sequence[Fate], content: bytes, now: datetime) -> Notice:
+        octets = self._chance.octets(16)
         return Notice(
-            reporting_mta=self._hostname, sender=self._sender, to=to, fates=(fate,), content=content,
+            reporting_mta=self._hostname, sender=self._sender, to=to, fates=fates, content=content,
             message_id=make_message_id(octets, self._hostname), boundary=f"posthouse-{octets[:8].hex()}", now=now,
             arrived=from_ms(each.created_ms), envid=each.envid, ret=each.ret,
         )  # fmt: skip

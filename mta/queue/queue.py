@@ -58,6 +58,7 @@ class NewMessage:
     by_at: datetime | None = None  # deliver by then (RFC 2852) ...
     returns_late: bool = False  # ... or return it (mode R), else say that it is late (mode N)
     list_id: int = 0  # the mailing list that it is mail of, for the gate; 0 is none
+    remarks: tuple[str, ...] = ()  # what of it was not understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +171,13 @@ def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings,
     expires_ms = to_ms(message.expires_at or now + settings.expire_after(message.stream))
     message_id = tx.insert(
         "INSERT INTO message (reverse_path, stream, origin, subject, header_from, message_id, size, needs_utf8, has_8bit,"
-        " envid, ret, credential, recipients, received_ms, no_dsn, list_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " envid, ret, credential, recipients, received_ms, no_dsn, list_id, remarks)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             message.reverse_path, int(message.stream), message.origin, message.subject, message.header_from,
             message.message_id, len(message.content), int(message.needs_utf8), int(message.has_8bit), message.envid,
             message.ret, message.credential, len(message.recipients), now_ms, int(not message.dsn), message.list_id,
+            "\n".join(message.remarks),
         ),
     )  # fmt: skip
     tx.put("INSERT INTO body (message_id, content) VALUES (?,?)", (message_id, message.content))
@@ -195,12 +198,12 @@ def _insert_delivery(
     by_ms, by_mode = (to_ms(message.by_at), "R" if message.returns_late else "N") if message.by_at else (None, "")
     delivery_id = tx.insert(
         "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, attempts, doubts,"
-        " owner, notify, orcpt, last_reply, created_ms, campaign, by_ms, by_mode)"
-        " VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?,?,?,?)",
+        " owner, notify, orcpt, last_reply, created_ms, campaign, by_ms, by_mode, claimed_ms)"
+        " VALUES (?,?,?,?,?,?,?,?,0,?,?,?,'',?,?,?,?,?)",
         (
             message_id, forward_path, domain, int(message.stream), int(State.IN_FLIGHT if is_claimed else State.QUEUED),
             now_ms, expires_ms, int(is_claimed), hand.owner if hand and is_claimed else None, notify, to.orcpt, now_ms,
-            message.campaign, by_ms, by_mode,
+            message.campaign, by_ms, by_mode, now_ms if is_claimed else None,
         ),
     )  # fmt: skip
     return Claimed(
@@ -334,8 +337,8 @@ def claim(
     gone = {each.delivery_id for each in ended}
     taken = tuple(each for each in found if each.delivery_id not in gone)
     tx.executemany(
-        "UPDATE delivery SET state = 1, owner = ?, attempts = attempts + 1 WHERE id = ?",
-        [(owner, each.delivery_id) for each in taken],
+        "UPDATE delivery SET state = 1, owner = ?, attempts = attempts + 1, claimed_ms = ? WHERE id = ?",
+        [(owner, now_ms, each.delivery_id) for each in taken],
     )
     if is_drained:
         tx.at_commit(_Destinations).drained.add(domain)

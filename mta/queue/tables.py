@@ -26,6 +26,7 @@ class Message(Model):
     received_ms = BigIntegerField()
     no_dsn = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # 1: its submitter wants no DSN of ours
     list_id = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # whose mail it is, for the gate; 0 is no list's
+    remarks = TextField(default="", constraints=[SQL("DEFAULT ''")])  # what of it was not understood, a line each
 
     class Meta:
         table_name = "message"
@@ -63,6 +64,7 @@ class Delivery(Model):
     campaign = TextField(default="", constraints=[SQL("DEFAULT ''")])  # what limits and lists know it by; "" is none
     by_ms = BigIntegerField(null=True)  # deliver by then (RFC 2852)
     by_mode = TextField(default="", constraints=[SQL("DEFAULT ''")])  # R: return; N: say it is late; n: that was said
+    claimed_ms = BigIntegerField(null=True)  # when its owner took it, or the last one did
 
     class Meta:
         table_name = "delivery"

@@ -319,3 +319,9 @@ def test_what_must_be_delivered_by_a_time_is_returned_or_told_of_then(daemon: Da
     text = "".join(told.values())
     assert "Action: failed" in text and "Status: 5.4.7" in text and "soon@c.example" in text
     assert "Action: delayed" in text and "told@c.example" in text
+
+
+def test_a_trace_says_what_of_a_mail_was_not_understood(daemon: Daemon) -> None:
+    number = daemon.submit("dan@d.example", X_Posthouse_Evnt="order.placed")
+    told = daemon.command("trace", str(number)).stdout
+    assert "not understood" in told and 'X-Posthouse-Evnt is not known (did you mean "X-Posthouse-Event"?)' in told

@@ -254,7 +254,8 @@ def test_mail_that_is_being_carried_says_by_whom(town: LabTown) -> None:
     town.daemon.until(lambda: town.daemon.state_of(number) == "in flight")
     [told] = town.daemon.control.get(WhyMessage, f"/v1/messages/{number}/why").deliveries
     assert told.carried_by.startswith("carrier-")
-    assert f"carried by {told.carried_by}; it was due " in town.daemon.command("why", str(number)).stdout
+    said = town.daemon.command("why", str(number)).stdout
+    assert f"carried by {told.carried_by}, for " in said and "; it was due " in said
 
 
 def test_a_campaign_with_one_connection_has_one_over_all_sites_and_carriers(town: LabTown) -> None:

@@ -122,7 +122,7 @@ def delay_notices(
         queue.enqueue(tx, message, NOON, QueueSettings())
         tx.execute("UPDATE delivery SET last_reply = ?", (reply,))
         ((each, expires_ms),) = queue.late(tx, 0, to_ms(NOON)).deliveries
-        notices.report(tx, each, each.reply, Action.DELAYED, from_ms(expires_ms))
+        notices.report_all(tx, [each], Action.DELAYED, from_ms(expires_ms))
         rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
         return [row[0] for row in rows]
 
@@ -181,3 +181,26 @@ def test_mail_that_was_never_tried_expires_with_what_its_site_said_and_no_date_o
     assert reply == "451 4.4.1 never tried itself; its site said last: connection refused"
     assert f"Diagnostic-Code: smtp; {reply}".encode() in written and b"Status: 5.4.7" in written
     assert b"Last-Attempt-Date" not in written and b"Remote-MTA" not in written
+
+
+def test_recipients_of_one_message_that_fail_together_are_told_of_in_one_notice(place: Place) -> None:
+    store, clock = open_store(place), FakeClock()
+    notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
+    quiet = Recipient(Address("dan", "example.org"), frozenset({"NEVER"}))
+    for people in ((ANN, Address("bob", "example.net"), Address("cat", "example.org")), (ANN,)):
+        message = NewMessage(
+            "app@shop.example",
+            (*map(Recipient, people), quiet),
+            b"Subject: x\r\n\r\n",
+            Stream.TRANSACTIONAL,
+            "submission",
+        )
+        store.write_now(lambda tx, message=message: queue.enqueue(tx, message, NOON, QueueSettings()))
+
+    def expire(tx: Tx) -> list[bytes]:
+        notices.write(tx, queue.expire(tx, NOON + timedelta(days=30)))
+        rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
+        return [bytes(row[0]) for row in rows]
+
+    told = [read_report(each) for each in store.write_now(expire)]
+    assert [len(each.recipients) for each in told if each is not None] == [3, 1]
