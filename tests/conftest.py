@@ -23,6 +23,7 @@ PEERS = {  # a peer: the programs that it is, and the command that brings them
     "swaks": (("swaks",), "apt-get install swaks libnet-ssleay-perl"),
     "opendkim": (("opendkim", "opendkim-testmsg"), "apt-get install opendkim opendkim-tools"),
     "exim": (("exim4",), "tests/support/fetch_exim.sh"),
+    "chromium": (("chromium",), "apt-get install chromium"),
     "postgresql": (("postgres", "initdb"), "apt-get install postgresql"),
 }
 EXIM = Path(__file__).parents[1] / "build" / "exim" / "usr" / "sbin"

@@ -12,8 +12,8 @@ JavaScript is off in the pages, as their readers may have it; what is asked here
 import json
 import os
 import select
-import shutil
 import subprocess
+import sys
 import time
 from base64 import b64decode
 from pathlib import Path
@@ -22,7 +22,14 @@ from typing import Any, Self
 
 from house_process import kill
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+# The protocol's pipes are the descriptors 3 and 4.
+_PIPES = """
+import fcntl, os, sys
+given = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 100) for each in sys.argv[1:3]]
+for place, each in enumerate(given, 3):
+    os.dup2(each, place)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 60.0  # seconds for an answer; a machine with nothing to spare takes a few
 
 
@@ -39,12 +46,11 @@ class Browser:
         child_in, self._out = os.pipe()
         self._in, child_out = os.pipe()
         command = [
-            CHROMIUM, "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--no-sandbox",
+            "chromium", "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--no-sandbox",
             "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
             f"--user-data-dir={self._folder / 'profile'}", f"--accept-lang={self._languages}", "about:blank",
         ]  # fmt: skip
-        # The protocol's pipes are the descriptors 3 and 4.
-        wrapped = ["sh", "-c", f'exec "$@" 3<&{child_in} 4>&{child_out}', "sh", *command]
+        wrapped = [sys.executable, "-c", _PIPES, str(child_in), str(child_out), *command]
         self._process = subprocess.Popen(
             wrapped, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             pass_fds=(child_in, child_out), start_new_session=True,
@@ -134,7 +140,7 @@ class Browser:
     def _middle(self, place: str) -> tuple[float, float]:
         box = self._run(
             f"(() => {{ const e = document.querySelector({json.dumps(place)}); e.scrollIntoView({{block: 'center'}});"
-            " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+            " const b = e.getClientRects()[0]; return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         return box[0], box[1]
 
