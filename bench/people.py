@@ -82,7 +82,7 @@ def _import(folder: Path, count: int) -> People:
     with open_file(file) as opened, Quarantine(path_of(file)) as quarantine:
         prepared = Prepared(store, opened, Wanted("a bench", lists=LISTS), folder)
         task = Import(store, clock, SystemChance())
-        done = task.run(prepared.parts(), prepared.declare("bench", bytes(32)), quarantine)
+        done = task.run(prepared.parts, prepared.declare("bench", bytes(32)), quarantine)
     seconds = time.monotonic() - began
     store.close()
     assert done.taken == count and not done.refused, done

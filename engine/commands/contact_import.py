@@ -99,21 +99,25 @@ def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted"
     declared = prepared.declare(who(), chance.octets(SALT_OCTETS))
     task = Import(store, SystemClock(), chance, wanted.overwrite, _tell)
     with Quarantine(path_of(file)) as quarantine:
-        done = _guarded(lambda: task.run(prepared.parts(), declared, quarantine, again=again))
+        done = _guarded(lambda: task.run(prepared.parts, declared, quarantine, again=again))
     if as_json:
         said = {name: getattr(done, name) for name in _SHOWN} | {"quarantine": str(quarantine.path)}
         print(json.dumps(said, ensure_ascii=False, indent=2))
         return
     if done.resumed_at:
         print(f"it went on behind row {done.resumed_at:,}, where it was interrupted")
-    print(f"{done.taken:,} rows were taken: {done.made:,} people are new, {done.taken - done.made:,} were known")
+    print(f"taken: {_rows(done.taken)}; {done.made:,} people are new, {done.taken - done.made:,} were known")
     if done.stopped:
-        print(f"{done.stopped:,} of them are suppressed or had left, and stay so")
+        print(f"suppressed, and so they stay: {done.stopped:,} of them")
     if done.refused:
-        print(f"{done.refused:,} rows were not taken: they are in {quarantine.path}, each with its reason")
+        print(f"not taken: {_rows(done.refused)}; see {quarantine.path} for the reasons")
     if done.seq is None:
         refuse("nothing was imported")
     print(f"import {done.batch_id} is entry {done.seq} of the consent ledger; its bounces are watched from now on")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count != 1 else ''}"
 
 
 _SHOWN = ("batch_id", "rows", "taken", "made", "refused", "stopped", "seq", "resumed_at")
@@ -133,7 +137,7 @@ def _show_dry(opened: "Opened", prepared: "Prepared", counted: "Counted", as_jso
         print(f"\n{name}")
         for column, target in columns:
             print(f"  {column:<28} {'left out' if target == '-' else target}")
-    print(f"\n{counted.rows:,} rows: {counted.good:,} can be taken, {counted.rows - counted.good:,} can't")
+    print(f"\n{_rows(counted.rows)}: {counted.good:,} can be taken, {counted.rows - counted.good:,} can't")
     print(f"{counted.known:,} are known already, {counted.stopped:,} are suppressed and stay so")
     for reason, count in counted.reasons.most_common(10):
         table, number = counted.first[reason]

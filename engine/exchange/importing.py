@@ -98,9 +98,12 @@ class Import:
     _usual: float = AIM_SECONDS / 2  # seconds of a commit, lately
 
     def run(
-        self, parts: Iterator[Part], declared: Declared, quarantine: Quarantine, *, again: bool = False
+        self, parts: Callable[[], Iterator[Part]], declared: Declared, quarantine: Quarantine, *, again: bool = False
     ) -> Progress:
-        """Take all rows. ImportedAlready, unless `again`."""
+        """Take all rows. ImportedAlready, unless `again`. `parts` reads the file; what is wrong with its tables is raised
+        before anything is written."""
+        for _ in parts():
+            pass
         now = self.clock.now()
         progress = self.store.write_now(lambda tx: begin(tx, declared, now, again))
         done = progress.resumed_at = progress.rows
@@ -109,7 +112,7 @@ class Import:
             self._pending = before.pending()
         chunks, told = 0, self.clock.monotonic()
         offset = 0
-        for part in parts:
+        for part in parts():
             rows = _numbered(part.table.rows, offset)
             while chunk := list(islice(rows, self.chunk)):
                 offset = chunk[-1].number

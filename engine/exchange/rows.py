@@ -90,6 +90,8 @@ def read_csv(name: str, stream: BinaryIO, codec: str, *, separator: str = "", co
         separator, sample = separator or said[1], sample[1:]
     if not any(each.strip() for each in sample):
         raise NoTable("there is nothing in the file")
+    if len(sample[0]) >= LINE_MAX:
+        raise NoTable(f"its first line is longer than {LINE_MAX:,} characters")
     separator = separator or find_separator(sample)
     lines.give_back(sample)
     csv.field_size_limit(CELL_MAX)
@@ -100,24 +102,23 @@ def read_csv(name: str, stream: BinaryIO, codec: str, *, separator: str = "", co
     header = [each.strip() for each in first.cells]
     if len(header) > COLUMNS_MAX:
         raise NoTable(f"it has {len(header):,} columns; {COLUMNS_MAX:,} are read at most")
-    if any("@" in each for each in header):  # no header: people from the first line on
-        named = tuple(f"{number}" for number in range(1, len(header) + 1))
+    if mailbox := next((number for number, each in enumerate(header, 1) if "@" in each), 0):
+        # No header: people from the first line on.
+        named = tuple("address" if number == mailbox else f"{number}" for number in range(1, len(header) + 1))
         return Table(name, named, _checked(_chained(first, rows), len(header), lines), separator)
     return Table(name, tuple(header), _checked(rows, len(header), lines), separator)
 
 
 def _sample(lines: _Lines, count: int = 30) -> list[str]:
-    """The first lines."""
-    found = []
-    try:
-        for _ in range(count):
+    """The first lines; of one that is too long, its beginning."""
+    found: list[str] = []
+    while len(found) < count:
+        try:
             found.append(next(lines))
-    except StopIteration:
-        pass
-    except _TooLong:
-        if not found:
-            raise NoTable(f"its first line is longer than {LINE_MAX:,} characters") from None
-        found.append(lines.taken[-1])
+        except StopIteration:
+            break
+        except _TooLong:
+            found.append(lines.taken[-1])
     return found
 
 

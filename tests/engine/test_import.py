@@ -297,6 +297,16 @@ def test_an_import_that_is_killed_goes_on_without_doubling(
     assert desk.store.read_now(lambda tx: may_send(tx, "p0@example.org", Stream.MARKETING)) == ""
 
 
+def test_a_file_that_turns_out_to_be_none_leaves_nothing_behind(desk: Desk) -> None:
+    with pytest.raises(MappingError):
+        desk.take(desk.file("colour\nred\n"))
+    assert desk.rows("SELECT count(*) FROM import_batch") == [(0,)]
+
+
+def test_addresses_alone_are_a_file_too(desk: Desk) -> None:
+    assert desk.take(desk.file("ann@example.org\nbob@example.org\n")).taken == 2
+
+
 def test_the_very_same_file_is_not_imported_twice_unless_it_is_asked_for(desk: Desk) -> None:
     path = desk.file(PEOPLE)
     desk.take(path)

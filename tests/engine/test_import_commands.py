@@ -44,8 +44,8 @@ def test_an_import_says_what_it_did_and_a_proof_of_it_verifies(shop: Path, capsy
     file = people(shop)
     assert run(["contact", "import", file, "--list", "tea", "--source", "a fair"]) == 0
     said = capsys.readouterr().out
-    assert "1 rows were taken: 1 people are new" in said and "entry 1 of the consent ledger" in said
-    assert f"1 rows were not taken: they are in {file}.quarantine.csv" in said
+    assert "taken: 1 row; 1 people are new" in said and "entry 1 of the consent ledger" in said
+    assert f"not taken: 1 row; see {file}.quarantine.csv" in said
     proof = str(shop / "ann.json")
     assert run(["consent", "proof", "ann@example.org", "--out", proof]) == 0
     assert run(["consent", "verify", proof]) == 0
@@ -101,6 +101,7 @@ def test_what_can_t_be_is_refused_in_words(
         ("mail,name\nx@example.org,Ан\n".encode("cp1251"), "--encoding"),
         (b"PK\x03\x04junk", "archive can't be read"),
         (b"name\nAnn\n", "no column holds the address"),
+        (b"x" * (1 << 21), "first line is longer"),
     ],
 )
 def test_files_that_are_none_are_refused_in_words(

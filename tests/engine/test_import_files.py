@@ -93,7 +93,7 @@ def test_rows_have_the_numbers_of_a_spreadsheet() -> None:
 
 def test_a_first_line_of_excel_says_the_separator_and_a_file_without_a_header_has_numbers() -> None:
     table, rows = rows_of("sep=|\nann@example.org|Ann\nbob@example.org|Bob\n")
-    assert table.header == ("1", "2") and [row.cells[1] for row in rows] == ["Ann", "Bob"]
+    assert table.header == ("address", "2") and [row.cells[1] for row in rows] == ["Ann", "Bob"]
 
 
 def test_a_quote_that_nobody_closes_costs_its_own_line_only() -> None:
@@ -159,6 +159,12 @@ def test_json_lines_are_objects_or_rows_with_a_reason() -> None:
     assert [(row.number, bool(row.trouble)) for row in rows] == [
         (1, False), (2, True), (3, True), (4, True), (5, True), (7, False),
     ]  # fmt: skip
+
+
+def test_a_line_of_json_that_is_too_long_is_one_bad_row() -> None:
+    text = '{"address": "' + "x" * (9 * LINE_MAX) + '"}\n{"address": "b@example.org"}\n'
+    rows = list(read_json_lines("x", io.BytesIO(text.encode()), "utf-8-sig").rows)
+    assert [(row.number, bool(row.trouble)) for row in rows] == [(1, True), (2, False)]
 
 
 @given(st.text(alphabet=st.sampled_from("'=+-@\t\r\nax\uff1d"), max_size=8))

@@ -39,7 +39,7 @@ class Desk:
         with open_file(path, kind=kind, encoding=encoding) as opened, Quarantine(path_of(path)) as quarantine:
             prepared = Prepared(self.store, opened, said, self.folder)
             task = Import(self.store, self.clock, FakeChance(self._imports), said.overwrite, chunk=chunk)
-            return task.run(prepared.parts(), prepared.declare("olga", SALT), quarantine, again=again)
+            return task.run(prepared.parts, prepared.declare("olga", SALT), quarantine, again=again)
 
     def try_out(self, path: Path, **wanted: Any) -> tuple[Counted, Prepared]:
         with open_file(path) as opened:
