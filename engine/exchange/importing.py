@@ -29,8 +29,8 @@ from mta.ports import Chance, Clock, Tx, to_ms
 
 CHUNK_FIRST: Final = 100
 CHUNK_MAX: Final = 200
-CHUNK_MIN: Final = 10
-AIM_SECONDS: Final = 0.008  # commits that take longer make the next chunks smaller
+CHUNK_MIN: Final = 60  # below that a commit costs more than what is in it
+AIM_SECONDS: Final = 0.01  # commits that take longer make the next chunks smaller
 SLOW_SECONDS: Final = 0.03  # nobody else who writes should wait for longer
 TIDY_EVERY: Final = 16  # chunks, between two times that the database's log is brought home beside the writers
 

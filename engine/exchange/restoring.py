@@ -21,10 +21,10 @@ from mta.ports import Clock, Tx
 
 CHUNK_FIRST: Final = 200
 CHUNK_MAX: Final = 500
-CHUNK_MIN: Final = 10
-AIM_SECONDS: Final = 0.012
+CHUNK_MIN: Final = 60
+AIM_SECONDS: Final = 0.01
 LINE_MAX: Final = 64 << 20  # octets of one row
-TIDY_EVERY: Final = 4
+TIDY_EVERY: Final = 16
 
 _MUST_BE_EMPTY: Final = ("contact", "consent_entry", "flow", "list", "event", "suppression")
 
