@@ -10,6 +10,7 @@ import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from engine.sending.settings import MailSettings
 from engine.store.opening import POSTGRES
 from engine.system import is_user, own_addresses
 from engine.tracking.settings import TrackingSettings
-from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings
+from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings, parse_endpoint
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
@@ -103,6 +104,33 @@ class WebSettings(Settings):
         return value.rstrip("/")
 
 
+class MetricsSettings(Settings):
+    """`[metrics]`: figures for a monitoring system."""
+
+    listen: tuple[Endpoint, ...] = Field(
+        default=(),
+        description="Where /metrics is served, for Prometheus; nowhere by default, and on private addresses only.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _is_private(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not _is_private(parse_endpoint(each)[0]):
+                raise ValueError(
+                    f'"{each}" may be reached from the Internet (try "127.0.0.1:9925", or a private address)'
+                )
+        return value
+
+
+def _is_private(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_private and not address.is_unspecified
+
+
 class ControlSettings(Settings):
     """`[control]`: the socket that `posthouse` and the terminal talk to."""
 
@@ -128,6 +156,7 @@ class Config(Settings):
     lmtp: LmtpSettings = LmtpSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
     bounces: BounceSettings = BounceSettings()
     queue: QueueSettings = QueueSettings()

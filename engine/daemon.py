@@ -26,6 +26,7 @@ from engine import carrier, config, notify
 from engine.audience import asking, suppression, unconfirmed
 from engine.conductor import Conductor
 from engine.config import Config, ConfigFaults
+from engine.control import metrics
 from engine.control.server import ControlServer
 from engine.forkserver import ForkServer
 from engine.house import House, ensure_state, read_offset
@@ -38,6 +39,7 @@ from engine.store.groups import Bells
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
 from engine.web import bearer
+from engine.web.desk import Counted
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
@@ -95,9 +97,10 @@ class Office:
         }
         self._own_lmtp = None if "lmtp" in given else settings.lmtp_path
         pages = given.get("web") or [listen(each, "web.listen") for each in settings.web.listen]
+        figures = given.get("metrics") or [listen(each, "metrics.listen") for each in settings.metrics.listen]
         self.clock = SystemClock()
         self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
-        self._forks = ForkServer(carrier.run, carrier.keep_parser, (*pages, *given.get("control", ())))
+        self._forks = ForkServer(carrier.run, carrier.keep_parser, (*pages, *figures, *given.get("control", ())))
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = given.get("control") or [listen_unix(settings.socket_path)]
@@ -126,7 +129,9 @@ class Office:
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._pages = pages
+        self._counted: Counted = {}  # requests, since the start
         self._web = self._make_web()
+        self._metrics = WebServer(metrics.build_app(self._control, self._counted), figures)
 
     # -- its life
 
@@ -150,6 +155,7 @@ class Office:
     async def _open_house(self) -> None:
         await self._control.start()
         await self._web.start()
+        await self._metrics.start()
         self._start(self._janitor.run(), is_vital=True)
         self._start(self.keeper.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
@@ -179,6 +185,7 @@ class Office:
         notify.tell(STOPPING=1)
         log.info("stopping")
         await self._web.stop()
+        await self._metrics.stop()
         await self._drain(list(self.hands.values()))
         await self._control.stop()
         with contextlib.suppress(StoreTrouble):
@@ -376,6 +383,7 @@ class Office:
         app = build_app(
             self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies,
             queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)),
+            counted=self._counted,
         )  # fmt: skip
         return WebServer(app, [each.dup() for each in self._pages])
 
@@ -421,7 +429,7 @@ class Office:
 
 
 _FIXED: Final = (
-    "submission.listen", "submission.listen_tls", "inbound.listen", "lmtp.socket", "web", "control", "database",
+    "submission.listen", "submission.listen_tls", "inbound.listen", "lmtp.socket", "web", "metrics", "control", "database",
     "daemon.state_dir", "lab",
 )  # fmt: skip
 
@@ -450,7 +458,7 @@ def _keeping_fixed(old: Config, new: Config) -> Config:
             "lmtp": new.lmtp.model_copy(update={"socket": old.lmtp.socket}),
             "inbound": new.inbound.model_copy(update={"listen": old.inbound.listen}),
             "daemon": new.daemon.model_copy(update={"state_dir": old.daemon.state_dir}),
-            "web": old.web, "control": old.control, "database": old.database, "lab": old.lab,
+            "web": old.web, "metrics": old.metrics, "control": old.control, "database": old.database, "lab": old.lab,
         }
     )  # fmt: skip
 

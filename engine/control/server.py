@@ -11,7 +11,7 @@ import logging
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from engine.house import House
 from mta.ports import StoreTrouble, to_ms
 from mta.queue import listing
 from mta.queue.census import PART, Census, take
+from mta.queue.shaping import Suspension
 
 log: Final = logging.getLogger("posthouse.control")
 STREAM_SECONDS: Final = 1.0
@@ -105,9 +106,15 @@ class ControlServer:
         return _json(Done("posthouse", {"version": VERSION, "lab": self.house.config.lab.enabled}))
 
     async def _overview(self, request: web.Request) -> web.Response:
-        return _json(await self._look())
+        return _json(await self.look())
 
-    async def _look(self) -> Overview:
+    @property
+    def suspensions(self) -> Sequence[Suspension]:
+        """What is stopped now."""
+        return list(self._office.conductor.suspensions.values())
+
+    async def look(self) -> Overview:
+        """The first screen, as it is now. StoreTrouble."""
         house = self.house
         now = house.clock.now()
         base = Overview(
@@ -131,7 +138,7 @@ class ControlServer:
         last: Overview | None = None
         quiet = 0.0
         while True:
-            now = await self._look()
+            now = await self.look()
             if last is None or quiet >= STREAM_AT_LEAST_SECONDS or not _same(now, last):
                 await answer.write(encode(now) + b"\n")
                 last, quiet = now, 0.0

@@ -45,6 +45,9 @@ HEADERS: Final = {
     "Server": "posthouse",
 }
 
+Counted = dict[tuple[tuple[str, str], ...], int]
+"""Requests by path (as it is routed: nothing that a stranger wrote), method and status."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -53,12 +56,12 @@ class Desk:
 
     def __init__(
         self, store: Store, clock: Clock, chance: Chance, composer: Composer, *, proxies: Sequence[str],
-        queue: QueueSettings, wake: Callable[[Iterable[str]], None],
+        queue: QueueSettings, wake: Callable[[Iterable[str]], None], counted: Counted,
     ) -> None:  # fmt: skip
         """`proxies` are networks whose X-Forwarded-For is believed; nobody else's is. `wake` tells the carriers for which
-        domains mail was written."""
+        domains mail was written. `counted` is added to with each answer."""
         self.store, self.clock, self.chance, self.composer = store, clock, chance, composer
-        self.queue, self.wake = queue, wake
+        self.queue, self.wake, self._counted = queue, wake, counted
         self.pages = Pages(composer)
         self.limits = Limits()
         self._proxies = tuple(ip_network(each) for each in proxies)
@@ -103,6 +106,14 @@ class Desk:
         for name, value in (("Content-Security-Policy", self._policy), ("Cross-Origin-Resource-Policy", "same-origin")):
             response.headers.setdefault(name, value)
         response.headers.update(HEADERS)
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else "none"
+        asked = (
+            ("path", path),
+            ("method", request.method if path != "none" else "any"),
+            ("code", str(response.status)),
+        )
+        self._counted[asked] = self._counted.get(asked, 0) + 1
 
     # -- what was asked
 

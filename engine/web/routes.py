@@ -11,7 +11,7 @@ from aiohttp import web
 
 from engine.sending.compose import Composer
 from engine.web import api, opting, preferring, subscribing, surveying, tracked
-from engine.web.desk import BODY_MAX, Desk
+from engine.web.desk import BODY_MAX, Counted, Desk
 from mta.ports import Chance, Clock, Store
 from mta.queue.settings import QueueSettings
 
@@ -24,9 +24,13 @@ GROUPS: Final[tuple[Group, ...]] = (opting.add, subscribing.add, preferring.add,
 def build_app(
     store: Store, clock: Clock, chance: Chance, composer: Composer, *, proxies: Sequence[str] = (),
     queue: QueueSettings | None = None, wake: Callable[[Iterable[str]], None] = lambda _: None,
+    counted: Counted | None = None,
 ) -> web.Application:  # fmt: skip
-    """The application. `proxies`, `queue` and `wake`: as the desk has them."""
-    desk = Desk(store, clock, chance, composer, proxies=proxies, queue=queue or QueueSettings(), wake=wake)
+    """The application. `proxies`, `queue`, `wake` and `counted`: as the desk has them."""
+    desk = Desk(
+        store, clock, chance, composer, proxies=proxies, queue=queue or QueueSettings(), wake=wake,
+        counted={} if counted is None else counted,
+    )  # fmt: skip
     app = web.Application(middlewares=[desk.answer_faults, desk.limit], client_max_size=BODY_MAX)
     app.on_response_prepare.append(desk.secure)
 

@@ -3,12 +3,15 @@
 Pictures of every page are kept in `build/screenshots/`.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from browser import Browser
-from house_lab import LabTown, lab_town
+from house_lab import NO_SPREAD, LabTown, lab_town
+from house_process import free_port
 
 from engine.lab.people import Person, link
 
@@ -41,7 +44,8 @@ WORDS = {
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
-    with lab_town(tmp_path_factory.mktemp("browser")) as town:
+    metrics = {"metrics": {"listen": [f"127.0.0.1:{free_port()}"]}}
+    with lab_town(tmp_path_factory.mktemp("browser"), NO_SPREAD | metrics) as town:
         town.daemon.act("lists", name="tea", title="Tea Letters", purpose="One letter a month about tea.")
         town.daemon.act("flows", source=FLOW, file="club.yaml")
         for words in (
@@ -147,3 +151,16 @@ def test_a_snippet_on_another_site_signs_people_up_and_one_click_ends_it(town: L
     page = Person().unsubscribe(letter)  # RFC 8058: one POST, without cookie or redirect
     assert page.code == 200 and "set-cookie" not in page.headers
     assert states(town, reader) == ["unsubscribed"]
+
+
+def test_the_figures_of_all_that_can_be_read_by_a_monitoring_system(town: LabTown) -> None:
+    where = town.daemon.settings["metrics"]["listen"][0]
+    with urlopen(f"http://{where}/metrics", timeout=60) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        figures = dict(re.findall(r"^([^#].*) ([0-9.]+)$", answer.read().decode(), re.MULTILINE))
+    assert figures["posthouse_up"] == "1"
+    assert int(figures['posthouse_web_requests_total{path="/subscribe/{list}",method="POST",code="422"}']) == 2
+    assert int(figures['posthouse_web_requests_total{path="/unsubscribe/{token}",method="POST",code="200"}']) == 3
+    [(contacts,)] = town.daemon.rows("SELECT count(*) FROM contact")
+    assert int(figures["posthouse_contacts"]) == contacts
+    assert sum(int(value) for name, value in figures.items() if name.startswith("posthouse_carrier_delivered")) > 0
