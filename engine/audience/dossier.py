@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import batches, consent, engagement, membership, suppression
+from engine.audience import batches, consent, engagement, figures, membership, suppression
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -118,7 +118,8 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     membership.forget(tx, source_id)
-    tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
+    with figures.kept(tx, [source_id], ()):
+        tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
     tx.execute(
         "UPDATE referral SET referrer_id = ? WHERE referrer_id = ? AND friend_id <> ?",
         (target_id, source_id, target_id),
@@ -143,7 +144,9 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     )
     tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
     membership.forget(tx, contact_id)
-    for table in ("subscription", "form_answer", "preference", "tag", "sending", "event"):
+    with figures.kept(tx, [contact_id], ()):
+        tx.execute("DELETE FROM subscription WHERE contact_id = ?", (contact_id,))
+    for table in ("form_answer", "preference", "tag", "sending", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from deliverability.address import Address
-from engine.audience import asking, consent, forms, referrals
+from engine.audience import asking, consent, figures, forms, referrals
 from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, note_event
@@ -155,10 +155,7 @@ def change(tx: Tx, name: str, told: Mapping[str, str]) -> MailingList:
 
 def counts(tx: Tx, list_id: int) -> dict[str, int]:
     """How many subscriptions there are in each state."""
-    rows = tx.query(
-        "SELECT state, count(*) FROM subscription WHERE list_id = ? GROUP BY state ORDER BY state", (list_id,)
-    )
-    return dict(rows)
+    return figures.of_list(tx, list_id)
 
 
 _SELECT: Final = "SELECT id, name, title, confirmation, purpose, settings FROM list"
@@ -257,16 +254,17 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
     which = "" if list_id == ALL_LISTS else " AND list_id = ?"
     params = (contact_id,) if list_id == ALL_LISTS else (contact_id, list_id)
     ended = tx.query(
-        f"SELECT list_id, name FROM subscription JOIN list ON list.id = list_id"
-        f" WHERE contact_id = ? AND state <> 'unsubscribed'{which}",
+        f"SELECT list_id, name, state FROM subscription JOIN list ON list.id = list_id"
+        f" WHERE contact_id = ? AND state <> 'unsubscribed'{which}" + tx.for_update("subscription"),
         params,
     )
-    for ended_id, name in ended:
+    for ended_id, name, state in ended:
         tx.execute(
             "UPDATE subscription SET state = 'unsubscribed', ended_ms = ?, why = ?, due_ms = NULL, expires_ms = NULL"
             " WHERE contact_id = ? AND list_id = ?",
             (to_ms(now), LEFT, contact_id, ended_id),
         )
+        figures.moved(tx, ended_id, state, SubscriptionState.UNSUBSCRIBED)
         note_event(tx, "list.left", contact_id, {"list": name}, now)
     stopped = list_id == ALL_LISTS and _stop_marketing(tx, contact_id, answer, now)
     if ended or stopped:
@@ -326,6 +324,7 @@ def _begin(
         " why = '', confirmed_ms = NULL, ended_ms = NULL",
         (contact_id, mailing_list.id, answer.source, to_ms(now), due_ms, expires_ms),
     )
+    figures.moved(tx, mailing_list.id, "" if there is None else there.state, SubscriptionState.UNCONFIRMED)
     note_event(tx, "list.joined", contact_id, {"list": mailing_list.name}, now)
     return to_ms(now), expires_ms
 
@@ -336,6 +335,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
         " WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), contact_id, mailing_list.id),
     )
+    figures.moved(tx, mailing_list.id, SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED)
     forms.take_answer(tx, contact_id, mailing_list.id)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)

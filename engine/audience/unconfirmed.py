@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from engine.audience import consent, lists
+from engine.audience import consent, figures, lists
 from engine.audience.consent import Act, Answer, Shown
 from engine.audience.contacts import contact_facts, note_event
 from engine.audience.lists import Asking, MailingList
@@ -54,6 +54,7 @@ def _end(tx: Tx, contact_id: int, list_id: int, mailing_list: MailingList | None
         " WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), EXPIRED, contact_id, list_id),
     )
+    figures.moved(tx, list_id, lists.SubscriptionState.UNCONFIRMED, lists.SubscriptionState.UNSUBSCRIBED)
     if mailing_list is not None:
         note_event(tx, "list.expired", contact_id, {"list": mailing_list.name}, now)
 

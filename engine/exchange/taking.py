@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from engine.audience import batches, suppression
+from engine.audience import batches, figures, suppression
 from engine.audience.batches import Leaf
 from engine.audience.ledger import canonical
 from engine.audience.suppression import ALL_LISTS, Reason, suppress
@@ -58,6 +58,7 @@ def take(
     taken, source, now_ms = Taken(), batches.source_of(batch_id), to_ms(now)
     keys = list({each.key for each in people})
     known = _known(tx, keys)
+    were = {each.id for each in known.values()}
     stops = suppression.standing(tx, keys)
     holders = _holders(tx, {each.external_id for each in people if each.external_id})
     standings: list[tuple[Any, ...]] = []
@@ -87,8 +88,10 @@ def take(
         taken.stopped += bool(barred)
         leaf.contact_id = contact.id
         taken.leaves.append(leaf)
-    tx.executemany(_STAND, standings)
-    tx.executemany(_LEAVE, left)
+    ids = {row[0] for row in (*standings, *left)}
+    with figures.kept(tx, sorted(ids & were), sorted(ids)):
+        tx.executemany(_STAND, standings)
+        tx.executemany(_LEAVE, left)
     tx.executemany(
         "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
     )

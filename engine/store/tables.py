@@ -110,6 +110,18 @@ class AskingRow(Model):
         indexes = ((("network", "at_ms"), False),)
 
 
+class ListFigure(Model):
+    """How many subscriptions of a list stand where: kept by whoever moves one (engine.audience.figures)."""
+
+    list_id = IntegerField()
+    state = TextField()
+    people = IntegerField(default=0)
+
+    class Meta:
+        table_name = "list_figure"
+        primary_key = CompositeKey("list_id", "state")
+
+
 class ConsentEntry(Model):
     """The chain of the consent ledger: append-only, nothing personal in it (engine.audience.ledger)."""
 
@@ -541,7 +553,7 @@ TABLES = (
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
     FormRow, FormWording, FormAnswer, Preference, Survey, Referral, ApiToken,
     ApiAnswer, AskingRow,
-    SegmentRow, SegmentMember, SegmentChange, SegmentDue,
+    ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
 )  # fmt: skip
 
 INDEXES = (

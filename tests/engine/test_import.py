@@ -38,7 +38,12 @@ PEOPLE = (
 def desk(place: Place, tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(place, tmp_path)
     yield desk
+    counted = desk.rows(
+        "SELECT list_id, state, count(*) FROM subscription GROUP BY list_id, state ORDER BY list_id, state"
+    )
+    kept = desk.rows("SELECT list_id, state, people FROM list_figure WHERE people <> 0 ORDER BY list_id, state")
     desk.store.close()
+    assert kept == counted, "the figures of the lists are what counting finds"
 
 
 def many(count: int) -> str:
