@@ -33,7 +33,7 @@ from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
 from mta.ports import Store, StoreTrouble, Tx, to_ms
-from mta.queue import queue
+from mta.queue import expiring, queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, Hand, NewMessage
 from mta.relay import Relay
@@ -254,7 +254,7 @@ class Returns:
     ) -> str:
         delivery_id = self._house.tokens.read(to.local, now)
         wish = wish_of(self._house.composer.tokens, to.local, now)
-        settled = queue.find(tx, delivery_id) if isinstance(delivery_id, int) else None
+        settled = expiring.find(tx, delivery_id) if isinstance(delivery_id, int) else None
         verdict = f"unread: {unread}" if unread else "no report"
         if wish is not None:
             verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)

@@ -42,7 +42,7 @@ from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.submission import SubmissionPolicy
 from mta.outbound.security import verifying_context
 from mta.ports import StoreTrouble
-from mta.queue import queue
+from mta.queue import leasing
 from mta.relay import Ports, Relay
 from mta.routing.hops import Hop
 from mta.routing.https import Fetcher
@@ -133,7 +133,7 @@ class Carrier:
         clock.offset = self._store.read_now(read_offset)
         name, now, process = f"carrier-{self._order['number'] + 1}", clock.now(), own_process()
         self._owner = self._store.write_now(
-            lambda tx: queue.register(tx, name, os.getpid(), queue.Host(*tx.lease_time()), now, process)
+            lambda tx: leasing.register(tx, name, os.getpid(), leasing.Host(*tx.lease_time()), now, process)
         )
         self._house = House.build(config, self._store, clock, chance)
         keys = self._store.read_now(self._house.load_keys)
@@ -202,7 +202,7 @@ class Carrier:
         self._credentials.close()
         try:
             now = self._clock.now()
-            while not await self._store.write(lambda tx: queue.sweep(tx, self._owner, now)):
+            while not await self._store.write(lambda tx: leasing.sweep(tx, self._owner, now)):
                 pass
         except StoreTrouble as err:
             maillog.store_trouble("leaving", err)  # the lease runs out by itself
@@ -272,7 +272,7 @@ class Carrier:
 
     async def _renew(self) -> None:
         try:
-            kept = await self._store.write(lambda tx: queue.renew(tx, self._owner, queue.Host(*tx.lease_time())))
+            kept = await self._store.write(lambda tx: leasing.renew(tx, self._owner, leasing.Host(*tx.lease_time())))
         except StoreTrouble as err:
             maillog.store_trouble("renew", err)
             return

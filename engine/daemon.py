@@ -44,7 +44,7 @@ from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
 from mta.ports import StoreTrouble, Tx
-from mta.queue import queue
+from mta.queue import leasing
 from mta.queue.queue import Settled
 
 log: Final = logging.getLogger("posthouse.daemon")
@@ -288,7 +288,7 @@ class Office:
     async def _replace(self, hand: Hand, code: int) -> None:
         if hand.owner:
             with contextlib.suppress(StoreTrouble):
-                await self.store.write(lambda tx: queue.take_away(tx, hand.owner))
+                await self.store.write(lambda tx: leasing.take_away(tx, hand.owner))
             self._janitor.ring()
         if hand.is_leaving or self._stopping.is_set():
             return

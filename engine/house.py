@@ -33,8 +33,9 @@ from mta.outbound.signatures import Keyring
 from mta.ports import Chance, Clock, Tx, from_ms
 from mta.queue import shaping
 from mta.queue.delivery import State
+from mta.queue.expiring import Late
 from mta.queue.notices import Notices
-from mta.queue.queue import Gate, Late, Settled
+from mta.queue.queue import Gate, Settled
 
 SECRET_OCTETS = 32
 

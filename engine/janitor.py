@@ -15,8 +15,9 @@ from deliverability.settings import RetrySettings
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
-from mta.queue import queue
-from mta.queue.queue import Follow, Late, Settled
+from mta.queue import doubting, expiring, keeping, leasing
+from mta.queue.expiring import Late
+from mta.queue.queue import Follow, Settled
 from mta.queue.settings import QueueSettings
 
 EVERY_SECONDS: Final = 2.0
@@ -78,11 +79,13 @@ class Janitor:
         """Everything once. Writes only where a cheap look found something to do."""
         now = self._clock.now()
         lapsed, processes, doubts, expired = await self._store.read(
-            lambda tx: (_lapsed(tx), queue.processes(tx), queue.has_doubts(tx), queue.has_expired(tx, now))
+            lambda tx: (_lapsed(tx), leasing.processes(tx), doubting.has_doubts(tx), expiring.has_expired(tx, now))
         )
         gone = [owner for owner, process in processes.items() if self._is_gone(process)]
         for owner in gone:
-            await self._take_over(partial(queue.sweep, owner=owner, now=now, limit=CHUNK), owner, "its process is gone")
+            await self._take_over(
+                partial(leasing.sweep, owner=owner, now=now, limit=CHUNK), owner, "its process is gone"
+            )
         for owner in [each for each in lapsed if each not in gone]:
             await self._take_over(partial(_sweep_lapsed, owner=owner, now=now), owner, "its lease is over")
         if doubts or lapsed or gone:
@@ -90,8 +93,8 @@ class Janitor:
         if expired:
             await self._expire()
         await self._tell_late()
-        if await self._store.read(lambda tx: queue.has_late_by(tx, now)):
-            await self._store.write(lambda tx: self._late(tx, queue.late_by(tx, now)))
+        if await self._store.read(lambda tx: expiring.has_late_by(tx, now)):
+            await self._store.write(lambda tx: self._late(tx, expiring.late_by(tx, now)))
         for chore in self._chores:
             while await self._store.read(lambda tx, chore=chore: chore.is_due(tx, now)):  # type: ignore[misc]
                 await self._store.write(lambda tx, chore=chore: chore.do(tx, now))  # type: ignore[misc]
@@ -133,7 +136,7 @@ class Janitor:
         settled = CHUNK
         while settled == CHUNK:
             found = await self._store.write(
-                lambda tx: queue.resolve_doubts(tx, now, self.settings, self.retry, limit=CHUNK)
+                lambda tx: doubting.resolve_doubts(tx, now, self.settings, self.retry, limit=CHUNK)
             )
             for each in found:
                 maillog.doubt_settled(each.delivery_id, each.forward_path, why=each.why, how=str(each.event))
@@ -144,7 +147,7 @@ class Janitor:
         now = self._clock.now()
 
         def work(tx: Tx) -> list[Settled]:
-            ended = queue.expire(tx, now, CHUNK)
+            ended = expiring.expire(tx, now, CHUNK)
             self._follow(tx, ended)
             return ended
 
@@ -157,20 +160,20 @@ class Janitor:
 
     async def _clear_dialogues(self) -> None:
         before_ms = to_ms(self._clock.now() - self.settings.keep_dialogues)
-        if await self._store.read(lambda tx: queue.has_dialogues(tx, before_ms)):
-            await self._store.write(lambda tx: queue.drop_dialogues(tx, before_ms, CHUNK))
+        if await self._store.read(lambda tx: keeping.has_dialogues(tx, before_ms)):
+            await self._store.write(lambda tx: keeping.drop_dialogues(tx, before_ms, CHUNK))
 
     async def _clear_bodies(self) -> None:
         """Walk over the kept octets, a chunk a round; drop those whose message ended long ago."""
         before_ms = to_ms(self._clock.now() - self.settings.keep_bodies)
-        cursor, stale = await self._store.read(lambda tx: queue.stale_bodies(tx, self._cursor, before_ms, CHUNK))
+        cursor, stale = await self._store.read(lambda tx: keeping.stale_bodies(tx, self._cursor, before_ms, CHUNK))
         self._cursor = cursor
         if stale:
-            await self._store.write(lambda tx: queue.drop_bodies(tx, stale))
+            await self._store.write(lambda tx: keeping.drop_bodies(tx, stale))
 
 
 def _lapsed(tx: Tx) -> list[int]:
-    return queue.lapsed(tx, queue.Host(*tx.lease_time()))
+    return leasing.lapsed(tx, leasing.Host(*tx.lease_time()))
 
 
 _KEEP_SEEN: Final = (
@@ -179,7 +182,7 @@ _KEEP_SEEN: Final = (
 
 
 def _late(start: int, before_ms: int, tx: Tx) -> Late:
-    return queue.late(tx, start, before_ms, SPAN)
+    return expiring.late(tx, start, before_ms, SPAN)
 
 
 def _seen(tx: Tx) -> int:
@@ -189,4 +192,4 @@ def _seen(tx: Tx) -> int:
 
 def _sweep_lapsed(tx: Tx, *, owner: int, now: datetime) -> bool:
     """A chunk of a dead carrier's deliveries; True when none is left. It may have renewed its lease since we looked."""
-    return owner not in _lapsed(tx) or queue.sweep(tx, owner, now, CHUNK)
+    return owner not in _lapsed(tx) or leasing.sweep(tx, owner, now, CHUNK)

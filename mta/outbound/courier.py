@@ -28,7 +28,7 @@ from mta.outbound.tidings import Tidings
 from mta.outbound.turns import Turns
 from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_trouble, settlement
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
-from mta.queue import queue
+from mta.queue import settling
 from mta.queue.delivery import Event, State
 from mta.queue.queue import Claimed, Follow, Settlement
 from mta.smtp.timeouts import Timeouts
@@ -278,8 +278,8 @@ class Courier:
         async def permit(places: Sequence[int]) -> bool:
             numbers = [group[place].delivery_id for place in places]
             try:
-                await self._store.write(lambda tx: queue.mark_dots(tx, numbers, self._owner))
-            except queue.LeaseLost:
+                await self._store.write(lambda tx: settling.mark_dots(tx, numbers, self._owner))
+            except settling.LeaseLost:
                 return False
             states.update(dict.fromkeys(numbers, State.AT_THE_DOT))
             return True
@@ -439,7 +439,7 @@ class Courier:
         """Write what came of the recipients of one transaction: one commit."""
 
         def work(tx: Tx) -> None:
-            found = [queue.settle(tx, one.each, one.settlement, self._owner, one.now) for one in came]
+            found = [settling.settle(tx, one.each, one.settlement, self._owner, one.now) for one in came]
             if settled := [each for each in found if each is not None]:
                 self._follow(tx, settled)
             for site in {one.recovered for one in came if one.recovered is not None}:

@@ -27,10 +27,11 @@ from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell, Tidings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
-from mta.queue import queue, shaping
+from mta.queue import claiming, hints, keeping, settling, shaping
+from mta.queue.claiming import Buckets, Claim
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.places import place, site_and_source
-from mta.queue.queue import Buckets, Claim, Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
+from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
 from mta.routing.routes import NoRoute, Route, Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -370,7 +371,7 @@ class Scheduler:
                 claims = []
                 for buckets in (self.way.buckets, *map(_only, lent[domain])):
                     urgent, bulk = left[lane]
-                    claim = queue.claim(
+                    claim = claiming.claim(
                         tx,
                         domain,
                         urgent,
@@ -385,7 +386,7 @@ class Scheduler:
                     left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
                     claims.append(claim)
                 found[domain] = _together(claims)
-                queue.note_site(tx, domain, site_and_source(lane.site)[0])
+                hints.note_site(tx, domain, site_and_source(lane.site)[0])
             if ended := [each for claim in found.values() for each in claim.ended]:
                 self._follow(tx, ended)
             return found, rests
@@ -495,7 +496,7 @@ class Scheduler:
                 self._cached -= len(content)
             return content
         ask = self._store.look if size <= LOOKED_UP else self._store.read
-        found: dict[int, bytes] = await ask(lambda tx: queue.contents(tx, [message_id]))
+        found: dict[int, bytes] = await ask(lambda tx: keeping.contents(tx, [message_id]))
         return found.get(message_id)
 
     # -- routes
@@ -557,14 +558,14 @@ class Scheduler:
             name = place(f"unresolved:{domain}", self._source)
             lane = self._lanes.setdefault(name, Lane(name, _NOWHERE))
             await self.site_trouble(lane, reply)
-            await self._store.write(lambda tx: queue.note_site(tx, domain, site_and_source(lane.site)[0]))
+            await self._store.write(lambda tx: hints.note_site(tx, domain, site_and_source(lane.site)[0]))
             return
         now = self._clock.now()
 
         def work(tx: Tx) -> tuple[list[Settled], bool]:
-            claim = queue.claim(tx, domain, 100, self._owner, now, self._gate, buckets=self.way.buckets)
+            claim = claiming.claim(tx, domain, 100, self._owner, now, self._gate, buckets=self.way.buckets)
             settled = [
-                queue.settle(
+                settling.settle(
                     tx, each,
                     Settlement(each.delivery_id, State.IN_FLIGHT, Event.REJECTED, str(reply), "route", to_ms(now)),
                     self._owner, now,
@@ -606,7 +607,7 @@ class Scheduler:
         def work(tx: Tx) -> None:
             for each in waiting:
                 came = Settlement(each.delivery_id, State.IN_FLIGHT, Event.RELEASED, "", "queue", to_ms(now))
-                queue.settle(tx, each, came, self._owner, now)
+                settling.settle(tx, each, came, self._owner, now)
 
         while True:
             try:
@@ -645,7 +646,7 @@ def _due_domains(
     """Domains to look at after `page`, with the site that each was folded into and its time; none of a site that waits,
     or is busy anyway, or has nothing due for this source."""
     others = f" AND d.site NOT IN ({','.join('?' * len(busy))})" if busy else ""
-    others += queue.has_due(way.buckets, now_ms)
+    others += claiming.has_due(way.buckets, now_ms)
     return tx.query(
         "SELECT d.domain, d.site, d.next_ms FROM destination d LEFT JOIN site s ON s.name = d.site || ?"
         " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms BETWEEN ? AND ?"
@@ -660,14 +661,14 @@ def _due_at(tx: Tx, sites: Sequence[str], now_ms: int, way: Way) -> list[tuple[s
     some = sites[:BUSY_MAX]
     return tx.query(
         f"SELECT d.domain, d.site FROM destination d WHERE d.site IN ({','.join('?' * len(some))}) AND d.next_ms <= ?"
-        f"{queue.has_due(way.buckets, now_ms)} ORDER BY d.domain LIMIT ?",
+        f"{claiming.has_due(way.buckets, now_ms)} ORDER BY d.domain LIMIT ?",
         (*some, now_ms, DUE_MAX),
     )
 
 
 def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:
     for domain, site in sites.items():
-        queue.note_site(tx, domain, site_and_source(site)[0])
+        hints.note_site(tx, domain, site_and_source(site)[0])
 
 
 def _site(tx: Tx, name: str) -> tuple[int, int]:

@@ -12,8 +12,8 @@ from pydantic import Field, field_validator
 
 from deliverability.address import AddressError, parse_domain
 from deliverability.settings import Settings
+from mta.queue.claiming import BUCKETS, Buckets, bucket_of
 from mta.queue.delivery import Stream
-from mta.queue.queue import BUCKETS, Buckets, bucket_of
 
 
 class SourceSettings(Settings):

@@ -15,7 +15,7 @@ from deliverability.bounces.notice import Action, Fate, Notice, write_delay, wri
 from deliverability.headers import make_message_id
 from deliverability.reply import EnhancedStatus, Reply
 from mta.ports import Chance, Clock, Tx, from_ms
-from mta.queue import queue
+from mta.queue import keeping, queue
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import NewMessage, Recipient, Settled
 from mta.queue.settings import QueueSettings
@@ -62,7 +62,7 @@ class Notices:
         if to is None:
             return
         each = owed[0][0]
-        content = queue.contents(tx, [each.message_id]).get(each.message_id, b"")
+        content = keeping.contents(tx, [each.message_id]).get(each.message_id, b"")
         notice = self._notice(each, to, fates, content, now)
         written = _written(notice, action, until)
         queue.enqueue(
@@ -80,7 +80,7 @@ class Notices:
     def _fate(self, tx: Tx, each: Settled, diagnostic: str, now: datetime) -> Fate:
         tried, host = _last_attempt(tx, each, now)
         return Fate(
-            Address.parse(each.forward_path), _reply(diagnostic or queue.last_words(tx, each.delivery_id)),
+            Address.parse(each.forward_path), _reply(diagnostic or keeping.last_words(tx, each.delivery_id)),
             status=_STATUS.get(each.state), orcpt=each.orcpt, last_attempt=tried, remote_mta=host,
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _last_attempt(tx: Tx, each: Settled, now: datetime) -> tuple[datetime | None
     """When it was tried last, and at which host. An attempt that ends just now is written with the commit, not before."""
     if each.stage not in ("", "queue"):
         return now, each.host
-    found = queue.last_attempt(tx, each.delivery_id)
+    found = keeping.last_attempt(tx, each.delivery_id)
     return (from_ms(found[0]), found[1]) if found else (None, "")
 
 

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from mta.ports import REDIRECTED, Tx, to_ms
 from mta.queue.delivery import Event, State, after
+from mta.queue.hints import hint
 from mta.queue.places import place
-from mta.queue.queue import hint
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from engine import janitor as module
 from engine.janitor import Chore, Janitor
 from engine.store.groups import GroupStore
 from mta.ports import StoreFull, Tx
-from mta.queue import operating, queue
+from mta.queue import claiming, leasing, operating, queue, settling
 from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
+from mta.queue.expiring import Late
+from mta.queue.leasing import Host
 from mta.queue.operating import By
-from mta.queue.queue import Host, Late, Settled
+from mta.queue.queue import Settled
 from mta.queue.settings import QueueSettings
 
 SETTINGS = QueueSettings()
@@ -47,7 +49,7 @@ class House:
     async def carrier(self, boot_id: str = "", process: str = "") -> int:
         def work(tx: Tx) -> int:
             counter, ms = tx.lease_time()
-            return queue.register(tx, "carrier", 1, Host(boot_id or counter, ms), self.clock.now(), process)
+            return leasing.register(tx, "carrier", 1, Host(boot_id or counter, ms), self.clock.now(), process)
 
         return await self.store.write(work)
 
@@ -57,7 +59,7 @@ class House:
 
     async def claim(self, owner: int, count: int = 100) -> None:
         now = self.clock.now()
-        await self.store.write(lambda tx: queue.claim(tx, "a.example", count, owner, now, nobody_is_suppressed))
+        await self.store.write(lambda tx: claiming.claim(tx, "a.example", count, owner, now, nobody_is_suppressed))
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return await self.store.read(lambda tx: tx.query(sql))
@@ -101,7 +103,7 @@ async def test_a_lapsed_carriers_deliveries_come_back_and_those_at_the_dot_are_d
     owner = await house.carrier()
     await house.claim(owner)
     for delivery_id in (2, 5):
-        await house.store.write(lambda tx, each=delivery_id: queue.mark_dot(tx, each, owner))
+        await house.store.write(lambda tx, each=delivery_id: settling.mark_dot(tx, each, owner))
     await house.janitor.round()
     assert await house.rows("SELECT count(*) FROM delivery WHERE owner IS NOT NULL") == [(8,)], "its lease still runs"
     await house.let_leases_run_out()
@@ -127,7 +129,7 @@ async def test_a_carrier_whose_process_is_gone_is_done_with_at_once_and_one_that
     owners = [await house.carrier(process=name) for name in ("one", "two")]
     for owner in owners:
         await house.claim(owner, 3)
-    await house.store.write(lambda tx: queue.mark_dot(tx, 1, owners[0]))
+    await house.store.write(lambda tx: settling.mark_dot(tx, 1, owners[0]))
     house.gone.add("one")
     await house.janitor.round()
     assert await house.states() == [State.QUEUED] * 3 + [State.IN_FLIGHT] * 3
@@ -157,7 +159,7 @@ async def test_octets_go_when_their_last_delivery_ended_long_enough_ago_and_not_
     await house.enqueue("ann@a.example", "later@b.example")
     owner = await house.carrier()
     await house.claim(owner)
-    await house.store.write(lambda tx: queue.sweep(tx, owner, NOON))
+    await house.store.write(lambda tx: leasing.sweep(tx, owner, NOON))
     await house.store.write(lambda tx: operating.cancel(tx, list(range(1, 12)), By("ann", "a test"), NOON))
     house.clock.advance(timedelta(days=2))
     await house.enqueue("young@a.example")

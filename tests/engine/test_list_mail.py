@@ -15,7 +15,7 @@ from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.suppression import Reason, Scope, suppress
 from engine.sending.arbiter import gate, may_send
 from mta.ports import Tx, to_ms
-from mta.queue import queue
+from mta.queue import claiming, leasing, queue
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import NewMessage
 from mta.queue.settings import QueueSettings
@@ -67,10 +67,10 @@ def enqueue(books: Books, *mails: NewMessage) -> None:
 
 def claim_all(books: Books) -> list[str]:
     """Everybody that mail would now go out to."""
-    owner = books.write(lambda tx: queue.register(tx, "carrier", 1, queue.Host(*tx.lease_time()), NOON))
+    owner = books.write(lambda tx: leasing.register(tx, "carrier", 1, leasing.Host(*tx.lease_time()), NOON))
     written: list[str] = []
     while True:
-        claim = books.write(lambda tx: queue.claim(tx, "a.example", 100, owner, NOON, gate))
+        claim = books.write(lambda tx: claiming.claim(tx, "a.example", 100, owner, NOON, gate))
         written += [each.forward_path for each in claim.taken]
         if claim.is_drained:
             return written

@@ -20,11 +20,12 @@ from engine.store.groups import GroupStore, Unreachable
 from engine.store.opening import store_at
 from engine.store.postgres import Unfit, _numbered
 from mta.ports import StoreTrouble, Tx
-from mta.queue import operating, queue
+from mta.queue import claiming, expiring, hints, leasing, operating, queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State
+from mta.queue.leasing import Host
 from mta.queue.operating import By
-from mta.queue.queue import Hand, Host
+from mta.queue.queue import Hand
 from mta.queue.settings import QueueSettings
 
 if TYPE_CHECKING:
@@ -251,14 +252,14 @@ async def test_two_that_claim_one_domain_at_once_take_different_deliveries(store
     one, other = stores(), stores()
     to = [f"n{number}@a.example" for number in range(10)]
     await one.write(lambda tx: queue.enqueue(tx, message(*to), NOON, SETTINGS))
-    owners = [await one.write(lambda tx: queue.register(tx, "c", 1, Host("x"), NOON)) for _ in range(2)]
-    slow = Held(lambda tx: queue.claim(tx, "a.example", 4, owners[0], NOON, nobody_is_suppressed))
-    claiming = asyncio.ensure_future(one.write(slow))
+    owners = [await one.write(lambda tx: leasing.register(tx, "c", 1, Host("x"), NOON)) for _ in range(2)]
+    slow = Held(lambda tx: claiming.claim(tx, "a.example", 4, owners[0], NOON, nobody_is_suppressed))
+    begun = asyncio.ensure_future(one.write(slow))
     await slow.until_inside()
-    quick = await other.write(lambda tx: queue.claim(tx, "a.example", 10, owners[1], NOON, nobody_is_suppressed))
+    quick = await other.write(lambda tx: claiming.claim(tx, "a.example", 10, owners[1], NOON, nobody_is_suppressed))
     slow.go.set()
-    first = await claiming
-    assert isinstance(first, queue.Claim)
+    first = await begun
+    assert isinstance(first, claiming.Claim)
     taken = [each.delivery_id for each in (*first.taken, *quick.taken)]
     assert len(first.taken) == 4 and len(quick.taken) == 6
     assert len(set(taken)) == 10
@@ -269,10 +270,10 @@ async def test_mail_that_comes_while_its_domain_is_found_empty_is_not_forgotten(
     stores: Callable[[], GroupStore], enqueue_first: bool
 ) -> None:
     one, other = stores(), stores()
-    await one.write(lambda tx: queue.hint(tx, "a.example", 1))
-    owner = await one.write(lambda tx: queue.register(tx, "c", 1, Host("x"), NOON))
+    await one.write(lambda tx: hints.hint(tx, "a.example", 1))
+    owner = await one.write(lambda tx: leasing.register(tx, "c", 1, Host("x"), NOON))
     coming = Held(lambda tx: queue.enqueue(tx, message("ann@a.example"), NOON, SETTINGS))
-    looking = Held(lambda tx: queue.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
+    looking = Held(lambda tx: claiming.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
     both = [asyncio.ensure_future(one.write(coming)), asyncio.ensure_future(other.write(looking))]
     await coming.until_inside()
     await looking.until_inside()
@@ -287,23 +288,25 @@ async def test_mail_that_comes_while_its_domain_is_found_empty_is_not_forgotten(
 @pytest.mark.parametrize("how", ["claim", "hand"])
 async def test_what_a_carrier_takes_while_it_is_swept_is_swept_too(stores: Callable[[], GroupStore], how: str) -> None:
     one, janitor = stores(), stores()
-    owner = await one.write(lambda tx: queue.register(tx, "c", 1, Host("x"), NOON))
+    owner = await one.write(lambda tx: leasing.register(tx, "c", 1, Host("x"), NOON))
     await one.write(lambda tx: queue.enqueue(tx, message("ann@a.example"), NOON, SETTINGS))
     hand = Hand(owner, frozenset(["a.example"]), nobody_is_suppressed)
 
     def take(tx: Tx) -> object:
         if how == "claim":
-            return queue.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed)
+            return claiming.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed)
         return queue.enqueue(tx, message("bob@a.example"), NOON, SETTINGS, hand)
 
     taking = Held(take)
     asking = asyncio.ensure_future(one.write(taking))
     await taking.until_inside()
-    sweeping = asyncio.ensure_future(janitor.write(lambda tx: queue.sweep(tx, owner, NOON)))
+    sweeping = asyncio.ensure_future(janitor.write(lambda tx: leasing.sweep(tx, owner, NOON)))
     taking.go.set()
     await asking
     assert await sweeping
-    assert (await one.write(lambda tx: queue.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))).taken == ()
+    assert (
+        await one.write(lambda tx: claiming.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
+    ).taken == ()
     assert (await one.write(lambda tx: queue.enqueue(tx, message("eve@a.example"), NOON, SETTINGS, hand))).claimed == ()
     assert set(one.read_now(lambda tx: tx.query("SELECT state, owner FROM delivery"))) == {(State.QUEUED, None)}
     assert one.read_now(lambda tx: audit(tx, NOON)).balances
@@ -314,15 +317,15 @@ async def test_an_operators_cancel_and_a_claim_of_the_same_moment_do_not_both_ha
 ) -> None:
     one, other = stores(), stores()
     await one.write(lambda tx: queue.enqueue(tx, message("ann@a.example"), NOON, SETTINGS))
-    owner = await one.write(lambda tx: queue.register(tx, "c", 1, Host("x"), NOON))
-    claiming = Held(lambda tx: queue.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
-    claimed = asyncio.ensure_future(one.write(claiming))
-    await claiming.until_inside()
+    owner = await one.write(lambda tx: leasing.register(tx, "c", 1, Host("x"), NOON))
+    first = Held(lambda tx: claiming.claim(tx, "a.example", 9, owner, NOON, nobody_is_suppressed))
+    claimed = asyncio.ensure_future(one.write(first))
+    await first.until_inside()
     cancelling = asyncio.ensure_future(other.write(lambda tx: operating.cancel(tx, [1], By("ann", "why"), NOON)))
-    expiring = asyncio.ensure_future(other.write(lambda tx: queue.expire(tx, NOON.replace(year=2030))))
-    claiming.go.set()
+    expired = asyncio.ensure_future(other.write(lambda tx: expiring.expire(tx, NOON.replace(year=2030))))
+    first.go.set()
     await claimed
-    assert (await cancelling, await expiring) == (0, [])
+    assert (await cancelling, await expired) == (0, [])
     assert one.read_now(lambda tx: tx.query("SELECT state, owner FROM delivery")) == [(State.IN_FLIGHT, owner)]
 
 

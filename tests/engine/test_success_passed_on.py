@@ -10,7 +10,7 @@ from deliverability.address import Address
 from engine.config import parse
 from engine.house import House
 from mta.ports import Tx
-from mta.queue import queue
+from mta.queue import expiring, queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient
 
@@ -46,7 +46,7 @@ def test_a_report_of_success_is_passed_on(
             "submission",
         )
         (number,) = queue.enqueue(tx, message, NOON, config.queue).deliveries
-        delivery = queue.find(tx, number)
+        delivery = expiring.find(tx, number)
         assert delivery is not None
         for _ in range(2):  # whoever knows the token may send it often
             verdict = house.bounced_later(tx, delivery, {"recipients": [told]})

@@ -20,7 +20,7 @@ from engine.tracking.hits import Fetch, network_of, record
 from engine.tracking.machines import By, Kind
 from engine.tracking.marks import Link, Mark, click_token, mark_token
 from mta.ports import Tx, to_ms
-from mta.queue import queue
+from mta.queue import keeping, queue
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import NewMessage, Recipient
 from mta.queue.settings import QueueSettings
@@ -153,7 +153,7 @@ async def test_a_mail_can_be_read_in_the_browser_and_nothing_in_it_runs(door: Do
 
 async def test_a_mail_that_is_no_longer_kept_says_so_kindly(door: Door) -> None:
     path = "/v/" + mark_token(door.composer.tokens, Purpose.VIEW, MARK)
-    door.store.write_now(lambda tx: queue.drop_bodies(tx, [2]))
+    door.store.write_now(lambda tx: keeping.drop_bodies(tx, [2]))
     status, page, _ = await door.ask("GET", path)
     assert (status, "no longer here" in page) == (410, True)
     assert (await follow(door, link(door)))[:2] == (302, TARGET), "its links still work"

@@ -10,9 +10,10 @@ from mail_shop import Place
 
 from deliverability.settings import RetrySettings
 from mta.ports import to_ms
-from mta.queue import queue
+from mta.queue import claiming, doubting, leasing, queue, settling
 from mta.queue.delivery import Event, State
-from mta.queue.queue import Claimed, Host, Settlement
+from mta.queue.leasing import Host
+from mta.queue.queue import Claimed, Settlement
 from mta.queue.settings import QueueSettings
 
 SETTINGS = QueueSettings()
@@ -28,25 +29,25 @@ def books(place: Place) -> Iterator[Books]:
     settle(made, claim(made, "a.example", owner), owner, State.AT_THE_DOT, Event.ACCEPTED)
     claim(made, "c.example", owner)
     claim(made, "d.example", owner)
-    made.write(lambda tx: queue.mark_dot(tx, 4, owner))
+    made.write(lambda tx: settling.mark_dot(tx, 4, owner))
     yield made
     made.close()
 
 
 def a_carrier(books: Books) -> int:
-    return books.write(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), NOON))
+    return books.write(lambda tx: leasing.register(tx, "carrier", 1, Host("boot"), NOON))
 
 
 def claim(books: Books, domain: str, owner: int) -> Claimed:
-    return books.write(lambda tx: queue.claim(tx, domain, 1, owner, NOON, nobody_is_suppressed)).taken[0]
+    return books.write(lambda tx: claiming.claim(tx, domain, 1, owner, NOON, nobody_is_suppressed)).taken[0]
 
 
 def settle(books: Books, each: Claimed, owner: int, state: State, event: Event) -> bool:
     """Whether it was still this owner's to settle."""
     if state is State.AT_THE_DOT:
-        books.write(lambda tx: queue.mark_dot(tx, each.delivery_id, owner))
+        books.write(lambda tx: settling.mark_dot(tx, each.delivery_id, owner))
     came = Settlement(each.delivery_id, state, event, "250 ok", "dot", to_ms(NOON))
-    return books.write(lambda tx: queue.settle(tx, each, came, owner, NOON)) is not None
+    return books.write(lambda tx: settling.settle(tx, each, came, owner, NOON)) is not None
 
 
 def findings(books: Books) -> list[tuple[str, tuple[int, ...]]]:
@@ -114,10 +115,10 @@ def test_an_answer_that_came_after_the_lease_was_lost_is_kept_and_is_no_finding(
     """A carrier that was stopped in its dialogue: its delivery was in doubt and resent, and both copies were taken."""
     ghost, heir = a_carrier(books), a_carrier(books)
     each = claim(books, "b.example", ghost)
-    books.write(lambda tx: queue.mark_dot(tx, each.delivery_id, ghost))
-    books.write(lambda tx: queue.sweep(tx, ghost, NOON))
+    books.write(lambda tx: settling.mark_dot(tx, each.delivery_id, ghost))
+    books.write(lambda tx: leasing.sweep(tx, ghost, NOON))
     assert not settle(books, each, ghost, State.AT_THE_DOT, Event.ACCEPTED)
-    books.write(lambda tx: queue.resolve_doubts(tx, NOON, SETTINGS, RetrySettings()))
+    books.write(lambda tx: doubting.resolve_doubts(tx, NOON, SETTINGS, RetrySettings()))
     assert settle(books, claim(books, "b.example", heir), heir, State.AT_THE_DOT, Event.ACCEPTED)
     assert books.states()[each.delivery_id] is State.DELIVERED
     assert books.rows(

@@ -10,10 +10,11 @@ from mail_shop import Place
 
 from deliverability.settings import RetrySettings
 from mta.ports import to_ms
-from mta.queue import ledger, queue
+from mta.queue import claiming, doubting, leasing, ledger, queue, settling
 from mta.queue.delivery import Event, State, Stream
+from mta.queue.leasing import Host
 from mta.queue.ledger import Tally
-from mta.queue.queue import Claimed, Host, Settlement
+from mta.queue.queue import Claimed, Settlement
 from mta.queue.settings import QueueSettings
 
 SETTINGS = QueueSettings()
@@ -29,24 +30,24 @@ def books(place: Place) -> Iterator[Books]:
 def at_the_dot(books: Books, to: str, owner: int, stream: Stream = Stream.TRANSACTIONAL) -> Claimed:
     domain = to.partition("@")[2]
     books.write(lambda tx: queue.enqueue(tx, message(to, stream=stream), NOON, SETTINGS))
-    (taken,) = books.write(lambda tx: queue.claim(tx, domain, 1, owner, NOON, nobody_is_suppressed)).taken
-    assert books.write(lambda tx: queue.mark_dot(tx, taken.delivery_id, owner))
+    (taken,) = books.write(lambda tx: claiming.claim(tx, domain, 1, owner, NOON, nobody_is_suppressed)).taken
+    assert books.write(lambda tx: settling.mark_dot(tx, taken.delivery_id, owner))
     return taken
 
 
 def settle(books: Books, settings: QueueSettings = SETTINGS) -> list[Event]:
-    return [each.event for each in books.write(lambda tx: queue.resolve_doubts(tx, NOON, settings, RetrySettings()))]
+    return [each.event for each in books.write(lambda tx: doubting.resolve_doubts(tx, NOON, settings, RetrySettings()))]
 
 
 def test_each_doubt_is_listed_with_its_cause_and_its_end_the_newest_first(books: Books) -> None:
-    owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, Host("boot"), NOON))
+    owner = books.write(lambda tx: leasing.register(tx, "carrier-1", 1, Host("boot"), NOON))
     lost = at_the_dot(books, "ann@a.example", owner)
     came = Settlement(lost.delivery_id, State.AT_THE_DOT, Event.ANSWER_LOST, "", "dot", to_ms(NOON))
-    books.write(lambda tx: queue.settle(tx, lost, came, owner, NOON))
+    books.write(lambda tx: settling.settle(tx, lost, came, owner, NOON))
     at_the_dot(books, "bob@b.example", owner)
     at_the_dot(books, "eve@c.example", owner, Stream.MARKETING)
     later = NOON + timedelta(minutes=1)
-    assert books.write(lambda tx: queue.sweep(tx, owner, later))
+    assert books.write(lambda tx: leasing.sweep(tx, owner, later))
     found = books.write(lambda tx: ledger.doubts(tx, only_open=True))
     assert [(each.forward_path, each.why, each.settled, each.state) for each in found[::-1]] == [
         ("ann@a.example", "answer lost", None, State.IN_DOUBT),
@@ -68,9 +69,9 @@ def test_each_doubt_is_listed_with_its_cause_and_its_end_the_newest_first(books:
 
 def test_what_was_in_doubt_too_often_is_held_and_stays_on_record(books: Books) -> None:
     settings = QueueSettings(resend_at_most=0)
-    owner = books.write(lambda tx: queue.register(tx, "carrier-1", 1, Host("boot"), NOON))
+    owner = books.write(lambda tx: leasing.register(tx, "carrier-1", 1, Host("boot"), NOON))
     at_the_dot(books, "ann@a.example", owner)
-    books.write(lambda tx: queue.sweep(tx, owner, NOON))
+    books.write(lambda tx: leasing.sweep(tx, owner, NOON))
     assert settle(books, settings) == [Event.HELD_BACK]
     (found,) = books.write(lambda tx: ledger.doubts(tx))
     assert (found.settled, found.state) == ("held back", State.HELD)

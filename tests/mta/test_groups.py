@@ -9,7 +9,7 @@ from house_books import message
 from house_carrier import SETTINGS, Carrier, running
 from mail_shop import Place
 
-from mta.queue import queue
+from mta.queue import leasing, queue
 from mta.queue.delivery import State
 from mta.queue.queue import Claimed
 
@@ -125,7 +125,7 @@ async def test_a_lease_that_was_lost_lets_none_of_the_group_go(place: Place) -> 
 
         async def lose(each: Claimed) -> None:
             now = carrier.clock.now()
-            await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, now))
+            await carrier.store.write(lambda tx: leasing.sweep(tx, carrier.owner, now))
 
         carrier.before_prepare = lose
         await hand_over(carrier, *TEN[:3])

@@ -12,10 +12,11 @@ from deliverability.bounces.dsn import read_report
 from deliverability.bounces.notice import Action
 from deliverability.headers import format_date
 from mta.ports import Tx, from_ms, to_ms
-from mta.queue import queue
+from mta.queue import claiming, expiring, leasing, queue, settling
 from mta.queue.delivery import Event, State, Stream
+from mta.queue.leasing import Host
 from mta.queue.notices import Notices
-from mta.queue.queue import Hand, Host, NewMessage, Recipient, Settlement
+from mta.queue.queue import Hand, NewMessage, Recipient, Settlement
 from mta.queue.settings import QueueSettings
 
 ANN = Address("ann", "example.org")
@@ -30,19 +31,19 @@ def notices_after(
     notices = Notices("mail.shop.example", QueueSettings(), clock, FakeChance())
 
     def work(tx: Tx) -> list[bytes]:
-        owner = queue.register(tx, "carrier-1", 1, Host("boot"), NOON)
+        owner = leasing.register(tx, "carrier-1", 1, Host("boot"), NOON)
         message = NewMessage(
             reverse_path, (Recipient(ANN, frozenset(notify)),), b"Subject: hi\r\n\r\nbody\r\n", Stream.TRANSACTIONAL,
             "submission", dsn=dsn, ret="FULL", envid="QQ314",
         )  # fmt: skip
         queue.enqueue(tx, message, NOON, QueueSettings())
-        (taken,) = queue.claim(tx, ANN.domain, 1, owner, NOON + timedelta(seconds=1), lambda *_: {}).taken
-        assert queue.mark_dot(tx, taken.delivery_id, owner)
+        (taken,) = claiming.claim(tx, ANN.domain, 1, owner, NOON + timedelta(seconds=1), lambda *_: {}).taken
+        assert settling.mark_dot(tx, taken.delivery_id, owner)
         reply = "250 2.0.0 ok" if event is Event.ACCEPTED else "550 5.1.1 no such user"
         came = Settlement(
             taken.delivery_id, State.AT_THE_DOT, event, reply, "dot", 0, hop_knows_dsn=hop_knows_dsn
         )  # fmt: skip
-        settled = queue.settle(tx, taken, came, owner, NOON)
+        settled = settling.settle(tx, taken, came, owner, NOON)
         assert settled is not None
         notices.write(tx, [settled])
         rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
@@ -95,7 +96,7 @@ def test_a_credential_without_dsns_hears_of_no_success_either(place: Place) -> N
 
 def test_what_is_claimed_as_it_is_accepted_knows_its_submitter_s_wish_too(place: Place) -> None:
     def work(tx: Tx) -> list[bool]:
-        owner = queue.register(tx, "carrier-1", 1, Host("boot"), NOON)
+        owner = leasing.register(tx, "carrier-1", 1, Host("boot"), NOON)
         hand = Hand(owner, frozenset({ANN.domain}), lambda *_: {})
         told = []
         for dsn in (True, False):
@@ -121,7 +122,7 @@ def delay_notices(
         )  # fmt: skip
         queue.enqueue(tx, message, NOON, QueueSettings())
         tx.execute("UPDATE delivery SET last_reply = ?", (reply,))
-        ((each, expires_ms),) = queue.late(tx, 0, to_ms(NOON)).deliveries
+        ((each, expires_ms),) = expiring.late(tx, 0, to_ms(NOON)).deliveries
         notices.report_all(tx, [each], Action.DELAYED, from_ms(expires_ms))
         rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
         return [row[0] for row in rows]
@@ -168,7 +169,7 @@ def test_mail_that_was_never_tried_expires_with_what_its_site_said_and_no_date_o
         tx.execute("INSERT INTO site (name, retry_ms, failures, last_reply, changed_ms)"
                    " VALUES ('mx.example.org',0,1,'451 4.4.1 connection refused',0)")  # fmt: skip
         tx.execute("UPDATE destination SET site = 'mx.example.org' WHERE domain = ?", (ANN.domain,))
-        ended = queue.expire(tx, NOON + timedelta(days=30))
+        ended = expiring.expire(tx, NOON + timedelta(days=30))
         notices.write(tx, ended)
         [row] = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
         return ended[0].reply, row[0]
@@ -198,7 +199,7 @@ def test_recipients_of_one_message_that_fail_together_are_told_of_in_one_notice(
         store.write_now(lambda tx, message=message: queue.enqueue(tx, message, NOON, QueueSettings()))
 
     def expire(tx: Tx) -> list[bytes]:
-        notices.write(tx, queue.expire(tx, NOON + timedelta(days=30)))
+        notices.write(tx, expiring.expire(tx, NOON + timedelta(days=30)))
         rows = tx.query("SELECT b.content FROM body b JOIN message m ON m.id = b.message_id WHERE m.origin = 'dsn'")
         return [bytes(row[0]) for row in rows]
 

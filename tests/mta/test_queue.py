@@ -19,10 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, consumes, initialize, inv
 from deliverability.settings import RetrySettings
 from engine.store.database import SqliteTx
 from mta.ports import Tx, to_ms
-from mta.queue import operating, queue
+from mta.queue import claiming, doubting, expiring, leasing, operating, queue, settling
 from mta.queue.delivery import LIVE, TRANSITIONS, Event, IllegalTransition, State, Stream, after
+from mta.queue.leasing import Host
 from mta.queue.operating import By
-from mta.queue.queue import Claimed, Hand, Host, Settlement
+from mta.queue.queue import Claimed, Hand, Settlement
 from mta.queue.settings import DoubtPolicy, QueueSettings
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @rule(target=owners)
     def a_carrier_starts(self) -> Owner:
-        return Owner(self.books.write(lambda tx: queue.register(tx, "carrier", 1, self.host, self.now)))
+        return Owner(self.books.write(lambda tx: leasing.register(tx, "carrier", 1, self.host, self.now)))
 
     @rule(owner=owners | ghosts, to=st.lists(st.sampled_from([f"w@{at}" for at in DOMAINS]), min_size=1, unique=True))
     def it_accepts_and_claims_at_once(self, owner: Owner, to: list[str]) -> None:
@@ -144,7 +145,7 @@ class AnyLife(RuleBasedStateMachine):
         def gate(tx: Tx, claimed: object) -> dict[int, str]:
             return {each.delivery_id: "hard bounce" for each in claimed if each.delivery_id in suppressed}  # type: ignore[attr-defined]
 
-        claim = self.books.write(lambda tx: queue.claim(tx, domain, limit, owner.id, self.now, gate))
+        claim = self.books.write(lambda tx: claiming.claim(tx, domain, limit, owner.id, self.now, gate))
         owner.held |= {each.delivery_id: each for each in claim.taken}
         assert len(claim.taken) + len(claim.ended) <= limit
         assert not {each.delivery_id for each in claim.taken} & suppressed
@@ -155,7 +156,7 @@ class AnyLife(RuleBasedStateMachine):
         if not waiting:
             return
         delivery_id = waiting[pick % len(waiting)]
-        if self.books.write(lambda tx: queue.mark_dot(tx, delivery_id, owner.id)):
+        if self.books.write(lambda tx: settling.mark_dot(tx, delivery_id, owner.id)):
             assert self.books.states()[delivery_id] is State.AT_THE_DOT
             owner.at_the_dot.add(delivery_id)
         else:
@@ -173,7 +174,7 @@ class AnyLife(RuleBasedStateMachine):
         due = to_ms(self.now + wait) if event is Event.DEFERRED else None
         came = Settlement(delivery_id, state, event, "250 words", "dot", to_ms(self.now), due_ms=due)
         mine = (delivery_id, owner.id) in self.books.rows("SELECT id, owner FROM delivery")
-        settled = self.books.write(lambda tx: queue.settle(tx, each, came, owner.id, self.now))
+        settled = self.books.write(lambda tx: settling.settle(tx, each, came, owner.id, self.now))
         assert (settled is not None) == mine
 
     @rule(owner=owners, domain=st.sampled_from(DOMAINS))
@@ -190,35 +191,35 @@ class AnyLife(RuleBasedStateMachine):
     @rule(owner=consumes(owners) | consumes(ghosts))
     def a_carrier_dies(self, owner: Owner) -> None:
         self.copies.update(owner.at_the_dot)  # each of these dots may have left
-        self.books.write(lambda tx: queue.take_away(tx, owner.id))
+        self.books.write(lambda tx: leasing.take_away(tx, owner.id))
 
     @rule(owner=owners)
     def a_carrier_keeps_its_lease(self, owner: Owner) -> None:
-        self.books.write(lambda tx: queue.renew(tx, owner.id, self.host))
+        self.books.write(lambda tx: leasing.renew(tx, owner.id, self.host))
 
     @rule(target=ghosts, owner=consumes(owners), limit=st.integers(1, 3))
     def a_carrier_was_stopped_for_too_long(self, owner: Owner, limit: int) -> Owner:
         self.boottime_ms += 31_000
-        assert owner.id in self.books.write(lambda tx: queue.lapsed(tx, self.host))
-        while not self.books.write(lambda tx: queue.sweep(tx, owner.id, self.now, limit)):
+        assert owner.id in self.books.write(lambda tx: leasing.lapsed(tx, self.host))
+        while not self.books.write(lambda tx: leasing.sweep(tx, owner.id, self.now, limit)):
             pass
-        assert not self.books.write(lambda tx: queue.renew(tx, owner.id, self.host))
+        assert not self.books.write(lambda tx: leasing.renew(tx, owner.id, self.host))
         return owner
 
     @rule(limit=st.integers(1, 3))
     def the_janitor_takes_over(self, limit: int) -> None:
-        for gone in self.books.write(lambda tx: queue.lapsed(tx, self.host)):
+        for gone in self.books.write(lambda tx: leasing.lapsed(tx, self.host)):
             if self.books.rows("SELECT 1 FROM carrier WHERE id = ? AND lease_until_ms = 1", gone):
-                self.books.write(lambda tx, gone=gone: queue.sweep(tx, gone, self.now, limit))
+                self.books.write(lambda tx, gone=gone: leasing.sweep(tx, gone, self.now, limit))
 
     @rule(policy=st.sampled_from(DoubtPolicy), limit=st.integers(1, 3))
     def doubts_are_settled(self, policy: DoubtPolicy, limit: int) -> None:
         how = SETTINGS.model_copy(update={"in_doubt_transactional": policy})
-        self.books.write(lambda tx: queue.resolve_doubts(tx, self.now, how, RetrySettings(), limit=limit))
+        self.books.write(lambda tx: doubting.resolve_doubts(tx, self.now, how, RetrySettings(), limit=limit))
 
     @rule(limit=st.integers(1, 3))
     def what_is_too_old_ends(self, limit: int) -> None:
-        self.books.write(lambda tx: queue.expire(tx, self.now, limit))
+        self.books.write(lambda tx: expiring.expire(tx, self.now, limit))
 
     @rule(ids=st.lists(st.integers(1, 9), max_size=3, unique=True))
     def an_operator_holds(self, ids: list[int]) -> None:
@@ -254,8 +255,8 @@ class AnyLife(RuleBasedStateMachine):
 
         def cut(tx: Tx) -> None:
             queue.enqueue(tx, message(f"cut@{domain}"), self.now, SETTINGS)
-            queue.claim(tx, domain, 9, owner.id, self.now, nobody_is_suppressed)
-            queue.sweep(tx, owner.id, self.now)
+            claiming.claim(tx, domain, 9, owner.id, self.now, nobody_is_suppressed)
+            leasing.sweep(tx, owner.id, self.now)
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -329,9 +330,9 @@ TestAnyLifeOnPostgres.settings = settings(
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
-        (queue.has_doubts, "delivery_open (state=?)"),
-        (lambda tx: queue.has_expired(tx, NOON), "delivery_expiry (expires_ms<?)"),
-        (lambda tx: queue.expire(tx, NOON), "delivery_expiry (expires_ms<?)"),
+        (doubting.has_doubts, "delivery_open (state=?)"),
+        (lambda tx: expiring.has_expired(tx, NOON), "delivery_expiry (expires_ms<?)"),
+        (lambda tx: expiring.expire(tx, NOON), "delivery_expiry (expires_ms<?)"),
     ],
 )
 def test_what_is_asked_all_the_time_reads_no_long_queue(

@@ -4,13 +4,13 @@ from clock import NOON
 from house_books import Books, message, nobody_is_suppressed, open_books
 from mail_shop import Place
 
-from mta.queue import operating, queue
+from mta.queue import claiming, leasing, operating, queue
 from mta.queue.delivery import State
 from mta.queue.operating import By
 from mta.queue.queue import Enqueued
 from mta.queue.settings import QueueSettings
 
-HOST = queue.Host("this boot", 1_000)
+HOST = leasing.Host("this boot", 1_000)
 ANN = By("ann", "a test")
 
 
@@ -19,11 +19,11 @@ def enqueued(books: Books, *to: str) -> Enqueued:
 
 
 def carrier(books: Books) -> int:
-    return books.write(lambda tx: queue.register(tx, "carrier-1", 1, HOST, NOON))
+    return books.write(lambda tx: leasing.register(tx, "carrier-1", 1, HOST, NOON))
 
 
 def claimed(books: Books, owner: int, domain: str) -> list[str]:
-    found = books.write(lambda tx: queue.claim(tx, domain, 10, owner, NOON, nobody_is_suppressed))
+    found = books.write(lambda tx: claiming.claim(tx, domain, 10, owner, NOON, nobody_is_suppressed))
     return [each.forward_path for each in found.taken]
 
 

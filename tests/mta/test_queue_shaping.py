@@ -11,7 +11,7 @@ from mail_shop import Place
 from mta.outbound.scheduler import _due_domains
 from mta.outbound.sources import one_way
 from mta.ports import to_ms
-from mta.queue import queue, shaping
+from mta.queue import hints, queue, shaping
 from mta.queue.settings import QueueSettings
 from mta.queue.shaping import GUARD, Suspension
 
@@ -57,7 +57,7 @@ def test_a_suspension_holds_until_its_time_or_until_it_is_ended(books: Books) ->
 
 def test_a_name_stands_for_the_site_it_was_folded_into(books: Books) -> None:
     books.write(lambda tx: queue.enqueue(tx, message("ann@a.example"), NOON, QueueSettings()))
-    books.write(lambda tx: queue.note_site(tx, "a.example", "mx.a.example"))
+    books.write(lambda tx: hints.note_site(tx, "a.example", "mx.a.example"))
     books.write(lambda tx: shaping.keep(tx, "", "mx.b.example", {}, NOON))
     for name, site in (
         ("a.example", "mx.a.example"),
@@ -71,7 +71,7 @@ def test_a_name_stands_for_the_site_it_was_folded_into(books: Books) -> None:
 def test_the_poll_passes_over_what_rests_is_suspended_or_is_busy(books: Books) -> None:
     for domain in "abcd":
         books.write(lambda tx, to=f"ann@{domain}.example": queue.enqueue(tx, message(to), NOON, QueueSettings()))
-        books.write(lambda tx, domain=domain: queue.note_site(tx, f"{domain}.example", f"mx.{domain}.example"))
+        books.write(lambda tx, domain=domain: hints.note_site(tx, f"{domain}.example", f"mx.{domain}.example"))
     assert set(due(books)) == {"a.example", "b.example", "c.example", "d.example"}
     books.write(lambda tx: shaping.rest(tx, "mx.a.example", LATER, 1, "421 slow down", NOON))
     books.write(lambda tx: shaping.suspend(tx, suspension("domain", "b.example")))

@@ -23,7 +23,7 @@ from mta.outbound.connection import Connection
 from mta.outbound.courier import CannotPrepare
 from mta.outbound.outcome import Outgoing
 from mta.ports import StoreFull, Tx
-from mta.queue import queue
+from mta.queue import leasing, queue, settling
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import Claimed
 from mta.routing.hops import Demand, Level
@@ -202,7 +202,7 @@ async def test_a_fault_of_ours_defers_its_delivery_and_no_other(carrier: Carrier
 
 async def test_no_mark_no_dot(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full when the mark should be written: nothing leaves, and the delivery is given back untouched."""
-    real = queue.mark_dot
+    real = settling.mark_dot
 
     def full(tx: Tx, delivery_id: int, owner: int) -> bool:
         raise StoreFull("no room")
@@ -228,7 +228,7 @@ async def test_a_lease_that_was_lost_stops_the_dot(carrier: Carrier) -> None:
     carrier.scheduler.courier._prepare = slowly
     await carrier.hand_over("ann@a.example")
     await carrier.until("SELECT state FROM delivery", (1,))
-    await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, carrier.clock.now()))
+    await carrier.store.write(lambda tx: leasing.sweep(tx, carrier.owner, carrier.clock.now()))
     held.set()
     await carrier.hop.until(lambda: carrier.hop.connections == 1 and carrier.hop.open == 0)
     assert carrier.hop.kept == []
@@ -339,7 +339,7 @@ async def test_a_drain_that_takes_too_long_leaves_a_mark_that_says_so(place: Pla
         await carrier.hop.until(lambda: carrier.hop.waiting == 1)
         await carrier.scheduler.drain(0.05)
         await carrier.until_states(State.AT_THE_DOT)
-        await carrier.store.write(lambda tx: queue.sweep(tx, carrier.owner, carrier.clock.now()))
+        await carrier.store.write(lambda tx: leasing.sweep(tx, carrier.owner, carrier.clock.now()))
         await carrier.until_states(State.IN_DOUBT)
 
 

@@ -15,9 +15,10 @@ from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.ports import to_ms
-from mta.queue import queue
+from mta.queue import leasing, queue
 from mta.queue.delivery import State
-from mta.queue.queue import Claimed, Enqueued, Host
+from mta.queue.leasing import Host
+from mta.queue.queue import Claimed, Enqueued
 from mta.queue.settings import QueueSettings
 from mta.routing.routes import Route
 
@@ -30,7 +31,7 @@ class House:
     def __init__(self, place: Place, hop: Hop) -> None:
         self.clock, self._route = FakeClock(), hop.route()
         self.store = open_store(place, self.clock)
-        self.owner = self.store.write_now(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), self.clock.now()))
+        self.owner = self.store.write_now(lambda tx: leasing.register(tx, "carrier", 1, Host("boot"), self.clock.now()))
         self.scheduler = Scheduler(
             store=self.store, clock=self.clock, chance=SystemChance(), net=SystemNet(), router=self,  # type: ignore[arg-type]
             settings=OutboundSettings(site_connections=LIMIT), retry=RetrySettings(), prepare=self._prepare,

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from engine.config import ConfigFaults, parse
 from mta.outbound.sources import Source, SourceSettings, StreamSettings, problems, ways
-from mta.queue import queue
+from mta.queue import claiming, leasing, queue
+from mta.queue.claiming import BUCKETS, bucket_of
 from mta.queue.delivery import Stream
 from mta.queue.places import place, site_and_source
-from mta.queue.queue import BUCKETS, bucket_of
 from mta.queue.settings import QueueSettings
 
 SOURCES = {
@@ -101,7 +101,7 @@ def test_places_are_read_as_they_are_written() -> None:
 async def test_a_claim_takes_only_its_own_buckets(place_of_store: Any) -> None:
     store, clock = place_of_store
     now = clock.now()
-    owner = await store.write(lambda tx: queue.register(tx, "carrier", 1, queue.Host(*tx.lease_time()), now))
+    owner = await store.write(lambda tx: leasing.register(tx, "carrier", 1, leasing.Host(*tx.lease_time()), now))
     for number in range(40):
         new = message(f"n{number}@a.example", stream=Stream.MARKETING)
         await store.write(lambda tx, new=new: queue.enqueue(tx, new, now, QueueSettings()))
@@ -109,7 +109,7 @@ async def test_a_claim_takes_only_its_own_buckets(place_of_store: Any) -> None:
     for low, high in ((0, 400), (400, 400), (400, BUCKETS)):
         buckets = {Stream.TRANSACTIONAL: (0, 0), Stream.MARKETING: (low, high)}
         claim = await store.write(
-            lambda tx, buckets=buckets: queue.claim(
+            lambda tx, buckets=buckets: claiming.claim(
                 tx, "a.example", 100, owner, now, lambda *_: {}, bulk=100, buckets=buckets
             )
         )

@@ -30,10 +30,11 @@ from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way
 from mta.ports import Tx, to_ms
-from mta.queue import queue
+from mta.queue import leasing, queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
-from mta.queue.queue import Claimed, Host, Settled
+from mta.queue.leasing import Host
+from mta.queue.queue import Claimed, Settled
 from mta.queue.settings import QueueSettings
 from mta.routing.routes import NoRoute, Route
 
@@ -151,7 +152,7 @@ async def running(
     store = Told(open_store(place, clock))
     async with Hop() as hop:
         roads = Roads(hop.route())
-        owner = await store.write(lambda tx: queue.register(tx, "carrier", 1, Host("boot"), clock.now()))
+        owner = await store.write(lambda tx: leasing.register(tx, "carrier", 1, Host("boot"), clock.now()))
         made = Carrier(store, clock, hop, roads, None, owner)  # type: ignore[arg-type]
         schedulers = [
             Scheduler(
