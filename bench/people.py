@@ -20,7 +20,7 @@ from engine.audience.fields import Field, Kind, declare
 from engine.exchange.importing import Import
 from engine.exchange.opening import open_file
 from engine.exchange.preparing import Prepared, Wanted
-from engine.exchange.quarantine import Quarantine, path_of
+from engine.exchange.quarantine import Quarantine
 from engine.store.database import Database
 from engine.system import SystemChance, SystemClock
 
@@ -79,7 +79,7 @@ def _import(folder: Path, count: int) -> People:
     for name in LISTS:
         store.write_now(lambda tx, name=name: lists.create(tx, name, title=name, purpose="News.", now=clock.now()))  # type: ignore[misc]
     began, file = time.monotonic(), folder / "people.csv"
-    with open_file(file) as opened, Quarantine(path_of(file)) as quarantine:
+    with open_file(file) as opened, Quarantine(file) as quarantine:
         prepared = Prepared(store, opened, Wanted("a bench", lists=LISTS), folder)
         task = Import(store, clock, SystemChance())
         done = task.run(prepared.parts, prepared.declare("bench", bytes(32)), quarantine)

@@ -92,16 +92,16 @@ def import_people(
 def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted", again: bool, as_json: bool) -> None:
     from engine.audience.ledger import SALT_OCTETS
     from engine.exchange.importing import Import
-    from engine.exchange.quarantine import Quarantine, path_of
+    from engine.exchange.quarantine import Quarantine
     from engine.system import SystemChance, SystemClock
 
     chance = SystemChance()
     declared = prepared.declare(who(), chance.octets(SALT_OCTETS))
     task = Import(store, SystemClock(), chance, wanted.overwrite, _tell)
-    with Quarantine(path_of(file)) as quarantine:
+    with Quarantine(file, is_json=prepared.is_json) as quarantine:
         done = _guarded(lambda: task.run(prepared.parts, declared, quarantine, again=again))
     if as_json:
-        said = {name: getattr(done, name) for name in _SHOWN} | {"quarantine": str(quarantine.path)}
+        said = {name: getattr(done, name) for name in _SHOWN} | {"quarantine": [str(each) for each in quarantine.paths]}
         print(json.dumps(said, ensure_ascii=False, indent=2))
         return
     if done.resumed_at:
@@ -110,7 +110,7 @@ def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted"
     if done.stopped:
         print(f"suppressed, and so they stay: {done.stopped:,} of them")
     if done.refused:
-        print(f"not taken: {_rows(done.refused)}; see {quarantine.path} for the reasons")
+        print(f"not taken: {_rows(done.refused)}; see {' and '.join(map(str, quarantine.paths))} for the reasons")
     if done.seq is None:
         refuse("nothing was imported")
     print(f"import {done.batch_id} is entry {done.seq} of the consent ledger; its bounces are watched from now on")

@@ -67,5 +67,23 @@ def release(
     print(f"import {number} is released")
 
 
+@app.command()
+def finish(number: Number, config_path: ConfigPath = None) -> None:
+    """End an import that was interrupted as it is, with the rows that it has taken."""
+    from engine.audience.ledger import SALT_OCTETS
+    from engine.exchange import importing
+    from engine.system import SystemChance, SystemClock
+
+    store, now = database(config(config_path)), SystemClock().now()
+    seq = importing.finish(store, number, SystemChance().octets(SALT_OCTETS), now)
+    if seq is None:
+        refuse(f"import {number} is not interrupted", "`posthouse import list` shows how each stands")
+    print(
+        f"import {number} is entry {seq} of the consent ledger"
+        if seq
+        else f"import {number} had taken nobody: it is gone"
+    )
+
+
 def _plain(found: "Batch") -> dict[str, Any]:
     return asdict(found) | {"state": str(found.state), "started": found.started.isoformat()}

@@ -106,6 +106,7 @@ class Import:
             pass
         now = self.clock.now()
         progress = self.store.write_now(lambda tx: begin(tx, declared, now, again))
+        quarantine.begin()
         done = progress.resumed_at = progress.rows
         before = _Before(self.store, progress) if done else None
         if before is not None:
@@ -146,7 +147,7 @@ class Import:
             taken = take(tx, progress.batch_id, people, leaves, now, overwrite=self.overwrite)
             batches.add_leaves(tx, progress.batch_id, first, taken.leaves, pending)
             refused = len(bad) + len(taken.refused)
-            _go_on(tx, progress.batch_id, last, taken, refused)
+            _go_on(tx, progress, last, taken, refused)
             return taken, began
 
         taken, began = self.store.write_now(work)
@@ -155,7 +156,7 @@ class Import:
         refused = bad | taken.refused
         for row in rows:
             if row.number in refused:
-                quarantine.add(part.table.header, row, refused[row.number])
+                quarantine.add(part.table.name, part.table.header, row, refused[row.number])
         progress.rows, progress.taken = last, progress.taken + len(taken.leaves)
         progress.made, progress.stopped = progress.made + taken.made, progress.stopped + taken.stopped
         progress.refused += len(refused)
@@ -183,6 +184,29 @@ class Import:
         progress.seq = self.store.write_now(work)
 
 
+def finish(store: GroupStore, batch_id: int, salt: bytes, now: datetime) -> int | None:
+    """End an import that was interrupted as it is: the ledger's entry; None where there is nothing to end."""
+    sql = "SELECT taken, rows_read, declared FROM import_batch WHERE id = ? AND state = 'reading'"
+    row = store.read_now(lambda tx: tx.one(sql, (batch_id,)))
+    if row is None:
+        return None
+    taken, words = row[0], json.loads(row[2])
+    block, rest = divmod(taken, merkle.BLOCK)
+    pending = store.read_now(lambda tx: batches.leaves_of(tx, batch_id, block)) if rest else []
+    answer = Answer(words.pop("wording", ""), source="import", salt=salt)
+
+    def work(tx: Tx) -> int | None:
+        if tx.one(sql + tx.for_update(), (batch_id,)) != row:
+            return None  # it goes on in another process
+        if not taken:
+            tx.execute("DELETE FROM import_batch WHERE id = ?", (batch_id,))
+            return 0
+        ask_for_a_look(tx, now)
+        return batches.seal(tx, batch_id, taken, pending, answer, words, now).seq
+
+    return store.write_now(work)
+
+
 def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:
     """The batch of this file: the one that was interrupted, else a new one. ImportedAlready."""
     row = tx.one(
@@ -190,10 +214,13 @@ def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:
         " ORDER BY id DESC LIMIT 1" + tx.for_update(),
         (declared.digest,),
     )
-    words = json.dumps(declared.words, ensure_ascii=False)
+    words = json.dumps(declared.words | {"wording": declared.answer.wording}, ensure_ascii=False)
     if row is not None and row[1] == BatchState.READING:
         if row[7] != words:
-            raise ImportedAlready(f"import {row[0]} of this file was interrupted, and was begun with other options")
+            raise ImportedAlready(
+                f"import {row[0]} of this file was interrupted, and was begun with other options: give those, or end it"
+                f" as it is (`posthouse import finish {row[0]}`)"
+            )
         return Progress(row[0], *row[2:7])
     if row is not None and not again:
         raise ImportedAlready(f"this very file is import {row[0]} already")
@@ -208,12 +235,15 @@ def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:
     return Progress(batch_id)
 
 
-def _go_on(tx: Tx, batch_id: int, last: int, taken: Taken, refused: int) -> None:
-    tx.execute(
+def _go_on(tx: Tx, progress: Progress, last: int, taken: Taken, refused: int) -> None:
+    """Say how far it is. ImportedAlready where it is not where we left it: somebody else goes on with it."""
+    done = tx.execute(
         "UPDATE import_batch SET rows_read = ?, taken = taken + ?, made = made + ?, refused = refused + ?,"
-        " stopped = stopped + ? WHERE id = ? AND state = 'reading'",
-        (last, len(taken.leaves), taken.made, refused, taken.stopped, batch_id),
+        " stopped = stopped + ? WHERE id = ? AND state = 'reading' AND rows_read = ?",
+        (last, len(taken.leaves), taken.made, refused, taken.stopped, progress.batch_id, progress.rows),
     )
+    if not done:
+        raise ImportedAlready(f"import {progress.batch_id} of this file is under way in another process")
 
 
 def _numbered(rows: Iterator[Row], offset: int) -> Iterator[Row]:
@@ -243,7 +273,7 @@ class _Before:
             taken = self._taken(over[-1].number, len(over))
             for row in over:
                 if row.number not in taken:
-                    quarantine.add(part.table.header, row, _why(part, row))
+                    quarantine.add(part.table.name, part.table.header, row, _why(part, row))
         return rows[len(over) :]
 
     def _taken(self, last: int, count: int) -> set[int]:

@@ -94,6 +94,11 @@ class Prepared:
     def fields(self) -> Mapping[str, Field]:
         return self._fields
 
+    @property
+    def is_json(self) -> bool:
+        """Whether its rows are objects."""
+        return self._dump is not None or self._opened.kind == "jsonl"
+
     def try_out(self) -> Counted:
         """Read everything, write nothing."""
         counted = Counted()

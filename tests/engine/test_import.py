@@ -21,8 +21,7 @@ from engine.audience.trials import ImportSettings
 from engine.exchange import importing
 from engine.exchange.columns import MappingError, match
 from engine.exchange.importing import ImportedAlready
-from engine.exchange.quarantine import path_of
-from engine.exchange.taking import take
+from engine.exchange.taking import commit, take
 from engine.sending.arbiter import may_send
 from mta.ports import Tx
 from mta.queue.delivery import Stream
@@ -160,14 +159,12 @@ def test_every_bad_row_is_in_the_quarantine_with_its_number_and_reason_and_can_b
     import csv
     import re
 
-    with path_of(path).open(newline="", encoding="utf-8") as file:
+    with path.with_name("people.csv.quarantine.csv").open(newline="", encoding="utf-8") as file:
         kept = list(csv.DictReader(file))
     for number, (row, (_, words)) in enumerate(zip(kept, BAD, strict=True)):
         assert row["quarantined_row"] == str(number + 2) and row["city"] == str(number)
         assert re.search(words, row["quarantined_because"]), row
-    mended = (
-        path_of(path).read_text("utf-8").replace("ann@example\n", "").replace("ann@@example.org", "mended@example.org")
-    )
+    mended = desk.quarantined(path).replace("ann@example\n", "").replace("ann@@example.org", "mended@example.org")
     assert desk.take(desk.file(mended, "mended.csv")).taken == 1
     assert [each["address"] for each in desk.contacts()] == ["good@example.org", "mended@example.org"]
 
@@ -319,6 +316,56 @@ def test_the_very_same_file_is_not_imported_twice_unless_it_is_asked_for(desk: D
     with pytest.raises(ImportedAlready, match="import 1 already"):
         desk.take(path)
     assert desk.take(path, again=True).made == 0
+
+
+def test_a_refused_repeat_leaves_the_quarantine_that_somebody_mends(desk: Desk) -> None:
+    path = desk.file("address\nann@example.org\nnobody\n")
+    desk.take(path)
+    with pytest.raises(ImportedAlready):
+        desk.take(path)
+    assert "nobody" in desk.quarantined(path)
+
+
+def interrupted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of which 100 rows are taken."""
+    path = desk.file(many(300))
+
+    def dying(tx: Tx, batch_id: int, people: Any, *args: Any, **more: Any) -> Any:
+        if people[0].row > 100:
+            raise Killed
+        return take(tx, batch_id, people, *args, **more)
+
+    monkeypatch.setattr(importing, "take", dying)
+    with pytest.raises(Killed):
+        desk.take(path)
+    monkeypatch.setattr(importing, "take", take)
+    return path
+
+
+def test_an_interrupted_import_goes_on_with_the_same_options_only_or_ends_as_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = interrupted(desk, monkeypatch)
+    with pytest.raises(ImportedAlready, match="begun with other options"):
+        desk.take(path, lists=("news",))
+    assert importing.finish(desk.store, 1, SALT, NOON) == 1
+    assert desk.store.read_now(lambda tx: batches.check(tx, 1)) == 100
+    assert proof.verify(octets_of(desk, "p99@example.org")).entries[0].facts["import"]["how"] == "a fair"
+    assert importing.finish(desk.store, 1, SALT, NOON) is None
+    assert desk.take(path, lists=("news",), again=True).made == 200
+
+
+def test_two_processes_do_not_go_on_with_one_import(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = interrupted(desk, monkeypatch)
+
+    def while_another_goes_on(people: Any, salts: bytes) -> Any:
+        desk.store.write_now(lambda tx: tx.execute("UPDATE import_batch SET rows_read = rows_read + 1"))
+        return commit(people, salts)
+
+    monkeypatch.setattr(importing, "commit", while_another_goes_on)
+    with pytest.raises(ImportedAlready, match="another process"):
+        desk.take(path)
+    assert desk.rows("SELECT count(*) FROM import_row") == [(100,)]
 
 
 # -- the ledger

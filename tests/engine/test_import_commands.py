@@ -130,3 +130,5 @@ def test_imports_are_listed_shown_and_released(shop: Path, capsys: pytest.Captur
     assert run(["import", "show", "1"]) == 0
     assert "looked at it" in capsys.readouterr().out
     assert run(["import", "release", "1", "--why", "again"]) == 1 and run(["import", "show", "9"]) == 1
+    assert run(["import", "finish", "1"]) == 1
+    assert "is not interrupted" in capsys.readouterr().err

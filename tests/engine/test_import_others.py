@@ -146,6 +146,16 @@ def test_mailchimp_s_archive_brings_who_stands_where_and_since_when(desk: Desk) 
     assert "not-an-address" in desk.quarantined(path)
 
 
+def test_rows_of_an_archive_are_quarantined_file_by_file_and_can_be_mended(desk: Desk) -> None:
+    path = whole(desk.folder)
+    desk.take(path)
+    (kept,) = (desk.folder / f"{path.name}.quarantine").iterdir()
+    assert kept.name == "subscribed_email_audience_export_1a2b.csv"
+    kept.write_text(kept.read_text("utf-8").replace("not-an-address", "mended@example.org"), "utf-8")
+    assert desk.take(kept).taken == 1
+    assert ("mended@example.org", "tea", "confirmed", "import 2") in desk.standings()
+
+
 def imported(desk: Desk, address: str) -> dict[str, object]:
     contact = desk.store.read_now(lambda tx: find_contact(tx, Address.parse(address)))
     assert contact is not None

@@ -11,7 +11,7 @@ from engine.audience.fields import Field, Kind, declare
 from engine.exchange.importing import Import, Progress
 from engine.exchange.opening import open_file
 from engine.exchange.preparing import Counted, Prepared, Wanted
-from engine.exchange.quarantine import Quarantine, path_of
+from engine.exchange.quarantine import Quarantine
 
 SALT = b"thirty-two unguessable octets..."
 
@@ -36,10 +36,11 @@ class Desk:
              **wanted: Any) -> Progress:  # fmt: skip
         said = Wanted(**{"how": "a fair", "lists": ("tea",), **wanted})
         self._imports += 1
-        with open_file(path, kind=kind, encoding=encoding) as opened, Quarantine(path_of(path)) as quarantine:
+        with open_file(path, kind=kind, encoding=encoding) as opened:
             prepared = Prepared(self.store, opened, said, self.folder)
             task = Import(self.store, self.clock, FakeChance(self._imports), said.overwrite, chunk=chunk)
-            return task.run(prepared.parts, prepared.declare("olga", SALT), quarantine, again=again)
+            with Quarantine(path, is_json=prepared.is_json) as quarantine:
+                return task.run(prepared.parts, prepared.declare("olga", SALT), quarantine, again=again)
 
     def try_out(self, path: Path, **wanted: Any) -> tuple[Counted, Prepared]:
         with open_file(path) as opened:
@@ -64,5 +65,6 @@ class Desk:
         ]
 
     def quarantined(self, path: Path) -> str:
-        there = path_of(path)
-        return there.read_text(encoding="utf-8") if there.exists() else ""
+        found = sorted(path.parent.glob(f"{path.name}.quarantine*"))
+        files = [each for one in found for each in (sorted(one.iterdir()) if one.is_dir() else [one])]
+        return "".join(each.read_text(encoding="utf-8") for each in files)
