@@ -13,7 +13,7 @@ from engine.config import parse
 from engine.house import House
 from engine.sending.arbiter import gate, may_send
 from mta.ports import Tx
-from mta.queue import queue
+from mta.queue import expiring, queue
 from mta.queue.delivery import State, Stream
 from mta.queue.queue import Claimed, NewMessage, Recipient
 
@@ -39,7 +39,7 @@ def letter(tx: Tx, house: House, contact: int, origin: str = "flow") -> int:
 
 
 def end(tx: Tx, house: House, contact: int, reply: str, origin: str = "flow") -> None:
-    delivery = queue.find(tx, letter(tx, house, contact, origin))
+    delivery = expiring.find(tx, letter(tx, house, contact, origin))
     assert delivery is not None
     state = State.BOUNCED if reply.startswith("5") else State.DELIVERED
     house.follow(tx, [replace(delivery, state=state, reply=reply, stage="rcpt")])
