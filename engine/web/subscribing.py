@@ -199,7 +199,9 @@ def read(asked: Form, told: Mapping[str, str]) -> Typed:
     text = typed.values.setdefault("address", "")
     try:
         typed.address = Address.parse(text)
-        if is_homograph(typed.address.local, typed.address.domain):
+        if "." not in typed.address.domain or typed.address.domain.startswith("["):
+            typed.wrong["address"] = "wrong_address"  # nobody's mailbox on the Internet
+        elif is_homograph(typed.address.local, typed.address.domain):
             typed.wrong["address"] = "odd_address"
     except AddressError:
         typed.wrong["address"] = "wrong_address" if text else "no_address"

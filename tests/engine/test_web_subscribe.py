@@ -1,5 +1,6 @@
 """The form of a list: asks the mailbox, keeps the words, tells nobody who is known, and is no gun to bomb with."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -105,6 +106,8 @@ async def test_what_was_known_is_not_overwritten_by_what_somebody_typed(door: Do
         ("", "Please enter your email address."),
         ("ann", "This is not an email address."),
         ("ann@", "This is not an email address."),
+        ("ann@localhost", "This is not an email address."),
+        ("ann@[192.0.2.1]", "This is not an email address."),
         ("ann@example.org\r\nBcc: eve@example.org", "This is not an email address."),
         ("ann@example.org, eve@example.org", "This is not an email address."),
         ("{{ 7 * 7 }}@", "This is not an email address."),
@@ -236,3 +239,13 @@ def test_only_declared_fields_are_asked_for(door: Door) -> None:
             door.store.write_now(lambda tx, wrong=wrong: forms.arrange(tx, 1, wrong))  # type: ignore[misc]
     assert door.store.read_now(lambda tx: lists.get(tx, "tea")) is not None
     assert ANN.key == "ann@example.org"
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.web.desk.BODY_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection(*door.listening.getsockname())
+    writer.write(b"POST /subscribe/tea HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\naddress=eve")
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 60)
+    assert answer.startswith(b"HTTP/1.1 408")
+    writer.close()
+    assert messages(door) == 1
