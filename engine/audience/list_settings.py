@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import Address, AddressError
 from deliverability.settings import Duration, Settings
-from engine.audience.contacts import tidy_locale
+from engine.audience.contacts import tidy_locale, tidy_name
 
 WORDS_MAX: Final = 2000  # characters of a purpose
 _LIST_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
@@ -94,6 +94,11 @@ class ListSettings(Settings):
             if not words.strip() or len(words) > WORDS_MAX:
                 raise ValueError(f"the words in {tag} are empty, or longer than {WORDS_MAX} characters")
         return {tag: words.strip() for tag, words in value.items()}
+
+    @field_validator("title")
+    @classmethod
+    def _are_names(cls, value: dict[str, str]) -> dict[str, str]:
+        return {tag: tidy_name(words) for tag, words in value.items()}
 
     @model_validator(mode="after")
     def _in_order(self) -> "ListSettings":

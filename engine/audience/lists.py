@@ -21,7 +21,7 @@ from deliverability.address import Address
 from engine.audience import asking, consent, figures, forms, referrals
 from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
-from engine.audience.contacts import contact_facts, ensure_contact, note_event
+from engine.audience.contacts import contact_facts, ensure_contact, note_event, tidy_name
 from engine.audience.list_settings import ListSettings, SettingError, changed, in_language, read
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from mta.ports import Tx, from_ms, to_ms
@@ -109,11 +109,12 @@ def create(
         raise ListError(f'confirmation is "double" or "single", not "{confirmation[:20]}"')
     if get(tx, name) is not None:
         raise ListError(f"there is already a list {name}")
+    title = tidy_name(title) or name
     list_id = tx.insert(
         "INSERT INTO list (name, title, confirmation, purpose, created_ms) VALUES (?,?,?,?,?)",
-        (name, title or name, confirmation, purpose, to_ms(now)),
+        (name, title, confirmation, purpose, to_ms(now)),
     )
-    return MailingList(list_id, name, title or name, confirmation, purpose)
+    return MailingList(list_id, name, title, confirmation, purpose)
 
 
 def get(tx: Tx, name: str) -> MailingList | None:
@@ -140,8 +141,10 @@ def change(tx: Tx, name: str, told: Mapping[str, str]) -> MailingList:
     columns = {key: value for key, value in told.items() if key in ("title", "purpose", "confirmation")}
     if "confirmation" in columns and columns["confirmation"] not in CONFIRMATIONS:
         raise ListError(f'confirmation is "double" or "single", not "{columns["confirmation"][:20]}"')
-    if "title" in columns and not columns["title"].strip():
+    if "title" in columns and not (title := tidy_name(columns["title"])):
         raise ListError("title is empty: readers see it")
+    if "title" in columns:
+        columns["title"] = title
     try:
         columns["settings"] = changed(row[1], {key: value for key, value in told.items() if key not in columns})
     except SettingError as err:

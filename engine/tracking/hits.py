@@ -7,7 +7,7 @@ address the network is kept and no more.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_network
@@ -112,7 +112,7 @@ def _known(tx: Tx, mail: _Mail, since_ms: int) -> list[_Known]:
     )
     found = [(event_id, json.loads(data), at_ms) for event_id, data, at_ms in rows]
     return [
-        _Known(event_id, Hit(Kind(data["what"]), at_ms, str(data["agent"]), int(data.get("link", 0))), data)
+        _Known(event_id, _hit_of(data, at_ms), data)
         for event_id, data, at_ms in found
         if data.get("message") == mail.message_id and "what" in data
     ]
@@ -123,7 +123,12 @@ def _links(known: Sequence[_Known]) -> int:
 
 
 def _hit(fetch: Fetch) -> Hit:
-    return Hit(fetch.kind, to_ms(fetch.at), fetch.agent, fetch.number)
+    return Hit(fetch.kind, to_ms(fetch.at), fetch.agent, fetch.number, network_of(fetch.peer))
+
+
+def _hit_of(data: Mapping[str, Any], at_ms: int) -> Hit:
+    """What an event was written from."""
+    return Hit(Kind(data["what"]), at_ms, str(data["agent"]), int(data.get("link", 0)), str(data.get("network", "")))
 
 
 def _write(tx: Tx, mail: _Mail, fetch: Fetch, verdict: Verdict) -> None:

@@ -1,7 +1,7 @@
 """Machines told from people: who fetched a picture or followed a link of a mail. Pure.
 
 Mail scanners follow every link before a person has seen the mail, privacy proxies fetch every picture whether it is read
-or not. What somebody says of themselves decides first (machines.toml, each rule with samples that were seen); then how
+or not. What somebody says of themselves decides first, and where they are (machines.toml, each rule with samples); then how
 they behave, against all that was fetched of the same mail. So later hits may change what an earlier one was taken for:
 judge them all again. Only a person's hits are engagement; whatever is left in doubt is `unsure` and counts as little.
 """
@@ -11,9 +11,10 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Final
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
 
 AT_ONCE_MS: Final = 5_000  # after delivery: nobody has opened a mail and found a link by then
 SOON_MS: Final = 15_000  # after delivery: somebody may have
@@ -49,6 +50,7 @@ class Hit:
     at_ms: int
     agent: str = ""
     link: int = 0
+    network: str = ""  # that the request came from, such as 192.0.2.0/24; "" where nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,49 @@ class Rule:
     samples: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A network in which nobody sits and reads."""
+
+    name: str
+    ranges: tuple[IPv4Network | IPv6Network, ...]
+    by: By
+    samples: tuple[str, ...]
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    """The networks that are known."""
+    return tuple(
+        Place(each["name"], tuple(map(ip_network, each["ranges"])), By(each["kind"]), tuple(each["samples"]))
+        for each in _told()["network"]
+    )
+
+
+@lru_cache(4096)
+def place_of(network: str) -> Place | None:
+    """The known network that this one lies in."""
+    if not network:
+        return None
+    told = ip_network(network)
+    return next((place for place in places() if any(_lies_in(told, each) for each in place.ranges)), None)
+
+
+def _lies_in(network: IPv4Network | IPv6Network, wider: IPv4Network | IPv6Network) -> bool:
+    return network.version == wider.version and network.subnet_of(wider)  # type: ignore[arg-type]
+
+
+@cache
+def _told() -> dict[str, Any]:
+    return tomllib.loads(files("engine.tracking").joinpath("machines.toml").read_text("utf-8"))
+
+
 @cache
 def rules() -> tuple[Rule, ...]:
     """What fetchers say of themselves, in the order in which it is looked for."""
-    text = files("engine.tracking").joinpath("machines.toml").read_text("utf-8")
     return tuple(
         Rule(each["name"], re.compile(each["pattern"], re.IGNORECASE), By(each["kind"]), tuple(each["samples"]))
-        for each in tomllib.loads(text)["rule"]
+        for each in _told()["rule"]
     )
 
 
@@ -95,6 +133,8 @@ def judge(hit: Hit, mail: Background, hits: Sequence[Hit]) -> Verdict:
     """Who made this hit. `hits`: all of the same mail that are known, this one among them, in any order."""
     if (rule := rule_of(hit.agent)) is not None:
         return Verdict(rule.by, (f"agent: {rule.name}",))
+    if (place := place_of(hit.network)) is not None:
+        return Verdict(place.by, (f"network: {place.name}",))
     if hit.kind is Kind.CLICK and hit.link == HONEYPOT:
         return Verdict(By.MACHINE, ("a link that no reader sees",))
     certain = [*_early(hit, mail), *_behaviour(hit, mail, hits)]

@@ -117,6 +117,21 @@ def test_a_setting_that_can_not_be_is_refused_and_nothing_is_changed(
     assert found is not None and found.settings.owner == ""
 
 
+def test_a_title_is_one_line_and_nothing_in_it_acts(store: GroupStore) -> None:
+    nasty = "Tea\r\nBcc: victim@example.net {{ 7*7 }} <script>\x1b[2J"
+    made = change(store, title=nasty, title__he=nasty)
+    for title in (made.title, made.in_language("he").title):
+        assert "\n" not in title and "\r" not in title and "\x1b" not in title
+    mail = Confirmations(make_composer(), QueueSettings(), b"0123456789abcdef", NOON)
+    ask(store, mail)
+    [(subject, content)] = store.read_now(
+        lambda tx: tx.query("SELECT m.subject, b.content FROM message m JOIN body b ON b.message_id = m.id")
+    )
+    assert "{{ 7*7 }}" in subject
+    head = bytes(content).partition(b"\r\n\r\n")[0]
+    assert b"\r\nBcc" not in head and b"<script>" not in bytes(content).partition(b"text/html")[2]
+
+
 def test_people_are_asked_in_their_own_language_and_that_is_what_the_ledger_keeps(store: GroupStore) -> None:
     change(store, title__he="מכתבי תה", purpose__he="מכתב אחד בחודש.", template="confirm")
     mail = Confirmations(make_composer(), QueueSettings(), b"0123456789abcdef", NOON)

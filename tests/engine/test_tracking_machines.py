@@ -2,7 +2,20 @@
 
 import pytest
 
-from engine.tracking.machines import HONEYPOT, Background, By, Hit, Kind, judge, judge_all, rule_of, rules
+from engine.tracking.hits import network_of
+from engine.tracking.machines import (
+    HONEYPOT,
+    Background,
+    By,
+    Hit,
+    Kind,
+    judge,
+    judge_all,
+    place_of,
+    places,
+    rule_of,
+    rules,
+)
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4"
@@ -45,6 +58,20 @@ def test_every_rule_wins_its_own_samples(name: str, sample: str) -> None:
 def test_every_rule_has_a_sample_and_a_name_of_its_own() -> None:
     assert all(rule.samples for rule in rules())
     assert len({rule.name for rule in rules()}) == len(rules())
+
+
+@pytest.mark.parametrize(("name", "sample"), [(place.name, sample) for place in places() for sample in place.samples])
+def test_every_network_holds_its_own_samples(name: str, sample: str) -> None:
+    found = place_of(network_of(sample))
+    assert found is not None and found.name == name
+    verdict = judge(Hit(Kind.CLICK, DELIVERED + HOUR, DESK, 1, network_of(sample)), MAIL, [])
+    assert (verdict.by, verdict.evidence) == (found.by, (f"network: {name}",))
+
+
+def test_networks_are_no_finer_than_what_is_kept_of_an_address() -> None:
+    ranges = [each for place in places() for each in place.ranges]
+    assert all(each.prefixlen <= (24 if each.version == 4 else 48) for each in ranges)
+    assert [place_of(network_of(each)) for each in ("192.0.2.1", "2001:db8::1", "", "18.0.0.1")] == [None] * 4
 
 
 @pytest.mark.parametrize("agent", PEOPLE)
