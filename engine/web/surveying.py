@@ -74,5 +74,7 @@ class _Surveying:
 
 
 def _label(survey: Survey, answer: str, words: Words) -> str:
-    """What people read of an answer: of a choice, the catalogue's words for it, or itself."""
-    return words.text(f"survey.{survey.name}.{answer}") or answer if survey.kind is Kind.CHOICE else answer
+    """What people see of an answer: of a choice, the catalogue's words for it, or itself."""
+    if survey.kind is Kind.STARS:
+        return "★" * int(answer) + "☆" * (len(survey.answers) - int(answer))
+    return words.text(f"survey.{survey.name}.{answer}") or answer
