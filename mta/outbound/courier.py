@@ -1,4 +1,4 @@
-"""The courier: connections that carry a lane's deliveries, and write down what came of each.
+"""The courier: connections that carry a lane's deliveries. What came of each, `mta.outbound.outcomes` writes down.
 
 One task a connection. A connection is opened for the route's hosts in their order, carries deliveries until it is
 worn out or idle, and is closed. Outcomes are written while the next dialogue already runs; a delivery's outcome is
@@ -8,7 +8,6 @@ durable before the next dot on the same connection leaves, since the writer keep
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,16 +20,17 @@ from mta.outbound.connection import ConnectFailed, Connection, ConnectionSetting
 from mta.outbound.doors import Boarded
 from mta.outbound.lane import Lane
 from mta.outbound.opening import Insecure, Opener
-from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Try, Unanswered
+from mta.outbound.outcome import Delivered, Failure, NotPermitted, Outcome, Outgoing, Scope, Stage, Try
+from mta.outbound.outcomes import Came, Outcomes
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Source
 from mta.outbound.tidings import Tidings
 from mta.outbound.turns import Turns
-from mta.outbound.verdict import concerns_site, is_in_transaction, judge, our_trouble, settlement
-from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx
+from mta.outbound.verdict import concerns_site, fault, is_in_transaction, judge, our_fault, our_trouble
+from mta.ports import Chance, Clock, Net, Store, StoreTrouble
 from mta.queue import settling
-from mta.queue.delivery import Event, State
-from mta.queue.queue import Claimed, Follow, Settlement
+from mta.queue.delivery import State
+from mta.queue.queue import Claimed, Follow
 from mta.smtp.timeouts import Timeouts
 
 _TICK: Final = 0.001  # seconds: an alarm rings when the token is surely there
@@ -41,16 +41,6 @@ Prepare = Callable[[Claimed, bytes], Coroutine[Any, Any, Outgoing]]
 
 class CannotPrepare(Exception):
     """Something of ours is missing (a key, the octets): the delivery waits, nothing leaves."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Came:
-    """What is to be written of one delivery. `recovered`: a site whose back-off is over."""
-
-    each: Claimed
-    settlement: Settlement
-    now: datetime
-    recovered: str | None
 
 
 class Courier:
@@ -64,28 +54,36 @@ class Courier:
         has_stand_in: Callable[[Lane, Claimed], bool], authorities: Path | None = None,
         may_share: Callable[[Claimed], bool] = lambda _: False,
     ) -> None:  # fmt: skip
-        self._store, self._clock, self._chance, self._net = store, clock, chance, net
-        self._settings, self._retry, self._prepare, self._follow = settings, retry, prepare, follow
-        self._owner, self.turns, self._source = owner, Turns(most), source.name
+        self._store, self._clock = store, clock
+        self._settings, self._prepare = settings, prepare
+        self._owner, self.turns = owner, Turns(most)
         timeouts = Timeouts(connect=settings.connect_timeout.total_seconds())
         how = ConnectionSettings(source.ehlo, source.hostname, timeouts=timeouts, authorities=authorities)
         self.opener = Opener(
             store=store, clock=clock, net=net, how=how, source=source, settings=settings, judge=judge
         )  # fmt: skip
-        self._has_stand_in = has_stand_in
+        self._outcomes = Outcomes(
+            store=store, clock=clock, chance=chance, retry=retry, follow=follow, owner=owner, source=source.name,
+            tidings=tidings, has_stand_in=has_stand_in,
+        )  # fmt: skip
         self._content, self._trouble, self._hush, self._hungry = content, trouble, hush, hungry
         self._tidings, self._may_share = tidings, may_share
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writes: set[asyncio.Task[None]] = set()
         self._bells: dict[str, asyncio.Event] = {}
         self._alarms: dict[str, asyncio.TimerHandle] = {}  # by site: when its pace lets the next one go
-        self.doubted: frozenset[str] = frozenset()  # domains whose refusals the bounce guard does not believe
         self._draining = False
-        self.delivered = 0
 
     @property
     def connections(self) -> int:
         return len(self._tasks)
+
+    @property
+    def delivered(self) -> int:
+        return self._outcomes.delivered
+
+    def doubt(self, domains: frozenset[str]) -> None:
+        """The bounce guard does not believe what these domains refuse."""
+        self._outcomes.doubted = domains
 
     def serve(self, lane: Lane) -> None:
         """Carry what the lane holds: wake its idle connections, open more where it pays; or, where its pace lets nothing
@@ -153,8 +151,7 @@ class Courier:
                 task.cancel()
             if left:
                 await asyncio.wait(left, timeout=1)
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=10)
+        await self._outcomes.drain(10)
 
     # -- one connection
 
@@ -177,7 +174,7 @@ class Courier:
                     break
         except Exception as err:  # a fault of ours: the next connection at once would only meet it again
             maillog.connection_trouble(lane.site, err)
-            await self._trouble(lane, _fault(err))
+            await self._trouble(lane, fault(err))
         finally:
             lane.closed(one)
             self.turns.closed(lane)
@@ -205,7 +202,7 @@ class Courier:
             opened = await self.opener.open(lane, in_haste=self.turns.is_crowded and not lane.is_proven)
         except Exception as err:  # a fault of ours: the site waits, as for one of its own
             maillog.connection_trouble(lane.site, err)
-            failure = Failure(Scope.ROUTE, _fault(err), Stage.CONNECT, is_ours=True)
+            failure = Failure(Scope.ROUTE, fault(err), Stage.CONNECT, is_ours=True)
             opened = ConnectFailed(failure, Try("", "", ""))
         if isinstance(opened, Connection):
             return opened
@@ -221,7 +218,7 @@ class Courier:
         witness = lane.take(self._now(lane))
         if witness is not None:
             where = (told.tried.host, told.tried.address, told.tried.tls, told.tried.dialogue)
-            self._write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
+            self._outcomes.write(lane, witness, failure, verdict, State.IN_FLIGHT, self._clock.now(), *where)
         if not failure.is_ours and verdict.is_too_much:
             await self._slow(lane, verdict, failure.reply)
         else:
@@ -234,7 +231,7 @@ class Courier:
         failure = Failure(Scope.RECIPIENT, reply, Stage.STARTTLS, is_ours=True)
         verdict, now = judge(failure, lane.provider), self._clock.now()
         for each in lane.empty_of_demand(insecure.demand):
-            self._write(lane, each, failure, verdict, State.IN_FLIGHT, now, *insecure.where)
+            self._outcomes.write(lane, each, failure, verdict, State.IN_FLIGHT, now, *insecure.where)
 
     async def _next(self, lane: Lane, connection: Connection, one: Boarded) -> Claimed | None:
         """The next delivery; None when there is none for as long as an idle connection is kept, or what there is asks
@@ -292,7 +289,7 @@ class Courier:
         except Exception as err:
             for each in left:  # none may stay in hands that let it fall
                 state = states[each.delivery_id]
-                self._write(lane, each, _our_fault(state, err), None, state, began, *where)
+                self._outcomes.write(lane, each, our_fault(state, err), None, state, began, *where)
             raise
 
     async def _conclude(
@@ -301,7 +298,7 @@ class Courier:
     ) -> bool:  # fmt: skip
         """Write what came of each, which is `left` no more then. False when the connection carries no more."""
         failures: list[tuple[Claimed, Failure, Verdict]] = []
-        came: list[_Came] = []
+        came: list[Came] = []
         goes_on = not any(isinstance(outcome, NotPermitted) for outcome in left.values())
         taken = sum(each is State.AT_THE_DOT for each in states.values())
         try:
@@ -315,12 +312,12 @@ class Courier:
                         continue
                     failures.append((each, outcome, verdict))
                 self.opener.note_session(lane, each.domain, connection)
-                came.append(self._came(lane, each, outcome, verdict, states[each.delivery_id], began, *where))
+                came.append(self._outcomes.came(lane, each, outcome, verdict, states[each.delivery_id], began, *where))
                 del left[each]
                 if isinstance(outcome, Delivered):
                     lane.failures, lane.suspect, lane.is_refused = 0, None, False
         finally:
-            self._keep_soon(came)
+            self._outcomes.keep(came)
         for each, failure, verdict in failures:
             goes_on = goes_on and await self._failed(lane, connection, each, failure, verdict)
         return goes_on
@@ -345,7 +342,7 @@ class Courier:
             return [NotPermitted()] * len(group), ""
         except Exception as err:  # a fault of ours: the delivery must not stay in hands that let it fall
             maillog.courier_trouble(first.delivery_id, err)
-            return [_our_fault(states[each.delivery_id], err) for each in group], ""
+            return [our_fault(states[each.delivery_id], err) for each in group], ""
 
     def _is_for_next(
         self, lane: Lane, connection: Connection, failure: Failure, verdict: Verdict, taken: int, state: State
@@ -397,86 +394,3 @@ class Courier:
         self._tidings.complained(lane, verdict, str(reply))
         self._tidings.flush()
         await self._hush(lane)
-
-    # -- outcomes
-
-    def _write(
-        self, lane: Lane, each: Claimed, outcome: Outcome, verdict: Verdict | None, state: State, began: datetime,
-        host: str, address: str, tls: str, dialogue: str = "",
-    ) -> None:  # fmt: skip
-        self._keep_soon([self._came(lane, each, outcome, verdict, state, began, host, address, tls, dialogue)])
-
-    def _came(
-        self, lane: Lane, each: Claimed, outcome: Outcome, verdict: Verdict | None, state: State, began: datetime,
-        host: str, address: str, tls: str, dialogue: str = "",
-    ) -> "_Came":  # fmt: skip
-        """What is to be written of one delivery; whoever counts is told."""
-        now = self._clock.now()
-        came = settlement(
-            each, outcome, state=state, began=began, now=now, retry=self._retry,
-            jitter=0.0 if isinstance(outcome, Delivered) else self._chance.uniform(-1, 1), host=host, address=address, tls=tls,
-            verdict=verdict, is_believed=each.domain not in self.doubted and not _is_ours_to_mend(lane, verdict),
-            dialogue=dialogue, source=self._source, has_stand_in=self._has_stand_in(lane, each),
-        )  # fmt: skip
-        if isinstance(outcome, Delivered):
-            self.delivered += 1
-            self._tidings.delivered(lane, each.domain)
-        elif isinstance(outcome, Failure) and not outcome.is_ours:
-            self._tidings.refused(lane)
-        if isinstance(outcome, Failure) and outcome.scope is not Scope.ROUTE:
-            self._tidings.failed(lane, each.domain, is_hard=came.event is Event.REJECTED)
-        _log(each, outcome, came, host)
-        recovered = lane.site if isinstance(outcome, Delivered) and lane.failures else None
-        return _Came(each, came, now, recovered)
-
-    def _keep_soon(self, came: Sequence["_Came"]) -> None:
-        if came:
-            task = asyncio.create_task(self._keep(came))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
-
-    async def _keep(self, came: Sequence["_Came"]) -> None:
-        """Write what came of the recipients of one transaction: one commit."""
-
-        def work(tx: Tx) -> None:
-            found = [settling.settle(tx, one.each, one.settlement, self._owner, one.now) for one in came]
-            if settled := [each for each in found if each is not None]:
-                self._follow(tx, settled)
-            for site in {one.recovered for one in came if one.recovered is not None}:
-                tx.execute("UPDATE site SET retry_ms = 0, failures = 0 WHERE name = ?", (site,))
-
-        while True:
-            try:
-                await self._store.write(work, can_wait=True)
-                return
-            except StoreTrouble as err:  # the remote has answered; this must not be forgotten while we live
-                maillog.store_trouble("settle", err)
-                await asyncio.sleep(1)
-
-
-def _is_ours_to_mend(lane: Lane, verdict: Verdict | None) -> bool:
-    """Whether a next hop that our administrator named does not know us, or the domain: that is no fate of the mail's."""
-    return verdict is not None and verdict.klass is BounceClass.RELAY_DENIED and not lane.exchangers
-
-
-def _our_fault(state: State, err: Exception) -> Outcome:
-    """What a fault of ours in the middle of a dialogue means: once the dot was permitted, nobody knows."""
-    if state is State.AT_THE_DOT:
-        return Unanswered(Stage.DOT, _fault(err).text)
-    return Failure(Scope.MESSAGE, _fault(err), Stage.MAIL, is_ours=True)
-
-
-def _fault(err: Exception) -> Reply:
-    return our_trouble(f"a fault of ours: {type(err).__name__}")
-
-
-def _log(each: Claimed, outcome: Outcome, came: Settlement, host: str) -> None:
-    match outcome:
-        case Delivered():
-            maillog.delivered(each.delivery_id, each.forward_path, host=host, reply=came.reply, took_ms=came.took_ms)
-        case Unanswered():
-            maillog.in_doubt(each.delivery_id, each.forward_path, host=host, why=came.reply)
-        case Failure() if came.event is Event.REJECTED:
-            maillog.failed(each.delivery_id, each.forward_path, state="bounced", stage=came.stage, reply=came.reply)
-        case Failure():
-            maillog.deferred(each.delivery_id, each.forward_path, host=host, stage=came.stage, reply=came.reply)

@@ -7,7 +7,7 @@ in the commit that accepts it. What a lane carries, and what is written of it, i
 
 import asyncio
 import contextlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,35 +18,30 @@ from deliverability.settings import RetrySettings
 from deliverability.shaping.retry import site_retry
 from deliverability.shaping.share import Share
 from mta import maillog
-from mta.outbound import tls_ledger
+from mta.outbound.claims import Hands, Lent, claim_for, refuse_due
+from mta.outbound.contents import Contents
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.doors import Doors
+from mta.outbound.due import BUSY_MAX, DUE_MAX, due_at, due_domains, note_sites, write_site
 from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
+from mta.outbound.lanes import Lanes
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell, Tidings
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
-from mta.queue import claiming, hints, keeping, settling, shaping
+from mta.queue import hints, settling
 from mta.queue.claiming import Buckets, Claim
 from mta.queue.delivery import Event, State, Stream
 from mta.queue.places import place, site_and_source
 from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
-from mta.routing.routes import NoRoute, Route, Router
+from mta.routing.routes import Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
-DUE_MAX: Final = 500  # domains looked at in one poll
 PAGE_SECONDS: Final = 0.1  # between two polls, where one did not see all
 WAITING_MAX: Final = 200  # sites that wait for a connection, before the poll asks for no more routes
 CLAIM_MAX: Final = 32  # domains in one claim
-LANES_MAX: Final = 2000  # sites kept in mind that carry nothing
 LOOK_SECONDS: Final = 0.1  # between two looks for urgent mail to a site whose bulk is waiting
-BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
-ROUTE_SECONDS: Final = 30.0  # how long a route is used without asking again (the resolver keeps its own times)
-ROUTES_MAX: Final = 50_000
-ROUTING_MAX: Final = 100  # routes asked for at once
-LOOKED_UP: Final = 64 * 1024  # octets of a message for which another thread is not worth waking
-CACHE_OCTETS: Final = 16 * 1024 * 1024  # of messages accepted here, so that sending them reads nothing
 
 
 class Scheduler:
@@ -64,35 +59,35 @@ class Scheduler:
         beyond one site let through, shared by all schedulers of a carrier."""
         way = way or one_way(settings.source, hostname)[0]
         self.way, self._source = way, way.source.name
-        self._store, self._clock, self._chance, self._router = store, clock, chance, router
+        self._store, self._clock, self._chance = store, clock, chance
         self._retry = retry
-        self._gate, self._follow, self._owner = gate, follow, owner
-        self._alone = Share(max(1, settings.site_connections // carriers), settings.connection_deliveries)
+        self._gate, self._owner = gate, owner
+        self._hands = Hands(owner, way, gate, follow)
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
         self._doors = doors or Doors(self._gauges)
         self.overflow: Callable[[str], None] = lambda _: None  # what this source has no room for, or is refused with
         self.has_stand_in: Callable[[str, Stream], bool] = lambda *_: False  # whether another source would take it
         self._grants = 0  # how often limits beyond one site changed
-        self._lent: dict[str, set[tuple[Stream, Buckets]]] = {}  # by domain: what others have no room for
+        self._lent: dict[str, set[Lent]] = {}  # by domain: what others have no room for
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
-        self._lanes: dict[str, Lane] = {}
-        self._routes: dict[str, tuple[float, Lane]] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
-        self._routing = asyncio.Semaphore(ROUTING_MAX)
+        self._lanes = Lanes(
+            store=store, clock=clock, router=router, source=self._source, gauges=self._gauges, doors=self._doors,
+            share=Share(max(1, settings.site_connections // carriers), settings.connection_deliveries),
+            tidings=self.tidings, found=lambda domain: self.wake((domain,)), no_route=self._no_route,
+        )  # fmt: skip
         self._next_poll = 0.0
         self._page = (0, "")  # how far the poll has come: the time and the domain that it saw last
         self._due: dict[
             str, str | None
         ] = {}  # domains to look at, with the site that the store knows of (None: not asked)
         self._wake = asyncio.Event()
-        self._contents: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
-        self._cached = 0
+        self._contents = Contents(store)
         self._draining = False
         self._releases: set[asyncio.Task[None]] = set()
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
-            source=way.source, owner=owner, content=self._content, trouble=self.site_trouble, hungry=self.wake,
+            source=way.source, owner=owner, content=self._contents.of, trouble=self.site_trouble, hungry=self.wake,
             hush=self._empty, tidings=self.tidings, most=max(1, settings.connections // carriers),
             authorities=authorities, may_share=may_share,
             has_stand_in=lambda lane, each: self.has_stand_in(each.domain, each.stream),
@@ -113,7 +108,7 @@ class Scheduler:
 
     def tell(self) -> None:
         """Tell the conductor all there is."""
-        for lane in self._lanes.values() if self._gauges else ():
+        for lane in self._lanes if self._gauges else ():
             lane.ask()
         self.tidings.flush()
 
@@ -134,7 +129,7 @@ class Scheduler:
         held: list[tuple[Lane, int]] = []
         ready = set()
         for domain, count in Counter(domains).items() if not self._draining else ():
-            lane = self._lane_of(domain)
+            lane = self._lanes.of(domain)
             if lane is None or lane.is_resting(now_ms) or self._paused.get(domain, 0) > now_ms:
                 continue
             if self._gauges and self._gauges.touches(lane.scopes, stream):
@@ -151,7 +146,7 @@ class Scheduler:
 
     def take_on(self, accepted: Enqueued, content: bytes, domains: Iterable[str]) -> None:
         """A message was accepted here: carry what was claimed with it, look at where the rest goes."""
-        self._remember(accepted.message_id, content, len(accepted.deliveries))
+        self._contents.remember(accepted.message_id, content, len(accepted.deliveries))
         if len(accepted.claimed) < len(accepted.deliveries):
             self.wake(domains)
         if accepted.claimed and not self._draining:  # a drained carrier gives back all that it holds when it leaves
@@ -161,7 +156,7 @@ class Scheduler:
         now_ms = to_ms(self._clock.now())
         late = []
         for each in claimed:
-            _, lane = self._routes.get(each.domain, (0.0, None))
+            lane = self._lanes.known(each.domain)
             if lane is None or lane.is_resting(now_ms) or each.domain in self._paused:
                 late.append(each)  # the site rests since this was being written
             else:
@@ -169,20 +164,13 @@ class Scheduler:
                 self.courier.serve(lane)
         self._give_back(late)
 
-    def _remember(self, message_id: int, content: bytes, uses: int) -> None:
-        """Keep the octets of a message that was just accepted for `uses` deliveries, or until others need the room."""
-        self._contents[message_id] = (uses, content)
-        self._cached += len(content)
-        while self._cached > CACHE_OCTETS:
-            self._cached -= len(self._contents.popitem(last=False)[1][1])
-
     def nudge(self) -> None:
         """Somebody wants what an idle connection may hold."""
         self.courier.nudge()
 
     def rearm(self) -> None:
         """The clock was moved: every lane's back-off and pace is asked for anew."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.retry_ms = 0
             self.courier.serve(lane)
         self._next_poll = 0.0
@@ -210,8 +198,8 @@ class Scheduler:
         """These domains wait until the times given; refusals of the doubted ones are not believed."""
         ended = self._paused.keys() - paused.keys()
         self._paused = dict(paused)
-        self.courier.doubted = frozenset(doubted)
-        for lane in self._lanes.values():
+        self.courier.doubt(frozenset(doubted))
+        for lane in self._lanes:
             self._give_back(lane.empty_of(set(paused)))
         self.wake(ended)
 
@@ -252,7 +240,7 @@ class Scheduler:
         self._draining = True
         with contextlib.suppress(TimeoutError):  # what a full disk keeps here, the sweep of our lease gives back
             async with asyncio.timeout(seconds):
-                for lane in self._lanes.values():
+                for lane in self._lanes:
                     await self._release(lane.empty())
         await self.courier.drain(seconds)
         await self.courier.opener.keep()
@@ -261,12 +249,12 @@ class Scheduler:
         """Look at the next page of what is due; after the last one, at the first again."""
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
-        self._forget_lanes(now_ms)
-        busy = [site_and_source(lane.site)[0] for lane in self._lanes.values() if lane.is_full][:BUSY_MAX]
+        self._lanes.forget_idle(now_ms, self.courier.turns.waits)
+        busy = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_full][:BUSY_MAX]
         try:
-            rows = await self._store.read(lambda tx: _due_domains(tx, now_ms, busy, self._page, self.way))
-            blocked = [site_and_source(lane.site)[0] for lane in self._lanes.values() if lane.is_blocked(now_ms)]
-            overflow = await self._store.read(lambda tx: _due_at(tx, blocked, now_ms, self.way)) if blocked else []
+            rows = await self._store.read(lambda tx: due_domains(tx, now_ms, busy, self._page, self.way))
+            blocked = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_blocked(now_ms)]
+            overflow = await self._store.read(lambda tx: due_at(tx, blocked, now_ms, self.way)) if blocked else []
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
@@ -280,18 +268,6 @@ class Scheduler:
         self.courier.take_turns()
         await self.courier.opener.keep()
 
-    def _forget_lanes(self, now_ms: int) -> None:
-        """Where there are many, let go of lanes that carry nothing now; what the store knows of their sites, it keeps."""
-        if len(self._lanes) <= LANES_MAX:
-            return
-        idle = [lane for lane in self._lanes.values() if lane.is_idle(now_ms) and not self.courier.turns.waits(lane)]
-        for lane in idle:
-            lane.domains.clear()
-            self.tidings.changed(lane)
-            del self._lanes[lane.site]
-        gone = set(idle)
-        self._routes = {domain: kept for domain, kept in self._routes.items() if kept[1] not in gone}
-
     async def _round(self) -> None:
         if self._draining or not self._due:
             return
@@ -300,9 +276,9 @@ class Scheduler:
         plan: dict[str, Lane] = {}
         waiting: dict[str, str] = {}
         for domain, noted in due.items():
-            if noted is not None and domain not in self._routes and self._has_enough:
+            if noted is not None and self._lanes.known(domain) is None and self._has_enough:
                 continue  # enough sites wait already: the poll comes to it again
-            lane = self._lane_of(domain)
+            lane = self._lanes.of(domain)
             if lane is None or self._paused.get(domain, 0) > now_ms:
                 continue  # its route is being asked for; or the poll finds it when its pause is over
             if self._overflows(lane, domain, now_ms):
@@ -319,14 +295,14 @@ class Scheduler:
                 lane.domains.add(domain)  # the lane asks for more when it is nearly empty
                 self.tidings.changed(lane)
         if waiting:  # so that the poll passes over them while their site waits, or it would see nothing else
-            await self._store.write(lambda tx: _note_sites(tx, waiting))
+            await self._store.write(lambda tx: note_sites(tx, waiting))
         if plan:
             await self._claim(plan)
 
     @property
     def _has_enough(self) -> bool:
         """Whether no more routes are asked for on the poll's word."""
-        return self.courier.turns.waiting >= WAITING_MAX or len(self._asking) >= ROUTING_MAX
+        return self.courier.turns.waiting >= WAITING_MAX or self._lanes.is_asking_much
 
     def _may_claim(self, lane: Lane, domain: str) -> bool:
         """Whether the lane has room. One that is full of bulk is asked for urgent mail too, but not for every hint."""
@@ -361,40 +337,12 @@ class Scheduler:
         # What is lent while this is being written is for the next claim: this one may not have seen it.
         lent = {domain: self._lent.pop(domain, set()) for domain in plan}
 
-        def work(tx: Tx) -> tuple[dict[str, Claim], dict[Lane, int]]:
-            found = {}
-            rests = {lane: _site(tx, lane.site)[0] for lane in rooms if not lane.is_proven}  # as others found out
-            left = {lane: room for lane, room in rooms.items() if rests.get(lane, 0) <= to_ms(now)}
-            for domain, lane in plan.items():
-                if lane not in left:
-                    continue
-                claims = []
-                for buckets in (self.way.buckets, *map(_only, lent[domain])):
-                    urgent, bulk = left[lane]
-                    claim = claiming.claim(
-                        tx,
-                        domain,
-                        urgent,
-                        self._owner,
-                        now,
-                        self._gate,
-                        bulk=bulk,
-                        buckets=buckets,
-                        campaigns=campaigns,
-                    )
-                    taken = sum(each.stream is Stream.TRANSACTIONAL for each in claim.taken)
-                    left[lane] = (urgent - taken, bulk - (len(claim.taken) - taken))
-                    claims.append(claim)
-                found[domain] = _together(claims)
-                hints.note_site(tx, domain, site_and_source(lane.site)[0])
-            if ended := [each for claim in found.values() for each in claim.ended]:
-                self._follow(tx, ended)
-            return found, rests
-
         grants = self._grants
         claims: dict[str, Claim] = {}
         try:
-            claims, rests = await self._store.write(work)
+            claims, rests = await self._store.write(
+                lambda tx: claim_for(tx, plan, rooms, lent, campaigns, self._hands, now)
+            )
         finally:
             for domain, parts in lent.items():
                 if parts and not (domain in claims and claims[domain].is_drained):
@@ -452,7 +400,7 @@ class Scheduler:
 
     def is_refused(self, domain: str) -> bool:
         """Whether a domain's site refuses the address of this source, as far as is known here."""
-        _, lane = self._routes.get(domain, (0.0, None))
+        lane = self._lanes.known(domain)
         return lane is not None and lane.is_blocked(to_ms(self._clock.now()))
 
     @property
@@ -476,7 +424,7 @@ class Scheduler:
         """Limits beyond one site let more through, or suspend something: go on with what waits, give back what may not
         leave."""
         self._grants += 1
-        for lane in list(self._lanes.values()):
+        for lane in list(self._lanes):
             self._give_back(lane.empty_of_shut())
             if len(lane) and self._gauges.is_overflowing(lane.scopes):
                 self._spill(lane.next_domain, lane)
@@ -485,100 +433,21 @@ class Scheduler:
             elif lane.domains:
                 self.wake(lane.domains)
 
-    async def _content(self, message_id: int, size: int, recipients: int = 1) -> bytes | None:
-        """A message's octets, for so many of its deliveries. One of a usual size is looked up by the loop itself."""
-        if message_id in self._contents:
-            uses, content = self._contents[message_id]
-            if uses > recipients:
-                self._contents[message_id] = (uses - recipients, content)
-            else:
-                del self._contents[message_id]
-                self._cached -= len(content)
-            return content
-        ask = self._store.look if size <= LOOKED_UP else self._store.read
-        found: dict[int, bytes] = await ask(lambda tx: keeping.contents(tx, [message_id]))
-        return found.get(message_id)
-
-    # -- routes
-
-    def _lane_of(self, domain: str) -> Lane | None:
-        """The lane of a domain whose route is known and fresh; else None, and the route is asked for beside the others."""
-        fresh_until, lane = self._routes.get(domain, (0.0, None))
-        if self._clock.monotonic() < fresh_until:
-            return lane
-        if domain not in self._asking:
-            task = asyncio.create_task(self._route(domain))
-            self._asking[domain] = task
-            task.add_done_callback(lambda _: self._asking.pop(domain, None))
-        return None
-
-    async def _route(self, domain: str) -> None:
-        """Find where a domain's mail goes. A slow look-up holds up nobody but its own domain."""
-        try:
-            async with self._routing:
-                route = await self._router.route(domain)
-            if isinstance(route, NoRoute):
-                await self._no_route(domain, route.reply)
-                return
-            name = place(route.site, self._source)
-            lane = self._lanes.get(name)
-            if lane is None:
-                known = await self._store.read(lambda tx: (_site(tx, name), tls_ledger.broken(tx, name)))
-                (retry_ms, failures), (tls_broken_ms, _) = known
-                lane = self._new_lane(name, route, retry_ms, failures)
-                lane.tls_broken_ms = tls_broken_ms
-            lane.learn(domain, route)
-        except StoreTrouble as err:
-            maillog.store_trouble("route", err)
-            return
-        if len(self._routes) >= ROUTES_MAX:
-            self._routes.clear()
-        self._routes[domain] = (self._clock.monotonic() + ROUTE_SECONDS, lane)
-        self.wake((domain,))
-
-    def _new_lane(self, name: str, route: Route, retry_ms: int, failures: int) -> Lane:
-        """The lane of a site that this carrier had nothing for until now. Another look-up may have made it meanwhile."""
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = Lane(name, route, retry_ms=retry_ms, failures=failures)
-            lane.gauges, lane.doors = self._gauges, self._doors
-            lane.scopes = self._gauges.of_lane(self._source, lane.provider)
-            if self.tidings.is_heard:
-                self.tidings.new_lane(lane)
-            else:
-                lane.share = self._alone
-        return lane
-
     # -- what concerns more than one delivery
 
     async def _no_route(self, domain: str, reply: Reply) -> None:
         """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site
         would."""
         if not reply.is_permanent:
-            name = place(f"unresolved:{domain}", self._source)
-            lane = self._lanes.setdefault(name, Lane(name, _NOWHERE))
+            lane = self._lanes.nowhere(domain)
             await self.site_trouble(lane, reply)
             await self._store.write(lambda tx: hints.note_site(tx, domain, site_and_source(lane.site)[0]))
             return
         now = self._clock.now()
 
-        def work(tx: Tx) -> tuple[list[Settled], bool]:
-            claim = claiming.claim(tx, domain, 100, self._owner, now, self._gate, buckets=self.way.buckets)
-            settled = [
-                settling.settle(
-                    tx, each,
-                    Settlement(each.delivery_id, State.IN_FLIGHT, Event.REJECTED, str(reply), "route", to_ms(now)),
-                    self._owner, now,
-                )
-                for each in claim.taken
-            ]  # fmt: skip
-            ended = [*claim.ended, *(each for each in settled if each is not None)]
-            self._follow(tx, ended)
-            return ended, claim.is_drained
-
         is_drained = False
         while not is_drained:
-            ended, is_drained = await self._store.write(work)
+            ended, is_drained = await self._store.write(lambda tx: refuse_due(tx, domain, reply, self._hands, now))
             _log_ended(ended)
 
     async def site_trouble(self, lane: Lane, reply: Reply) -> None:
@@ -594,7 +463,7 @@ class Scheduler:
         maillog.site_backed_off(lane.site, seconds=(until - now).total_seconds(), reply=str(reply))
         row = (lane.site, lane.retry_ms, lane.failures, str(reply), to_ms(now))
         try:
-            await self._store.write(lambda tx: _write_site(tx, row))
+            await self._store.write(lambda tx: write_site(tx, row))
         except StoreTrouble as err:
             maillog.store_trouble("back-off", err)  # this carrier knows it, the others will find out
         await self._empty(lane)
@@ -618,71 +487,6 @@ class Scheduler:
                 await asyncio.sleep(1)
 
 
-_NOWHERE: Final = Route("", ())
-
-
-def _only(lent: tuple[Stream, Buckets]) -> Mapping[Stream, Buckets]:
-    """Deliveries of one stream only."""
-    return {stream: lent[1] if stream is lent[0] else (0, 0) for stream in Stream}
-
-
-def _together(claims: Sequence[Claim]) -> Claim:
-    """Claims of one domain as one."""
-    if len(claims) == 1:
-        return claims[0]
-    taken = tuple(one for each in claims for one in each.taken)
-    ended = tuple(one for each in claims for one in each.ended)
-    return Claim(taken, ended, all(each.is_drained for each in claims))
-
-
 def _log_ended(ended: Iterable[Settled]) -> None:
     for each in ended:
         maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
-
-
-def _due_domains(
-    tx: Tx, now_ms: int, busy: Sequence[str], page: tuple[int, str], way: Way
-) -> list[tuple[str, str, int]]:
-    """Domains to look at after `page`, with the site that each was folded into and its time; none of a site that waits,
-    or is busy anyway, or has nothing due for this source."""
-    others = f" AND d.site NOT IN ({','.join('?' * len(busy))})" if busy else ""
-    others += claiming.has_due(way.buckets, now_ms)
-    return tx.query(
-        "SELECT d.domain, d.site, d.next_ms FROM destination d LEFT JOIN site s ON s.name = d.site || ?"
-        " LEFT JOIN suspension x ON x.scope = 'domain' AND x.name = d.domain WHERE d.next_ms BETWEEN ? AND ?"
-        " AND (d.next_ms > ? OR d.domain > ?)"
-        f" AND COALESCE(s.retry_ms, 0) <= ? AND COALESCE(x.until_ms, 0) <= ?{others} ORDER BY d.next_ms, d.domain LIMIT ?",
-        (place("", way.source.name), page[0], now_ms, page[0], page[1], now_ms, now_ms, *busy, DUE_MAX),
-    )
-
-
-def _due_at(tx: Tx, sites: Sequence[str], now_ms: int, way: Way) -> list[tuple[str, str]]:
-    """Domains of these sites that have something due for this source, be it that they rest."""
-    some = sites[:BUSY_MAX]
-    return tx.query(
-        f"SELECT d.domain, d.site FROM destination d WHERE d.site IN ({','.join('?' * len(some))}) AND d.next_ms <= ?"
-        f"{claiming.has_due(way.buckets, now_ms)} ORDER BY d.domain LIMIT ?",
-        (*some, now_ms, DUE_MAX),
-    )
-
-
-def _note_sites(tx: Tx, sites: Mapping[str, str]) -> None:
-    for domain, site in sites.items():
-        hints.note_site(tx, domain, site_and_source(site)[0])
-
-
-def _site(tx: Tx, name: str) -> tuple[int, int]:
-    row = tx.one("SELECT retry_ms, failures FROM site WHERE name = ?", (name,))
-    return (row[0], row[1]) if row else (0, 0)
-
-
-def _write_site(tx: Tx, row: tuple[str, int, int, str, int]) -> None:
-    site, source = site_and_source(row[0])
-    if source:  # the site itself, for those who look: it waits only as it is seen from this source
-        shaping.note_reply(tx, site, row[3], row[4])
-    tx.execute(
-        "INSERT INTO site (name, retry_ms, failures, last_reply, changed_ms) VALUES (?,?,?,?,?) ON CONFLICT (name) DO UPDATE"
-        " SET retry_ms = excluded.retry_ms, failures = excluded.failures, last_reply = excluded.last_reply,"
-        " changed_ms = excluded.changed_ms",
-        row,
-    )

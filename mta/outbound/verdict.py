@@ -102,3 +102,14 @@ def concerns_site(failure: Failure, verdict: Verdict) -> bool:
 def our_trouble(text: str) -> Reply:
     """A trouble of ours as a reply: always transient."""
     return Reply.of(451, "4.3.0", text)
+
+
+def our_fault(state: State, err: Exception) -> Outcome:
+    """What a fault of ours in the middle of a dialogue means: once the dot was permitted, nobody knows."""
+    if state is State.AT_THE_DOT:
+        return Unanswered(Stage.DOT, fault(err).text)
+    return Failure(Scope.MESSAGE, fault(err), Stage.MAIL, is_ours=True)
+
+
+def fault(err: Exception) -> Reply:
+    return our_trouble(f"a fault of ours: {type(err).__name__}")

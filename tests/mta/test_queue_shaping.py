@@ -8,7 +8,7 @@ from clock import NOON
 from house_books import Books, message, open_books
 from mail_shop import Place
 
-from mta.outbound.scheduler import _due_domains
+from mta.outbound.due import due_domains
 from mta.outbound.sources import one_way
 from mta.ports import to_ms
 from mta.queue import hints, queue, shaping
@@ -32,7 +32,7 @@ def suspension(scope: str, name: str, *, by: str = "ann", until_ms: int = LATER)
 
 
 def due(books: Books, *busy: str, page: tuple[int, str] = (0, "")) -> dict[str, str]:
-    return {domain: site for domain, site, _ in books.write(lambda tx: _due_domains(tx, to_ms(NOON), busy, page, WAY))}
+    return {domain: site for domain, site, _ in books.write(lambda tx: due_domains(tx, to_ms(NOON), busy, page, WAY))}
 
 
 def test_what_was_learnt_is_found_again_by_source_and_site(books: Books) -> None:
@@ -91,7 +91,7 @@ def test_the_poll_goes_on_after_the_last_that_it_saw_and_a_page_loses_nothing(
             books.write(lambda tx, to=name, at=at: queue.enqueue(tx, message(to), at, QueueSettings()))
     seen: list[str] = []
     page = (0, "")
-    while rows := books.write(lambda tx, page=page: _due_domains(tx, to_ms(NOON), (), page, WAY)):
+    while rows := books.write(lambda tx, page=page: due_domains(tx, to_ms(NOON), (), page, WAY)):
         seen += [row[0] for row in rows]
         page = (rows[-1][2], rows[-1][0])
     assert seen == ["c.example", "cc.example", "a.example", "aa.example", "b.example", "bb.example"]

@@ -207,12 +207,12 @@ async def test_no_mark_no_dot(carrier: Carrier, monkeypatch: pytest.MonkeyPatch)
     def full(tx: Tx, delivery_id: int, owner: int) -> bool:
         raise StoreFull("no room")
 
-    monkeypatch.setattr(queue, "mark_dot", full)
+    monkeypatch.setattr(settling, "mark_dot", full)
     await carrier.hand_over("ann@a.example")
     await carrier.hop.until(lambda: carrier.hop.connections > 0 and carrier.hop.open == 0)
     await carrier.until("SELECT state, attempts, owner FROM delivery", (0, 0, None))
     assert carrier.hop.kept == []
-    monkeypatch.setattr(queue, "mark_dot", real)
+    monkeypatch.setattr(settling, "mark_dot", real)
     carrier.scheduler.wake({"a.example"})
     await carrier.until_states(State.DELIVERED)
 

@@ -50,8 +50,8 @@ class House:
 
     async def know_the_way(self) -> None:
         """To a site that granted a connection before."""
-        await self.scheduler._route("a.example")
-        for lane in self.scheduler._lanes.values():
+        await self.scheduler._lanes.find("a.example")
+        for lane in self.scheduler._lanes:
             lane.is_proven = True
 
     async def accept(self, *to: str) -> Enqueued:
@@ -135,7 +135,7 @@ async def test_a_site_that_backs_off_meanwhile_gets_nothing_and_the_delivery_is_
     async with Hop() as hop:
         house = House(place, hop)
         await house.know_the_way()
-        (lane,) = house.scheduler._lanes.values()
+        (lane,) = house.scheduler._lanes
         mail, now = message("ann@a.example"), house.clock.now()
         with house.scheduler.room_for(["a.example"]) as hand:
             done = await house.store.write(lambda tx: queue.enqueue(tx, mail, now, QueueSettings(), hand))
