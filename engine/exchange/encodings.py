@@ -125,6 +125,7 @@ def _binary(seen: Seen) -> str:
         (b"\xd0\xcf\x11\xe0", "an old spreadsheet (save it as CSV)"),
         (b"\x1f\x8b", "compressed by gzip (unpack it first)"),
         (b"%PDF", "a PDF"),
+        (b"PGDMP", "a dump in PostgreSQL's own form (`pg_dump listmonk > listmonk.sql` writes a plain one)"),
         (b"SQLite format 3", "a database"),
     ):
         if seen.head.startswith(mark):

@@ -15,6 +15,7 @@ from typing import Any, Final
 from engine.audience import batches, figures, suppression
 from engine.audience.batches import Leaf
 from engine.audience.ledger import canonical
+from engine.audience.lists import LEFT
 from engine.audience.suppression import ALL_LISTS, Reason, suppress
 from engine.exchange.people import Person, Standing
 from mta.ports import Tx, to_ms
@@ -91,10 +92,12 @@ def take(
     ids = {row[0] for row in (*standings, *left)}
     with figures.kept(tx, sorted(ids & were), sorted(ids)):
         tx.executemany(_STAND, standings)
-        tx.executemany(_LEAVE, left)
-    tx.executemany(
-        "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
-    )
+        if left:
+            tx.executemany(_LEAVE, left)
+    if tags:
+        tx.executemany(
+            "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
+        )
     return taken
 
 
@@ -104,10 +107,10 @@ _STAND: Final = (
 )
 # Who left elsewhere leaves here too, unless they said yes here after that.
 _LEAVE: Final = (
-    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms)"
-    " VALUES (?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO UPDATE"
-    " SET state = excluded.state, ended_ms = excluded.ended_ms, source = excluded.source"
-    " WHERE subscription.state <> 'unsubscribed'"
+    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms, why)"
+    f" VALUES (?,?,?,?,?,?,?,'{LEFT}') ON CONFLICT (contact_id, list_id) DO UPDATE"
+    " SET state = excluded.state, ended_ms = excluded.ended_ms, source = excluded.source, why = excluded.why,"
+    " due_ms = NULL, expires_ms = NULL WHERE subscription.state <> 'unsubscribed'"
     " AND COALESCE(subscription.confirmed_ms, subscription.asked_ms) <= excluded.ended_ms"
 )
 

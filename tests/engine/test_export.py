@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_a_table_runs_no_formula_and_is_read_back_as_it_was(shop: Path, tmp_path
     assert "'=cmd()" in file.read_text("utf-8")
     again = Desk(shop / "new", tmp_path)
     assert again.take(file, lists=()).refused == 0
-    with sqlite3.connect(shop / "old" / "var" / "posthouse.db") as old:
+    with closing(sqlite3.connect(shop / "old" / "var" / "posthouse.db")) as old:
         before = old.execute("SELECT address, name, fields, external_id FROM contact ORDER BY address").fetchall()
     assert again.rows("SELECT address, name, fields, external_id FROM contact ORDER BY address") == before
     again.store.close()

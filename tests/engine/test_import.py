@@ -193,6 +193,12 @@ def test_template_syntax_and_header_injection_are_plain_text(desk: Desk) -> None
     assert ann["name"] == "Ann Bcc: x@example.org" and ann["city"] == "{{ 7*7 }}<script>"
 
 
+def test_a_quarantine_runs_no_formula(desk: Desk) -> None:
+    path = desk.file('address,city\n=1+1,"=HYPERLINK(""x"")"\n')
+    desk.take(path)
+    assert "'=1+1,\"'=HYPERLINK" in desk.quarantined(path)
+
+
 def test_two_people_with_one_external_id_are_not_both_taken(desk: Desk) -> None:
     path = desk.file("address,customer id\nann@example.org,7\nbob@example.org,7\n")
     assert (desk.take(path).taken, desk.take(path, again=True).taken) == (1, 1)

@@ -63,6 +63,7 @@ def test_without_evidence_the_candidates_are_shown_with_what_each_makes_of_a_lin
         (b"%PDF-1.7\n\xff\xfe", "PDF"),
         (b"a,b\n" + bytes(2000), "NUL"),
         (b"SQLite format 3\x00", "database"),
+        (b"PGDMP\x01\x0e", "plain one"),
     ],
 )
 def test_what_is_no_text_is_said_to_be_none(octets: bytes, words: str) -> None:

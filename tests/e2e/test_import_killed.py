@@ -1,0 +1,62 @@
+"""An import whose process is killed outright goes on where it was: nobody twice, nobody lost, one entry in the ledger."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.commands import run
+from engine.config import load
+from engine.store.opening import store_at
+from engine.system import SystemClock
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = 12_000
+ENOUGH = 2_000  # rows that are in when it is killed
+PATIENCE = 60.0
+
+
+def rows_read(database: Path) -> int:
+    with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection:
+        return int(connection.execute("SELECT coalesce(max(rows_read), 0) FROM import_batch").fetchone()[0])
+
+
+@pytest.mark.e2e
+def test_an_import_that_is_killed_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "posthouse.toml"
+    config.write_text('hostname = "mail.shop.example"\n[daemon]\nstate_dir = "var"\n')
+    monkeypatch.setenv("POSTHOUSE_CONFIG", str(config))
+    store = store_at(load(config).database_place, SystemClock()).open()
+    store.migrate()
+    store.close()
+    file = tmp_path / "people.csv"
+    lines = [f"p{each}@d{each % 50}.example,Person {each}\n" for each in range(PEOPLE)]
+    lines[100] = lines[PEOPLE - 5] = "nobody,x\n"
+    file.write_text("address,name\n" + "".join(lines))
+    words = ["contact", "import", str(file), "--source", "a fair"]
+    program = "import sys; from engine.commands import run; sys.exit(run(sys.argv[1:]))"
+    child = subprocess.Popen([sys.executable, "-c", program, *words], cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE
+    while rows_read(tmp_path / "var" / "posthouse.db") < ENOUGH and time.monotonic() < deadline:
+        assert child.poll() is None, "it was quicker than this test: give it more people"
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert run(words) == 0
+    said = capsys.readouterr().out
+    assert "it went on behind row" in said and f"taken: {PEOPLE - 2:,} rows" in said and "not taken: 2 rows" in said
+    assert run(["consent", "check"]) == 0
+    assert f"{PEOPLE - 2:,} rows of 1 imports verify" in capsys.readouterr().out
+    with closing(sqlite3.connect(tmp_path / "var" / "posthouse.db")) as connection:
+        counts = "SELECT count(*), count(DISTINCT contact_id), count(DISTINCT file_row) FROM import_row"
+        assert connection.execute(counts).fetchone() == (PEOPLE - 2,) * 3
+        assert connection.execute("SELECT count(*) FROM contact").fetchone() == (PEOPLE - 2,)
+        assert connection.execute("SELECT count(*) FROM consent_entry").fetchone() == (1,)
+    assert (tmp_path / "people.csv.quarantine.csv").read_text().count("nobody,x") == 2
