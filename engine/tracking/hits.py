@@ -16,7 +16,7 @@ from typing import Any, Final
 from deliverability.text import clean
 from engine.audience import engagement
 from engine.audience.engagement import Signal
-from engine.tracking.machines import WINDOW_MS, Background, By, Hit, Kind, Verdict, judge_all
+from engine.tracking.machines import ALL_LINKS_MS, WINDOW_MS, Background, By, Hit, Kind, Verdict, judge_all
 from engine.tracking.marks import Mark
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import State
@@ -79,11 +79,15 @@ def _record(tx: Tx, mail: _Mail, fetches: Sequence[Fetch]) -> int:
     since_ms = min(to_ms(each.at) for each in fetches) - WINDOW_MS
     known = _known(tx, mail, since_ms)
     fetches = fetches[: max(0, KEPT_MAX - len(known))]
+    if not fetches:
+        return 0
     hits = [*(each.hit for each in known), *(_hit(each) for each in fetches)]
-    background = Background(mail.delivered_ms, max((each.links for each in fetches), default=_links(known)))
+    background = Background(mail.delivered_ms, max([*(each.links for each in fetches), _links(known)]))
     verdicts = judge_all(background, hits)
+    first_ms = min(to_ms(each.at) for each in fetches)
     for event, verdict in zip(known, verdicts, strict=False):
-        if event.data.get("by") != verdict.by:
+        # What lies further back can't be touched by what is new, and its own past was not read.
+        if event.hit.at_ms >= first_ms - ALL_LINKS_MS and event.data.get("by") != verdict.by:
             _change(tx, mail.contact_id, event, verdict)
     for fetch, verdict in zip(fetches, verdicts[len(known) :], strict=True):
         _write(tx, mail, fetch, verdict)
