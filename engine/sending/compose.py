@@ -55,6 +55,7 @@ GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires"}
 """The names that a mail's templates may use."""
 
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
+_OF_NO_LIST: Final = ListSettings()
 _TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
@@ -110,7 +111,7 @@ class Composer:
         and those who have `said` something let them be.
         """
         wanted = str(contact.get("locale", ""))
-        settings = mailing_list.settings if mailing_list else ListSettings()
+        settings = mailing_list.settings if mailing_list else _OF_NO_LIST
         if mailing_list is not None:
             facts = {**facts, "list": list_facts(mailing_list.in_language(wanted))}
         tracked = Tracked(self.tokens, self.base_url, mark, counted(self.tracking, stream, settings, *said))
@@ -146,7 +147,8 @@ class Composer:
         taken = _OURS.intersection(facts)
         if taken:
             raise PlainError(f"the facts may not be named {', '.join(sorted(taken))}")
-        seen: dict[str, Any] = plain({"data": facts.get("event", {}), **facts, "contact": person})
+        seen: dict[str, Any] = plain({**facts, "contact": person})
+        seen.setdefault("data", seen.get("event", {}))
         is_rtl = words.direction == "rtl"
         ours = {
             "shop": self.shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,

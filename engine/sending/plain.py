@@ -38,11 +38,12 @@ class _Copier:
         self.nodes += 1
         if self.nodes > NODES_MAX or depth > DEPTH_MAX:
             raise PlainError(f"the facts are more than {NODES_MAX} values, or deeper than {DEPTH_MAX}")
-        if isinstance(value, str):
+        kind = type(value)  # what JSON made is of these types; to ask for their kin takes several times as long
+        if kind is str or isinstance(value, str):
             return _string(value)
-        if value is None or isinstance(value, bool):
+        if value is None or kind is bool or kind is int:
             return value
-        if isinstance(value, Mapping):
+        if kind is dict or isinstance(value, Mapping):
             return {_string(str(key)): self.copy(each, depth + 1) for key, each in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.copy(each, depth + 1) for each in value]
