@@ -1,6 +1,7 @@
 """The queue as figures: by site, domain, stream or campaign, and its picture by age. All of it from the census."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,12 +20,13 @@ def queue_rows(
     census: Census, now: datetime, *, by: str = "site", sort: str = "trouble", limit: int = ROWS_MAX, offset: int = 0
 ) -> Queue:
     """What has no end yet, by one thing."""
-    groups = _grouped(census, by, census.groups)
-    rows = [_row(name, them, census, to_ms(now), is_site=by in ("site", "domain")) for name, them in groups.items()]
+    now_ms = to_ms(now)
+    rows = [
+        row if row.retry_ms is None or row.retry_ms > now_ms else replace(row, retry_ms=None, last_reply="")
+        for row in census.made(by, lambda: _rows(census, by))
+    ]
     rows.sort(key=_ORDERS[sort])
-    return Queue(
-        to_ms(now), tuple(rows[offset : offset + limit]), by, len(rows), census.total, census.at_ms
-    )  # fmt: skip
+    return Queue(now_ms, tuple(rows[offset : offset + limit]), by, len(rows), census.total, census.at_ms)
 
 
 def shape(census: Census, now: datetime, *, by: str = "domain", limit: int = 20, stream: Stream | None = None) -> Shape:
@@ -60,35 +62,68 @@ def counted_total(census: Census, wanted: Wanted) -> int:
     return census.count(is_one)
 
 
+_NAMES: Final[dict[str, Callable[[Census, Group], str]]] = {
+    "site": lambda census, group: census.site(group.domain),
+    "domain": lambda _, group: group.domain,
+    "stream": lambda _, group: group.stream.word,
+    "campaign": lambda _, group: group.campaign,
+}
+
+
 def _grouped(census: Census, by: str, groups: Iterable[Group]) -> dict[str, list[Group]]:
-    name_of: dict[str, Callable[[Group], str]] = {
-        "site": lambda group: census.site(group.domain),
-        "domain": lambda group: group.domain,
-        "stream": lambda group: group.stream.word,
-        "campaign": lambda group: group.campaign,
-    }
     found: dict[str, list[Group]] = {}
     for group in groups:
-        found.setdefault(name_of[by](group), []).append(group)
+        found.setdefault(_NAMES[by](census, group), []).append(group)
     return found
 
 
-def _row(name: str, groups: list[Group], census: Census, now_ms: int, *, is_site: bool) -> SiteRow:
-    domains = {group.domain for group in groups}
-    trouble = census.troubles.get(census.site(groups[0].domain)) if is_site else None
-    is_waiting = trouble is not None and trouble.retry_ms > now_ms
+@dataclass(slots=True)
+class _Tally:
+    """What a row is made of."""
+
+    site: str
+    queued: int = 0
+    in_flight: int = 0
+    in_doubt: int = 0
+    held: int = 0
+    oldest_ms: int = 1 << 62
+    domains: set[str] = field(default_factory=set)
+
+    def add(self, group: Group) -> None:
+        match group.state:
+            case State.QUEUED:
+                self.queued += group.count
+            case State.HELD:
+                self.held += group.count
+            case State.IN_DOUBT:
+                self.in_doubt += group.count
+            case _:
+                self.in_flight += group.count
+        self.oldest_ms = min(self.oldest_ms, group.oldest_ms)
+        self.domains.add(group.domain)
+
+
+def _rows(census: Census, by: str) -> list[SiteRow]:
+    """A row for each, with its trouble also where that is over by now."""
+    name_of = _NAMES[by]
+    tallies: dict[str, _Tally] = {}
+    for group in census.groups:
+        name = name_of(census, group)
+        tally = tallies.get(name)
+        if tally is None:
+            tally = tallies[name] = _Tally(census.site(group.domain) if by in ("site", "domain") else "")
+        tally.add(group)
+    return [_row(name, tally, census) for name, tally in tallies.items()]
+
+
+def _row(name: str, tally: _Tally, census: Census) -> SiteRow:
+    trouble = census.troubles.get(tally.site)
     return SiteRow(
-        site=name, domains=len(domains), queued=_sum(groups, State.QUEUED),
-        in_flight=_sum(groups, State.IN_FLIGHT, State.AT_THE_DOT), in_doubt=_sum(groups, State.IN_DOUBT),
-        held=_sum(groups, State.HELD), oldest_ms=min(group.oldest_ms for group in groups),
-        retry_ms=trouble.retry_ms if trouble and is_waiting else None,
-        last_reply=trouble.reply if trouble and is_waiting else "",
-        next_ms=min((census.nexts[each] for each in domains if each in census.nexts), default=None),
+        site=name, domains=len(tally.domains), queued=tally.queued, in_flight=tally.in_flight, in_doubt=tally.in_doubt,
+        held=tally.held, oldest_ms=tally.oldest_ms, retry_ms=trouble.retry_ms if trouble else None,
+        last_reply=trouble.reply if trouble else "",
+        next_ms=min((census.nexts[each] for each in tally.domains if each in census.nexts), default=None),
     )  # fmt: skip
-
-
-def _sum(groups: Iterable[Group], *states: State) -> int:
-    return sum(group.count for group in groups if group.state in states)
 
 
 _FAR: Final = 1 << 62

@@ -79,7 +79,7 @@ def doubts(tx: Tx, now: datetime, *, only_open: bool, limit: int) -> Doubts:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What happened since midnight UTC, and in the last hour by the minute."""
+    """What happened since midnight UTC, and in the last hour by the minute; and how many people there are by now."""
 
     now_ms: int
     accepted: int
@@ -88,11 +88,15 @@ class Today:
     events: int
     doubts: int
     delivered_minutes: tuple[int, ...]
+    contacts: int
+    subscriptions: dict[str, int]  # by state
+    suppressed: int
 
     @property
     def is_small(self) -> bool:
         """Whether counting it was little work."""
-        return self.accepted + self.deferred + self.events + sum(self.ended.values()) <= SMALL
+        people = self.contacts + self.suppressed + sum(self.subscriptions.values())
+        return self.accepted + self.deferred + self.events + sum(self.ended.values()) + people <= SMALL
 
 
 def today(tx: Tx, now: datetime) -> Today:
@@ -108,6 +112,9 @@ def today(tx: Tx, now: datetime) -> Today:
         _count(tx, "event WHERE id >= ?", _first_since(tx, "event", "at_ms", midnight)),
         _count(tx, "doubt WHERE at_ms >= ?", midnight),
         _minutes(tx, now_ms),
+        _count(tx, "contact"),
+        dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state")),
+        _count(tx, "suppression"),
     )
 
 
@@ -127,18 +134,17 @@ def _first_since(tx: Tx, table: str, column: str, since_ms: int) -> int:
 
 def overview(tx: Tx, now: datetime, base: Overview, census: Census, day: Today) -> Overview:
     """`base` (what the office knows by itself) with what was counted, and what the store knows."""
-    subscriptions = dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state"))
     return Overview(
         host=base.host, version=base.version, now_ms=to_ms(now), lab=base.lab, lab_offset_s=base.lab_offset_s,
-        queued=census.count(lambda group: group.state is State.QUEUED),
-        in_flight=census.count(lambda group: group.state in (State.IN_FLIGHT, State.AT_THE_DOT)),
-        in_doubt=census.count(lambda group: group.state is State.IN_DOUBT),
-        held=census.count(lambda group: group.state is State.HELD),
+        queued=census.in_state(State.QUEUED),
+        in_flight=census.in_state(State.IN_FLIGHT, State.AT_THE_DOT),
+        in_doubt=census.in_state(State.IN_DOUBT),
+        held=census.in_state(State.HELD),
         accepted_today=day.accepted, delivered_today=day.ended.get(State.DELIVERED, 0),
         bounced_today=day.ended.get(State.BOUNCED, 0) + day.ended.get(State.EXPIRED, 0), deferred_today=day.deferred,
         doubts_today=day.doubts,
-        contacts=_count(tx, "contact"), confirmed=subscriptions.get("confirmed", 0),
-        unconfirmed=subscriptions.get("unconfirmed", 0), suppressed=_count(tx, "suppression"), events_today=day.events,
+        contacts=day.contacts, confirmed=day.subscriptions.get("confirmed", 0),
+        unconfirmed=day.subscriptions.get("unconfirmed", 0), suppressed=day.suppressed, events_today=day.events,
         delivered_minutes=day.delivered_minutes, carriers=base.carriers,
         sites=queue_rows(census, now, limit=SITES_SHOWN).sites, flows=flow_rows(tx), alerts=base.alerts,
         journal=journal(tx, 50),

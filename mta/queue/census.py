@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from mta.ports import Store, Tx, to_ms
 from mta.queue.delivery import State, Stream
+
+T = TypeVar("T")
 
 PART: Final = 20_000  # deliveries that one transaction counts
 AGES: Final = (5, 10, 20, 40, 80, 160, 320, 640, 1280)  # minutes; a column for each, and one for what is older
@@ -57,6 +59,14 @@ class Census:
     sites: dict[str, str] = field(default_factory=dict)
     nexts: dict[str, int] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def made(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of it, made once for each name: a census stands for seconds, and several look at it."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: T = self._made[name]
+        return found
 
     def site(self, domain: str) -> str:
         return self.sites.get(domain) or domain
@@ -64,9 +74,20 @@ class Census:
     def count(self, chosen: Callable[[Group], bool]) -> int:
         return sum(group.count for group in self.groups if chosen(group))
 
+    def in_state(self, *states: State) -> int:
+        """How many are in one of these states."""
+        counts = self.made("states", self._by_state)
+        return sum(counts.get(each, 0) for each in states)
+
+    def _by_state(self) -> dict[State, int]:
+        counts: dict[State, int] = {}
+        for group in self.groups:
+            counts[group.state] = counts.get(group.state, 0) + group.count
+        return counts
+
     @property
     def total(self) -> int:
-        return sum(group.count for group in self.groups)
+        return self.in_state(*State)
 
 
 async def take(store: Store, now: datetime) -> Census:
