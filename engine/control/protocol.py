@@ -8,6 +8,7 @@ daemon can say more; a missing key takes its default. Times are milliseconds sin
 
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -528,9 +529,15 @@ def _plain(value: Any) -> Any:
 
 
 def _build(kind: type[T], value: dict[str, Any]) -> T:
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
+    return kind(**{key: _shape(hints[key], item) for key, item in value.items() if key in hints})
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    """The type of each field, for which typing searches long."""
     hints = get_type_hints(kind)
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{key: _shape(hints[key], item) for key, item in value.items() if key in names})
+    return {f.name: hints[f.name] for f in fields(kind)}
 
 
 def _shape(hint: Any, item: Any) -> Any:
