@@ -61,8 +61,7 @@ def ensure_contact(tx: Tx, address: Address, *, name: str = "", locale: str = ""
         filled = tuple(old or new for new, old in zip(told, row[1:], strict=True))
         tx.execute("UPDATE contact SET name = ?, locale = ?, zone = ? WHERE id = ?", (*filled, row[0]))
         known = dict(zip(("name", "locale", "zone"), zip(row[1:], filled, strict=True), strict=True))
-        changed = {name: now_is for name, (was, now_is) in known.items() if was != now_is}
-        note_event(tx, "contact.updated", int(row[0]), {"fields": changed}, now)
+        note_change(tx, int(row[0]), {name: now_is for name, (was, now_is) in known.items() if was != now_is}, now)
     return int(row[0])
 
 
@@ -151,8 +150,7 @@ def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
         changed["tags"] = [
             tag for (tag,) in tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
         ]
-    if changed:
-        note_event(tx, "contact.updated", contact_id, {"fields": changed}, now)
+    note_change(tx, contact_id, changed, now)
 
 
 def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:
@@ -164,6 +162,13 @@ def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:
         " last_order_ms = CASE WHEN last_order_ms > ? THEN last_order_ms ELSE ? END WHERE id = ?",
         (round(_total(data) * 100), at_ms, at_ms, at_ms, at_ms, contact_id),
     )
+
+
+def note_change(tx: Tx, contact_id: int, changed: Mapping[str, Any], now: datetime) -> None:
+    """Something about a contact is different: `name`, `tags`, `fields.shoe_size` ..., each with what it is now. Whoever
+    writes a contact says so, or segments don't see it."""
+    if changed:
+        note_event(tx, "contact.updated", contact_id, {"fields": dict(changed)}, now)
 
 
 def note_event(tx: Tx, name: str, contact_id: int | None, data: dict[str, Any], now: datetime) -> int:

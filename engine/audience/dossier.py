@@ -32,6 +32,11 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             "SELECT at_ms, counted_ms FROM referral WHERE friend_id = ? OR referrer_id = ? ORDER BY at_ms", contact_id,
             contact_id,
         ),
+        "segments": _rows(
+            tx, ("segment", "since"),
+            "SELECT s.name, m.since_ms FROM segment_member m JOIN segment s ON s.id = m.segment_id"
+            " WHERE m.contact_id = ? ORDER BY s.name", contact_id,
+        ),
         "consent": [
             {"entry": each.link.seq, "at": _iso(each.link.at_ms), "act": each.link.act, **each.told}
             for each in consent.history(tx, contact_id)
@@ -73,7 +78,7 @@ def subscriptions(tx: Tx, contact_id: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-_TIMES: Final = frozenset({"at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered"})
+_TIMES: Final = frozenset({"since", "at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered"})
 
 
 def _rows(tx: Tx, names: tuple[str, ...], sql: str, *params: Any) -> list[dict[str, Any]]:

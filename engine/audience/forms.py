@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from engine.audience.contacts import note_change
 from engine.audience.fields import Field, FieldError, declared
 from mta.ports import Tx, to_ms
 
@@ -70,7 +71,7 @@ def keep_answer(tx: Tx, contact_id: int, list_id: int, fields: Mapping[str, Any]
         )
 
 
-def take_answer(tx: Tx, contact_id: int, list_id: int) -> None:
+def take_answer(tx: Tx, contact_id: int, list_id: int, now: datetime) -> None:
     """The address is confirmed: what was typed fills the contact's empty fields."""
     which = (contact_id, list_id)
     answer = tx.one("SELECT fields FROM form_answer WHERE contact_id = ? AND list_id = ?", which)
@@ -79,6 +80,7 @@ def take_answer(tx: Tx, contact_id: int, list_id: int) -> None:
     tx.execute("DELETE FROM form_answer WHERE contact_id = ? AND list_id = ?", which)
     kept = tx.one("SELECT fields FROM contact WHERE id = ?" + tx.for_update(), (contact_id,))
     if kept is not None:
-        fields = json.loads(answer[0]) | json.loads(kept[0])
-        text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+        typed, was = json.loads(answer[0]), json.loads(kept[0])
+        text = json.dumps(typed | was, ensure_ascii=False, sort_keys=True)
         tx.execute("UPDATE contact SET fields = ? WHERE id = ?", (text, contact_id))
+        note_change(tx, contact_id, {f"fields.{name}": value for name, value in typed.items() if name not in was}, now)

@@ -339,7 +339,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
         (to_ms(now), contact_id, mailing_list.id),
     )
     figures.moved(tx, mailing_list.id, SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED)
-    forms.take_answer(tx, contact_id, mailing_list.id)
+    forms.take_answer(tx, contact_id, mailing_list.id, now)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
     referrals.count(tx, contact_id, mailing_list.name, now)

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.audience import lists
 from engine.audience.consent import ALL_LISTS, Answer
-from engine.audience.contacts import UnknownContact, note_event
+from engine.audience.contacts import UnknownContact, note_change, note_event
 from engine.audience.lists import MailingList, SubscriptionState
 from engine.audience.suppression import Reason, is_suppressed, pause
 from mta.ports import Tx, from_ms, to_ms
@@ -89,8 +89,10 @@ def choose(tx: Tx, contact_id: int, wishes: Wishes, *, answer: Answer, now: date
         "INSERT INTO preference (contact_id, pace) VALUES (?,?) ON CONFLICT (contact_id) DO UPDATE SET pace = excluded.pace",
         (contact_id, wishes.pace),
     )
-    if wishes.locale is not None:
-        tx.execute("UPDATE contact SET locale = ? WHERE id = ?", (wishes.locale, contact_id))
+    if wishes.locale is not None and tx.execute(
+        "UPDATE contact SET locale = ? WHERE id = ? AND locale <> ?", (wishes.locale, contact_id, wishes.locale)
+    ):
+        note_change(tx, contact_id, {"locale": wishes.locale}, now)
     if wishes.pause is not None:
         pause(tx, before.key, now + wishes.pause if wishes.pause else None, source="web", now=now)
     until = _paused_until(tx, before.key)

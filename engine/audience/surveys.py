@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from deliverability.text import clean
-from engine.audience.contacts import note_once
+from engine.audience.contacts import note_change, note_once
 from engine.audience.fields import FieldError, declared
 from mta.ports import Tx, to_ms
 
@@ -101,9 +101,11 @@ def answer(tx: Tx, survey: Survey, contact_id: int, value: str, asked_s: int, no
     field = declared(tx).get(survey.field) if survey.field else None
     row = tx.one("SELECT fields FROM contact WHERE id = ?" + tx.for_update(), (contact_id,))
     if field is not None and row is not None:
-        fields = json.loads(row[0]) | {field.name: field.parse(said)}
-        text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+        was, parsed = json.loads(row[0]), field.parse(said)
+        text = json.dumps(was | {field.name: parsed}, ensure_ascii=False, sort_keys=True)
         tx.execute("UPDATE contact SET fields = ? WHERE id = ?", (text, contact_id))
+        if was.get(field.name) != parsed:
+            note_change(tx, contact_id, {f"fields.{field.name}": parsed}, now)
     return is_new
 
 

@@ -36,6 +36,7 @@ from engine.segments.book import (
     SegmentNameError,
     remove_segment,
     store_segment,
+    try_out,
     vocabulary_of,
 )
 from engine.segments.checking import Checked, SegmentError, check
@@ -217,9 +218,14 @@ async def _asked(house: House, look: Callable[[Tx], T]) -> T:
 
 async def _checked(house: House, body: dict[str, Any]) -> Checked:
     expression = _text(body, "expression")
-    vocabulary = await house.store.read(vocabulary_of)
+
+    def work(tx: Tx) -> Checked:
+        checked = check(expression, vocabulary_of(tx))
+        try_out(tx, checked)
+        return checked
+
     try:
-        return check(expression, vocabulary)
+        return await house.store.read(work)
     except SegmentError as err:
         raise _faulty(err, expression) from None
 

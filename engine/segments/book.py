@@ -11,10 +11,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.audience.fields import declared
-from engine.segments import rfm
+from engine.segments import rfm, sql
 from engine.segments.checking import Checked, SegmentError, check
 from engine.segments.facts import World
 from engine.segments.vocabulary import Vocabulary
+from engine.store.dialect import DIALECTS
 from mta.ports import Tx, from_ms, to_ms
 
 SEGMENTS_MAX: Final = 1_000
@@ -107,6 +108,18 @@ def how_many(tx: Tx) -> int:
     return int(row[0]) if row else 0
 
 
+def try_out(tx: Tx, checked: Checked) -> None:
+    """Ask nobody. SegmentError when the database won't: what was made of the expression is beyond its bounds."""
+    world = World(from_ms(0), ZoneInfo("UTC"), {}, rfm.Fifths(*((1, 2, 3, 4),) * 3))
+    holds = sql.condition(checked, world, DIALECTS[tx.dialect])
+    try:
+        tx.query(f"SELECT 1 FROM contact c WHERE c.id = 0 AND {holds.text}", holds.params)
+    except Exception as err:  # each database has its own bounds, and its own errors for them
+        raise SegmentError(
+            f"the expression is nested too deeply, or too large, for the database ({err})", 1, 1
+        ) from None
+
+
 def vocabulary_of(tx: Tx, *, with_lists: bool = True) -> Vocabulary:
     """The names that a segment of this installation may use."""
     lists = frozenset(name for (name,) in tx.query("SELECT name FROM list")) if with_lists else None
@@ -120,7 +133,7 @@ def store_segment(tx: Tx, name: str, expression: str, *, title: str, now: dateti
     """
     if not _NAME.fullmatch(name):
         raise SegmentNameError(f'"{name[:70]}" is no segment name: use small letters, digits and hyphens')
-    check(expression, vocabulary_of(tx))
+    try_out(tx, check(expression, vocabulary_of(tx)))
     row = tx.one("SELECT id, expression, title, removed FROM segment WHERE name = ?" + tx.for_update(), (name,))
     if row is None:
         count = tx.one("SELECT count(*) FROM segment")

@@ -56,6 +56,7 @@ class SegmentKeeper:
         self.use(zone)
         self._look: _Look | None = None
         self._sample: _Sample | None = None
+        self._given_up: set[tuple[int, str]] = set()
         self._bell = asyncio.Event()
 
     def use(self, zone: ZoneInfo) -> None:
@@ -75,9 +76,6 @@ class SegmentKeeper:
             except StoreTrouble as err:
                 log.warning("segments wait", extra={"why": str(err)})
                 busy = False
-            except Exception:  # one segment that can't be asked must not end the daemon
-                log.exception("a segment could not be looked at")
-                self._look, busy = None, False
             if not busy:
                 try:
                     async with asyncio.timeout(POLL_SECONDS):
@@ -96,7 +94,7 @@ class SegmentKeeper:
         due, segments = await self._store.read(lambda tx: (_due(tx, now), _by_id(self.book, tx)))
         for segment_id, ids in due.items():
             segment = segments.get(segment_id)
-            if segment is None or segment.checked is None:
+            if segment is None or segment.checked is None or self._is_given_up(segment):
                 await self._store.write(lambda tx, which=segment_id: _no_due(tx, which, now))  # type: ignore[misc]
             else:
                 await self._settle(segment, ids, "time")
@@ -104,10 +102,25 @@ class SegmentKeeper:
 
     async def _settle(self, segment: Segment, ids: list[int], cause: str) -> int:
         now = self._clock.now()
-        moved = await self._store.write(lambda tx: settle_many(tx, segment, ids, self.book, now, cause))
+        try:
+            moved = await self._store.write(lambda tx: settle_many(tx, segment, ids, self.book, now, cause))
+        except StoreTrouble:
+            raise
+        except Exception:
+            self._give_up(segment)
+            return 0
         if moved:
             self._wake()
         return moved
+
+    def _give_up(self, segment: Segment) -> None:
+        """A segment that can't be asked must hold up no other: it waits until its expression is changed, or a restart."""
+        log.exception("a segment could not be looked at", extra={"segment": segment.name})
+        self._given_up.add((segment.id, segment.expression))
+        self._look = None
+
+    def _is_given_up(self, segment: Segment) -> bool:
+        return (segment.id, segment.expression) in self._given_up
 
     # -- everybody
 
@@ -124,7 +137,13 @@ class SegmentKeeper:
             log.info("segment looked at", extra={"segment": look.segment.name, "moved": look.moved, "ms": took_ms})
             return True
         which = Sql("c.id > ? AND c.id <= ?", (look.seen, look.seen + PART))
-        found = await self._store.read(lambda tx: self._differing(tx, look, now, which))
+        try:
+            found = await self._store.read(lambda tx: self._differing(tx, look, now, which))
+        except StoreTrouble:
+            raise
+        except Exception:
+            self._give_up(look.segment)
+            return True
         if found is None:  # it is another segment by now, or none
             self._look = None
             return True
@@ -141,7 +160,7 @@ class SegmentKeeper:
 
     def _begin(self, tx: Tx, now: datetime) -> _Look | None:
         for each in self.book.segments(tx):
-            if each.checked is not None and _is_wanted(each, now):
+            if each.checked is not None and not self._is_given_up(each) and _is_wanted(each, now):
                 row = tx.one("SELECT COALESCE(MAX(id), 0) FROM contact")
                 return _Look(each, now, row[0] if row else 0)
         return None

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from segment_words import KINDS, expressions, seed
 
 from deliverability.address import Address
-from engine.audience import dossier
+from engine.audience import dossier, preferences
+from engine.audience.consent import Answer
 from engine.audience.contacts import Change, change, ensure_contact, find_contact
 from engine.audience.fields import Field, Kind, declare
 from engine.audience.membership import ask_for_a_look
@@ -34,6 +35,7 @@ steps:
   - send: order-thanks
 """
 BEN = "ben@example.org"
+ANSWER = Answer("", source="web", salt=bytes(32))
 Make = Callable[[], "SegmentHouse"]
 
 
@@ -124,6 +126,20 @@ async def test_what_an_operator_changes_is_seen(house: SegmentHouse, expression:
     await house.settle()
     assert house.members() == [ANN]
     assert house.history == [(1, "contact.updated")]
+
+
+async def test_what_people_say_of_themselves_is_seen(house: SegmentHouse) -> None:
+    ann = house.person(ANN)
+
+    def answered(tx: Tx) -> None:
+        preferences.choose(
+            tx, ann, preferences.Wishes(frozenset(), "", "he", None), answer=ANSWER, now=house.clock.now()
+        )
+
+    await house.set("contact.locale == 'he'")
+    house.store.write_now(answered)
+    await house.settle()
+    assert house.members() == [ANN]
 
 
 async def test_who_leaves_a_window_leaves_the_segment_at_that_moment(house: SegmentHouse) -> None:
@@ -233,6 +249,24 @@ async def test_a_removed_segment_leaves_nothing_behind(house: SegmentHouse) -> N
     await house.settle()
     for table in ("segment", "segment_member", "segment_due", "segment_change"):
         assert house.rows(f"SELECT * FROM {table}") == []
+
+
+async def test_a_segment_that_can_t_be_asked_holds_up_no_other(house: SegmentHouse) -> None:
+    await house.set("contact.fields.size > 38", "aaa")
+    deep = "default(contact.id, " * 24 + "contact.id" + ")" * 24 + " > 1"
+    house.do("UPDATE segment SET expression = ?, looked_ms = NULL WHERE name = 'aaa'", deep)  # SQLite's parser gives up
+    house.person(ANN)
+    await house.set("true")
+    assert house.members() == [ANN]
+
+
+async def test_what_the_database_would_not_answer_is_refused(house: SegmentHouse) -> None:
+    deep = "default(contact.id, " * 24 + "contact.id" + ")" * 24 + " > 1"
+    if house.store.read_now(lambda tx: tx.dialect) == "sqlite":
+        with pytest.raises(SegmentError, match="nested too deeply"):
+            await house.set(deep)
+    else:
+        await house.set(deep)
 
 
 async def test_a_segment_that_makes_no_sense_changes_nothing(house: SegmentHouse) -> None:

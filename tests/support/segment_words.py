@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.audience.fields import Field, Kind, declare
 from engine.audience.lists import create
+from engine.segments.reading import Reads
 from engine.segments.vocabulary import Vocabulary
 from mta.ports import Tx, to_ms
 
@@ -61,6 +62,8 @@ _NUMBERS: Final = (
 _TAGS: Final = ("gold", "silver", "é", "中")
 _SPANS: Final = ("1d", "7d", "30d", "12h", "1d 12h", "1m")
 _NAMES: Final = ("game.scored", "order.placed", "mail.opened", "survey.answered", "review.posted")
+_HAPPENED: Final = frozenset({*_NAMES, "mail.clicked"})
+EVERYTHING: Final = Reads(frozenset({"tags", "lists"}), frozenset(), _HAPPENED, _HAPPENED)
 _DATES: Final = ("2026-01-01", "2025-12-31", "2026-03-02", "2026-03-01T23:30:00+02:00", "0001-01-01", "9999-12-31")
 
 
