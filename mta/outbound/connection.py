@@ -39,7 +39,8 @@ from mta.outbound.security import (
 from mta.ports import Clock, Net
 from mta.routing.hops import Demand, Login, Protocol
 from mta.routing.routes import Host
-from mta.smtp.client import ClientSession, Tls
+from mta.smtp.client import ClientSession
+from mta.smtp.dialogue import Tls
 from mta.smtp.record import Record
 from mta.smtp.timeouts import Timeouts
 

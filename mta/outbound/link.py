@@ -8,7 +8,8 @@ import asyncio
 import math
 from typing import cast
 
-from mta.smtp.client import ClientSession, Phase
+from mta.smtp.client import ClientSession
+from mta.smtp.dialogue import Phase
 
 
 class Link(asyncio.Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mta.routing.hops import Demand, Level, Protocol
-from mta.smtp.client import Tls
+from mta.smtp.dialogue import Tls
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.reply import Reply
-from mta.smtp.client import ClientSession, Phase, Tls
+from mta.smtp.client import ClientSession
+from mta.smtp.dialogue import Phase, Tls
 from mta.smtp.outcome import Delivered, Failure, Scope, Stage, Unanswered
 from mta.smtp.timeouts import Timeouts
 from mta.smtp.wire import wire_body

@@ -6,7 +6,8 @@ import pytest
 from chat import CONTENT, MAIL, mail
 
 from deliverability.reply import Reply
-from mta.smtp.client import ClientSession, Phase
+from mta.smtp.client import ClientSession
+from mta.smtp.dialogue import Phase
 from mta.smtp.outcome import Delivered, Failure, Scope, Stage, Unanswered
 from mta.smtp.wire import wire_body
 
