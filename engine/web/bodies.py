@@ -48,6 +48,12 @@ def _data(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(str(err)) from None
 
 
+def _moment(moment: datetime) -> datetime:
+    if moment.year < 1970:  # also where no calendar of ours reaches: year 1, east of Greenwich
+        raise ValueError("is before 1970")
+    return moment
+
+
 def _one_line(text: str) -> str:
     if _UNFIT.search(text):
         raise ValueError("holds a control character")
@@ -78,7 +84,7 @@ def _contact_word(tidy: Any) -> Any:
 
 def _tag(text: str) -> str:
     try:
-        return tidy_tag(text)
+        return tidy_tag(_one_line(text))
     except ContactError as err:
         raise ValueError(str(err)) from None
 
@@ -112,7 +118,7 @@ class EventBody(Body):
         default={}, description=f"What flows see as `event`; at most {MAX_DATA} octets of JSON."
     )
     key: Line = Field(default="", max_length=MAX_KEY, description="What it is about, where the data does not tell.")
-    at: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+    at: Annotated[AwareDatetime, Field(strict=False), AfterValidator(_moment)] | None = Field(
         default=None, description="When it happened, with its offset; now, where it is left out."
     )
     contact_name: Line = Field(default="", max_length=NAME_MAX, description="What a new contact is called.")

@@ -144,11 +144,13 @@ class Desk:
         """Who asks: the peer, or where that is our proxy, the last address that it was told by somebody else."""
         peer = request.remote or ""
         if not self._is_proxy(peer):
-            return peer[:45]
+            return peer
         told = [each.strip() for line in request.headers.getall("X-Forwarded-For", ()) for each in line.split(",")]
         while told and self._is_proxy(peer):
-            peer = told.pop()
-        return peer[:45]
+            seen, peer = peer, told.pop()
+            if not _is_address(peer):
+                return seen  # a proxy that was told nonsense: it is the last that can be believed
+        return peer
 
     def _is_proxy(self, peer: str) -> bool:
         return _is_within(peer, self._proxies)
@@ -193,6 +195,15 @@ class Desk:
         """What is kept of somebody who pressed a button: the words they saw, and where they were."""
         agent = request.headers.get("User-Agent", "")
         return Answer(wording, words.tag, source, self.peer(request), agent, salt=salt or self.salt())
+
+
+@lru_cache(4096)
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(4096)

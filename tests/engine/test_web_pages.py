@@ -235,6 +235,21 @@ async def test_the_address_kept_as_proof_is_the_one_our_proxy_saw(door: Door) ->
     assert door.ledger()[-1].told["ip"] == "198.51.100.4"
 
 
+async def test_what_a_proxy_or_a_browser_was_told_wrongly_harms_nothing(door: Door) -> None:
+    head = b"Host: x\r\nUser-Agent: \xff\xfe\x80\r\nAccept-Language: \xff\r\nX-Forwarded-For: "
+    for told in (b"\xff\xfe", b"nonsense", b"10.9.9.9, unknown", b"[::1]:99", b"198.51.100.4:3128"):
+        reader, writer = await asyncio.open_connection(*door.listening.getsockname())
+        body = b"address=bob%40example.org&version=%00%FF&ref=%00&locale=%00"
+        writer.write(
+            b"POST /subscribe/tea HTTP/1.1\r\n" + head + told + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+        assert (await asyncio.wait_for(reader.readline(), 60)).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert {row[0] for row in door.rows("SELECT network FROM asking")} == {"127.0.0.1"}
+    for path in ("/subscribe/%00", "/subscribe/%FF%FE", "/confirm/%00", "/survey/%FF", "/r/%00"):
+        assert (await door.ask("GET", path))[0] == 404
+
+
 async def test_what_is_no_http_is_answered_and_closed(door: Door) -> None:
     for octets in (
         b"\x16\x03\x01\x02\x00\x01\x00",
