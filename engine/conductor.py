@@ -14,12 +14,10 @@ from typing import Any, Final, Protocol
 from deliverability.shaping.book import Book
 from deliverability.shaping.controller import Controller
 from deliverability.shaping.guard import Guard
-from deliverability.shaping.limits import SCOPES, Limits, Said, ShapingSettings, effective, of_scope, own_layers
-from deliverability.shaping.providers import limits_of, provider_of, providers
-from deliverability.shaping.scopes import ScopeBook, Use, warming
+from deliverability.shaping.limits import SCOPES, Limits, Said, effective, own_layers
+from deliverability.shaping.providers import limits_of, provider_of
 from deliverability.shaping.share import Report
-from deliverability.shaping.slots import DOORS, SLOTS, SlotBook, book_of, parts
-from deliverability.shaping.warmup import Warming, WarmUpSettings
+from engine.allowances import Allowances, Allowing, Send
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way
@@ -35,29 +33,15 @@ CHUNK: Final = 500  # sites in one message
 KEEP_BOOKS: Final = 20_000  # more than that, and those that nobody has anything for are closed
 
 
-class Send(Protocol):
-    """Says something to one carrier, by its process id."""
-
-    def __call__(self, carrier: int, **message: Any) -> None: ...
-
-
-class Settings(Protocol):
+class Settings(Allowing, Protocol):
     """What it needs of the configuration."""
 
-    @property
-    def shaping(self) -> ShapingSettings: ...
     @property
     def outbound(self) -> OutboundSettings: ...
     @property
     def carriers(self) -> int: ...
     @property
-    def warm_up(self) -> WarmUpSettings: ...
-    @property
     def ways(self) -> tuple[Way, ...]: ...
-    @property
-    def warming(self) -> tuple[str, ...]: ...
-    @property
-    def has_warm_source(self) -> bool: ...
 
 
 Disbelieve = Callable[[Tx, str, datetime], int]
@@ -77,8 +61,7 @@ class Conductor:
         self._carriers: set[int] = set()
         self._unsaved: set[str] = set()
         self.books: dict[str, Book] = {}
-        self.scopes: dict[str, ScopeBook | SlotBook] = {}
-        self.warmings: dict[tuple[str, str], Warming] = {}  # by source and provider
+        self.allowances = Allowances(settings, send)
         self.suspensions: dict[tuple[str, str], Suspension] = {}
         self._suspending = asyncio.Lock()  # so that what is known here and what is written down change together
 
@@ -88,12 +71,8 @@ class Conductor:
         """Read what is suspended."""
         now = self._clock.now()
         self.suspensions = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
-        self.warmings = await self._store.read(self._kept_warmings)
-        self._use_scopes()
-        kept = await self._store.read(lambda tx: shaping.learnt(tx, "", self.scopes))
-        for name, rows in kept.items():
-            self.scopes[name].restore(rows)
-        self._turn_day(now)  # what is told before the first tick belongs to today
+        await self._store.read(self.allowances.restore)
+        self.allowances.turn_day(now)  # what is told before the first tick belongs to today
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -116,8 +95,8 @@ class Conductor:
             await self._store.write(lambda tx: shaping.drop_ended(tx, now))
             self._tell_pauses(self._carriers)
         self._answer([book for book in self.books.values() if not book.is_plain])
-        self._turn_day(now)
-        self._grant()
+        self.allowances.turn_day(now)
+        self.allowances.grant(now.timestamp())
         if save:
             await self.save()
             self._close_books()
@@ -128,8 +107,7 @@ class Conductor:
         books = [self.books[site] for site in sorted(unsaved)]  # in one order, as everybody who writes sites
         now = self._clock.now()
         rows = [(book.site, book.controller.learnt, book.to_dict(now.timestamp())) for book in books]
-        warmings = {key: each.to_dict() for key, each in self.warmings.items() if each.day}
-        scopes = {name: each.to_dict(now.timestamp()) for name, each in self.scopes.items() if each.is_news}
+        allowed = self.allowances.news(now.timestamp())
 
         def work(tx: Tx) -> None:
             for site, learnt, kept in rows:
@@ -138,12 +116,10 @@ class Conductor:
                 if source and learnt.reason:
                     shaping.note_reply(tx, base, learnt.reason, to_ms(now))
                 shaping.rest(tx, site, int(learnt.paused_until * 1000), learnt.strikes, learnt.reason, now)
-            for name, spent in sorted(scopes.items()):
-                shaping.keep(tx, "", name, spent, now)
-            for (source, provider), state in sorted(warmings.items()):
-                shaping.keep(tx, source, f"warm-up:{provider}", state, now)
+            for (source, name), news in sorted(allowed.items()):
+                shaping.keep(tx, source, name, news, now)
 
-        if rows or scopes or warmings:
+        if rows or allowed:
             try:
                 await self._store.write(work)
             except StoreTrouble:
@@ -159,7 +135,7 @@ class Conductor:
             book.carriers, book.reserve = settings.carriers, settings.shaping.reserve
             book.use(self._said(book.site, book.provider, book.hosts))
             book.controller.back_off = settings.shaping.pause
-        self._use_scopes()
+        self.allowances.use(settings)
         self._answer(self.books.values())
 
     # -- carriers
@@ -173,7 +149,7 @@ class Conductor:
             if "sites" in message:
                 await self._hear_sites(carrier, [Report.from_dict(each) for each in message["sites"]])
             if "scopes" in message:
-                self._hear_scopes(carrier, message["scopes"])
+                self.allowances.hear(carrier, message["scopes"], self._clock.now().timestamp())
             for domain, (attempts, hard) in message.get("fates", {}).items():
                 await self._hear_fate(domain, attempts, hard)
         except StoreTrouble as err:
@@ -185,9 +161,7 @@ class Conductor:
         now = self._clock.now().timestamp()
         for book in self.books.values():
             book.forget(carrier, now)
-        for scope in self.scopes.values():
-            scope.forget(carrier, now)
-        self._grant()
+        self.allowances.lost(carrier, now)
         self._answer([book for book in self.books.values() if not book.is_plain])
 
     async def _hear_sites(self, carrier: int, reports: list[Report]) -> None:
@@ -212,85 +186,13 @@ class Conductor:
             ):
                 self._unsaved.add(report.site)
                 book.kept = replace(book.controller.learnt)
-            self._note_warming(book, report, before)
+            self.allowances.note(book, report, before)
             if report.complaints:
                 book.peers[carrier].must_hear = True
             heard.append(book)
         self._answer(heard)
         if slowed:
             await self.save()
-
-    # -- limits beyond one site
-
-    def _use_scopes(self) -> None:
-        wanted: dict[str, dict[str, Said]] = {}
-        for key, said in self._settings.shaping.scopes.items():
-            wanted |= parts(key, of_scope(key, said))
-        for (source, provider), state in self._warmings_now().items():
-            wanted[warming(source, provider)] = self._said_of(state)
-        self.scopes = {name: self.scopes.get(name) or book_of(name, limits) for name, limits in wanted.items()}
-        for name, limits in wanted.items():
-            self.scopes[name].use(limits)
-
-    def scopes_about(self, name: str) -> list[ScopeBook | SlotBook]:
-        """The books of something over all sites: of its attempts, of new connections, of connections at once."""
-        return [self.scopes[kind + name] for kind in ("", DOORS, SLOTS) if kind + name in self.scopes]
-
-    # -- warm-up
-
-    @property
-    def overflows(self) -> bool:
-        """Whether what a new source has no room for leaves by another one at once."""
-        return self._settings.has_warm_source
-
-    def _kept_warmings(self, tx: Tx) -> dict[tuple[str, str], Warming]:
-        found = {}
-        for source in self._settings.warming:
-            rows = shaping.learnt(tx, source, [f"warm-up:{provider}" for provider in providers()])
-            found.update({(source, name.partition(":")[2]): Warming.from_dict(kept) for name, kept in rows.items()})
-        return found
-
-    def _warmings_now(self) -> dict[tuple[str, str], Warming]:
-        """Each source that is new, with each provider."""
-        pairs = [(source, provider) for source in self._settings.warming for provider in providers()]
-        self.warmings = {pair: self.warmings.get(pair) or Warming() for pair in pairs}
-        return self.warmings
-
-    def _said_of(self, state: Warming) -> dict[str, Said]:
-        settings = self._settings.warm_up
-        allowance = state.allowance(settings)
-        origin = f"warm-up, day {state.stage + 1} of {len(settings.schedule)} ({state.verdict})"
-        return {"per_day": Said(allowance, origin)} if allowance is not None else {}
-
-    def _turn_day(self, now: datetime) -> None:
-        """A new day: judge the one before, and allow what follows from it."""
-        settings = self._settings.warm_up
-        for (source, provider), state in self.warmings.items():
-            if state.turn(now.toordinal(), settings):
-                self.scopes[warming(source, provider)].use(self._said_of(state))
-
-    def _note_warming(self, book: Book, report: Report, before: int) -> None:
-        """What a report says of a source that is new."""
-        state = self.warmings.get((site_and_source(book.site)[1], book.provider))
-        if state is not None:
-            state.note(max(0, report.spent - before), report.refused, len(report.complaints))
-
-    def _hear_scopes(self, carrier: int, said: Mapping[str, Any]) -> None:
-        now = self._clock.now().timestamp()
-        for name, use in said.items():
-            if name in self.scopes:
-                self.scopes[name].hear(carrier, Use(*use), now)
-        self._grant()
-
-    def _grant(self) -> None:
-        """Let as much through as there is room for."""
-        now = self._clock.now().timestamp()
-        news: dict[int, dict[str, tuple[int, int, bool]]] = {}
-        for name, book in self.scopes.items():
-            for carrier, grant in book.grants(now).items():
-                news.setdefault(carrier, {})[name] = grant
-        for carrier, grants in news.items():
-            self._send(carrier, grants=grants)
 
     def has_stand_in(self, book: Book, stream: Stream | None = None) -> bool:
         """Whether another source may send what this one is refused with: one of the stream's pool that is warm and may try

@@ -40,7 +40,7 @@ class NoSuchSite(Exception):
 async def show(house: House, conductor: Conductor, name: str) -> SiteShaping:
     """What holds for a site, or the site of a domain, and where each of it comes from. NoSuchSite."""
     now = house.clock.now()
-    if name in house.config.shaping.scopes or name in conductor.scopes:
+    if name in house.config.shaping.scopes or name in conductor.allowances.scopes:
         return SiteShaping(now_ms=to_ms(now), site=name, limits=_about(house.config, conductor, name, now.timestamp()))
     site, row = await house.store.read(lambda tx: _known(tx, name))
     book = next(iter(conductor.books_of(site)), None)
@@ -64,8 +64,8 @@ def warm_ups(house: House, conductor: Conductor) -> WarmUps:
     """Every source that is new with every provider it sent something to, or that its schedule has moved for."""
     now, stages = house.clock.now(), len(house.config.warm_up.schedule)
     rows = []
-    for (source, provider), state in sorted(conductor.warmings.items()):
-        ledger = conductor.scopes[warming(source, provider)].ledgers.get("per_day")
+    for (source, provider), state in sorted(conductor.allowances.warmings.items()):
+        ledger = conductor.allowances.scopes[warming(source, provider)].ledgers.get("per_day")
         used = ledger.used(now.timestamp()) if ledger else state.attempts
         if used or state.stage or state.total:
             rows.append(
@@ -88,7 +88,7 @@ def _beyond(config: Config, conductor: Conductor, book: Book, now: float) -> tup
 
 def _about(config: Config, conductor: Conductor, name: str, now: float) -> tuple[LimitRow, ...]:
     """What holds for something over all sites."""
-    rows = [row for scope in conductor.scopes_about(name) for row in _scope_rows(scope, now)]
+    rows = [row for scope in conductor.allowances.about(name) for row in _scope_rows(scope, now)]
     said = of_scope(name, config.shaping.scopes[name]) if name in config.shaping.scopes else {}
     if (each := said.get("per_connection")) is not None:
         rows.append(LimitRow("per_connection", each.value, UNITS["per_connection"], each.origin, True, None, None))

@@ -177,11 +177,11 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
     names = [f"stream:{row.stream.word}", f"campaign:{row.campaign}"] if row is not None else []
     if book is not None:
         names += [f"provider:{book.provider}", f"source:{site_and_source(book.site)[1]}"]
-        if not conductor.overflows:
+        if not conductor.allowances.overflows:
             names.append(warming(site_and_source(book.site)[1], book.provider))
     waits = []
     for name in names:
-        for scope in conductor.scopes_about(name):
+        for scope in conductor.allowances.about(name):
             binding = scope.binding(now.timestamp())
             if binding is not None:
                 waits.append(_used_up(name, scope, *binding))

@@ -19,6 +19,6 @@ def test_a_pair_is_shown_from_its_first_mail_on_although_a_new_day_has_none_yet(
     found = {("new", "gmail"): used, ("new", "yahoo"): unused}
     scopes = {warming(*pair): ScopeBook(warming(*pair), {}) for pair in found}
     house: Any = SimpleNamespace(clock=FakeClock(), config=SimpleNamespace(warm_up=WarmUpSettings()))
-    conductor: Any = SimpleNamespace(warmings=found, scopes=scopes)
+    conductor: Any = SimpleNamespace(allowances=SimpleNamespace(warmings=found, scopes=scopes))
     [row] = warm_ups(house, conductor).rows
     assert (row.provider, row.verdict, row.refused) == ("gmail", "holds: 3 of 50 were used", 0)
