@@ -16,7 +16,7 @@ from mta.ports import Store, StoreTrouble
 log: Final = logging.getLogger("posthouse.tracking")
 
 GATHER_SECONDS: Final = 0.2  # from the first hit until it is written
-BATCH: Final = 40  # hits in one transaction: a few milliseconds
+BATCH: Final = 15  # hits in one transaction: a few milliseconds
 WAITING_MAX: Final = 20_000
 AGAIN_SECONDS: Final = 1.0  # after the database could not be written to
 
