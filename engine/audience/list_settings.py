@@ -121,7 +121,8 @@ def changed(text: str, told: Mapping[str, str]) -> str:
     for key, value in told.items():
         name, dot, tag = key.partition(".")
         if name not in ListSettings.model_fields or bool(dot) != (name in ("title", "purpose")):
-            raise SettingError(f'"{key[:40]}" is no setting of a list (there are: confirmation, title, purpose, {", ".join(keys())})')
+            there_are = ", ".join(("confirmation", "title", "purpose", *keys()))
+            raise SettingError(f'"{key[:40]}" is no setting of a list (there are: {there_are})')
         if dot:
             words = kept.setdefault(name, {})
             words.pop(tag, None)
