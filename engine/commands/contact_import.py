@@ -104,8 +104,8 @@ def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted"
         said = {name: getattr(done, name) for name in _SHOWN} | {"quarantine": [str(each) for each in quarantine.paths]}
         print(json.dumps(said, ensure_ascii=False, indent=2))
         return
-    if done.resumed_at:
-        print(f"it went on behind row {done.resumed_at:,}, where it was interrupted")
+    if done.resumed:
+        print(f"it went on where it was interrupted, with {_rows(done.resumed)} taken")
     print(f"taken: {_rows(done.taken)}; {done.made:,} people are new, {done.taken - done.made:,} were known")
     if done.stopped:
         print(f"suppressed, and so they stay: {done.stopped:,} of them")
@@ -120,12 +120,12 @@ def _rows(count: int) -> str:
     return f"{count:,} row{'s' if count != 1 else ''}"
 
 
-_SHOWN = ("batch_id", "rows", "taken", "made", "refused", "stopped", "seq", "resumed_at")
+_SHOWN = ("batch_id", "rows", "taken", "made", "refused", "stopped", "seq", "resumed")
 
 
 def _tell(progress: "Progress") -> None:
     if sys.stderr.isatty():
-        print(f"\r{progress.rows:,} rows, {progress.refused:,} refused", end="", file=sys.stderr, flush=True)
+        print(f"\r{progress.taken:,} taken, {progress.refused:,} refused", end="", file=sys.stderr, flush=True)
 
 
 def _show_dry(opened: "Opened", prepared: "Prepared", counted: "Counted", as_json: bool) -> None:

@@ -1,11 +1,12 @@
 """One import from its first row to its entry in the ledger.
 
-Rows come in chunks, each one commit that says how far the file is done; so an import that is killed goes on behind the
-last chunk when the same command is given again, and no row is taken twice. A chunk is made smaller when its commit takes
-long, so that others who write never wait.
+Rows are read a window at a time, brought into the order in which the contacts' index has them (so that a commit writes few
+of its pages), and written in chunks. Each is one commit, and the rows of the ledger in it say which are done; so an import
+that is killed goes on when the same command is given again, and no row is taken twice. A chunk is made smaller when its
+commit takes long, so that others who write never wait.
 
     1. the batch is there, "reading"; the arbiter holds its people back
-    2. chunk after chunk: contacts, subscriptions, rows of the ledger, and how far we are: one commit
+    2. chunk after chunk: contacts, subscriptions, rows of the ledger: one commit; a window's last says that it is done
     3. the last rows, the root over all of them and the batch's one entry: one commit; "trial"
 """
 
@@ -27,6 +28,7 @@ from engine.exchange.taking import Taken, commit, take
 from engine.store.groups import GroupStore
 from mta.ports import Chance, Clock, Tx, to_ms
 
+WINDOW: Final = 30_000  # rows that are sorted together
 CHUNK_FIRST: Final = 100
 CHUNK_MAX: Final = 200
 CHUNK_MIN: Final = 60  # below that a commit costs more than what is in it
@@ -74,7 +76,7 @@ class Progress:
     refused: int = 0
     stopped: int = 0
     seq: int | None = None
-    resumed_at: int = 0
+    resumed: int = 0  # rows that were taken before it was interrupted
     commits: int = 0
     longest: float = 0.0  # seconds of the longest commit
     slow: int = 0  # commits that took longer than SLOW_SECONDS
@@ -107,59 +109,70 @@ class Import:
         now = self.clock.now()
         progress = self.store.write_now(lambda tx: begin(tx, declared, now, again))
         quarantine.begin()
-        done = progress.resumed_at = progress.rows
-        before = _Before(self.store, progress) if done else None
+        progress.resumed = progress.taken
+        before = _Before(self.store, progress) if progress.rows or progress.taken else None
         if before is not None:
             self._pending = before.pending()
-        chunks, told = 0, self.clock.monotonic()
         offset = 0
         for part in parts():
             rows = _numbered(part.table.rows, offset)
-            while chunk := list(islice(rows, self.chunk)):
-                offset = chunk[-1].number
+            while window := list(islice(rows, WINDOW)):
+                offset = window[-1].number
                 if before is not None:
-                    chunk = before.skip(part, chunk, quarantine)
-                if chunk:
-                    self._take(part, chunk, progress, quarantine)
-                    chunks += 1
-                    if chunks % TIDY_EVERY == 0:
-                        self.store.tidy_now()
-                if self.clock.monotonic() - told > 1:
-                    told = self.clock.monotonic()
-                    self.tell(progress)
+                    window = before.rest(part, window, quarantine)
+                if window:
+                    self._take(part, window, offset, progress, quarantine)
         quarantine.keep()
         self._seal(progress, declared)
         return progress
 
-    def _take(self, part: Part, rows: list[Row], progress: Progress, quarantine: Quarantine) -> None:
+    def _take(self, part: Part, rows: list[Row], last: int, progress: Progress, quarantine: Quarantine) -> None:
+        """Take a window; with its last chunk all rows up to `last` are done."""
         people: list[Person] = []
-        bad: dict[int, str] = {}
+        refused: dict[int, str] = {}
         for row in rows:
             try:
                 people.append(part.shape(row))
             except BadRow as err:
-                bad[row.number] = str(err)
+                refused[row.number] = str(err)
+        people.sort(key=lambda each: each.key)  # rows of one address stay in their order
+        at, told = 0, self.clock.monotonic()
+        while True:
+            chunk = people[at : at + self.chunk]
+            at += self.chunk
+            refused |= self._write(chunk, progress, last if at >= len(people) else None, len(refused))
+            if at >= len(people):
+                break
+            if self.clock.monotonic() - told > 1:
+                told = self.clock.monotonic()
+                self.tell(progress)
+        for row in rows:
+            if row.number in refused:
+                quarantine.add(part.table.name, part.table.header, row, refused[row.number])
+
+    def _write(self, people: list[Person], progress: Progress, last: int | None, refused: int) -> dict[int, str]:
+        """One commit; which rows were refused in it. `last`: the window's last row, with its last chunk, and `refused` how
+        many of the window could not be taken until now."""
         leaves = commit(people, self.chance.octets(batches.SALT_OCTETS * len(people)) if people else b"")
-        last, now, pending, first = rows[-1].number, self.clock.now(), self._pending, progress.taken
+        now, pending, first = self.clock.now(), self._pending, progress.taken
 
         def work(tx: Tx) -> tuple[Taken, float]:
             began = self.clock.monotonic()  # here, since a turn to write was waited for before
             taken = take(tx, progress.batch_id, people, leaves, now, overwrite=self.overwrite)
             batches.add_leaves(tx, progress.batch_id, first, taken.leaves, pending)
-            refused = len(bad) + len(taken.refused)
-            _go_on(tx, progress, last, taken, refused)
+            _go_on(tx, progress, taken, last, refused + len(taken.refused))
             return taken, began
 
         taken, began = self.store.write_now(work)
         self._pace(self.clock.monotonic() - began, progress)
+        if progress.commits % TIDY_EVERY == 0:
+            self.store.tidy_now()
         self._pending = batches.pending_of(pending, taken.leaves)
-        refused = bad | taken.refused
-        for row in rows:
-            if row.number in refused:
-                quarantine.add(part.table.name, part.table.header, row, refused[row.number])
-        progress.rows, progress.taken = last, progress.taken + len(taken.leaves)
+        progress.taken += len(taken.leaves)
         progress.made, progress.stopped = progress.made + taken.made, progress.stopped + taken.stopped
-        progress.refused += len(refused)
+        if last is not None:
+            progress.rows, progress.refused = last, progress.refused + refused + len(taken.refused)
+        return taken.refused
 
     def _pace(self, took: float, progress: Progress) -> None:
         progress.commits, progress.slow = progress.commits + 1, progress.slow + (took > SLOW_SECONDS)
@@ -235,13 +248,17 @@ def begin(tx: Tx, declared: Declared, now: datetime, again: bool) -> Progress:
     return Progress(batch_id)
 
 
-def _go_on(tx: Tx, progress: Progress, last: int, taken: Taken, refused: int) -> None:
+def _go_on(tx: Tx, progress: Progress, taken: Taken, last: int | None, refused: int) -> None:
     """Say how far it is. ImportedAlready where it is not where we left it: somebody else goes on with it."""
+    rows, refused = (progress.rows, 0) if last is None else (last, refused)
     done = tx.execute(
         "UPDATE import_batch SET rows_read = ?, taken = taken + ?, made = made + ?, refused = refused + ?,"
-        " stopped = stopped + ? WHERE id = ? AND state = 'reading' AND rows_read = ?",
-        (last, len(taken.leaves), taken.made, refused, taken.stopped, progress.batch_id, progress.rows),
-    )
+        " stopped = stopped + ? WHERE id = ? AND state = 'reading' AND rows_read = ? AND taken = ?",
+        (
+            rows, len(taken.leaves), taken.made, refused, taken.stopped, progress.batch_id, progress.rows,
+            progress.taken,
+        ),
+    )  # fmt: skip
     if not done:
         raise ImportedAlready(f"import {progress.batch_id} of this file is under way in another process")
 
@@ -259,30 +276,34 @@ class _Before:
     """What an import did before it was interrupted: its rows are not taken again, and its quarantine is written anew."""
 
     def __init__(self, store: GroupStore, progress: Progress) -> None:
-        self._store, self._progress, self._leaf = store, progress, 0
+        self._store, self._batch_id, self._done = store, progress.batch_id, progress.rows
+        self._leaves = progress.taken
+        self._taken = bytearray()  # 1 at the number of each row that was taken
+        for begin in range(0, self._leaves, _READ):
+            self._mark(begin)
+
+    def _mark(self, begin: int) -> None:
+        sql = "SELECT file_row FROM import_row WHERE batch_id = ? AND leaf >= ? AND leaf < ?"
+        for (row,) in self._store.read_now(lambda tx: tx.query(sql, (self._batch_id, begin, begin + _READ))):
+            if row >= len(self._taken):
+                self._taken.extend(bytes(row + 1 - len(self._taken)))
+            self._taken[row] = 1
 
     def pending(self) -> list[bytes]:
         """The hashes of the block that was not full."""
-        batch_id, (block, rest) = self._progress.batch_id, divmod(self._progress.taken, merkle.BLOCK)
-        return self._store.read_now(lambda tx: batches.leaves_of(tx, batch_id, block)) if rest else []
+        block, rest = divmod(self._leaves, merkle.BLOCK)
+        return self._store.read_now(lambda tx: batches.leaves_of(tx, self._batch_id, block)) if rest else []
 
-    def skip(self, part: Part, rows: list[Row], quarantine: Quarantine) -> list[Row]:
+    def rest(self, part: Part, rows: list[Row], quarantine: Quarantine) -> list[Row]:
         """Those that are still to do."""
-        over = [row for row in rows if row.number <= self._progress.resumed_at]
-        if over:
-            taken = self._taken(over[-1].number, len(over))
-            for row in over:
-                if row.number not in taken:
-                    quarantine.add(part.table.name, part.table.header, row, _why(part, row))
-        return rows[len(over) :]
+        left = [row for row in rows if row.number >= len(self._taken) or not self._taken[row.number]]
+        for row in left:
+            if row.number <= self._done:
+                quarantine.add(part.table.name, part.table.header, row, _why(part, row))
+        return [row for row in left if row.number > self._done]
 
-    def _taken(self, last: int, count: int) -> set[int]:
-        """The next rows that were taken, up to row `last`; there are `count` of them at most."""
-        bounds = (self._progress.batch_id, self._leaf, self._leaf + count)
-        sql = "SELECT file_row FROM import_row WHERE batch_id = ? AND leaf >= ? AND leaf < ?"
-        found = {row for (row,) in self._store.read_now(lambda tx: tx.query(sql, bounds)) if row <= last}
-        self._leaf += len(found)
-        return found
+
+_READ: Final = 5000  # rows of the ledger that are read at once
 
 
 def _why(part: Part, row: Row) -> str:

@@ -22,9 +22,9 @@ ENOUGH = 2_000  # rows that are in when it is killed
 PATIENCE = 60.0
 
 
-def rows_read(database: Path) -> int:
+def rows_taken(database: Path) -> int:
     with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection:
-        return int(connection.execute("SELECT coalesce(max(rows_read), 0) FROM import_batch").fetchone()[0])
+        return int(connection.execute("SELECT coalesce(max(taken), 0) FROM import_batch").fetchone()[0])
 
 
 @pytest.mark.e2e
@@ -45,13 +45,17 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
     program = "import sys; from engine.commands import run; sys.exit(run(sys.argv[1:]))"
     child = subprocess.Popen([sys.executable, "-c", program, *words], cwd=ROOT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE
-    while rows_read(tmp_path / "var" / "posthouse.db") < ENOUGH and time.monotonic() < deadline:
+    while rows_taken(tmp_path / "var" / "posthouse.db") < ENOUGH and time.monotonic() < deadline:
         assert child.poll() is None, "it was quicker than this test: give it more people"
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert run(words) == 0
     said = capsys.readouterr().out
-    assert "it went on behind row" in said and f"taken: {PEOPLE - 2:,} rows" in said and "not taken: 2 rows" in said
+    assert (
+        "it went on where it was interrupted" in said
+        and f"taken: {PEOPLE - 2:,} rows" in said
+        and "not taken: 2 rows" in said
+    )
     assert run(["consent", "check"]) == 0
     assert f"{PEOPLE - 2:,} rows of 1 imports verify" in capsys.readouterr().out
     with closing(sqlite3.connect(tmp_path / "var" / "posthouse.db")) as connection:
