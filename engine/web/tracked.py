@@ -1,8 +1,8 @@
 """What counted mail leads to: its links, its picture, and its page.
 
 A click's target is in its signed token, so nobody can make an address of ours that leads anywhere else, and no table is
-asked. HEAD counts as nothing. The page of a mail is the mail as it was sent, in a sandbox: no script runs in it, and it
-speaks with no other site but for its pictures.
+asked. HEAD counts as nothing, nor does what a browser fetches ahead. The page of a mail is the mail as it was sent, in a
+sandbox: no script runs in it, and it speaks with no other site but for its pictures.
 """
 
 from typing import Final
@@ -50,14 +50,14 @@ class _Tracked:
     async def click(self, request: web.Request) -> web.Response:
         now = self._desk.clock.now()
         link = read_click(self._desk.composer.tokens, request.match_info["token"], now)
-        if request.method == "GET":
+        if counts(request):
             who = (request.headers.get("User-Agent", ""), self._desk.peer(request))
             self._recorder.add(Fetch(Kind.CLICK, link.mark, now, *who, link.number, link.links, link.target, link.name))
         return web.Response(status=302, headers={"Location": link.target})
 
     async def open(self, request: web.Request) -> web.Response:
         mark = self._mark(request, Purpose.OPEN)
-        if request.method == "GET":
+        if counts(request):
             agent, peer = request.headers.get("User-Agent", ""), self._desk.peer(request)
             self._recorder.add(Fetch(Kind.OPEN, mark, self._desk.clock.now(), agent, peer))
         # Readers of webmail fetch it from their provider's pages.
@@ -77,3 +77,10 @@ class _Tracked:
 
     def _mark(self, request: web.Request, purpose: Purpose) -> Mark:
         return read_mark(self._desk.composer.tokens, purpose, request.match_info["token"], self._desk.clock.now())
+
+
+def counts(request: web.Request) -> bool:
+    """Whether somebody may be behind a request: no HEAD, and nothing that a browser fetches before anybody asked for it
+    (Sec-Purpose of the Fetch standard, and the older names of the same)."""
+    said = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
+    return request.method == "GET" and not any(word in said.lower() for word in ("prefetch", "preview"))

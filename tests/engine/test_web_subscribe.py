@@ -11,6 +11,7 @@ from mail_shop import Place, make_list
 from web_door import ANN, Door, open_door
 
 from engine.audience import consent, forms, lists
+from engine.audience.asking import AskingSettings
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts
 from engine.audience.fields import Field, FieldError, Kind, declare
@@ -249,3 +250,17 @@ async def test_a_body_that_does_not_come_is_not_waited_for(door: Door, monkeypat
     assert answer.startswith(b"HTTP/1.1 408")
     writer.close()
     assert messages(door) == 1
+
+
+async def test_a_network_that_asked_enough_is_answered_the_same_and_nobody_is_written_to(door: Door) -> None:
+    door.composer.asking = AskingSettings(per_network=1)
+    pages = []
+    for name in ("bob", "eve"):
+        told = {"address": f"{name}@example.org", **await seen(door)}
+        pages.append((await door.ask("POST", "/subscribe/tea", told))[:2])
+    assert pages[0] == pages[1] and pages[0][0] == 200
+    assert [address for (address,) in door.rows("SELECT address FROM contact ORDER BY id")][1:] == ["bob@example.org"]
+    assert messages(door) == 2  # Ann's, and Bob's
+    told = {"address": "eve@example.org", **await seen(door)}
+    assert (await door.ask("POST", "/subscribe/tea", told, **{"X-Forwarded-For": "198.51.100.7"}))[:2] == pages[0]
+    assert messages(door) == 3

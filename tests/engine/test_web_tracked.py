@@ -107,6 +107,19 @@ async def test_looking_at_a_links_head_counts_as_nothing(door: Door) -> None:
     assert len(await until_seen(door, 1)) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch"), ("X-Purpose", "preview")],
+)
+async def test_what_a_browser_fetches_ahead_counts_as_nothing(door: Door, name: str, value: str) -> None:
+    headers = {"User-Agent": BROWSER, name: value}
+    for path in (link(door), "/o/" + mark_token(door.composer.tokens, Purpose.OPEN, MARK) + ".gif"):
+        async with door.visitor.get(door.url + path, headers=headers, allow_redirects=False) as answer:
+            assert answer.status in (200, 302)
+    await follow(door, link(door))
+    assert [each for each, _, _ in await until_seen(door, 1)] == ["mail.clicked"]
+
+
 async def test_every_token_that_is_not_ours_is_answered_alike(door: Door) -> None:
     good = link(door)
     foreign = click_token(Tokens(b"another secret of 32 octets....."), Link(MARK, 1, 1, "https://evil.example/"))
