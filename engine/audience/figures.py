@@ -57,6 +57,13 @@ def of_list(tx: Tx, list_id: int) -> dict[str, int]:
     return dict(rows)
 
 
+def of_all(tx: Tx) -> dict[str, int]:
+    """The same over all lists."""
+    return {
+        state: int(people) for state, people in tx.query("SELECT state, sum(people) FROM list_figure GROUP BY state")
+    }
+
+
 def _tally(tx: Tx, ids: Sequence[int]) -> Counter[tuple[int, str]]:
     found: Counter[tuple[int, str]] = Counter()
     for start in range(0, len(ids), _PART):

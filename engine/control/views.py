@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from engine.audience import figures
 from engine.control.counted import queue_rows
 from engine.control.protocol import (
     DoubtRow,
@@ -113,7 +114,7 @@ def today(tx: Tx, now: datetime) -> Today:
         _count(tx, "doubt WHERE at_ms >= ?", midnight),
         _minutes(tx, now_ms),
         _count(tx, "contact"),
-        dict(tx.query("SELECT state, count(*) FROM subscription GROUP BY state")),
+        figures.of_all(tx),
         _count(tx, "suppression"),
     )
 
