@@ -35,8 +35,6 @@ CANDIDATES = (
     " FROM delivery d JOIN message m ON m.id = d.message_id"
     " WHERE d.state = 0 AND d.domain = ? AND d.stream = ? AND d.due_ms <= ? ORDER BY d.due_ms LIMIT ?"
 )
-
-
 _CANDIDATES_OF_BUCKETS = CANDIDATES.replace(" ORDER BY", f" AND {_BUCKET} >= ? AND {_BUCKET} < ? ORDER BY")
 
 

@@ -18,7 +18,8 @@ from engine.audience.contacts import ensure_contact
 from engine.store import groups
 from engine.store.groups import GroupStore, Unreachable
 from engine.store.opening import store_at
-from engine.store.postgres import Unfit, _numbered
+from engine.store.postgres import Unfit
+from engine.store.postgres_tx import _numbered
 from mta.ports import StoreTrouble, Tx
 from mta.queue import claiming, expiring, hints, leasing, operating, queue
 from mta.queue.audit import audit

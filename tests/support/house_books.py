@@ -18,10 +18,10 @@ from clock import NOON, FakeClock
 from mail_shop import Place, open_store
 
 from deliverability.address import Address
-from engine.store import postgres
+from engine.store import postgres_tx
 from engine.store.database import SqliteTx
 from engine.store.groups import GroupTx
-from engine.store.postgres import PostgresTx
+from engine.store.postgres_tx import PostgresTx
 from mta.ports import Tx
 from mta.queue.audit import Audit, audit
 from mta.queue.delivery import State, Stream
@@ -75,7 +75,7 @@ class PostgresBooks(Books):
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
-        postgres.prepare(self._connection)
+        postgres_tx.prepare(self._connection)
         self._connection.execute("SET synchronous_commit TO off")
 
     def _tx(self) -> GroupTx:
