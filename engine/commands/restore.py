@@ -21,7 +21,7 @@ def restore(
     """Fill an empty database from FOLDER, and check all of it. Keys and secrets go to the state folder."""
     from engine.audience.ledger import Broken
     from engine.exchange.folder import FolderError
-    from engine.exchange.restoring import Folder
+    from engine.exchange.restoring import Folder, RowRefused
     from engine.exchange.restoring import restore as fill
     from engine.system import SystemClock
     from mta.ports import StoreTrouble
@@ -35,6 +35,8 @@ def restore(
             )
             places = {"keys": settings.keys_path, "secret": settings.secret_path}
             put = found.put_files(places | ({"templates": settings.templates} if settings.templates else {}))
+    except RowRefused as err:
+        refuse(str(err), "begin again with an empty database, and a folder as `posthouse export` wrote it")
     except FolderError as err:
         refuse(str(err), "nothing was written", code=2)
     except Broken as err:

@@ -140,7 +140,7 @@ class ListmonkShaper:
             if name in self._fields and not isinstance(value, dict | list):
                 cells[FIELD + name] = value
         person = self._shape(Row(row.number, cells))
-        status, created = cells["status"], parse_when("created_at", cells["created_at"] or "")
+        status, created = cells["status"], parse_when("created_at", cells.get("created_at") or "")
         person.facts |= {"listmonk": status, **consent_facts(created, "", None, "")}
         if status == "blocklisted":
             person.stops = (Stop(Reason.UNSUBSCRIBE, "listmonk: blocklisted"),)

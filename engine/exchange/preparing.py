@@ -134,6 +134,8 @@ class Prepared:
                 raise NoTable(f"Mailchimp's files begin with {kinds}: {table.name} does not say which it is")
             return mailchimp.MailchimpShaper(plan, table, kind)
         if self._opened.kind == "listmonk":
+            if not self._dump and not listmonk.is_export(table.header):
+                raise NoTable(f"listmonk's CSV begins with {', '.join(listmonk.CSV_HEADER)}: {table.name} does not")
             return listmonk.ListmonkShaper(plan, table.header, lists=self._theirs if self._dump else None)
         return Shaper(plan, by_name=self._opened.kind == "jsonl")
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from deliverability.text import clean
 from engine.audience import batches, consent
 from engine.exchange.folder import FORMAT, FolderError, Shape, schema, shapes, value_of
 from engine.store.groups import GroupStore
-from mta.ports import Clock, Tx
+from mta.ports import Clock, StoreTrouble, Tx
 
 CHUNK_FIRST: Final = 200
 CHUNK_MAX: Final = 500
@@ -27,6 +28,10 @@ LINE_MAX: Final = 64 << 20  # octets of one row
 TIDY_EVERY: Final = 16
 
 _MUST_BE_EMPTY: Final = ("contact", "consent_entry", "flow", "list", "event", "suppression")
+
+
+class RowRefused(FolderError):
+    """The database has something against a row: the folder was made, or changed, by somebody else. Some rows are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class Folder:
 def restore(
     store: GroupStore, folder: Folder, clock: Clock, *, resume: bool, tell: Callable[[str, int], None]
 ) -> Restored:
-    """Fill an empty database. FolderError where it is not empty, or a row does not fit; ledger.Broken."""
+    """Fill an empty database. FolderError where it is not empty, or a row does not fit; RowRefused; ledger.Broken."""
     store.read_now(_want_empty)
     for shape in shapes():
         for _ in folder.table(shape):  # all of it is read once before anything is written
@@ -140,7 +145,14 @@ def _fill(store: GroupStore, shape: Shape, folder: Folder, clock: Clock) -> int:
             began = clock.monotonic()
             tx.executemany(sql, rows)
 
-        store.write_now(work)
+        try:
+            store.write_now(work)
+        except StoreTrouble:
+            raise
+        except (
+            Exception
+        ) as err:  # each back end has its own words for two rows with one key, or a text in a number's place
+            raise RowRefused(f"a row of {shape.name} is refused by the database: {clean(str(err))[:200]}") from err
         return clock.monotonic() - began
 
     for row in folder.table(shape):

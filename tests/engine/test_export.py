@@ -20,7 +20,7 @@ from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.commands import run
 from engine.exchange import folder as folders
 from engine.exchange.folder import Files, FolderError, rows_of, shapes
-from engine.exchange.restoring import Folder, Restored, restore
+from engine.exchange.restoring import Folder, Restored, RowRefused, restore
 from engine.flow.definition import Definition, check
 from engine.running.book import apply_flow
 from engine.store.groups import GroupStore
@@ -182,6 +182,23 @@ def test_a_folder_that_is_not_as_it_was_written_is_refused(
     with pytest.raises(FolderError):
         back(empty, out)
     assert empty.read_now(lambda tx: tx.query("SELECT count(*) FROM list")) == [(0,)], "and nothing was written"
+
+
+@pytest.mark.parametrize("change", ["twice", "kind"])
+def test_rows_that_the_database_does_not_take_are_said_in_words(
+    desk: Desk, empty: GroupStore, tmp_path: Path, change: str
+) -> None:
+    import hashlib
+
+    out = exported(desk, tmp_path / "out")
+    contacts, manifest = out / "tables" / "contact.jsonl", out / "manifest.json"
+    lines = contacts.read_text("utf-8").splitlines()
+    lines.append(lines[0] if change == "twice" else lines[0].replace('"id":1,', '"id":{"$base64":"AA=="},'))
+    contacts.write_text("\n".join(lines) + "\n", "utf-8")
+    kept = json.loads(manifest.read_text())["sha256"]
+    bend(manifest, sha256=kept | {"tables/contact.jsonl": hashlib.sha256(contacts.read_bytes()).hexdigest()})
+    with pytest.raises(RowRefused, match="a row of contact is refused"):
+        back(empty, out)
 
 
 # -- commands, and the table for spreadsheets

@@ -272,6 +272,11 @@ def test_lists_of_listmonk_that_are_not_here_are_named_with_the_remedy(desk: Des
         desk.take(desk.file(DUMP, "dump.sql"), lists=())
 
 
+def test_a_csv_that_is_none_of_listmonk_s_is_refused(desk: Desk) -> None:
+    with pytest.raises(NoTable, match="listmonk's CSV begins with"):
+        desk.take(desk.file("email,name\nann@example.org,Ann\n"), kind="listmonk")
+
+
 def test_another_database_s_dump_is_refused(desk: Desk) -> None:
     with pytest.raises(NoTable, match="no plain dump of listmonk"):
         desk.take(
