@@ -38,6 +38,7 @@ from engine.sockets import handed_over, listen, listen_unix
 from engine.store.groups import Bells
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
+from engine.tracking import hits
 from engine.web import bearer
 from engine.web.desk import Counted
 from engine.web.routes import build_app
@@ -375,6 +376,10 @@ class Office:
             Chore(suppression.has_expired, suppression.expire),
             Chore(asking.has_old, asking.drop_old),
             Chore(bearer.has_old, bearer.drop_old),
+            Chore(
+                lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
+                lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),
+            ),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 

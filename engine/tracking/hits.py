@@ -176,3 +176,15 @@ def network_of(peer: str) -> str:
     except ValueError:
         return ""
     return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+def has_old(tx: Tx, before: datetime) -> bool:
+    """Whether anything that no person fetched is older than that."""
+    sql = "SELECT 1 FROM event WHERE name = 'mail.fetched' AND at_ms < ? LIMIT 1"
+    return tx.one(sql, (to_ms(before),)) is not None
+
+
+def drop_old(tx: Tx, before: datetime, limit: int = 500) -> None:
+    """Forget up to `limit` of it."""
+    sql = "SELECT id FROM event WHERE name = 'mail.fetched' AND at_ms < ? ORDER BY at_ms LIMIT ?"
+    tx.executemany("DELETE FROM event WHERE id = ?", tx.query(sql, (to_ms(before), limit)))

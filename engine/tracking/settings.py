@@ -2,10 +2,11 @@
 out, and nobody below can bring it back. Transactional mail is not counted unless its flow or step says so itself."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import Field
 
-from deliverability.settings import Settings
+from deliverability.settings import Duration, Settings
 from engine.audience.list_settings import ListSettings
 from engine.flow.model import Tracking
 from mta.queue.delivery import Stream
@@ -19,6 +20,9 @@ class TrackingSettings(Settings):
     )
     opens: bool = Field(default=True, description="Count opens: the mail holds a picture of one invisible dot.")
     view: bool = Field(default=True, description="Give the mail a link to be read in a browser.")
+    keep_fetched: Duration = Field(
+        default=timedelta(days=90), description="How long it is kept what machines and proxies fetched."
+    )
     honeypot: bool = Field(
         default=False, description="Put in a link that no reader sees: whoever follows it is a machine."
     )

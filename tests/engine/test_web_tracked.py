@@ -228,6 +228,15 @@ async def test_somebody_who_reloads_for_ever_writes_so_many_events_and_no_more(
     assert len(seen(door)) == 5
 
 
+async def test_what_machines_fetched_is_forgotten_after_its_time_and_what_people_did_is_not(door: Door) -> None:
+    write(door, fetch(door, 3600, agent="curl/8.5.0"), fetch(door, 3600))
+    when = NOON + timedelta(seconds=3600)
+    assert not door.store.read_now(lambda tx: module.has_old(tx, when))
+    assert door.store.read_now(lambda tx: module.has_old(tx, when + timedelta(seconds=1)))
+    door.store.write_now(lambda tx: module.drop_old(tx, when + timedelta(seconds=1)))
+    assert [name for name, _, _ in seen(door)] == ["mail.clicked"]
+
+
 async def test_what_a_browser_says_of_itself_is_kept_clean_and_short(door: Door) -> None:
     write(door, fetch(door, 3600, agent="Browser\x1b[2J\r\nX: y" + "z" * 1000))
     [(_, data, _)] = seen(door)
