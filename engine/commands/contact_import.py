@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from deliverability.text import clean
 from engine.commands.common import ConfigPath, Json, config, database, refuse, who
 
 if TYPE_CHECKING:
@@ -134,14 +135,14 @@ def _show_dry(opened: "Opened", prepared: "Prepared", counted: "Counted", as_jso
         return
     print(f"{opened.path.name}: {opened.kind}" + (f", {opened.encoding}" if opened.encoding else ""))
     for name, columns in prepared.tables:
-        print(f"\n{name}")
+        print(f"\n{clean(name)}")
         for column, target in columns:
-            print(f"  {column:<28} {'left out' if target == '-' else target}")
+            print(f"  {clean(column):<28} {'left out' if target == '-' else target}")
     print(f"\n{_rows(counted.rows)}: {counted.good:,} can be taken, {counted.rows - counted.good:,} can't")
     print(f"{counted.known:,} are known already, {counted.stopped:,} are suppressed and stay so")
     for reason, count in counted.reasons.most_common(10):
         table, number = counted.first[reason]
-        print(f"  {count:,}: {reason} (first in row {number} of {table})")
+        print(f"  {count:,}: {clean(reason)} (first in row {number} of {clean(table)})")
     for person in counted.people:
         print(f"  e.g. {person.address}  {person.name}  {json.dumps(person.fields, ensure_ascii=False)}")
     print("nothing was written")
@@ -189,8 +190,10 @@ def _guarded(do: Callable[[], T]) -> T:
         return do()
     except ImportedAlready as err:
         refuse(str(err), "--again imports it once more; `posthouse import list` shows what was imported")
-    except (ListError, MappingError, NoText, Unclear, NoTable) as err:
-        refuse(str(err), "nothing was written", code=2)
+    except Unclear as err:
+        refuse(str(err), "nothing was written", code=2)  # several lines, each of which is clean
+    except (ListError, MappingError, NoText, NoTable) as err:
+        refuse(clean(str(err)), "nothing was written", code=2)
     except OSError as err:
         refuse(f"{err.filename or 'the file'} can't be read or written: {err.strerror}", code=2)
     except StoreTrouble as err:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from deliverability.text import clean
 from engine.audience import lists, suppression
 from engine.audience.consent import Answer
 from engine.audience.fields import Field, declared
@@ -88,7 +89,7 @@ class Prepared:
         if wanted.columns:
             said["columns"] = dict(wanted.columns)
         answer = Answer(wording, source="import", salt=salt)
-        return Declared(opened.path.name, opened.seen.digest, opened.kind, operator, answer, wanted.how, said)
+        return Declared(clean(opened.path.name), opened.seen.digest, opened.kind, operator, answer, wanted.how, said)
 
     @property
     def fields(self) -> Mapping[str, Field]:

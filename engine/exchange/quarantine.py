@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from deliverability.text import clean
 from engine.exchange.rows import Row
 from engine.exchange.sheet import guarded
 
@@ -68,7 +69,7 @@ class Quarantine:
         path = self._plain
         if table != self._imported.name:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            path = self._folder / Path(table).name
+            path = self._folder / Path(clean(table)).name
         fresh = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         file = self._files[table] = os.fdopen(fresh, "w", encoding="utf-8", errors="backslashreplace", newline="")
         self.paths.append(path)

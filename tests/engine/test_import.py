@@ -7,20 +7,24 @@ from typing import Any
 import pytest
 from clock import NOON
 from exchange_desk import Desk
+from hypothesis import given
+from hypothesis import strategies as st
 from mail_shop import Asker, Place
 
 from deliverability.address import Address
 from engine.audience import batches, consent, dossier, lists, proof, trials
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts, find_contact
-from engine.audience.fields import declared
-from engine.audience.ledger import Broken
+from engine.audience.fields import Field, Kind, declared
+from engine.audience.ledger import Broken, canonical
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, suppress
 from engine.audience.trials import ImportSettings
 from engine.exchange import importing
-from engine.exchange.columns import MappingError, match
+from engine.exchange.columns import TARGETS, MappingError, Plan, Shaper, match
 from engine.exchange.importing import ImportedAlready
+from engine.exchange.people import BadRow
+from engine.exchange.rows import Row
 from engine.exchange.taking import commit, take
 from engine.sending.arbiter import may_send
 from mta.ports import Tx
@@ -28,6 +32,9 @@ from mta.queue.delivery import Stream
 
 ANN = Address.parse("ann@example.org")
 SALT = b"thirty-two unguessable octets..."
+JSON = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.lists(st.text(max_size=5), max_size=3)
+)
 PEOPLE = (
     "E-Mail,Vorname,Nachname,Shoe size,City\nann@example.org,Ann,Archer,38,Haifa\nbob@example.org,Bob,Baker,44.5,Köln\n"
 )
@@ -203,6 +210,19 @@ def test_two_people_with_one_external_id_are_not_both_taken(desk: Desk) -> None:
     path = desk.file("address,customer id\nann@example.org,7\nbob@example.org,7\n")
     assert (desk.take(path).taken, desk.take(path, again=True).taken) == (1, 1)
     assert "another contact has 7" in desk.quarantined(path)
+
+
+@given(st.dictionaries(st.sampled_from([*TARGETS, "shoe_size", "city"]), st.text(max_size=30) | JSON, max_size=12))
+def test_no_values_take_the_shaper_down(cells: dict[str, Any]) -> None:
+    fields = {"shoe_size": Field("shoe_size", Kind.NUMBER), "city": Field("city", Kind.TEXT)}
+    columns = match(["address", *(each for each in cells if each != "address")], {}, fields)
+    shape = Shaper(Plan(columns, fields, ((1, "tea"),)), by_name=True)
+    try:
+        person = shape(Row(2, {"address": "ann@example.org"} | cells))
+    except BadRow as err:
+        assert str(err)
+    else:
+        assert canonical(person.facts).decode() and "\n" not in person.name
 
 
 # -- columns

@@ -113,6 +113,16 @@ def test_files_that_are_none_are_refused_in_words(
     assert "none.csv can't be read" in capsys.readouterr().err
 
 
+def test_what_a_file_calls_its_columns_never_reaches_the_terminal_raw(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = '{"address": "ann@example.org", "\\ud800\\u001b[2J": 1, "tags": "\\ud800"}\n'
+    assert run(["contact", "import", people(shop, lines, "p.jsonl"), "--dry-run"]) == 0
+    assert run(["contact", "import", people(shop, "a\x1b]0;x\x07,b\nc,d\n"), "--source", "x"]) == 2
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err and "\ud800" not in said.out
+
+
 def test_an_encoding_can_be_said(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = people(shop, "mail,name\nx@example.org,Ан\n".encode("cp1251"))
     assert run(["contact", "import", file, "--source", "x", "--encoding", "windows-1251"]) == 0
