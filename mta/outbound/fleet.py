@@ -24,6 +24,7 @@ class Fleet:
         for each in self._all:
             each.overflow = partial(self._overflow, each)
             each.has_stand_in = partial(self._has_stand_in, each)
+            each.has_others = len(self._all) > 1
 
     def _overflow(self, lender: Scheduler, domain: str) -> None:
         """A source has no room for a domain, or is refused there: another one takes what is due, always the same one."""

@@ -68,6 +68,7 @@ class Scheduler:
         self._doors = doors or Doors(self._gauges)
         self.overflow: Callable[[str], None] = lambda _: None  # what this source has no room for, or is refused with
         self.has_stand_in: Callable[[str, Stream], bool] = lambda *_: False  # whether another source would take it
+        self.has_others = False  # whether there are other sources at all
         self._grants = 0  # how often limits beyond one site changed
         self._lent: dict[str, set[Lent]] = {}  # by domain: what others have no room for
         self._paused: dict[str, int] = {}  # domains that an operator or the bounce guard holds, until when
@@ -253,7 +254,9 @@ class Scheduler:
         busy = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_full][:BUSY_MAX]
         try:
             rows = await self._store.read(lambda tx: due_domains(tx, now_ms, busy, self._page, self.way))
-            blocked = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_blocked(now_ms)]
+            blocked = [
+                site_and_source(lane.site)[0] for lane in self._lanes if self.has_others and lane.is_blocked(now_ms)
+            ]
             overflow = await self._store.read(lambda tx: due_at(tx, blocked, now_ms, self.way)) if blocked else []
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
