@@ -7,7 +7,7 @@ since it is found again by its text and by what it was read against.
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.audience.fields import declared
@@ -60,6 +60,7 @@ class SegmentBook:
         """`zone`: the installation's, for contacts without their own."""
         self._zone = zone
         self._read: dict[tuple[str, int], Checked | str] = {}
+        self._made: dict[tuple[Any, ...], Segment] = {}  # by their rows, since most are as they were
 
     def segments(self, tx: Tx) -> list[Segment]:
         """All there are, in the order of their names."""
@@ -81,7 +82,16 @@ class SegmentBook:
         fields = {name: field.kind for name, field in declared(tx).items()}
         return World(now, self._zone, fields, rfm.known(tx)[0])
 
-    def _segment(
+    def _segment(self, row: tuple[Any, ...], vocabulary: Vocabulary) -> Segment:
+        key = (*row, len(vocabulary.fields))
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) > 2 * SEGMENTS_MAX:
+                self._made.clear()
+            found = self._made[key] = self._make(row, vocabulary)
+        return found
+
+    def _make(
         self, row: tuple[int, str, str, str, int, int, int, int | None, int | None], vocabulary: Vocabulary
     ) -> Segment:
         segment_id, name, title, expression, members, changed, wanted, looked, built = row

@@ -21,7 +21,7 @@ from engine.segments.sql import Sql
 from engine.segments.vocabulary import CLOCK, RFM
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 
-PART: Final = 2_000  # contact ids in one reading
+PART: Final = 1_000  # contact ids in one reading
 POLL_SECONDS: Final = 2.0
 CLOCK_EVERY: Final = timedelta(minutes=15)  # everywhere on earth a day begins at a quarter of an hour
 
@@ -174,7 +174,7 @@ class SegmentKeeper:
         if sample is None:
             return False
         if sample.seen < sample.end:
-            after, up_to = sample.seen, sample.seen + PART * 5
+            after, up_to = sample.seen, sample.seen + PART * 10
             sample.buyers += await self._store.read(lambda tx: rfm.buyers(tx, after, up_to, sample.step))
             sample.seen = up_to
             return True

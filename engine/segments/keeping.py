@@ -20,7 +20,7 @@ from engine.segments.sql import Sql
 from engine.store.dialect import DIALECTS
 from mta.ports import Tx, to_ms
 
-SETTLED: Final = 200  # contacts in one transaction
+SETTLED: Final = 100  # contacts in one transaction
 
 
 def after_event(tx: Tx, name: str, contact_id: int, data: dict[str, Any], book: SegmentBook, now: datetime) -> int:

@@ -53,7 +53,7 @@ def test_a_segment_is_found_counted_explained_and_follows_orders_and_time(town: 
     town.daemon.act("events", name="order.placed", address=ANN, data={"number": "A-1", "total": 20})
     assert members(town, "buyers", 1) == json.dumps([ANN])
     assert segment(town, "count", "buyers", "--exact").startswith("1 as asked now")
-    assert segment(town, "count", "--where", "sum(orders(), 'total') >= 20") == "1 contacts\n"
+    assert segment(town, "count", "--where", "sum(orders(), 'total') >= 20") == "1 contact\n"
 
     why = segment(town, "explain", "buyers", BEN)
     assert "ben@shop.lab is not in buyers" in why
