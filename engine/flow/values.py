@@ -21,7 +21,7 @@ MISSING: Final = Missing.MISSING
 Value: TypeAlias = str | int | float | bool | date | list[Any] | dict[str, Any] | Missing
 
 LARGEST: Final = 2**63 - 1  # of whole numbers: what every database holds
-EXACT: Final = 2**53  # what sums come to at most: beyond, a binary fraction can't tell neighbours apart
+EXACT: Final = 2**53 - 1  # what sums come to at most: from there on a binary fraction can't tell neighbours apart
 TINY: Final = 1e-9  # what is nearer to zero is zero, for sums
 LONGEST: Final = 10_000  # characters of a text that a condition makes
 _DEEPEST: Final = 20  # levels that two lists or records are compared down to

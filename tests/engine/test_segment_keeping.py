@@ -301,4 +301,4 @@ async def test_a_look_by_sql_and_one_by_one_agree_on_members_and_their_times(hou
         "SELECT c.id, d.due_ms FROM contact c LEFT JOIN segment_member m ON m.contact_id = c.id"
         " LEFT JOIN segment_due d ON d.contact_id = c.id WHERE m.contact_id IS NOT NULL OR d.due_ms IS NOT NULL ORDER BY c.id"
     )
-    assert by_sql == house.store.read_now(one_by_one)
+    assert by_sql == house.store.read_now(one_by_one), text
