@@ -162,6 +162,12 @@ def cited(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> Link | N
     return None if row is None else Link(*row)
 
 
+def inherit(tx: Tx, source_id: int, target_id: int) -> None:
+    """As `consent.inherit`. A subscription that rests on a row has that row's batch as its source, and does not pass
+    over."""
+    tx.execute("UPDATE import_row SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+
+
 def forget(tx: Tx, contact_id: int) -> int:
     """Erase what the rows say about a person, salts and all; how many now say only that there was a row."""
     rows = tx.query("SELECT batch_id, leaf, salt, facts FROM import_row WHERE contact_id = ?", (contact_id,))

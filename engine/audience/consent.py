@@ -19,6 +19,7 @@ from engine.audience.ledger import GENESIS, Link, canonical, commit_to, link, ve
 from mta.ports import Tx, to_ms
 
 ALL_LISTS: Final = 0  # the list_id of an answer that concerns all marketing mail
+NO_LIST: Final = -1  # of an answer for a mailbox that is no contact any more: no mail rests on it
 CHUNK: Final = 1000  # entries read at once
 
 _LINK: Final = "seq, at_ms, act, commitment, previous, hash"
@@ -196,6 +197,14 @@ def count_asked(tx: Tx, contact_id: int, since: datetime) -> int:
         (contact_id, to_ms(since)),
     )
     return 0 if row is None else int(row[0])
+
+
+def inherit(tx: Tx, source_id: int, target_id: int) -> None:
+    """A contact becomes another: what was said for its mailbox is shown, exported and erased with that one. It stays said
+    for that mailbox, so nothing that is written to the other rests on it."""
+    tx.execute(
+        "UPDATE consent_fact SET contact_id = ?, list_id = ? WHERE contact_id = ?", (target_id, NO_LIST, source_id)
+    )
 
 
 def forget(tx: Tx, contact_id: int) -> int:

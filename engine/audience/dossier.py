@@ -95,8 +95,9 @@ def _iso(at_ms: int | None) -> str | None:
 def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> None:
     """Make two contacts one: what happened to `source_id`, its orders, tags and fields are `target_id`'s from now on.
 
-    Consent and subscriptions do not pass over: a yes was said for one mailbox. What the target knows stays; its empty
-    places are filled. UnknownContact when one of them is none.
+    Subscriptions do not pass over, and no mail rests on the source's consent any more: a yes was said for one mailbox. Its
+    record is kept with the target, and goes with it. What the target knows stays; its empty places are filled.
+    UnknownContact when one of them is none.
     """
     source, target = contact_facts(tx, source_id), contact_facts(tx, target_id)
     tx.execute(
@@ -122,6 +123,9 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
+    tx.execute("UPDATE enrolment SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+    consent.inherit(tx, source_id, target_id)
+    batches.inherit(tx, source_id, target_id)
     membership.forget(tx, source_id)
     with figures.kept(tx, [source_id], ()):
         tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
@@ -137,9 +141,20 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     note_event(tx, "contact.merged", target_id, {"from": source["address"], "by": by}, now)
 
 
+def mailboxes(tx: Tx, contact_id: int) -> list[Address]:
+    """A contact's address, and those of contacts that were merged into it."""
+    rows = tx.query(
+        "SELECT data FROM event WHERE contact_id = ? AND name = 'contact.merged' ORDER BY id", (contact_id,)
+    )
+    merged = [str(json.loads(data).get("from", "")) for (data,) in rows]
+    return [Address.parse(each) for each in (contact_facts(tx, contact_id)["address"], *merged) if each]
+
+
 def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> None:
-    """Forget a contact. What remains is a salted hash of the address, so that no import writes to it again; and the
-    chain of consent, in which its entries say only that something happened. `salt`: as for `suppression.erase`."""
+    """Forget a contact. What remains is a salted hash of the address, and of those that were merged into it, so that no
+    import writes to them again; and the chain of consent, in which its entries say only that something happened. `salt`:
+    as for `suppression.erase`."""
+    keys = {key, *(each.key for each in mailboxes(tx, contact_id))}
     consent.forget(tx, contact_id)
     batches.forget(tx, contact_id)
     _end_runs(tx, contact_id, now)
@@ -155,7 +170,8 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
-    suppression.erase(tx, key, salt=salt, now=now)
+    for each in sorted(keys):
+        suppression.erase(tx, each, salt=salt, now=now)
 
 
 def _end_runs(tx: Tx, contact_id: int, now: datetime) -> None:

@@ -193,10 +193,12 @@ def erase(
     settings, to, now = config(config_path), parse_address(address), _now()
     store = database(settings)
     found = store.read_now(lambda tx: find_contact(tx, to))
+    theirs = [to] if found is None else store.read_now(lambda tx: dossier.mailboxes(tx, found))
+    names = [str(each) for each in theirs]
     deliveries: list[int] = []
     after = 0
     while True:
-        after, ids = store.read_now(lambda tx, after=after: erasing.find(tx, str(to), after))  # type: ignore[misc]
+        after, ids = store.read_now(lambda tx, after=after: erasing.find(tx, names, after))  # type: ignore[misc]
         deliveries += ids
         if not after:
             break
@@ -204,7 +206,8 @@ def erase(
         refuse(f"nothing is kept about {to}")
     if not yes:
         print(
-            f"about {to}: {'a contact and all that hangs on it' if found else 'no contact'}, {len(deliveries)} deliveries"
+            f"about {', '.join(names)}: {'a contact and all that hangs on it' if found else 'no contact'},"
+            f" {len(deliveries)} deliveries"
         )
         print("nothing was changed; --yes erases it for good")
         return

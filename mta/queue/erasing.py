@@ -14,17 +14,18 @@ from mta.queue.operating import By
 ERASED: Final = "erased"  # the local part that stands for anybody
 
 
-def find(tx: Tx, address: str, after_id: int = 0, span: int = 50_000) -> tuple[int, list[int]]:
-    """Of the next `span` deliveries those to this address, however the case of its letters: (where to go on, or 0 at the
-    end; their ids)."""
+def find(tx: Tx, addresses: Sequence[str], after_id: int = 0, span: int = 50_000) -> tuple[int, list[int]]:
+    """Of the next `span` deliveries those to these addresses, however the case of their letters: (where to go on, or 0 at
+    the end; their ids)."""
+    marks = ",".join("?" * len(addresses))
     last = tx.one(
         "SELECT max(w.id) FROM (SELECT id FROM delivery WHERE id > ? ORDER BY id LIMIT ?) w", (after_id, span)
     )
     if last is None or last[0] is None:
         return 0, []
     rows = tx.query(
-        "SELECT id FROM delivery WHERE id > ? AND id <= ? AND lower(forward_path) = lower(?)",
-        (after_id, last[0], address),
+        f"SELECT id FROM delivery WHERE id > ? AND id <= ? AND lower(forward_path) IN ({marks})",
+        (after_id, last[0], *(each.lower() for each in addresses)),
     )
     return last[0], [row[0] for row in rows]
 

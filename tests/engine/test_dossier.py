@@ -101,6 +101,23 @@ def test_merging_moves_what_happened_and_no_consent(store: GroupStore) -> None:
     assert store.read_now(consent.check)[:2] == (5, 0)
 
 
+def test_what_was_said_for_a_merged_mailbox_is_shown_and_erased_with_the_other_and_nothing_rests_on_it(
+    store: GroupStore,
+) -> None:
+    bob, ann = live(store, BOB, "Bob"), live(store, ANN, "Ann", days=5)
+    own = store.read_now(lambda tx: consent.cited(tx, bob, 1))
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    told = store.read_now(lambda tx: consent.history(tx, bob))
+    assert [each.told["address"] for each in told] == [str(BOB)] * 2 + [str(ANN)] * 2
+    assert store.read_now(lambda tx: consent.cited(tx, bob, 1)) == own != told[-1].link
+    erase(store, BOB)
+    text = every_text(store).lower()
+    assert "ann@example.org" not in text and "bob@example.org" not in text
+    assert store.read_now(consent.check)[:2] == (4, 4)
+    stopped = store.read_now(lambda tx: is_suppressed(tx, [ANN.key, BOB.key], Stream.MARKETING))
+    assert set(stopped) == {ANN.key, BOB.key}, "no import brings either back"
+
+
 def test_merging_into_somebody_without_orders_keeps_theirs(store: GroupStore) -> None:
     ann = live(store, ANN, "Ann")
     bob = store.write_now(lambda tx: ensure_contact(tx, BOB, now=NOON))
@@ -112,8 +129,9 @@ def test_merging_into_somebody_without_orders_keeps_theirs(store: GroupStore) ->
 def erase(store: GroupStore, who: Address) -> None:
     contact_id = store.read_now(lambda tx: find_contact(tx, who))
     assert contact_id is not None
+    theirs = [str(each) for each in store.read_now(lambda tx: dossier.mailboxes(tx, contact_id))]
     store.write_now(lambda tx: dossier.erase(tx, contact_id, who.key, salt=SALT, now=NOON))
-    _, ids = store.read_now(lambda tx: erasing.find(tx, str(who)))
+    _, ids = store.read_now(lambda tx: erasing.find(tx, theirs))
     store.write_now(lambda tx: erasing.blank(tx, ids, By("dana", "erased"), NOON))
 
 
