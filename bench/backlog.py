@@ -23,7 +23,8 @@ from bench.sinks import Sink
 from bench.targets import Posthouse
 from engine.control.client import Control
 from engine.control.place import configured
-from engine.control.protocol import Messages, Overview, Queue
+from engine.control.protocol.house import Overview
+from engine.control.protocol.queue import Messages, Queue
 from engine.system import SystemClock
 from mta.ports import Tx, to_ms
 

@@ -22,7 +22,7 @@ from bench.sinks import free_port
 from bench.targets import ROOT, Posthouse
 from engine.control.client import Control
 from engine.control.place import configured
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 
 ALLOWED: Final = 60  # mails a minute: engine/lab/moods.toml says so of busy.lab
 BULK: Final = 900

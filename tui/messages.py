@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from engine.control.client import ControlError
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 from tui.ink import Target
 
 

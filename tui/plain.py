@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from engine.control.client import Control, part
-from engine.control.protocol import FlowPicture, Flows, MessageLife, Overview, Queue
+from engine.control.protocol.flows import FlowPicture, Flows
+from engine.control.protocol.house import Overview
+from engine.control.protocol.queue import MessageLife, Queue
 from tui.columns import Column, R, heading, layout, row
 from tui.format import number
 from tui.ink import Line, plain, rule

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 from engine.control.client import AsyncControl, ControlError, Params
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 from tui.format import clock
 from tui.ink import Target
 

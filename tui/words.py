@@ -7,7 +7,7 @@ tables is shown as it is, behind a dot: a newer daemon may know more.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from engine.control.protocol import SiteRow
+from engine.control.protocol.queue import SiteRow
 from tui.format import cells, fit, safe
 from tui.ink import Ink, Run
 

@@ -13,7 +13,8 @@ import typer
 
 from engine.control import place
 from engine.control.client import Control, ControlError
-from engine.control.protocol import Done, encode
+from engine.control.protocol.acts import Done
+from engine.control.protocol.wire import encode
 
 if TYPE_CHECKING:
     from deliverability.address import Address

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse
-from engine.control.protocol import Flows
+from engine.control.protocol.flows import Flows
 
 app = make_app("Check, apply and list flows.")
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
-from engine.control.protocol import MessageLife, encode
+from engine.control.protocol.queue import MessageLife
+from engine.control.protocol.wire import encode
 
 app = make_app("One message's whole life.")
 

@@ -9,7 +9,9 @@ import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, refuse, show, who
 from engine.control.client import Control
-from engine.control.protocol import Done, Doubts, Messages, Queue, Shape, encode
+from engine.control.protocol.acts import Done
+from engine.control.protocol.queue import Doubts, Messages, Queue, Shape
+from engine.control.protocol.wire import encode
 
 app = make_app("What waits, and why.")
 

@@ -9,7 +9,7 @@ import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, refuse
 from engine.control.client import part
-from engine.control.protocol import (
+from engine.control.protocol.segments import (
     Counted,
     Members,
     SegmentDiff,
@@ -17,8 +17,8 @@ from engine.control.protocol import (
     SegmentRow,
     Segments,
     SegmentWhy,
-    encode,
 )
+from engine.control.protocol.wire import encode
 
 app = make_app("Segments: questions that are kept, and who they hold for.")
 

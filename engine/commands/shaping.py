@@ -7,7 +7,8 @@ import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, refuse, who
 from engine.control.client import part
-from engine.control.protocol import SiteShaping, WarmUps, encode
+from engine.control.protocol.shaping import SiteShaping, WarmUps
+from engine.control.protocol.wire import encode
 
 app = make_app("How fast mail may go to a site, and who says so.")
 

@@ -7,7 +7,8 @@ import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.client import part
-from engine.control.protocol import Wait, Why, WhyMessage, encode
+from engine.control.protocol.shaping import Wait, Why, WhyMessage
+from engine.control.protocol.wire import encode
 
 app = make_app("What mail waits for, and when that ends.")
 

@@ -18,7 +18,7 @@ from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
 from engine.control import queueing, segments, shaping
-from engine.control.protocol import Done
+from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.flow.definition import Definition, check

@@ -13,7 +13,9 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, TypeVar
 
-from engine.control.protocol import Done, MessageLife, Refused, SegmentPlan, SegmentRow
+from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.queue import MessageLife
+from engine.control.protocol.segments import SegmentPlan, SegmentRow
 
 T = TypeVar("T")
 

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from engine.control.clean import clean, clean_answer
-from engine.control.protocol import Done, Overview, Refused, decode
+from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.house import Overview
+from engine.control.protocol.wire import decode
 
 if TYPE_CHECKING:
     # Importing it takes half as long again as all the rest of a command: only who follows the stream pays.

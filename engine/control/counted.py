@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from engine.control.protocol import Queue, Shape, ShapeRow, SiteRow
+from engine.control.protocol.queue import Queue, Shape, ShapeRow, SiteRow
 from mta.ports import to_ms
 from mta.queue.census import AGES, Census, Group
 from mta.queue.delivery import State, Stream

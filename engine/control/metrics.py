@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 from engine.control.server import ControlServer
 from mta.ports import StoreTrouble
 from mta.queue.census import Census

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from engine.control.protocol import FlowBranch, FlowNode, FlowPicture
+from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
 from engine.flow.definition import Definition, Exit, If, Send, Step, Wait, check
 from mta.ports import Tx
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from engine.control.asked import FILTERS, Asked
-from engine.control.protocol import Done
+from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House

@@ -11,10 +11,10 @@ from deliverability.address import Address, AddressError
 from engine.audience.contacts import find_contact
 from engine.audience.membership import standings
 from engine.control.asked import Asked
-from engine.control.protocol import (
+from engine.control.protocol.acts import Done
+from engine.control.protocol.segments import (
     ClauseRow,
     Counted,
-    Done,
     MemberRow,
     Members,
     MovedRow,

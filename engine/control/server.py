@@ -20,16 +20,10 @@ from aiohttp import web
 from engine.control import acts, segments, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
-from engine.control.protocol import (
-    VERSION,
-    Alert,
-    CarrierRow,
-    Done,
-    Flows,
-    Overview,
-    Refused,
-    encode,
-)  # fmt: skip
+from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.flows import Flows
+from engine.control.protocol.house import Alert, CarrierRow, Overview
+from engine.control.protocol.wire import VERSION, encode
 from engine.control.refusal import Refusal
 from engine.control.shapes import check_body, check_query
 from engine.control.sparing import Sparing

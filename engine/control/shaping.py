@@ -14,7 +14,8 @@ from deliverability.shaping.scopes import ScopeBook, warming
 from deliverability.shaping.slots import DOORS, SlotBook
 from engine.conductor import Conductor
 from engine.config import Config
-from engine.control.protocol import Done, LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
+from engine.control.protocol.acts import Done
+from engine.control.protocol.shaping import LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping

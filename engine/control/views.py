@@ -7,17 +7,9 @@ from typing import Any, Final
 
 from engine.audience import figures
 from engine.control.counted import queue_rows
-from engine.control.protocol import (
-    DoubtRow,
-    Doubts,
-    FlowRow,
-    Line,
-    MessageLife,
-    MessageRow,
-    Messages,
-    Moment,
-    Overview,
-)
+from engine.control.protocol.flows import FlowRow
+from engine.control.protocol.house import Line, Overview
+from engine.control.protocol.queue import DoubtRow, Doubts, MessageLife, MessageRow, Messages, Moment
 from mta.ports import Tx, to_ms
 from mta.queue import ledger, listing, operating
 from mta.queue.census import Census

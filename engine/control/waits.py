@@ -10,7 +10,7 @@ from deliverability.shaping.scopes import ScopeBook, warming
 from deliverability.shaping.slots import DOORS, SlotBook
 from engine.conductor import Conductor
 from engine.control import ways
-from engine.control.protocol import Wait, Why, WhyDelivery, WhyMessage
+from engine.control.protocol.shaping import Wait, Why, WhyDelivery, WhyMessage
 from engine.house import House
 from mta.ports import Tx, to_ms
 from mta.queue import operating, places, shaping

@@ -17,7 +17,8 @@ import dns.resolver
 from deliverability.signing.keys import Algorithm, dns_record, generate_key
 from engine import keys
 from engine.control.client import AsyncControl
-from engine.control.protocol import Done, Overview
+from engine.control.protocol.acts import Done
+from engine.control.protocol.house import Overview
 from engine.house import read_offset
 from engine.lab import zones
 from engine.lab.hand_over import hand_over

@@ -14,7 +14,7 @@ from house import Daemon
 from house_sink import Sink
 from house_torture import Plan, Torture
 
-from engine.control.protocol import Messages
+from engine.control.protocol.queue import Messages
 
 if TYPE_CHECKING:
     from house_postgres import Postgres

@@ -15,7 +15,8 @@ from house import Daemon, free_port, hand_over, letter
 from house_sink import Sink
 
 from engine.control.client import ControlError
-from engine.control.protocol import MessageLife, Messages, Queue, Shape, Why, WhyMessage
+from engine.control.protocol.queue import MessageLife, Messages, Queue, Shape
+from engine.control.protocol.shaping import Why, WhyMessage
 
 pytestmark = pytest.mark.e2e
 

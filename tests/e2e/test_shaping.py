@@ -12,7 +12,7 @@ from house import hand_over, letter
 from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
 
 from engine.control.client import ControlError, part
-from engine.control.protocol import SiteShaping, Why, WhyMessage
+from engine.control.protocol.shaping import SiteShaping, Why, WhyMessage
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from house import hand_over, letter
 from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
 
 from engine.control.client import part
-from engine.control.protocol import WarmUpRow, WarmUps, Why
+from engine.control.protocol.shaping import WarmUpRow, WarmUps, Why
 
 pytestmark = pytest.mark.e2e
 

@@ -12,26 +12,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from engine.control.protocol import (
-    Alert,
-    CarrierRow,
-    Done,
-    FlowBranch,
-    FlowNode,
-    FlowPicture,
-    FlowRow,
-    Flows,
-    Line,
-    MessageLife,
-    MessageRow,
-    Messages,
-    Moment,
-    Overview,
-    Queue,
-    Refused,
-    SiteRow,
-    encode,
-)
+from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture, FlowRow, Flows
+from engine.control.protocol.house import Alert, CarrierRow, Line, Overview
+from engine.control.protocol.queue import MessageLife, MessageRow, Messages, Moment, Queue, SiteRow
+from engine.control.protocol.wire import encode
 
 NOW = 1_795_305_731_000  # 2026-11-22 00:02:11 UTC
 MIN = 60_000

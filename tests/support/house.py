@@ -31,7 +31,8 @@ from house_process import free_port, kill, session, wait_ended
 
 import engine
 from engine.control.client import Control
-from engine.control.protocol import Done, Overview
+from engine.control.protocol.acts import Done
+from engine.control.protocol.house import Overview
 from engine.house import read_offset
 from engine.store.groups import GroupStore
 from engine.store.opening import store_at

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.clean import clean, clean_answer, clean_block
-from engine.control.protocol import Done, MessageLife, Overview, SiteRow
+from engine.control.protocol.acts import Done
+from engine.control.protocol.house import Overview
+from engine.control.protocol.queue import MessageLife, SiteRow
 
 BIDI = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
 

@@ -13,7 +13,10 @@ from canned_daemon import canned
 
 from engine.control import client
 from engine.control.client import AsyncControl, Control, ControlError, part, target
-from engine.control.protocol import Done, MessageLife, Messages, Overview, Queue, encode
+from engine.control.protocol.acts import Done
+from engine.control.protocol.house import Overview
+from engine.control.protocol.queue import MessageLife, Messages, Queue
+from engine.control.protocol.wire import encode
 
 PICTURE = Overview("mail.example", "1", 1)
 

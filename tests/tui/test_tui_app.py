@@ -7,7 +7,7 @@ import pytest
 from canned_daemon import CART, FLOW_ROWS, NOW
 from tui_stage import stage
 
-from engine.control.protocol import Alert
+from engine.control.protocol.house import Alert
 from tui.format import cells
 from tui.widgets.roll import Roll
 from tui.widgets.table import Table

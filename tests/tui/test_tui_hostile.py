@@ -9,7 +9,9 @@ from rich.segment import ControlType, Segment
 from textual.color import Color
 from tui_stage import Stage, stage
 
-from engine.control.protocol import Alert, FlowBranch, FlowNode, Line, SiteRow
+from engine.control.protocol.flows import FlowBranch, FlowNode
+from engine.control.protocol.house import Alert, Line
+from engine.control.protocol.queue import SiteRow
 from tui.scrub import Scrub
 
 EVIL = (

@@ -7,8 +7,9 @@ from canned_daemon import CART, FLOW_ROWS, NOW, SITES, life, overview, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.control.protocol import Alert, FlowBranch, FlowNode, FlowPicture, Overview
-from engine.control.protocol import Line as Happening
+from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
+from engine.control.protocol.house import Alert, Overview
+from engine.control.protocol.house import Line as Happening
 from tui.chart import bars
 from tui.columns import heading, layout
 from tui.columns import row as drawn_row

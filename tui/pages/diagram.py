@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from engine.control.protocol import FlowBranch, FlowNode
+from engine.control.protocol.flows import FlowBranch, FlowNode
 from tui import words
 from tui.format import cells, cut, fit, short, wrap
 from tui.ink import Ink, Line, Run, line

@@ -6,7 +6,7 @@ The outline is the same flow with a row a step and rails at the left. It fits an
 
 from collections.abc import Iterator, Sequence
 
-from engine.control.protocol import FlowBranch, FlowNode, FlowPicture
+from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
 from tui import words
 from tui.format import cells, cut, fit, number, short, wrap
 from tui.ink import BLANK, Ink, Line, line, rule

@@ -1,6 +1,6 @@
 """A message's life: what it is, who gets it, every moment in order, and the head of its content. Pure."""
 
-from engine.control.protocol import MessageLife, Moment
+from engine.control.protocol.queue import MessageLife, Moment
 from tui import words
 from tui.format import clock, cut, fit, size, span, wrap
 from tui.ink import BLANK, Ink, Line, line, rule

@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from engine.control.protocol import Line as Happening
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Line as Happening
+from engine.control.protocol.house import Overview
 from tui import words
 from tui.chart import bars
 from tui.columns import layout, row, titled

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from engine.control.protocol import CarrierRow, FlowRow, MessageRow, SiteRow
+from engine.control.protocol.flows import FlowRow
+from engine.control.protocol.house import CarrierRow
+from engine.control.protocol.queue import MessageRow, SiteRow
 from tui import words
 from tui.columns import Column, tally
 from tui.format import size, span

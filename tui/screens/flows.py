@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from engine.control.client import part
-from engine.control.protocol import FlowPicture, FlowRow, Flows
+from engine.control.protocol.flows import FlowPicture, FlowRow, Flows
 from tui.format import number
 from tui.ink import Target
 from tui.pages import flows

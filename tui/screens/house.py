@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.control.client import ControlError
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 from tui.format import clock, lab_offset
 from tui.ink import BLANK, Ink, Line, line, rule
 from tui.messages import Opened

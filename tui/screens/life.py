@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from engine.control.client import part
-from engine.control.protocol import MessageLife
+from engine.control.protocol.queue import MessageLife
 from tui.pages import life
 from tui.screens.house import HouseScreen
 from tui.widgets.page import Page

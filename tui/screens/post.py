@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from engine.control.client import ControlError
-from engine.control.protocol import Overview
+from engine.control.protocol.house import Overview
 from tui.format import wrap
 from tui.ink import BLANK, Ink, line
 from tui.pages import post

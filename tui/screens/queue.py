@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from engine.control.client import part
-from engine.control.protocol import MessageLife, MessageRow, Messages, Overview, Queue, SiteRow
+from engine.control.protocol.house import Overview
+from engine.control.protocol.queue import MessageLife, MessageRow, Messages, Queue, SiteRow
 from tui.format import number
 from tui.ink import BLANK, Ink, Target, line, rule
 from tui.pages import life

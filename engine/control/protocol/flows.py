@@ -1,0 +1,53 @@
+"""What the daemon says of flows: their figures and their pictures."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    name: str
+    title: str
+    state: str  # active, paused, archived
+    stream: str
+    waiting: int = 0
+    completed: int = 0
+    goals: int = 0
+    mails: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowBranch:
+    label: str  # then, else
+    nodes: tuple["FlowNode", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowNode:
+    """One step of a flow, as drawn: its counts are of all enrolments of the active version."""
+
+    id: str
+    kind: str  # trigger, wait, if, send, exit, end
+    label: str  # "cart.updated", "1 h", "contact.orders.count == 0", "cart-reminder"
+    waiting: int = 0
+    passed: int = 0
+    branches: tuple[FlowBranch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPicture:
+    now_ms: int
+    name: str
+    title: str
+    about: str
+    state: str
+    stream: str
+    version: str
+    goal: str = ""
+    nodes: tuple[FlowNode, ...] = ()
+    ended: dict[str, int] = field(default_factory=dict)  # completed, goal, exit, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    now_ms: int
+    rows: tuple[FlowRow, ...] = ()
