@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import batches, consent, engagement, figures, membership, suppression
+from engine.audience import batches, consent, engagement, figures, former, membership, suppression
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -96,7 +96,8 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     """Make two contacts one: what happened to `source_id`, its orders, tags and fields are `target_id`'s from now on.
 
     Subscriptions do not pass over, and no mail rests on the source's consent any more: a yes was said for one mailbox. Its
-    record is kept with the target, and goes with it. What the target knows stays; its empty places are filled.
+    record is kept with the target, and goes with it; a no stays said for that mailbox (engine.audience.former). What the
+    target knows stays; its empty places are filled.
     UnknownContact when one of them is none.
     """
     source, target = contact_facts(tx, source_id), contact_facts(tx, target_id)
@@ -127,6 +128,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     consent.inherit(tx, source_id, target_id)
     batches.inherit(tx, source_id, target_id)
     membership.forget(tx, source_id)
+    former.keep_refusals(tx, source_id, Address.parse(source["address"]).key, now)
     with figures.kept(tx, [source_id], ()):
         tx.execute("DELETE FROM subscription WHERE contact_id = ?", (source_id,))
     tx.execute(
@@ -138,6 +140,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM tag WHERE contact_id = ?", (source_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (source_id,))
+    former.note_merged(tx, source_id, source["address"], target_id)
     note_event(tx, "contact.merged", target_id, {"from": source["address"], "by": by}, now)
 
 
@@ -170,6 +173,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
+    former.note_erased(tx, contact_id)
     for each in sorted(keys):
         suppression.erase(tx, each, salt=salt, now=now)
 

@@ -5,7 +5,8 @@ wording, and the confirmation mail are written in the caller's one transaction: 
 
     (none) -> unconfirmed -> confirmed -> unsubscribed -> unconfirmed ...
 
-Nothing here brings a suppressed address back: it is refused with the reason, and only an operator lifts that. How often
+Nothing here brings a suppressed address back: it is refused with the reason, and only an operator lifts that. (Who left one
+list, was merged and so stands there as suppressed, may say yes to it again.) How often
 an address is asked, and how often a network makes us ask, has limits (engine.audience.asking), so that no form can flood
 anybody. Who never answers is unsubscribed when the time of the asking is over (engine.audience.unconfirmed).
 """
@@ -18,10 +19,11 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from deliverability.address import Address
-from engine.audience import asking, consent, figures, forms, referrals
+from engine.audience import asking, consent, figures, former, forms, referrals, suppression
 from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
-from engine.audience.contacts import contact_facts, ensure_contact, note_event, tidy_name
+from engine.audience.contacts import contact_facts, ensure_contact, find_contact, note_event, tidy_name
+from engine.audience.former import Former
 from engine.audience.list_settings import ListSettings, SettingError, changed, in_language, read
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from mta.ports import Tx, from_ms, to_ms
@@ -253,7 +255,8 @@ def confirm(
 
 
 def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: datetime) -> bool:
-    """Leave a list, or with ALL_LISTS all marketing mail, which also suppresses. False when nothing changed."""
+    """Leave a list, or with ALL_LISTS all marketing mail, which also suppresses. False when nothing changed. For a contact
+    that was merged, the mailbox that it was leaves."""
     which = "" if list_id == ALL_LISTS else " AND list_id = ?"
     params = (contact_id,) if list_id == ALL_LISTS else (contact_id, list_id)
     ended = tx.query(
@@ -273,7 +276,18 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
     if ended or stopped:
         mailing_list = None if list_id == ALL_LISTS else by_id(tx, list_id)
         consent.record(tx, about(tx, contact_id, mailing_list), Act.WITHDRAWN, answer, now=now)
-    return bool(ended) or stopped
+        return True
+    merged = former.find(tx, contact_id)
+    return merged is not None and _leave_merged(tx, merged, list_id, answer, now)
+
+
+def _leave_merged(tx: Tx, merged: Former, list_id: int, answer: Answer, now: datetime) -> bool:
+    again = find_contact(tx, merged.address)  # the mailbox may have come back, as another contact
+    if again is not None and unsubscribe(tx, again, list_id, answer=answer, now=now):
+        return True
+    mailing_list = by_id(tx, list_id)
+    name, purpose = (mailing_list.name, mailing_list.purpose) if mailing_list else ("", "")
+    return former.refuse(tx, merged, list_id, name, purpose, answer=answer, now=now)
 
 
 def rejoin(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: datetime) -> bool:
@@ -339,6 +353,7 @@ def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer,
         (to_ms(now), contact_id, mailing_list.id),
     )
     figures.moved(tx, mailing_list.id, SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED)
+    suppression.let_back(tx, contact_id, mailing_list.id)
     forms.take_answer(tx, contact_id, mailing_list.id, now)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
     note_event(tx, "list.confirmed", contact_id, {"list": mailing_list.name}, now)
@@ -356,8 +371,12 @@ def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> b
 
 
 def _refusal(tx: Tx, key: str, list_id: int) -> str:
-    """Why nobody may be brought onto a list, or "". Who only pauses may say yes meanwhile."""
+    """Why nobody may be brought onto a list, or "". Who only pauses may say yes meanwhile, and who left this list again."""
     reason = is_suppressed(tx, [key], Stream.MARKETING, list_id).get(key, "")
+    if reason == Reason.UNSUBSCRIBE:
+        which = suppression.standing(tx, [key])[key]
+        others = {why for why, where in which if where == ALL_LISTS or (where == list_id and why != reason)}
+        reason = next((each for each in Reason if each in others), "")
     return "" if reason == Reason.PAUSED else reason
 
 

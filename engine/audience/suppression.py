@@ -158,6 +158,14 @@ def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
     return reasons
 
 
+def let_back(tx: Tx, contact_id: int, list_id: int) -> None:
+    """Somebody said yes to a list that their mailbox had left as another contact (engine.audience.former)."""
+    tx.execute(
+        "DELETE FROM suppression WHERE key = (SELECT key FROM contact WHERE id = ?) AND reason = ? AND list_id = ?",
+        (contact_id, str(Reason.UNSUBSCRIBE), list_id),
+    )
+
+
 def pause(tx: Tx, key: str, until: datetime | None, *, source: str, now: datetime) -> None:
     """Let no marketing mail go to `key` until then, whatever pause there was; None ends it."""
     tx.execute("DELETE FROM suppression WHERE key = ? AND reason = ?", (key, str(Reason.PAUSED)))

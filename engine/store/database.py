@@ -7,7 +7,7 @@ transaction writes at a time and no row needs a lock of its own. Groups and repl
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -191,6 +191,14 @@ class Database(GroupStore):
         database = peewee.SqliteDatabase(str(self.path), timeout=groups.BUSY_SECONDS)
         with database.connection_context():
             migrate.check(database)
+
+    def restart_ids(self, taken: Mapping[str, int]) -> None:
+        def work(tx: Tx) -> None:
+            for name, last in taken.items():  # SQLite itself knows the ids of rows that are there
+                if last and not tx.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (last, name)):
+                    tx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?,?)", (name, last))
+
+        self.write_now(work)
 
     def close(self) -> None:
         super().close()

@@ -17,7 +17,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from typing import Any, Final, Protocol, Self, TypeVar
@@ -197,8 +197,10 @@ class GroupStore(ABC):
     def tidy_now(self) -> None:  # noqa: B027
         """As `tidy`, in the calling thread; for who writes much."""
 
-    def restart_ids(self, names: Iterable[str]) -> None:  # noqa: B027
-        """Rows with ids of their own were written into these tables: let new ones begin behind them."""
+    @abstractmethod
+    def restart_ids(self, taken: Mapping[str, int]) -> None:
+        """Rows with ids of their own were written into these tables: let new ones begin behind them, and behind the id that
+        is named."""
 
     @abstractmethod
     def _connect(self) -> Line: ...

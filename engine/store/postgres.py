@@ -11,7 +11,7 @@ still commits would hold), and knows. Only then the asker hears.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, Final, Self, TypeVar
@@ -267,11 +267,12 @@ class PostgresDatabase(GroupStore):
     def _peewee(self) -> peewee.PostgresqlDatabase:
         return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES)
 
-    def restart_ids(self, names: Iterable[str]) -> None:
+    def restart_ids(self, taken: Mapping[str, int]) -> None:
         def work(tx: Tx) -> None:
-            for name in names:
+            for name, last in taken.items():
+                highest = f"greatest(max(id), {last})"
                 tx.query(
-                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name} HAVING max(id) > 0"
+                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {highest}) FROM {name} HAVING {highest} > 0"
                 )
 
         self.write_now(work)

@@ -4,7 +4,19 @@ Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in m
 database and commit together.
 """
 
-from peewee import SQL, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, TextField
+from typing import Any
+
+from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
+
+
+class IdOnce(AutoField):
+    """An id that is never given again, for rows that can be deleted: SQLite gives the highest again without AUTOINCREMENT,
+    PostgreSQL's sequences never do."""
+
+    def ddl(self, ctx: Any) -> Any:
+        made = super().ddl(ctx)
+        is_sqlite = ctx.state.field_types["AUTO"] == "INTEGER"
+        return NodeList((made, SQL("AUTOINCREMENT"))) if is_sqlite else made
 
 
 class Meta(Model):
@@ -18,6 +30,7 @@ class Meta(Model):
 
 
 class Contact(Model):
+    id = IdOnce()
     key = TextField(unique=True)  # Address.key: what two spellings of one mailbox share
     address = TextField()
     name = TextField(default="")
@@ -44,6 +57,17 @@ class Contact(Model):
 
     class Meta:
         table_name = "contact"
+
+
+class FormerContact(Model):
+    """A contact that is no more: its id stays taken, since links with it are out (engine.audience.former)."""
+
+    contact_id = IntegerField(primary_key=True)
+    into_id = IntegerField(null=True, index=True)  # what it was merged into; NULL: erased
+    address = TextField(default="")  # "" of who was erased
+
+    class Meta:
+        table_name = "former_contact"
 
 
 class FieldRow(Model):
@@ -155,6 +179,7 @@ class ConsentFact(Model):
 class ImportBatch(Model):
     """One import: who brought which file, what was declared of it, how far it is, and how its addresses bounced."""
 
+    id = IdOnce()
     state = TextField()  # engine.audience.batches.BatchState
     file = TextField()
     digest = TextField()  # SHA-256 of its octets, in hex: the same file is not taken twice
@@ -496,6 +521,7 @@ class ApiAnswer(Model):
 class SegmentRow(Model):
     """A stored question: whoever its expression holds for is a member (engine.segments)."""
 
+    id = IdOnce()
     name = TextField(unique=True)
     title = TextField()
     expression = TextField()
@@ -548,7 +574,7 @@ class SegmentDue(Model):
 
 
 TABLES = (
-    Meta, Contact, FieldRow, Tag, MailingList, Subscription, ConsentEntry,
+    Meta, Contact, FormerContact, FieldRow, Tag, MailingList, Subscription, ConsentEntry,
     ConsentFact, ImportBatch, ImportRow, ImportBlock, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
     FormRow, FormWording, FormAnswer, Preference, Survey, Referral, ApiToken,

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from engine.audience import lists
+from engine.audience import former, lists
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.lists import MailingList, SubscriptionState
 from engine.audience.tokens import BadToken, Purpose
@@ -100,6 +100,9 @@ class _Opting:
         return self._desk.evidence(request, wording, words, source, salt=salt)
 
 
+_LOCALE: Final = "SELECT locale FROM contact WHERE id = ?"
+
+
 def _asked(tx: Tx, contact_id: int, list_id: int, asked_ms: int) -> Subject:
     """Whom a link to confirm is about. BadToken when there is no such asking any more."""
     subject = _known(tx, contact_id, list_id)
@@ -111,8 +114,10 @@ def _asked(tx: Tx, contact_id: int, list_id: int, asked_ms: int) -> Subject:
 
 
 def _known(tx: Tx, contact_id: int, list_id: int) -> Subject:
-    """Whom a link is about. BadToken when the person is gone."""
-    row = tx.one("SELECT locale FROM contact WHERE id = ?", (contact_id,))
+    """Whom a link is about. BadToken when the person is gone; who was merged into another has a name there still."""
+    row = tx.one(_LOCALE, (contact_id,))
+    if row is None and (merged := former.find(tx, contact_id)) is not None:
+        row = tx.one(_LOCALE, (merged.into_id,))
     if row is None:
         raise BadToken
     mailing_list = lists.by_id(tx, list_id) if list_id != ALL_LISTS else None

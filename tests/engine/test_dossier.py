@@ -118,6 +118,69 @@ def test_what_was_said_for_a_merged_mailbox_is_shown_and_erased_with_the_other_a
     assert set(stopped) == {ANN.key, BOB.key}, "no import brings either back"
 
 
+def test_an_id_is_never_given_again(store: GroupStore) -> None:
+    bob, ann = live(store, BOB, "Bob"), live(store, ANN, "Ann")
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    third = live(store, Address.parse("cy@example.org"), "Cy")
+    assert third > ann
+    erase(store, Address.parse("cy@example.org"))
+    assert live(store, Address.parse("dee@example.org"), "Dee") > third
+
+
+def leave(store: GroupStore, contact_id: int, list_id: int = 1) -> bool:
+    return store.write_now(lambda tx: lists.unsubscribe(tx, contact_id, list_id, answer=FORM, now=NOON))
+
+
+def refused(store: GroupStore, who: Address) -> str:
+    return store.read_now(lambda tx: is_suppressed(tx, [who.key], Stream.MARKETING, 1)).get(who.key, "")
+
+
+def test_a_merged_mailbox_stays_off_the_lists_that_it_left_until_it_says_yes_itself(store: GroupStore) -> None:
+    ann, bob = live(store, ANN, "Ann"), live(store, BOB, "Bob")
+    leave(store, ann)
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    assert (refused(store, ANN), refused(store, BOB)) == ("unsubscribe", "")
+    live(store, ANN, "Ann", days=2)
+    assert refused(store, ANN) == "", "she said yes again"
+
+
+@pytest.mark.parametrize("reason", [Reason.MANUAL, Reason.COMPLAINT])
+def test_what_else_stops_a_merged_mailbox_is_not_lifted_by_a_yes(store: GroupStore, reason: Reason) -> None:
+    ann, bob = live(store, ANN, "Ann"), live(store, BOB, "Bob")
+    leave(store, ann)
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    store.write_now(lambda tx: suppress(tx, ANN.key, reason, list_id=1, now=NOON))
+    asked = store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=FORM, ask=Asker(), now=NOON))
+    assert asked.refused == reason
+
+
+def test_a_merged_contact_leaves_for_its_own_mailbox_and_is_kept_in_the_ledger(store: GroupStore) -> None:
+    ann, bob, cy = live(store, ANN, "Ann"), live(store, BOB, "Bob"), live(store, Address.parse("cy@example.org"), "Cy")
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    store.write_now(lambda tx: dossier.merge(tx, bob, cy, by="dana", now=NOON))
+    assert leave(store, ann) and not leave(store, ann), "twice is once"
+    assert (refused(store, ANN), refused(store, BOB)) == ("unsubscribe", "")
+    last = store.read_now(lambda tx: consent.history(tx, cy))[-1]
+    assert (last.link.act, last.told["address"], last.told["list"]) == ("withdrawn", str(ANN), "tea")
+    there = store.read_now(lambda tx: lists.subscription(tx, cy, 1))
+    assert there is not None and there.state == "confirmed", "what goes to the new address goes on"
+    assert leave(store, bob, consent.ALL_LISTS)
+    assert store.read_now(lambda tx: is_suppressed(tx, [BOB.key], Stream.MARKETING)) == {BOB.key: "unsubscribe"}
+    erase(store, Address.parse("cy@example.org"))
+    assert not leave(store, ann), "nothing is known of them any more"
+    text = every_text(store).lower()
+    assert not any(name in text for name in ("ann@", "bob@", "cy@"))
+
+
+def test_a_merged_mailbox_that_came_back_leaves_as_who_it_is_now(store: GroupStore) -> None:
+    ann, bob = live(store, ANN, "Ann"), live(store, BOB, "Bob")
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
+    again = live(store, ANN, "Anna", days=2)
+    assert leave(store, ann)
+    there = store.read_now(lambda tx: lists.subscription(tx, again, 1))
+    assert there is not None and there.state == "unsubscribed"
+
+
 def test_merging_into_somebody_without_orders_keeps_theirs(store: GroupStore) -> None:
     ann = live(store, ANN, "Ann")
     bob = store.write_now(lambda tx: ensure_contact(tx, BOB, now=NOON))

@@ -119,6 +119,15 @@ def test_a_new_machine_goes_on_counting_where_the_old_one_was(desk: Desk, empty:
     assert empty.read_now(consent.check)[0] == 6
 
 
+def test_a_new_machine_gives_no_id_that_somebody_had_who_is_no_more(
+    desk: Desk, empty: GroupStore, tmp_path: Path
+) -> None:
+    last = desk.store.write_now(lambda tx: ensure_contact(tx, Address.parse("last@example.org"), now=NOON))
+    desk.store.write_now(lambda tx: dossier.erase(tx, last, "last@example.org", salt=SALT, now=NOON))
+    back(empty, exported(desk, tmp_path / "out"))
+    assert empty.write_now(lambda tx: ensure_contact(tx, Address.parse("new@example.org"), now=NOON)) > last
+
+
 def test_flows_are_paused_unless_the_old_machine_is_gone(desk: Desk, empty: GroupStore, tmp_path: Path) -> None:
     assert back(empty, exported(desk, tmp_path / "out"), resume=False).paused == 1
     assert empty.read_now(lambda tx: tx.query("SELECT name, state FROM flow")) == [("hello", "paused")]

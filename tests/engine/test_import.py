@@ -14,7 +14,7 @@ from mail_shop import Asker, Place
 from deliverability.address import Address
 from engine.audience import batches, consent, dossier, lists, proof, trials
 from engine.audience.consent import Answer
-from engine.audience.contacts import contact_facts, find_contact
+from engine.audience.contacts import contact_facts, ensure_contact, find_contact
 from engine.audience.fields import Field, Kind, declared
 from engine.audience.ledger import Broken, canonical
 from engine.audience.lists import ListError
@@ -106,6 +106,22 @@ def test_who_has_left_stays_away(desk: Desk, everything: bool) -> None:
     assert contact is not None
     refused = desk.store.read_now(lambda tx: may_send(tx, ANN.key, Stream.MARKETING))
     assert refused == ("unsubscribe" if everything else "no confirmed subscription")
+
+
+def test_who_has_left_stays_away_after_being_merged_too(desk: Desk) -> None:
+    leave(desk, everything=False)
+
+    def merge(tx: Tx) -> None:
+        kept = ensure_contact(tx, Address.parse("keep@example.org"), now=NOON)
+        ann = find_contact(tx, ANN)
+        assert ann is not None
+        dossier.merge(tx, ann, kept, by="dana", now=NOON)
+
+    desk.store.write_now(merge)
+    assert desk.take(desk.file(PEOPLE), lists=("tea", "news")).stopped == 1
+    assert [each[:3] for each in desk.standings() if each[0] == str(ANN)] == [(str(ANN), "news", "confirmed")]
+    tea = desk.store.read_now(lambda tx: may_send(tx, ANN.key, Stream.MARKETING, 1))
+    assert tea == "unsubscribe"
 
 
 @pytest.mark.parametrize("reason", [Reason.HARD_BOUNCE, Reason.COMPLAINT, Reason.MANUAL])

@@ -175,3 +175,28 @@ def test_consent_of_before_the_ledger_becomes_its_beginning(tmp_path: Path, monk
     assert [each.link.act for each in entries] == ["asked", "confirmed"]
     assert entries[0].told["wording"] == "Yes. כן" and entries[0].told["address"] == "Ann@example.org"
     database.close()
+
+
+def test_rows_of_before_keep_their_ids_and_none_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(migrate.FOLDER, before)
+    for path in before.glob("0*.py"):
+        if path.stem >= "0026":
+            path.unlink()
+    whole = migrate.FOLDER
+    monkeypatch.setattr(migrate, "FOLDER", before)
+    database = Database(tmp_path / "posthouse.db", SystemClock()).open()
+    database.migrate()
+    sql = (
+        "INSERT INTO contact (id, key, address, name, locale, zone, fields, created_ms) VALUES (?,?,?,'','','','{}',?)"
+    )
+    database.write_now(lambda tx: tx.executemany(sql, [(each, f"k{each}", "a@b.example", 5) for each in (3, 7)]))
+    monkeypatch.setattr(migrate, "FOLDER", whole)
+    database.migrate()
+    assert database.read_now(lambda tx: tx.query("SELECT id, key, orders, created_ms FROM contact ORDER BY id")) == [
+        (3, "k3", 0, 5), (7, "k7", 0, 5),
+    ]  # fmt: skip
+    database.write_now(lambda tx: tx.execute("DELETE FROM contact WHERE id = 7"))
+    fresh = "INSERT INTO contact (key, address, name, locale, zone, fields, created_ms) VALUES ('n','','','','','{}',0)"
+    assert database.write_now(lambda tx: tx.insert(fresh)) == 8
+    database.close()

@@ -13,8 +13,11 @@ from clock import NOON
 from mail_shop import Place
 from web_door import ANN, Door, open_door
 
+from deliverability.address import Address
 from engine.audience import lists
 from engine.audience.consent import Answer
+from engine.audience.contacts import ensure_contact
+from engine.audience.dossier import erase, merge
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.audience.tokens import Purpose
 from engine.web.desk import BODY_MAX
@@ -109,6 +112,25 @@ async def test_an_unsubscribe_link_works_after_years_and_after_its_list_is_gone(
     door.clock.advance(timedelta(days=4000))
     assert (await door.ask("POST", path))[0] == 200
     assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "unsubscribe"}
+
+
+async def test_links_of_somebody_merged_still_leave_and_those_of_somebody_erased_lead_nowhere(door: Door) -> None:
+    kept = door.store.write_now(lambda tx: ensure_contact(tx, Address.parse("keep@example.org"), now=NOON))
+    door.store.write_now(lambda tx: merge(tx, 1, kept, by="dana", now=NOON))
+    assert (await door.ask("GET", door.unsubscribe_path()))[0] == 200
+    form = {"List-Unsubscribe": "One-Click"}
+    assert (await door.ask("POST", door.unsubscribe_path(), form))[0] == 200
+    assert door.rows("SELECT key, reason, list_id, source FROM suppression") == [
+        (ANN.key, "unsubscribe", 1, "one-click")
+    ]
+    assert (await door.ask("GET", door.confirm_path()))[0] == 404
+    door.store.write_now(lambda tx: erase(tx, kept, "keep@example.org", salt=b"s" * 16, now=NOON))
+    door.store.write_now(lambda tx: ensure_contact(tx, Address.parse("new@example.org"), now=NOON))
+    tokens = door.composer.tokens
+    assert (await door.ask("GET", door.unsubscribe_path()))[0] == 404
+    assert (await door.ask("GET", "/unsubscribe/" + tokens.make(Purpose.UNSUBSCRIBE, (kept, 1))))[0] == 404
+    assert (await door.ask("GET", "/preferences/" + tokens.make(Purpose.PREFERENCES, (kept,))))[0] == 404
+    assert (await door.ask("GET", "/r/" + tokens.make_short(Purpose.REFERRAL, kept)))[0] == 404
 
 
 async def test_every_wrong_token_and_every_unknown_page_gets_the_same_answer(door: Door) -> None:
