@@ -1,11 +1,12 @@
 """The form of a list: a page of ours, and the target of a snippet on the shop's own site.
 
-Whoever types an address into it is answered the same, whether we know the address or not, and the mailbox itself is asked
-before anything else is written to it. That is what makes a form harmless that any site may post to. Against list bombing
-there are a field that people don't see, a time that people need, and limits by network here and by address in
-`engine.audience.lists`.
+Whoever types an address into it is answered the same, whether we know the address or not, and at the same time: at the
+next whole BEAT after the asking came. The mailbox itself is asked before anything else is written to it. That is what makes
+a form harmless that any site may post to. Against list bombing there are a field that people don't see, a time that people
+need, and limits by network here and by address in `engine.audience.lists`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,6 +32,7 @@ TRAP: Final = "website"  # people don't see this field; programs fill it in
 FIELD: Final = "field."  # what the names of declared fields begin with
 SOONEST: Final = timedelta(seconds=1)  # nobody reads and fills in a form faster
 LATEST: Final = timedelta(days=1)  # a page that was left open
+BEAT: Final = 0.1  # seconds; what is done for somebody who is asked takes a small part of it
 TYPED_MAX: Final = 600  # characters of one value that are shown again
 
 _ERRORS: Final = {
@@ -105,7 +107,9 @@ class Subscribing:
             return self._page(request, asked, typed)
         if not self._asks.allows(self._desk.peer(request), self._desk.clock.monotonic()):
             raise web.HTTPTooManyRequests
+        begun = self._desk.clock.monotonic()
         await self._ask(request, asked, told, typed)
+        await asyncio.sleep(to_beat(self._desk.clock.monotonic() - begun))
         return self._asked(request, asked, told)
 
     async def _form(self, request: web.Request) -> Form:
@@ -184,6 +188,11 @@ class Subscribing:
         return self._desk.page(
             request, "asked", {"list": shown(asked.mailing_list, words)}, locale=words.tag, is_common=True
         )
+
+
+def to_beat(spent: float) -> float:
+    """How long to wait after so many seconds, so that nobody tells from the time of an answer what was done for it."""
+    return BEAT - spent % BEAT
 
 
 def form_of(tx: Tx, name: str) -> Form | None:

@@ -19,7 +19,7 @@ from engine.audience.suppression import Reason, suppress
 from engine.audience.tokens import Purpose
 from engine.web.pages import Pages
 from engine.web.snippet import make
-from engine.web.subscribing import form_of
+from engine.web.subscribing import BEAT, form_of, to_beat
 from mta.ports import Tx, to_ms
 
 FIELDS = (
@@ -154,6 +154,18 @@ async def test_known_and_unknown_addresses_get_the_same_answer(door: Door) -> No
         answers.add((status, page, tuple(sorted(headers.items()))))
     assert len(answers) == 1
     assert messages(door) == 3, "an address is asked twice a day, whoever types it"
+
+
+async def test_known_and_unknown_addresses_get_it_at_the_same_time(door: Door) -> None:
+    door.store.write_now(lambda tx: suppress(tx, "dead@example.org", Reason.HARD_BOUNCE, now=NOON))
+    timer = asyncio.get_running_loop().time
+    for address in ("dead@example.org", "new@example.org"):
+        begun = timer()
+        await door.ask("POST", "/subscribe/tea", {"address": address})
+        assert timer() - begun >= BEAT
+    for spent in (0.0028, 0.016, 0.0999):
+        assert spent + to_beat(spent) == pytest.approx(BEAT)
+    assert 0.13 + to_beat(0.13) == pytest.approx(2 * BEAT)
 
 
 async def test_a_list_that_believes_an_operator_does_not_believe_a_form(door: Door) -> None:
