@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from deliverability.address import Address
+from deliverability.address import Address, AddressError
 from deliverability.authors import first_author
 from deliverability.encoded_words import decode_text
 from deliverability.headers import format_date, header, make_message_id
@@ -29,6 +29,7 @@ from engine.intake.mail import Examined, examine, with_structured
 from engine.intake.permission import refusal
 from engine.intake.recording import record_mail
 from engine.parser import Parser
+from engine.sending.list_fields import lacking, list_fields
 from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
@@ -87,13 +88,13 @@ class Submission:
         if examined.wants_parser:
             answer = await self._parser.read("structured", transaction.content)
             examined = with_structured(examined, answer, now)
-        list_id = 0
+        list_id, of_list = 0, b""
         if name := examined.mailing_list:
             mailing_list = await house.store.look(lambda tx: lists.get(tx, name))
             if mailing_list is None:
                 return NO_LIST
-            list_id = mailing_list.id
-        message = self._message(transaction, examined, list_id, now)
+            list_id, of_list = mailing_list.id, await self._list_fields(transaction, head, mailing_list)
+        message = self._message(transaction, examined, list_id, of_list, now)
 
         domains = [each.forward_path.domain for each in message.recipients]
         try:
@@ -142,7 +143,24 @@ class Submission:
             tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
         return queued
 
-    def _message(self, transaction: Transaction, examined: Examined, list_id: int, now: datetime) -> NewMessage:
+    async def _list_fields(self, transaction: Transaction, head: bytes, mailing_list: lists.MailingList) -> bytes:
+        """The List-* fields that the application left out, where the mail goes to one person who asked for the list."""
+        if len(transaction.recipients) != 1:
+            return b""
+        composer, key, list_id = self._house.composer, transaction.recipients[0].forward_path.key, mailing_list.id
+        contact_id = await self._house.store.look(lambda tx: lists.subscriber(tx, key, list_id))
+        if contact_id is None:
+            return b""
+        try:
+            sender = Address.parse(first_author(first_value(head, "From") or b""))
+        except AddressError:
+            sender = composer.address
+        links = composer.leaving(contact_id, list_id)
+        return lacking(head, list_fields(links, mailing_list.name, mailing_list.settings, sender))
+
+    def _message(
+        self, transaction: Transaction, examined: Examined, list_id: int, of_list: bytes, now: datetime
+    ) -> NewMessage:
         content = without(transaction.content, examined.strip) if examined.strip else transaction.content
         head, _ = split_message(content)
         content = self._missing_fields(head, now) + content
@@ -150,7 +168,7 @@ class Submission:
         return NewMessage(
             reverse_path=transaction.reverse_path,
             recipients=transaction.recipients if examined.deliver else (),
-            content=received + content,
+            content=received + of_list + content,
             stream=_stream(transaction, examined),
             origin="submission",
             expires_at=_expiry(transaction, examined, now), by_at=_by_at(transaction, now),

@@ -187,6 +187,15 @@ def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
     return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
 
 
+def subscriber(tx: Tx, key: str, list_id: int) -> int | None:
+    """The contact with this address key, when they ever asked for the list."""
+    row = tx.one(
+        "SELECT c.id FROM contact c JOIN subscription s ON s.contact_id = c.id WHERE c.key = ? AND s.list_id = ?",
+        (key, list_id),
+    )
+    return None if row is None else int(row[0])
+
+
 def standings(tx: Tx, keys: Iterable[str]) -> dict[str, dict[int, SubscriptionState]]:
     """Where the people with these address keys stand with each list that they ever asked for."""
     found: dict[str, dict[int, SubscriptionState]] = {}

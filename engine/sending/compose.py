@@ -164,11 +164,17 @@ class Composer:
         if stream is Stream.MARKETING:
             mailing_list = seen.get("list")
             list_id = mailing_list.get("id", ALL_LISTS) if isinstance(mailing_list, dict) else ALL_LISTS
-            token = self.tokens.make(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
-            made["unsubscribe"] = f"{self.base_url}/unsubscribe/{token}"
-            if self.mail_domain:
-                token = self.tokens.make_mailbox(Purpose.UNSUBSCRIBE, (int(contact.get("id", 0)), int(list_id)))
-                made["unsubscribe_mail"] = f"{LEAVE}{token}@{self.mail_domain}"
+            made |= self.leaving(int(contact.get("id", 0)), int(list_id))
+        return made
+
+    def leaving(self, contact_id: int, list_id: int) -> dict[str, str]:
+        """How somebody leaves a list, or with ALL_LISTS all marketing mail: `unsubscribe`, a page, and where answers by
+        mail are taken `unsubscribe_mail`, an address."""
+        which = (contact_id, list_id)
+        made = {"unsubscribe": f"{self.base_url}/unsubscribe/{self.tokens.make(Purpose.UNSUBSCRIBE, which)}"}
+        if self.mail_domain:
+            token = self.tokens.make_mailbox(Purpose.UNSUBSCRIBE, which)
+            made["unsubscribe_mail"] = f"{LEAVE}{token}@{self.mail_domain}"
         return made
 
     def _parts(

@@ -5,11 +5,12 @@ asks for that. Precedence is not among them: no RFC defines it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from deliverability.address import Address
 from deliverability.headers import header
+from deliverability.rawmail import first_value
 from engine.audience.list_settings import ListSettings
 from mta.queue.delivery import Stream
 
@@ -34,6 +35,15 @@ def list_fields(links: Mapping[str, str], name: str, settings: ListSettings, sen
     if name:
         fields.append(header("List-Id", f"<{settings.list_id or f'{name}.list.{sender.domain}'}>"))  # RFC 2919
     return fields
+
+
+def lacking(head: bytes, fields: Iterable[bytes]) -> bytes:
+    """Those of the fields that a mail's head does not have. Whoever says how to unsubscribe says whether one click does."""
+    names = {field: field.partition(b":")[0].decode("ascii") for field in fields}
+    has = {name for name in names.values() if first_value(head, name) is not None}
+    if "List-Unsubscribe" in has:
+        has.add("List-Unsubscribe-Post")
+    return b"".join(field for field, name in names.items() if name not in has)
 
 
 def feedback_id(template: str, name: str, stream: Stream, sender: Address) -> bytes:

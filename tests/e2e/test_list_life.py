@@ -107,6 +107,41 @@ def test_who_leaves_a_list_gets_nothing_of_it_that_is_queued_already(town: LabTo
     assert len(town.mails_for(tail, 2)) == 2
 
 
+def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(town: LabTown) -> None:
+    daemon, fan = town.daemon, "fan@shop.lab"
+    daemon.act("lists/subscribe", list="tea", address=fan)
+    Person().confirm(town.mail_for(fan))
+    daemon.submit(fan, sender="writer@shop.lab", X_Posthouse_List="tea", List_Owner="<mailto:us@shop.lab>")
+    letter = town.mails_for(fan, 2)[1]
+    head = letter.raw.partition(b"\r\n\r\n")[0]
+    for name in (
+        b"List-Id: <",
+        b"List-Help: ",
+        b"List-Unsubscribe: <http",
+        b"List-Unsubscribe-Post: List-Unsubscribe=",
+    ):
+        assert head.count(b"\r\n" + name) == 1, name
+    assert head.count(b"\r\nList-Owner: ") == 1 and b"List-Owner: <mailto:us@shop.lab>" in head, "what was there stays"
+    assert Person().unsubscribe(letter).code == 200
+    states = "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id WHERE c.address = ?"
+    assert daemon.rows(states, fan) == [("unsubscribed",)]
+    daemon.submit("stranger@shop.lab", sender="writer@shop.lab", X_Posthouse_List="tea")
+    assert b"\r\nList-" not in town.mail_for("stranger@shop.lab").raw
+
+
+def test_nobody_forges_what_posthouse_sees_or_writes_down_who_looks_like_another(town: LabTown) -> None:
+    odd, known = "раypal@аpple.com", "SELECT count(*) FROM contact"
+    before = town.daemon.rows(known)
+    for words, says in (
+        (("event", "mail.clicked", "--address", "pal@shop.lab"), '"mail.clicked" is for Posthouse alone to make'),
+        (("event", "order.placed", "--address", odd), "are made to look like those of another"),
+        (("list", "subscribe", "tea", odd, "--source", "fair"), "are made to look like those of another"),
+    ):
+        done = town.daemon.command(*words)
+        assert done.returncode == 2 and says in done.stderr, (words, done.stderr)
+    assert town.daemon.rows(known) == before
+
+
 def test_a_click_of_a_person_is_engagement_and_a_scanners_is_not(town: LabTown) -> None:
     daemon, pal = town.daemon, "pal@shop.lab"
     daemon.act(
