@@ -23,7 +23,14 @@ _SCRIPT: Final = re.compile(r"[A-Z]+")
 
 def is_homograph(local: str, domain: str) -> bool:
     """Whether an address was made to be mistaken for another. `domain` in A-labels or as it is read."""
+    if local.isascii() and domain.isascii() and "xn--" not in domain.lower():
+        return False
     return any(map(_is_odd, (*domain.split("."), local)))
+
+
+def refusal(address: str) -> str:
+    """The words for whoever brought such an address."""
+    return f'the letters of "{address[:80]}" are made to look like those of another'
 
 
 def _is_odd(label: str) -> bool:

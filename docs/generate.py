@@ -26,7 +26,7 @@ from engine.cli import app as daemon_app  # noqa: E402
 from engine.commands import MODULES  # noqa: E402
 from engine.config import Config  # noqa: E402
 from engine.daemon import _FIXED as FIXED  # noqa: E402
-from engine.flow.events import VOCABULARY  # noqa: E402
+from engine.flow.events import OWN, TOLD, VOCABULARY  # noqa: E402
 
 MARK: Final = "<!-- Written by docs/generate.py: change the code's own words and run it. -->\n"
 
@@ -232,7 +232,9 @@ def option_default(option: Any) -> str:
 
 # -- events.md
 
-_EVENTS: Final = """\
+_ALONE: Final = ", ".join(f"`{each}.`" for each in sorted(OWN))
+_BUT: Final = ", ".join(f"`{each}`" for each in sorted(TOLD))
+_EVENTS: Final = f"""\
 # Events
 
 An event says that something happened in a contact's affairs. Applications tell Posthouse of theirs
@@ -241,6 +243,11 @@ An event says that something happened in a contact's affairs. Applications tell 
 These names are known. Data of another shape is taken as it comes: a condition that asks for what is not there finds it
 missing ([conditions.md](conditions.md)). Any other name of small letters, digits, `-` and `_`, joined by dots, is an
 event of your own, as long as its first word is not one of these families.
+
+Names that begin with {_ALONE}
+are for Posthouse alone to make, since consent, engagement and segments follow from them. Of those only {_BUT} may be
+told by others. Whoever tells of another is refused: the HTTP interface answers 422, the control socket 400,
+`posthouse event` exits with 2, and a mail's header is noted as `not understood` while the mail goes on.
 
 An event is about one thing: its **key**, which is the part of the data marked *key* unless it was told otherwise. Data is
 a JSON object of at most 64 KiB, ten levels deep.
@@ -251,8 +258,7 @@ Posthouse itself makes these: `contact.created`, `contact.updated` (`fields` has
 `mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
 application handed over), `mail.clicked` and `mail.opened` ([tracking.md](tracking.md)), `mail.unsubscribed`, and
 `suppression.lifted`, which is nobody's and is kept for the record. It reads `order.*` and `parcel.*` out of mail
-that has them as JSON-LD. All others come from applications; the other `mail.*` and `contact.*` names are reserved for
-what later versions see by themselves.
+that has them as JSON-LD. All others come from applications, but what is Posthouse's alone and not made yet.
 """
 
 

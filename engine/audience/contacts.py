@@ -15,6 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deliverability.address import Address
+from deliverability.homographs import is_homograph, refusal
 from deliverability.text import clean
 from engine.audience import batches, consent, engagement
 from engine.audience.fields import declared, parse_all
@@ -39,6 +40,14 @@ class ContactError(ValueError):
     """Something said of a contact that can't be so; the words can be shown to an operator."""
 
 
+class OddAddress(ContactError):
+    """Nobody new has this address: its letters are made to look like those of another."""
+
+
+class TakenId(ContactError):
+    """Another contact has this external id; the words name that one, for an operator."""
+
+
 class UnknownContact(LookupError):
     """No contact has this id (any more)."""
 
@@ -47,10 +56,13 @@ def ensure_contact(tx: Tx, address: Address, *, name: str = "", locale: str = ""
     """The id of the contact with this address; a new one when there was none (and the event `contact.created`).
 
     What is given fills empty fields only. A locale or zone that is none is ignored, since people's browsers send them.
+    OddAddress for somebody new whose address is made to look like another's.
     """
     told = (tidy_name(name), tidy_locale(locale), tidy_zone(zone))
     row = tx.one("SELECT id, name, locale, zone FROM contact WHERE key = ?", (address.key,))
     if row is None:
+        if is_homograph(address.local, address.domain):
+            raise OddAddress(refusal(str(address)))
         contact_id = tx.insert(
             "INSERT INTO contact (key, address, name, locale, zone, fields, created_ms) VALUES (?,?,?,?,?,'{}',?)",
             (address.key, str(address), *told, to_ms(now)),
@@ -253,9 +265,7 @@ def _free_external_id(tx: Tx, contact_id: int, told: str) -> str | None:
     if wanted is not None:
         other = tx.one("SELECT address FROM contact WHERE external_id = ? AND id <> ?", (wanted, contact_id))
         if other is not None:
-            raise ContactError(
-                f"{other[0]} has the external id {wanted} already (`posthouse contact merge` makes two one)"
-            )
+            raise TakenId(f"{other[0]} has the external id {wanted} already (`posthouse contact merge` makes two one)")
     return wanted
 
 

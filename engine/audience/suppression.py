@@ -46,6 +46,9 @@ SCOPES: Final[Mapping[Reason, Scope]] = {
     Reason.PAUSED: Scope.MARKETING,
 }
 
+BACK: Final = "this person had their data erased before: they are known again, and get no marketing mail all the same"
+"""What whoever writes them down once more is told."""
+
 _STRENGTH: Final = {str(reason): rank for rank, reason in enumerate(Reason)}
 _SALT: Final = "erasure_salt"  # its name in meta
 _CHUNK: Final = 500  # keys in one question; SQLite allows 32,766 parameters, older ones 999
@@ -126,6 +129,11 @@ def standing(tx: Tx, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         ):
             found.setdefault(hidden.get(kept, kept), []).append((reason, list_id))
     return found
+
+
+def was_erased(tx: Tx, key: str) -> bool:
+    """Whether this is somebody whose data was erased, and whom nobody lifted that of."""
+    return any(reason == Reason.ERASED for reason, _ in standing(tx, [key]).get(key, ()))
 
 
 def expire(tx: Tx, now: datetime, limit: int = 200) -> int:

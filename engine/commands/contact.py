@@ -44,21 +44,23 @@ def add(
 ) -> None:
     """Write a person down. It is no consent: `posthouse list subscribe` asks for that."""
     from engine.audience.contacts import change, ensure_contact, find_contact
+    from engine.audience.suppression import BACK, was_erased
 
     to, now = parse_address(address), _now()
     if not source.strip():
         refuse("--source says how the address came to you", "such as --source inquiry", code=2)
     told = _change(name, locale, zone, birthday, external_id, source, field, tag, ())
 
-    def work(tx: "Tx") -> bool:
+    def work(tx: "Tx") -> list[str] | None:
         if find_contact(tx, to) is not None:
-            return False
+            return None
         change(tx, ensure_contact(tx, to, now=now), told, now)
-        return True
+        return [BACK] if was_erased(tx, to.key) else []
 
-    if not _write(config_path, work):
+    remarks = _write(config_path, work)
+    if remarks is None:
         refuse(f"{to} is known already", f"`posthouse contact set {to}` changes what is kept")
-    print(f"{to} is written down")
+    print("\n".join((f"{to} is written down", *remarks)))
 
 
 @app.command("set")

@@ -14,6 +14,7 @@ from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
 from engine.audience import list_settings, lists
 from engine.audience.consent import Answer
+from engine.audience.contacts import OddAddress
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
@@ -115,6 +116,8 @@ async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
         asked = await house.store.write(work)
     except ListError as err:
         raise Refusal(str(err), "`posthouse list create NAME` makes one") from None
+    except OddAddress as err:
+        raise Refusal(f"address: {err}", "nothing was changed") from None
     except TemplateFault as err:
         raise Refusal(
             f"the confirmation mail can't be written: {err}", "mend the template; nothing was changed"
@@ -188,7 +191,10 @@ async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done
         )  # fmt: skip
     except EventError as err:
         raise Refusal(str(err)) from None
-    event_id = await house.store.write(lambda tx: record(tx, event, now=now))
+    try:
+        event_id = await house.store.write(lambda tx: record(tx, event, now=now))
+    except OddAddress as err:
+        raise Refusal(f"address: {err}", "nothing was changed") from None
     office.tell(wake=[])
     if event_id is None:
         return Done(f"{event.name} was known already (the same idempotency key)", {"repeat": True})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from deliverability.address import Address, AddressError
-from deliverability.homographs import is_homograph
+from deliverability.homographs import is_homograph, refusal
 from engine.audience.suppression import Reason
 from mta.ports import to_ms
 
@@ -76,9 +76,8 @@ def parse_address(text: str) -> Address:
         raise BadRow(f"address: {err}") from None
     if "." not in found.domain:
         raise BadRow(f'address: the domain "{found.domain}" has no dot: it is none that mail is sent to')
-    is_plain = found.local.isascii() and "xn--" not in found.domain
-    if not is_plain and is_homograph(found.local, found.domain):
-        raise BadRow(f'address: the letters of "{text[:80]}" are made to look like those of another')
+    if is_homograph(found.local, found.domain):
+        raise BadRow(f"address: {refusal(text)}")
     return found
 
 

@@ -181,6 +181,14 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
 FAMILIES: Final = frozenset(name.partition(".")[0] for name in VOCABULARY)
 """The first words that are ours: in a flow file a name that begins so must be in the vocabulary."""
 
+OWN: Final = frozenset(
+    {"consent", "contact", "import", "list", "mail", "preferences", "referral", "segment", "suppression", "survey"}
+)
+"""The first words of what only Posthouse sees for itself: consent, engagement and segments follow from these events, so
+nobody else can tell of one ..."""
+TOLD: Final = frozenset({"mail.replied"})
+"""... but of these: an answer comes to the shop's own mailbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -209,11 +217,11 @@ def make_event(
     locale: str = "",
     idempotency_key: str | None = None,
 ) -> Event:
-    """An event out of foreign parts. EventError when the name or the data won't do.
+    """An event out of foreign parts. EventError when the name or the data won't do, or only Posthouse makes such.
 
     Without a key the vocabulary's own is taken out of the data (an order's number, a cart's id).
     """
-    name = check_name(name)
+    name = check_told(name)
     plain = read_data(data)
     return Event(
         name=name,
@@ -233,6 +241,14 @@ def check_name(name: str) -> str:
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
         shown = name[:MAX_NAME].encode("ascii", "backslashreplace").decode()
         raise EventError(f"{shown!r} is no event name (small letters, digits, - and _, parts joined by dots)")
+    return name
+
+
+def check_told(name: str) -> str:
+    """The name, when it is one that somebody else than Posthouse may tell of. EventError otherwise."""
+    family = check_name(name).partition(".")[0]
+    if family in OWN and name not in TOLD:
+        raise EventError(f'"{name}" is for Posthouse alone to make: no name of yours begins with "{family}."')
     return name
 
 

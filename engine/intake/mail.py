@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from deliverability.address import Address, AddressError
+from deliverability.homographs import is_homograph, refusal
 from deliverability.rawmail import split_message
 from engine.flow.events import Event, EventError, idempotency, make_event
 from engine.intake.headers import STRIP, Said, read_headers
@@ -91,7 +92,10 @@ def with_structured(examined: Examined, answer: Mapping[str, Any], now: datetime
 
 
 def _event(examined: Examined, name: str, data: str | dict[str, Any], source: str, key: str, now: datetime) -> Event:
-    event = make_event(name, data, at=now, source=source, key=key, address=examined.contact, locale=examined.locale)
+    who = examined.contact
+    event = make_event(name, data, at=now, source=source, key=key, address=who, locale=examined.locale)
+    if who is not None and is_homograph(who.local, who.domain):
+        raise EventError(refusal(str(who)))
     return replace(
         event, contact_name=_customer(event.data, examined.contact), idempotency_key=_idempotency(examined, event)
     )

@@ -16,8 +16,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from deliverability.address import Address
-from engine.audience.contacts import Change, ContactError, change, ensure_contact, find_contact
+from engine.audience.contacts import Change, OddAddress, TakenId, change, ensure_contact, find_contact
 from engine.audience.fields import FieldError, declared
+from engine.audience.suppression import BACK, was_erased
 from engine.flow.events import make_event
 from engine.intake.recording import record
 from engine.web import bearer
@@ -35,6 +36,7 @@ BODY_MAX: Final = 128 * 1024  # octets
 REPLAYED: Final = "Idempotent-Replayed"
 
 _KEY: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+_NOT_TAKEN: Final = "the body is not taken; nothing was changed"
 
 
 def add(app: web.Application, desk: Desk) -> None:
@@ -101,8 +103,10 @@ class _Doors:
         )  # fmt: skip
         try:
             change(tx, contact_id, told, now)
-        except ContactError as err:
-            raise Faulty([Fault("/external_id", str(err))], 409) from None
+        except TakenId:  # whose it is, is not for who may only write
+            raise Faulty([Fault("/external_id", "another contact has this external id")], 409) from None
+        if is_new and was_erased(tx, address.key):
+            return Result(201, {"id": contact_id, "warning": BACK})
         return Result(201 if is_new else 200, {"id": contact_id})
 
     # -- around each
@@ -118,8 +122,10 @@ class _Doors:
             return await self._do(request, who, parse(model, octets), octets, do)
         except Refused as err:
             return problem(err.code, err.detail, headers=err.headers)
+        except OddAddress as err:
+            return problem(422, _NOT_TAKEN, [Fault("/address", str(err))])
         except Faulty as err:
-            return problem(err.code, "the body is not taken; nothing was changed", err.faults)
+            return problem(err.code, _NOT_TAKEN, err.faults)
 
     async def _do(
         self, request: web.Request, who: Bearer, body: B, octets: bytes, do: Callable[[Tx, B], Result]

@@ -18,7 +18,7 @@ from engine.audience.contacts import (
     tidy_zone,
 )
 from engine.audience.fields import TEXT_MAX
-from engine.flow.events import MAX_DATA, MAX_KEY, EventError, check_name, read_data
+from engine.flow.events import MAX_DATA, MAX_KEY, EventError, check_told, read_data
 from engine.web.problems import Fault
 
 _DEEPEST: Final = 40  # levels of a body
@@ -36,7 +36,7 @@ def _address(text: str) -> str:
 
 def _event_name(text: str) -> str:
     try:
-        return check_name(text)
+        return check_told(text)
     except EventError as err:
         raise ValueError(str(err)) from None
 
@@ -107,7 +107,7 @@ class EventBody(Body):
     """Something that happened."""
 
     name: Annotated[str, AfterValidator(_event_name)] = Field(
-        description="Such as order.placed.",
+        description="Such as order.placed; none that only Posthouse makes (mail.opened, list.confirmed ...).",
         max_length=64,
         json_schema_extra={"pattern": r"^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*$"},
     )

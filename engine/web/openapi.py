@@ -32,6 +32,7 @@ _DONE: Final = {
     "properties": {
         "id": {"type": "integer"},
         "repeat": {"type": "boolean", "description": "It was known already, by its idempotency_key."},
+        "warning": {"type": "string", "description": "What whoever told of this person should know."},
     },
     "additionalProperties": False,
 }

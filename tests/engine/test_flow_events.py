@@ -24,6 +24,34 @@ def test_a_name_of_ones_own_is_an_event_too() -> None:
     assert make_event("loyalty.level-2", "", at=NOON, source="command").data == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mail.opened",
+        "mail.clicked",
+        "mail.anything",
+        "list.confirmed",
+        "segment.entered",
+        "contact.erased",
+        "survey.answered",
+        "referral.earned",
+        "preferences.changed",
+        "suppression.lifted",
+        "import.released",
+        "consent.given",
+        "list",
+    ],
+)
+def test_what_posthouse_sees_for_itself_is_told_by_nobody_else(name: str) -> None:
+    with pytest.raises(EventError, match=f'"{name}" is for Posthouse alone to make'):
+        make_event(name, {}, at=NOON, source="http")
+
+
+@pytest.mark.parametrize("name", ["mail.replied", "product.viewed", "cart.updated", "inquiry.received", "mailing.sent"])
+def test_what_applications_see_is_told_by_them(name: str) -> None:
+    assert make_event(name, {}, at=NOON, source="http").name == name
+
+
 @pytest.mark.parametrize("name", ["", "Order.placed", "order placed", "order..placed", ".x", "x" * 65, "a\nb", "ё"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(EventError, match="is no event name"):

@@ -87,6 +87,8 @@ def test_a_mail_that_is_kept_back_is_delivered_after_all_when_its_event_cant_be_
     [
         ("X-Posthouse-Evnt: order.placed", 'X-Posthouse-Evnt is not known (did you mean "X-Posthouse-Event"?)'),
         ("X-Posthouse-Event: Order Placed", "X-Posthouse-Event: 'Order Placed' is no event name"),
+        ("X-Posthouse-Event: mail.opened", 'X-Posthouse-Event: "mail.opened" is for Posthouse alone to make'),
+        ("X-Posthouse-Event: list.confirmed\r\nX-Posthouse-Deliver: no", '"list.confirmed" is for Posthouse alone'),
         ("X-Posthouse-Deliver: perhaps", "X-Posthouse-Deliver: yes or no is expected"),
         ("X-Posthouse-Expires: 5 dyas", 'X-Posthouse-Expires: "5 dyas" is not a duration'),
         ("X-Posthouse-Expires: 90 days", "from 1s to 30 days"),
@@ -136,6 +138,15 @@ def test_what_the_header_says_comes_before_what_the_html_says() -> None:
 def test_a_parser_that_gave_up_is_a_trouble_and_no_more() -> None:
     found = with_structured(examined(), {"unread": "took longer than 2 s"}, NOON)
     assert found.events == () and found.troubles == ("structured data unread: took longer than 2 s",)
+
+
+def test_nobody_whose_address_is_made_to_look_like_another_is_written_down_for_a_mail() -> None:
+    odd = Address.parse("раypal@аpple.com")
+    content = mail("X-Posthouse-Event: order.placed", "X-Posthouse-Deliver: no", body="schema.org")
+    found = examine(content, [odd], NOON)
+    found = with_structured(found, {"read": {"events": [{"name": "parcel.delivered", "data": {}}]}}, NOON)
+    assert found.deliver and found.events == ()
+    assert len(found.troubles) == 2 and all("made to look like those of another" in each for each in found.troubles)
 
 
 def test_the_name_of_somebody_else_is_not_the_recipients() -> None:

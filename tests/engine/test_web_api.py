@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from clock import NOON, FakeChance
 from mail_shop import Place
-from web_door import Door, open_door
+from web_door import ANN, Door, open_door
 
+from engine.audience import dossier
 from engine.audience.contacts import contact_facts
 from engine.audience.fields import Field, Kind, declare
+from engine.audience.suppression import BACK, is_suppressed
 from engine.web import bearer
 from engine.web.api import BODY_MAX
 from engine.web.bearer import Bearer, BearerError, hash_of, new_token
 from engine.web.limits import BURST, WRONG_TOKEN
 from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
 
 TOKEN = new_token(FakeChance(7))
 EVENT = {"name": "order.placed", "address": "bob@example.org", "data": {"number": "A-1", "total": 42.5}}
@@ -92,7 +95,28 @@ async def test_a_contact_is_made_and_then_changed(door: Door) -> None:
     }  # fmt: skip
     code, answer, _ = await post(door, "/v1/contacts", {"address": "eve@example.org", "external_id": "c-7"})
     assert (code, list(faults(answer))) == (409, ["/external_id"])
+    assert faults(answer)["/external_id"] == "another contact has this external id", "nobody learns whose it is"
     assert door.rows("SELECT 1 FROM contact WHERE key = 'eve@example.org'") == [], "nothing was changed"
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/contacts", {}), ("/v1/events", {"name": "order.placed"})])
+async def test_nobody_new_has_an_address_that_is_made_to_look_like_another(
+    door: Door, path: str, body: dict[str, str]
+) -> None:
+    code, answer, _ = await post(door, path, body | {"address": "раypal@аpple.com"})
+    assert code == 422 and "made to look like those of another" in faults(answer)["/address"]
+    assert len(door.rows("SELECT 1 FROM contact")) == 1 and door.rows("SELECT 1 FROM event WHERE source = 'http'") == []
+
+
+async def test_whoever_brings_back_somebody_who_was_erased_is_told_and_marketing_stays_off(door: Door) -> None:
+    door.store.write_now(lambda tx: dossier.erase(tx, 1, ANN.key, salt=b"s" * 16, now=NOON))
+    code, answer, _ = await post(door, "/v1/contacts", {"address": "Ann@example.org"})
+    assert (code, answer["warning"]) == (201, BACK)
+    code, answer, _ = await post(door, "/v1/contacts", {"address": "ann@example.org"})
+    assert code == 200 and "warning" not in answer
+    assert door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "erased"}
+    code, answer, _ = await post(door, "/v1/contacts", {"address": "bob@example.org"})
+    assert code == 201 and "warning" not in answer
 
 
 async def test_all_that_is_wrong_is_said_at_once_with_its_place(door: Door) -> None:
@@ -128,6 +152,8 @@ async def test_all_that_is_wrong_is_said_at_once_with_its_place(door: Door) -> N
         (b'{"name": "a", "data": {"x": 1e999}}', 422, "/data"), (b'{"name": 7}', 422, "/name"),
         (b'{"name": "a", "address": "a@b.example\\r\\nRCPT TO:<e@f.example>"}', 422, "/address"),
         (b'{"name": "{{ 7 * 7 }}"}', 422, "/name"),
+        (b'{"name": "mail.opened", "address": "ann@example.org"}', 422, "/name"),
+        (b'{"name": "list.confirmed", "address": "ann@example.org"}', 422, "/name"),
     ],
 )  # fmt: skip
 async def test_what_is_no_event_is_refused_with_the_place(door: Door, body: bytes, code: int, pointer: str) -> None:

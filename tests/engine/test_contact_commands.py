@@ -1,0 +1,58 @@
+"""People from the command line: who is written down, and who is not."""
+
+from pathlib import Path
+
+import pytest
+from clock import NOON
+from mail_shop import open_store
+
+from deliverability.address import Address
+from engine.audience import dossier
+from engine.audience.contacts import find_contact
+from engine.audience.suppression import BACK, is_suppressed
+from engine.commands import run
+from engine.config import load
+from engine.house import ensure_state
+from mta.ports import Tx
+from mta.queue.delivery import Stream
+
+ANN = Address.parse("ann@example.org")
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration in force; its folder of state, with a database."""
+    file = tmp_path / "posthouse.toml"
+    file.write_text('hostname = "mail.shop.example"\n[daemon]\nstate_dir = "state"\n')
+    monkeypatch.setenv("POSTHOUSE_CONFIG", str(file))
+    ensure_state(load(file))
+    open_store(tmp_path / "state").close()
+    return tmp_path / "state"
+
+
+def add(said: Said, address: str) -> tuple[int, str, str]:
+    code = run(["contact", "add", address, "--source", "fair"])
+    out, err = said.readouterr()
+    return code, out, err
+
+
+def test_who_was_erased_comes_back_with_a_word_and_without_marketing_mail(state: Path, capsys: Said) -> None:
+    assert add(capsys, str(ANN)) == (0, "ann@example.org is written down\n", "")
+    store = open_store(state)
+
+    def erase(tx: Tx) -> None:
+        contact_id = find_contact(tx, ANN)
+        assert contact_id is not None
+        dossier.erase(tx, contact_id, ANN.key, salt=b"s" * 16, now=NOON)
+
+    store.write_now(erase)
+    assert add(capsys, str(ANN)) == (0, f"ann@example.org is written down\n{BACK}\n", "")
+    assert store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "erased"}
+    store.close()
+
+
+def test_nobody_is_written_down_who_is_made_to_look_like_another(state: Path, capsys: Said) -> None:
+    code, out, err = add(capsys, "раypal@аpple.com")
+    assert (code, out) == (2, "")
+    assert "are made to look like those of another" in err and "nothing was changed" in err
