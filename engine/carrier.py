@@ -25,12 +25,13 @@ from engine import log as logs
 from engine.accept import Returns, Submission
 from engine.config import Config, certificate
 from engine.credentials import Credentials
-from engine.house import House, read_offset
+from engine.house import House
 from engine.intake.returns import read_return
 from engine.intake.structured import read_structured
 from engine.link import Link
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
+from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses, own_process
 from mta import maillog

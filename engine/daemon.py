@@ -29,13 +29,14 @@ from engine.config import Config, ConfigFaults
 from engine.control import metrics
 from engine.control.server import ControlServer
 from engine.forkserver import ForkServer
-from engine.house import House, ensure_state, read_offset
+from engine.house import House, ensure_state
 from engine.janitor import Chore, Janitor
 from engine.link import Link
 from engine.lock import Lock
 from engine.segments.keeper import SegmentKeeper
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.groups import Bells
+from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
 from engine.tracking import hits

@@ -7,7 +7,7 @@ delivery's fate means for suppression and for events is written in the commit th
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,12 +59,6 @@ def _new_secret() -> bytes:
     from engine.system import SystemChance
 
     return SystemChance().octets(SECRET_OCTETS)
-
-
-def read_offset(tx: Tx) -> timedelta:
-    """How far the lab's clock was moved (zero outside a lab)."""
-    row = tx.one("SELECT value FROM meta WHERE key = 'clock_offset_ms'")
-    return timedelta(milliseconds=int(row[0])) if row else timedelta(0)
 
 
 @dataclass(slots=True)

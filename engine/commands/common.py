@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.config import Config
     from engine.sending.resources import Resources
     from engine.store.groups import GroupStore
+    from engine.system import SystemClock
 
 T = TypeVar("T")
 
@@ -106,6 +107,15 @@ def database(settings: "Config", *, create: bool = False) -> "GroupStore":
     except (SchemaMismatch, StoreTrouble) as err:
         refuse(str(err), code=1)
     return store
+
+
+def clock(store: "GroupStore") -> "SystemClock":
+    """The time at which the daemon of this database lives: a lab's may have been moved, and no command writes down what
+    was before that."""
+    from engine.store.lab_time import read_offset
+    from engine.system import SystemClock
+
+    return SystemClock(store.read_now(read_offset))
 
 
 @contextmanager

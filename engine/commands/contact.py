@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse, who
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse, who
 from engine.commands.common import address as parse_address
 from engine.commands.contact_import import import_people
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from engine.audience.contacts import Change
+    from engine.store.groups import GroupStore
     from mta.ports import Tx
 
 app = make_app("The people that we know: add, import, show, change, merge, export, erase.")
@@ -46,12 +48,12 @@ def add(
     from engine.audience.contacts import change, ensure_contact, find_contact
     from engine.audience.suppression import BACK, was_erased
 
-    to, now = parse_address(address), _now()
+    to = parse_address(address)
     if not source.strip():
         refuse("--source says how the address came to you", "such as --source inquiry", code=2)
     told = _change(name, locale, zone, birthday, external_id, source, field, tag, ())
 
-    def work(tx: "Tx") -> list[str] | None:
+    def work(tx: "Tx", now: "datetime") -> list[str] | None:
         if find_contact(tx, to) is not None:
             return None
         change(tx, ensure_contact(tx, to, now=now), told, now)
@@ -79,9 +81,8 @@ def set_values(
     """Change what is kept about a person. An empty value takes it away."""
     from engine.audience.contacts import change
 
-    now = _now()
     told = _change(name, locale, zone, birthday, external_id, None, field, tag, untag)
-    _write(config_path, lambda tx: change(tx, _find(tx, address), told, now))
+    _write(config_path, lambda tx, now: change(tx, _find(tx, address), told, now))
     print(f"{parse_address(address)} is changed")
 
 
@@ -92,11 +93,11 @@ def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) ->
     from engine.audience.dossier import subscriptions
     from engine.audience.engagement import with_level
 
-    def look(tx: "Tx") -> dict[str, Any]:
+    def look(tx: "Tx", now: "datetime") -> dict[str, Any]:
         contact_id = _find(tx, address)
         facts = contact_facts(tx, contact_id)
         return facts | {
-            "engagement": with_level(facts["engagement"], _now()),
+            "engagement": with_level(facts["engagement"], now),
             "subscriptions": subscriptions(tx, contact_id),
         }
 
@@ -122,10 +123,9 @@ def merge(
     """Make two contacts one: events, orders, tags and fields pass over. Consent does not: it was given for one mailbox."""
     from engine.audience.dossier import merge as make_one
 
-    now = _now()
     if parse_address(address).key == parse_address(into).key:
         refuse("both are the same contact", code=2)
-    _write(config_path, lambda tx: make_one(tx, _find(tx, address), _find(tx, into), by=who(), now=now))
+    _write(config_path, lambda tx, now: make_one(tx, _find(tx, address), _find(tx, into), by=who(), now=now))
     print(f"{parse_address(address)} is part of {parse_address(into)} now")
 
 
@@ -146,7 +146,7 @@ def export(
     if not address or of_list:
         refuse("whose data?", "name an address, or give --csv for everybody", code=2)
     text = json.dumps(
-        _read(config_path, lambda tx: dossier.export(tx, _find(tx, address))), ensure_ascii=False, indent=2
+        _read(config_path, lambda tx, now: dossier.export(tx, _find(tx, address))), ensure_ascii=False, indent=2
     )
     if out is None:
         print(text)
@@ -192,8 +192,8 @@ def erase(
     from mta.queue import erasing
     from mta.queue.operating import By
 
-    settings, to, now = config(config_path), parse_address(address), _now()
-    store = database(settings)
+    to, store = parse_address(address), database(config(config_path))
+    now = clock(store).now()
     found = store.read_now(lambda tx: find_contact(tx, to))
     theirs = [to] if found is None else store.read_now(lambda tx: dossier.mailboxes(tx, found))
     names = [str(each) for each in theirs]
@@ -250,19 +250,22 @@ def _change(
 
 
 def _write(config_path: Path | None, work: Any) -> Any:
-    return _said(database(config(config_path)).write_now, work)
+    store = database(config(config_path))
+    return _said(store, store.write_now, work)
 
 
 def _read(config_path: Path | None, work: Any) -> Any:
-    return _said(database(config(config_path)).read_now, work)
+    store = database(config(config_path))
+    return _said(store, store.read_now, work)
 
 
-def _said(do: Any, work: Any) -> Any:
+def _said(store: "GroupStore", do: Any, work: "Callable[[Tx, datetime], Any]") -> Any:
     from engine.audience.contacts import ContactError, UnknownContact
     from engine.audience.fields import FieldError
 
+    now = clock(store).now()
     try:
-        return do(work)
+        return do(lambda tx: work(tx, now))
     except (ContactError, FieldError) as err:
         refuse(str(err), "nothing was changed", code=2)
     except UnknownContact as err:
@@ -276,9 +279,3 @@ def _find(tx: "Tx", address: str) -> int:
     if found is None:
         raise UnknownContact(f"there is no contact {parse_address(address)}")
     return found
-
-
-def _now() -> "datetime":
-    from engine.system import SystemClock
-
-    return SystemClock().now()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from deliverability.text import clean
-from engine.commands.common import ConfigPath, Json, config, database, refuse, who
+from engine.commands.common import ConfigPath, Json, clock, config, database, refuse, who
 
 if TYPE_CHECKING:
     from engine.exchange.importing import Progress
@@ -94,11 +94,11 @@ def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted"
     from engine.audience.ledger import SALT_OCTETS
     from engine.exchange.importing import Import
     from engine.exchange.quarantine import Quarantine
-    from engine.system import SystemChance, SystemClock
+    from engine.system import SystemChance
 
     chance = SystemChance()
     declared = prepared.declare(who(), chance.octets(SALT_OCTETS))
-    task = Import(store, SystemClock(), chance, wanted.overwrite, _tell)
+    task = Import(store, clock(store), chance, wanted.overwrite, _tell)
     with Quarantine(file, is_json=prepared.is_json) as quarantine:
         done = _guarded(lambda: task.run(prepared.parts, declared, quarantine, again=again))
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 
 if TYPE_CHECKING:
     from mta.inbound.transaction import Grant
@@ -96,12 +96,13 @@ def _facts(grant: "Grant") -> dict[str, Any]:
 def _with_password(config_path: Any, name: str, as_json: bool, write: "Callable[[Tx, str, Any], None]") -> None:
     """Make a password, have its hash written, and show it."""
     from engine.credentials import CredentialTrouble, hash_of, new_password
-    from engine.system import SystemChance, SystemClock
+    from engine.system import SystemChance
 
     fresh = new_password(SystemChance())
-    hashed, now = hash_of(fresh), SystemClock().now()
+    hashed, store = hash_of(fresh), database(config(config_path), create=True)
+    now = clock(store).now()
     try:
-        database(config(config_path), create=True).write_now(lambda tx: write(tx, hashed, now))
+        store.write_now(lambda tx: write(tx, hashed, now))
     except CredentialTrouble as err:
         refuse(str(err), "`posthouse credential list` lists them")
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 from engine.commands.domain_records import Checked, ask, facts, key_facts, lines_of, load, print_records
 from engine.control.client import Control, ControlError
 
@@ -42,10 +42,10 @@ def add(
 
     settings = config(config_path)
     ensure_state(settings)
-    now = _now()
     try:
         name = parse_domain(domain)
         store = database(settings, create=True)
+        now = clock(store).now()
         taken = {each.selector for each in store.read_now(lambda tx: keys.kept(tx, name))}
         made = _make(name, key, selector, taken, now)
     except (AddressError, KeyTrouble, OSError) as err:
@@ -109,7 +109,7 @@ def check(domain: Domain, config_path: ConfigPath = None, as_json: Json = False)
 
     settings = config(config_path)
     store = database(settings)
-    now = _now()
+    now = clock(store).now()
     rows = [each for each in _kept(settings, store, domain) if each.state is not keys.KeyState.GONE]
     found = [ask(settings, each) for each in rows]
     fresh = [each.key for each in found if not each.faults and each.key.state is keys.KeyState.NEW]
@@ -137,7 +137,7 @@ def switch(
 
     settings = config(config_path)
     store = database(settings)
-    now = _now()
+    now = clock(store).now()
     rows = _kept(settings, store, domain)
     chosen = _chosen(rows, selector)
     for found in [ask(settings, each) for each in chosen]:
@@ -222,12 +222,6 @@ def list_domains(config_path: ConfigPath = None, as_json: Json = False) -> None:
 # -- what they share
 
 
-def _now() -> datetime:
-    from engine.system import SystemClock
-
-    return SystemClock().now()
-
-
 def _kept(settings: "Config", store: "GroupStore", domain: str) -> "list[KeptKey]":
     """The keys of a domain, of which there must be some."""
     from deliverability.address import AddressError, parse_domain
@@ -246,7 +240,7 @@ def _end_retired(settings: "Config", store: "GroupStore") -> None:
     """What has rested long enough is gone, private half first of all."""
     from engine import keys
 
-    now = _now()
+    now = clock(store).now()
     if any(each.state is keys.KeyState.RETIRING for each in store.read_now(keys.kept)):
         over = store.write_now(lambda tx: keys.end_retired(tx, now))
         _delete(settings, [each.file for each in over])

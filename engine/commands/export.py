@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, alone, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, alone, clock, config, database, make_app, refuse
 from engine.control import place
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ def export(
 ) -> None:
     """Write contacts, lists, consent, suppressions, flows, events and the rest to FOLDER, as text."""
     from engine.exchange.folder import FolderError, remove, write
-    from engine.system import SystemClock
     from mta.ports import StoreTrouble
     from mta.queue import queue
 
@@ -40,7 +39,7 @@ def export(
         with nullcontext() if running else alone(settings, "--running does it all the same"):
             counts = write(
                 store, folder, _files(settings, config_path, secrets), hostname=settings.hostname,
-                now=SystemClock().now(), tell=lambda name, count: None,
+                now=clock(store).now(), tell=lambda name, count: None,
             )  # fmt: skip
             waiting = store.read_now(lambda tx: queue.count_waiting(tx))
     except FolderError as err:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 
 app = make_app("Custom fields of contacts.")
 
@@ -20,15 +20,15 @@ def add(
 ) -> None:
     """Declare a field, or give one that is there another title or more choices."""
     from engine.audience.fields import Field, FieldError, Kind, declare
-    from engine.system import SystemClock
 
     try:
         field = Field(name, Kind(kind), title, tuple(choice or ()))
     except ValueError:
         refuse(f'"{kind[:30]}" is no kind of field', f"the kinds are {', '.join(Kind)}", code=2)
-    now = SystemClock().now()
+    store = database(config(config_path))
+    now = clock(store).now()
     try:
-        database(config(config_path)).write_now(lambda tx: declare(tx, field, now))
+        store.write_now(lambda tx: declare(tx, field, now))
     except FieldError as err:
         refuse(str(err), "nothing was changed", code=2)
     print(f"contacts have a field {name} ({kind})")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse, who
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse, who
 
 if TYPE_CHECKING:
     from engine.audience.trials import Batch
@@ -55,14 +55,12 @@ def release(
 ) -> None:
     """Let marketing go to the people of an import again, and watch its bounces no more."""
     from engine.audience import trials
-    from engine.system import SystemClock
 
     if not why.strip():
         refuse("a reason is needed", "say why with --why", code=2)
-    now, by = SystemClock().now(), who()
-    if not database(config(config_path)).write_now(
-        lambda tx: trials.release(tx, number, by=by, why=why.strip(), now=now)
-    ):
+    store, by = database(config(config_path)), who()
+    now = clock(store).now()
+    if not store.write_now(lambda tx: trials.release(tx, number, by=by, why=why.strip(), now=now)):
         refuse(f"there is no import {number} that could be released", "`posthouse import list` shows how each stands")
     print(f"import {number} is released")
 
@@ -72,10 +70,10 @@ def finish(number: Number, config_path: ConfigPath = None) -> None:
     """End an import that was interrupted as it is, with the rows that it has taken."""
     from engine.audience.ledger import SALT_OCTETS
     from engine.exchange import importing
-    from engine.system import SystemChance, SystemClock
+    from engine.system import SystemChance
 
-    store, now = database(config(config_path)), SystemClock().now()
-    seq = importing.finish(store, number, SystemChance().octets(SALT_OCTETS), now)
+    store = database(config(config_path))
+    seq = importing.finish(store, number, SystemChance().octets(SALT_OCTETS), clock(store).now())
     if seq is None:
         refuse(f"import {number} is not interrupted", "`posthouse import list` shows how each stands")
     print(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, Socket, act, clock, config, database, make_app, refuse
 
 if TYPE_CHECKING:
     from engine.audience.lists import MailingList
@@ -139,7 +139,6 @@ def snippet(
     """Print the list's form as HTML for your own site. What it says is kept as evidence. Needs no daemon."""
     from engine.sending.compose import Composer
     from engine.sending.resources import Resources
-    from engine.system import SystemClock
     from engine.web.pages import Pages
     from engine.web.snippet import make
 
@@ -147,7 +146,7 @@ def snippet(
     store = database(settings)
     resources = Resources([settings.templates] if settings.templates else [])
     pages = Pages(Composer(settings.mail, resources, settings.secret_path.read_bytes(), settings.web.base_url))
-    now = SystemClock().now()
+    now = clock(store).now()
     print(store.write_now(lambda tx: make(tx, pages, _form(tx, name), settings.web.base_url, locale, now)))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 
 app = make_app("Questions that mails ask.")
 
@@ -21,13 +21,13 @@ def add(
 ) -> None:
     """Make a survey, or give one that is there another question, more choices or another field."""
     from engine.audience.surveys import Kind, Survey, SurveyError, put
-    from engine.system import SystemClock
 
     if kind not in list(Kind):
         refuse(f'"{kind[:30]}" is no kind of survey', f"the kinds are {', '.join(Kind)}", code=2)
-    made, now = Survey(name, Kind(kind), question, tuple(choice or ()), field), SystemClock().now()
+    made, store = Survey(name, Kind(kind), question, tuple(choice or ()), field), database(config(config_path))
+    now = clock(store).now()
     try:
-        database(config(config_path)).write_now(lambda tx: put(tx, made, now))
+        store.write_now(lambda tx: put(tx, made, now))
     except SurveyError as err:
         refuse(str(err), "nothing was changed", code=2)
     print(f"{name} asks; the answers are {', '.join(made.answers)}")

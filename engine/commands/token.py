@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 
 app = make_app("Which applications may use the HTTP interface.")
 
@@ -23,13 +23,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a token. It is shown this once; only its hash is kept."""
-    from engine.system import SystemChance, SystemClock
+    from engine.system import SystemChance
     from engine.web.bearer import SCOPES, Bearer, hash_of, new_token
     from engine.web.bearer import add as write_down
 
-    token, now = new_token(SystemChance()), SystemClock().now()
+    token = new_token(SystemChance())
     bearer = Bearer(name, frozenset(scope or SCOPES), rate)
-    _write(config_path, lambda tx: write_down(tx, bearer, hash_of(token), now))
+    _write(config_path, lambda tx, now: write_down(tx, bearer, hash_of(token), now))
     if as_json:
         print(json.dumps({"name": name, "token": token}))
         return
@@ -41,7 +41,7 @@ def remove(name: Name, config_path: ConfigPath = None) -> None:
     """Take a token away: its next request is refused."""
     from engine.web.bearer import remove as take
 
-    _write(config_path, lambda tx: take(tx, name))
+    _write(config_path, lambda tx, now: take(tx, name))
     print(f"{name} may not use the HTTP interface any more")
 
 
@@ -62,7 +62,9 @@ def list_tokens(config_path: ConfigPath = None, as_json: Json = False) -> None:
 def _write(config_path: Any, work: Any) -> None:
     from engine.web.bearer import BearerError
 
+    store = database(config(config_path), create=True)
+    now = clock(store).now()
     try:
-        database(config(config_path), create=True).write_now(work)
+        store.write_now(lambda tx: work(tx, now))
     except BearerError as err:
         refuse(str(err), "`posthouse token list` lists them", code=2)

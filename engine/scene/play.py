@@ -19,7 +19,6 @@ from engine import keys
 from engine.control.client import AsyncControl
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
-from engine.house import read_offset
 from engine.lab import zones
 from engine.lab.hand_over import hand_over
 from engine.lab.keep import Kept, KeptMail
@@ -29,6 +28,7 @@ from engine.lab.shop import SampleShop
 from engine.scene.report import Report
 from engine.scene.stage import Stage
 from engine.sending.resources import packaged_folder
+from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemClock
 from mta.ports import to_ms

@@ -33,8 +33,8 @@ import engine
 from engine.control.client import Control
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
-from engine.house import read_offset
 from engine.store.groups import GroupStore
+from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemClock
 from mta.queue.audit import Audit, audit
