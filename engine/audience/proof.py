@@ -10,6 +10,7 @@ added falsely at the time; that is what the words, the address and the mail in t
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -44,10 +45,13 @@ class Verified:
 
 
 def build(tx: Tx, address: Address, *, hostname: str, now: datetime) -> bytes | None:
-    """The file for an address; None when the ledger holds nothing about it."""
+    """The file for an address; None when the ledger holds nothing about it. What was said for another mailbox, which
+    was merged into this contact, is not in it: that is no consent of this one's."""
     contact_id = find_contact(tx, address)
-    entries = consent.history(tx, contact_id) if contact_id is not None else []
-    rows = batches.history(tx, contact_id) if contact_id is not None else []
+    if contact_id is None:
+        return None
+    entries = [each for each in consent.history(tx, contact_id) if _is_about(each.told, address)]
+    rows = [each for each in batches.history(tx, contact_id) if _is_about(each.told, address)]
     if not entries and not rows:
         return None
     declared = {each.entry.link.seq: each.entry for each in rows}
@@ -65,6 +69,13 @@ def build(tx: Tx, address: Address, *, hostname: str, now: datetime) -> bytes | 
             [each.seq, each.at_ms, each.act, each.commitment, each.hash] for each in consent.chain(tx, first.seq)
         ],
     })  # fmt: skip
+
+
+def _is_about(told: Mapping[str, Any], address: Address) -> bool:
+    try:
+        return Address.parse(told["address"]).key == address.key
+    except AddressError:
+        return False
 
 
 def _row(each: batches.Imported) -> dict[str, Any]:
@@ -122,10 +133,13 @@ def _imported(number: int, row: Any, imports: dict[int, Told], who: str) -> Told
     if seq not in imports:
         raise Broken(f"row {number} of the file rests on entry {seq}, which is no import in it")
     declared = imports[seq].facts
+    batch = declared.get("import")
+    if not isinstance(batch, dict) or type(batch.get("rows")) is not int:
+        raise Broken(f"entry {seq} does not say how many rows it committed to")
     commitment = bytes.fromhex(ledger.commit_to(salt, facts.encode("utf-8", "surrogatepass")))
-    if merkle.climb(commitment, place, declared["import"]["rows"], way).hex() != declared["import"]["root"]:
+    if merkle.climb(commitment, place, batch["rows"], way).hex() != batch.get("root"):
         raise Broken(f"row {number} of the file is not among the rows that entry {seq} committed to")
-    told = json.loads(facts)
+    told = _facts(f"row {number} of the file", facts)
     if _key(told["address"]) != who:
         raise Broken(f"row {number} of the file is about another address than the file")
     return Told(seq, imports[seq].at, imports[seq].act, {**declared, **told})
@@ -139,7 +153,18 @@ def _entry(number: int, entry: Any, chain: dict[int, Link]) -> Told:
     if seq not in chain:
         raise Broken(f"entry {seq} is not in the chain")
     ledger.verify_facts(chain[seq], salt, facts.encode("utf-8", "surrogatepass"))
-    return Told(seq, from_ms(chain[seq].at_ms), chain[seq].act, json.loads(facts))
+    return Told(seq, from_ms(chain[seq].at_ms), chain[seq].act, _facts(f"entry {seq}", facts))
+
+
+def _facts(where: str, text: str) -> dict[str, Any]:
+    """Facts that were committed to. Whoever makes a ledger of their own may commit to anything."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("address"), str):
+        raise Broken(f"the facts of {where} name no address")
+    return found
 
 
 def _key(address: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 from engine.commands.common import address as parse_address
 
 app = make_app("What people agreed to, and the proof of it.")
@@ -55,13 +55,18 @@ def proof(
 ) -> None:
     """Write the proof of ADDRESS's consent: a file that `posthouse consent verify` checks anywhere, offline."""
     from engine.audience import proof as proofs
-    from engine.system import SystemClock
+    from engine.audience.ledger import Broken
 
     settings, who = config(config_path), parse_address(address)
-    now = SystemClock().now()
-    bundle = database(settings).read_now(lambda tx: proofs.build(tx, who, hostname=settings.hostname, now=now))
+    store = database(settings)
+    now = clock(store).now()
+    bundle = store.read_now(lambda tx: proofs.build(tx, who, hostname=settings.hostname, now=now))
     if bundle is None:
         refuse(f"the ledger holds nothing about {who}")
+    try:
+        found = proofs.verify(bundle)
+    except Broken as err:
+        refuse(f"the ledger does not verify, so no proof was written: {err}", "`posthouse consent check` goes over it")
     if out is None:
         sys.stdout.buffer.write(bundle)
         return
@@ -69,7 +74,6 @@ def proof(
         out.write_bytes(bundle)
     except OSError as err:
         refuse(f"{out} can't be written: {err.strerror}", code=2)
-    found = proofs.verify(bundle)
     print(f"{out}: {len(found.entries)} entries about {who}; the chain's last is {found.head.seq}, {found.head.hash}")
 
 
@@ -77,16 +81,19 @@ def proof(
 def verify(
     file: Annotated[Path, typer.Argument(help="The file that `posthouse consent proof` wrote.")],
     entry_hash: Annotated[
-        str, typer.Option("--hash", help="A hash from a mail's X-Consent-Entry that must be in the chain.")
-    ] = "",
+        str | None, typer.Option("--hash", help="A hash from a mail's X-Consent-Entry that must be in the chain.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check a proof, with nothing but the file. Exit status 1 where one octet of it was changed."""
     from engine.audience import proof as proofs
     from engine.audience.ledger import Broken
 
+    wanted = (entry_hash or "").strip().lower().removeprefix("sha256=")
+    if entry_hash is not None and not wanted:
+        refuse("--hash is empty", "give the hash of a mail's X-Consent-Entry, or leave the option out", code=2)
     try:
-        found = proofs.verify(file.read_bytes(), entry_hash.strip().lower().removeprefix("sha256="))
+        found = proofs.verify(file.read_bytes(), wanted)
     except OSError as err:
         refuse(f"{file} can't be read: {err.strerror}", code=2)
     except Broken as err:
@@ -127,22 +134,49 @@ def check(config_path: ConfigPath = None) -> None:
 
 
 def _words(row: dict[str, Any]) -> str:
-    lines = [f"{row['entry']}  {row['at']}  {row['act']}  {_lists(row)}  by {row['source'] or '?'}"]
+    from engine.control.clean import clean_block
+
+    lines = [f"{row['entry']}  {row['at']}  {row['act']}  {_lists(row)}  by {row.get('source') or '?'}"]
     lines += [
         f"    {name}: {row[name]}"
         for name in ("address", "wording", "locale", "ip", "agent", "evidence")
         if row.get(name)
     ]
-    if batch := row.get("import"):
-        lines.append(
-            f"    import {batch['batch']}, row {row['row']} of {batch['file']}: {batch['how']} ({batch['who']})"
-        )
-    if mail := row.get("mail"):
-        lines.append(f"    mail: {mail['message_id']} {mail['subject']}")
-    return "\n".join(lines)
+    if isinstance(batch := row.get("import"), dict):
+        number, file, how, who = (batch.get(each, "?") for each in ("batch", "file", "how", "who"))
+        lines.append(f"    import {number}, row {row.get('row', '?')} of {file}: {how} ({who})")
+        lines += [f"    {each}" for each in _of_row(row)]
+    if isinstance(mail := row.get("mail"), dict):
+        lines.append(f"    mail: {mail.get('message_id')} {mail.get('subject')}")
+    return clean_block("\n".join(lines))  # a proof may come from anybody
 
 
 def _lists(row: dict[str, Any]) -> str:
-    return (
-        ", ".join(row["lists"]) if row.get("lists") else row["list"] or ("no list" if "import" in row else "all lists")
-    )
+    if "import" not in row:
+        return row.get("list") or "all lists"
+    return _stands(row["kept"] if "kept" in row else row.get("lists")) or "no list"
+
+
+def _of_row(row: dict[str, Any]) -> list[str]:
+    """What the file says of a person, and what was done with it."""
+    said = [_stands(row.get("lists")) or "no list", *(f"{name}: {row[name]}" for name in _THEIRS if row.get(name))]
+    said += [_when(row, name) for name in ("asked", "confirmed") if row.get(name) or row.get(f"{name}_ip")]
+    said += [f"{name} {row[name]}" for name in ("left", "cleaned", "why") if row.get(name)]
+    lines = [f"the file says: {', '.join(said)}"]
+    if "kept" in row:
+        lines.append(f"what became of it: {_stands(row['kept']) or 'a contact on no list'}")
+    if isinstance(reasons := row.get("suppressed"), list):
+        lines.append(f"no marketing goes there: {', '.join(map(str, reasons))}")
+    return lines
+
+
+_THEIRS = ("mailchimp", "listmonk")  # what these call it
+
+
+def _stands(lists: Any) -> str:
+    return ", ".join(f"{name} {state}" for name, state in lists.items()) if isinstance(lists, dict) else ""
+
+
+def _when(row: dict[str, Any], name: str) -> str:
+    ip = row.get(f"{name}_ip")
+    return " ".join(filter(None, (name, row.get(name), f"from {ip}" if ip else "")))

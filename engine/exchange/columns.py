@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from engine.audience.contacts import ContactError, tidy_birthday, tidy_locale, tidy_name, tidy_tag, tidy_zone
 from engine.audience.fields import Field, FieldError
-from engine.exchange.people import BadRow, Person, Standing, parse_address, parse_when
+from engine.exchange.people import BadRow, Person, Standing, one_line, parse_address, parse_when
 from engine.exchange.rows import Row
 from engine.exchange.sheet import unguarded
 from mta.ports import from_ms
@@ -140,13 +140,14 @@ class Shaper:
         get = self._getter(cells)
         person = Person(row.number, parse_address(get("address")))
         wrong: list[str] = []
-        person.name = tidy_name(get("name")) or tidy_name(f"{get('first_name')} {get('last_name')}")
+        name, first, last = (one_line(each, get(each)) for each in ("name", "first_name", "last_name"))
+        person.name = tidy_name(name) or tidy_name(f"{first} {last}")
         person.locale = self._tidy(get("locale"), tidy_locale, "locale", wrong) or self._plan.locale
         person.zone = self._tidy(get("zone"), tidy_zone, "zone", wrong) or self._plan.zone
         person.tags = self._plan.tags
         try:
             if external_id := get("external_id"):
-                person.external_id = tidy_name(external_id)
+                person.external_id = tidy_name(one_line("external_id", external_id))
             if birthday := get("birthday").strip():
                 person.birthday = tidy_birthday(self._date(birthday))
             if tags := cells_of(cells, self._places.get("tags")):

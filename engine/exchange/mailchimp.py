@@ -77,6 +77,7 @@ class MailchimpShaper:
             at = _when(told, "CLEAN_TIME")
             evidence = f"Mailchimp cleaned it: {told.get('CLEAN_CAMPAIGN_TITLE', '')}"[:NOTE_MAX]
             person.stops = (Stop(Reason.HARD_BOUNCE, evidence, at),)
+            said |= {"cleaned": told["CLEAN_TIME"]} if at is not None else {}
         person.facts |= said | {"mailchimp": self._kind}
         return person
 

@@ -17,6 +17,10 @@ _WHEN: Final = re.compile(
 )
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NAMED: Final = re.compile(r"[^<>@:;\\]*<([^<>]*)>")  # Ann <ann@example.org>, and nothing that could be another address
+
+
 class BadRow(ValueError):
     """A row that can't be taken; the words say which column and why."""
 
@@ -65,9 +69,9 @@ class Person:
 
 def parse_address(text: str) -> Address:
     """The address in a cell, which may be written as `Ann <ann@example.org>`. BadRow."""
-    text = text.strip()
-    if text.endswith(">") and "<" in text:
-        text = text[text.rindex("<") + 1 : -1]
+    text = one_line("address", text).strip()
+    if named := _NAMED.fullmatch(text):
+        text = named[1].strip()
     if not text:
         raise BadRow("address: the cell is empty")
     try:
@@ -79,6 +83,14 @@ def parse_address(text: str) -> Address:
     if is_homograph(found.local, found.domain):
         raise BadRow(f"address: {refusal(text)}")
     return found
+
+
+def one_line(column: str, text: str) -> str:
+    """The text of a cell that is one line. BadRow where it holds a control character: whoever wrote it means something
+    else than it looks like, or a quote is in the wrong place."""
+    if not text.isprintable() and (found := _CONTROL.search(text)):
+        raise BadRow(f"{column}: it holds a control character (U+{ord(found[0]):04X})")
+    return text
 
 
 def parse_when(name: str, text: str) -> int | None:

@@ -4,10 +4,13 @@ An import never brings anybody back: who is suppressed, or has left a list, stay
 on waiting. It tells of departures, though: an address that left elsewhere leaves here. What a file says of a person fills
 what was empty; `overwrite` writes over it. No event is written for a person of an import, since flows welcome and remind
 people for what they did, and these did nothing.
+
+What a row says and what came of it are two things, and the ledger keeps both: `lists` as the file has them, and `kept`,
+where the person stands with each of them once the row is written (`suppressed` where they were kept from it).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -43,11 +46,24 @@ class _Known:
     fields: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One that is taken. `is_plain`: nothing that was there before can have made of it something else than it says."""
+
+    person: Person
+    leaf: Leaf
+    contact_id: int
+    barred: Collection[int]  # the lists that a suppression keeps them from, or ALL_LISTS
+    reasons: Collection[str]  # of suppressions of all marketing mail
+    is_plain: bool
+
+
 def commit(people: Sequence[Person], salts: bytes) -> list[Leaf]:
-    """What the ledger will keep of each. `salts`: unguessable octets, batches.SALT_OCTETS for each."""
+    """What the ledger will keep of each if all of it comes as the row says: most do, and so are reckoned before anybody
+    waits for the transaction. `salts`: unguessable octets, batches.SALT_OCTETS for each."""
     size = batches.SALT_OCTETS
     return [
-        Leaf.of(person.row, salts[place * size : (place + 1) * size], canonical(person.facts))
+        Leaf.of(person.row, salts[place * size : (place + 1) * size], canonical(_told(person)))
         for place, person in enumerate(people)
     ]
 
@@ -65,6 +81,7 @@ def take(
     standings: list[tuple[Any, ...]] = []
     left: list[tuple[Any, ...]] = []
     tags: list[tuple[Any, ...]] = []
+    rows: list[_Row] = []
     for person, leaf in zip(people, leaves, strict=True):
         key = person.key
         stopped = stops.get(key, [])
@@ -72,6 +89,7 @@ def take(
             taken.refused[person.row] = reason
             continue
         contact = known.get(key)
+        is_new = contact is None
         if contact is None:
             contact = known[key] = _make(tx, person, source, now_ms)
             taken.made += 1
@@ -87,8 +105,10 @@ def take(
             elif not barred & {ALL_LISTS, each.list_id}:
                 standings.append(_standing_row(contact.id, each, source, now_ms))
         taken.stopped += bool(barred)
-        leaf.contact_id = contact.id
-        taken.leaves.append(leaf)
+        reasons = {reason for reason, list_id in stopped if list_id == ALL_LISTS} | {
+            str(each.reason) for each in person.stops
+        }
+        rows.append(_Row(person, leaf, contact.id, barred, reasons, is_new and len(person.standings) < 2))
     ids = {row[0] for row in (*standings, *left)}
     with figures.kept(tx, sorted(ids & were), sorted(ids)):
         tx.executemany(_STAND, standings)
@@ -98,7 +118,49 @@ def take(
         tx.executemany(
             "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
         )
+    _witness(tx, rows, taken)
     return taken
+
+
+def _witness(tx: Tx, rows: Sequence[_Row], taken: Taken) -> None:
+    """Have each row's leaf say what came of it, now that it is written."""
+    there = _standings(tx, sorted({each.contact_id for each in rows if not each.is_plain and each.person.standings}))
+    names = (
+        dict(tx.query("SELECT id, name FROM list")) if any(each.barred or not each.is_plain for each in rows) else {}
+    )
+    for each in rows:
+        leaf = each.leaf
+        if each.barred or not each.is_plain:
+            kept = {names[one.list_id]: _came_of(one, each, there) for one in each.person.standings}
+            facts = canonical(_told(each.person, kept, each.reasons))
+            leaf = Leaf.of(leaf.row, leaf.salt, facts) if facts != leaf.facts else leaf
+        leaf.contact_id = each.contact_id
+        taken.leaves.append(leaf)
+
+
+def _standings(tx: Tx, ids: Sequence[int]) -> dict[tuple[int, int], str]:
+    """Where these contacts stand: {(contact, list): state}."""
+    found: dict[tuple[int, int], str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        rows = tx.query(
+            f"SELECT contact_id, list_id, state FROM subscription WHERE contact_id IN ({','.join('?' * len(part))})",
+            part,
+        )
+        found.update({(contact_id, list_id): state for contact_id, list_id, state in rows})
+    return found
+
+
+def _came_of(standing: Standing, row: _Row, there: Mapping[tuple[int, int], str]) -> str:
+    state = there.get((row.contact_id, standing.list_id), standing.state)
+    is_barred = ALL_LISTS in row.barred or standing.list_id in row.barred
+    return "suppressed" if is_barred and state != "unsubscribed" else state
+
+
+def _told(person: Person, kept: Mapping[str, str] | None = None, reasons: Collection[str] = ()) -> dict[str, Any]:
+    """A row's facts: what the file says, and what came of it."""
+    facts = person.facts | {"kept": person.facts["lists"] if kept is None else kept}
+    return facts | {"suppressed": sorted(reasons)} if reasons else facts
 
 
 _STAND: Final = (

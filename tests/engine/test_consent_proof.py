@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import consent, ledger, lists, proof
+from engine.audience import consent, dossier, ledger, lists, proof
 from engine.audience.consent import Act, Answer
-from engine.audience.contacts import contact_facts, find_contact
+from engine.audience.contacts import contact_facts, ensure_contact, find_contact
 from engine.audience.ledger import Broken
 from engine.commands import run
 from engine.store.groups import GroupStore
 
-ANN, DANA = Address.parse("ann@example.org"), Address.parse("dana@example.org")
+ANN, BOB, DANA = (Address.parse(f"{each}@example.org") for each in ("ann", "bob", "dana"))
 FORM = Answer("Yes, send me the letters. כן", "he", "form", "192.0.2.7", "Browser/1", salt=b"unguessable")
 
 
@@ -101,6 +101,43 @@ def test_a_changed_file_is_refused_with_the_place(store: GroupStore, change: Any
         proof.verify(proof.seal(made))  # whoever changes it can count the sum again
 
 
+def ledger_of_my_own(facts: str, act: str = "asked") -> bytes:
+    """What somebody can write who commits to whatever they like."""
+    made = ledger.link(1, 1, act, ledger.commit_to(b"s", facts.encode()), ledger.GENESIS)
+    return proof.seal({
+        "format": proof.FORMAT, "installation": "x.example", "made": "now", "address": "ann@example.org",
+        "entries": [{"seq": 1, "salt": b"s".hex(), "facts": facts}], "rows": [], "previous": ledger.GENESIS,
+        "chain": [[1, 1, act, made.commitment, made.hash]],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("facts", ["{}", "[]", "no JSON", "[" * 100_000, '{"address": 7}'])
+def test_facts_that_are_none_are_refused_in_words(facts: str) -> None:
+    with pytest.raises(Broken, match="the facts of entry 1 name no address"):
+        proof.verify(ledger_of_my_own(facts))
+
+
+def test_a_ledger_of_somebody_s_own_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "odd.json"
+    path.write_bytes(
+        ledger_of_my_own('{"address": "ann@example.org", "wording": "\\u001b[2J", "mail": 7, "import": {}}')
+    )
+    assert run(["consent", "verify", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_was_said_for_a_merged_mailbox_is_not_in_the_proof_of_the_one_that_is_left(store: GroupStore) -> None:
+    ann, dana = (store.read_now(lambda tx, who=who: find_contact(tx, who)) for who in (ANN, DANA))  # type: ignore[misc]
+    assert ann is not None and dana is not None
+    store.write_now(lambda tx: dossier.merge(tx, dana, ann, by="olga", now=NOON))
+    made = octets_of(store)
+    assert [each.seq for each in proof.verify(made).entries] == [4, 5, 6]
+    assert b"dana@example.org" not in made
+    bob = store.write_now(lambda tx: ensure_contact(tx, BOB, now=NOON))
+    store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="olga", now=NOON))
+    assert store.read_now(lambda tx: proof.build(tx, BOB, hostname="x.example", now=NOON)) is None
+
+
 @pytest.mark.parametrize("octets", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_proof_is_said_to_be_none(octets: bytes) -> None:
     with pytest.raises(Broken):
@@ -176,3 +213,14 @@ def test_the_command_verifies_a_file_and_names_what_was_changed(
     assert run(["consent", "verify", str(file)]) == 1
     assert "the facts of entry 4 were changed" in capsys.readouterr().err
     assert run(["consent", "verify", str(tmp_path / "none.json")]) == 2
+
+
+@pytest.mark.parametrize("empty", ["", " ", "sha256="])
+def test_an_empty_hash_is_none_that_was_looked_for(
+    store: GroupStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], empty: str
+) -> None:
+    file = tmp_path / "ann.json"
+    file.write_bytes(octets_of(store))
+    assert run(["consent", "verify", str(file), "--hash", empty]) == 2
+    said = capsys.readouterr()
+    assert "--hash is empty" in said.err and "It verifies" not in said.out

@@ -1,5 +1,6 @@
 """Imports: who is taken, who never comes back, what is kept as proof, and what an interrupted one leaves."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from engine.audience.ledger import Broken, canonical
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, suppress
 from engine.audience.trials import ImportSettings
-from engine.exchange import importing
+from engine.exchange import importing, taking
 from engine.exchange.columns import TARGETS, MappingError, Plan, Shaper, match
 from engine.exchange.importing import ImportedAlready
 from engine.exchange.people import BadRow
@@ -161,7 +162,14 @@ def test_who_waits_for_a_confirmation_goes_on_waiting(desk: Desk) -> None:
 BAD = [
     ("ann@example", "has no dot"),
     ("", "empty"),
-    ("ann@example.org\r\nBcc: all@example.org", "address"),
+    ("ann@example.org\r\nBcc: all@example.org", r"address: it holds a control character \(U\+000D\)"),
+    ("f6@shop.lab\r\nRCPT TO:<x@shop.lab>", "address: it holds a control character"),
+    ("ann@example.org\n", "address: it holds a control character"),
+    ("f6@shop.lab RCPT TO:<x@shop.lab>", "address"),
+    ("f6@shop.lab <x@shop.lab>", "address"),
+    ("MAIL FROM:<x@shop.lab>", "address"),
+    ("<a@shop.lab> <x@shop.lab>", "address"),
+    ("Ann <x@shop.lab> (home)", "address"),
     ("аnn@example.org", "made to look like"),
     ("ann@exаmple.org", "made to look like"),
     ("ann@аррӏе.com", "made to look like"),
@@ -210,10 +218,24 @@ def test_values_that_are_none_are_refused_with_their_column(desk: Desk, column: 
     assert desk.rows("SELECT count(*) FROM import_batch") == [(0,)]
 
 
-def test_template_syntax_and_header_injection_are_plain_text(desk: Desk) -> None:
-    desk.take(desk.file('address,name,city\nann@example.org,"Ann\r\nBcc: x@example.org","{{ 7*7 }}<script>"\n'))
+def test_template_syntax_is_plain_text(desk: Desk) -> None:
+    desk.take(desk.file('address,name,city\nann@example.org,{{ 7*7 }},"{{ 7*7 }}<script>"\n'))
     ann = desk.contacts()[0]
-    assert ann["name"] == "Ann Bcc: x@example.org" and ann["city"] == "{{ 7*7 }}<script>"
+    assert ann["name"] == "{{ 7*7 }}" and ann["city"] == "{{ 7*7 }}<script>"
+
+
+@pytest.mark.parametrize("column", ["name", "first_name", "last_name", "external_id"])
+@pytest.mark.parametrize("name", ["Eve\r\nBcc: victim@shop.lab", "Eve\tX", "Eve\x1b[2J", "Eve\u2028X", "Eve\x85X"])
+def test_a_name_with_a_control_character_is_quarantined_and_not_folded(desk: Desk, column: str, name: str) -> None:
+    path = desk.file(f'address,{column}\neve@example.org,"{name}"\n')
+    assert desk.take(path).refused == 1 and desk.contacts() == []
+    assert f"{column}: it holds a control character" in desk.quarantined(path)
+
+
+def test_an_address_may_stand_behind_a_name(desk: Desk) -> None:
+    cells = ("Ann <ann@example.org>", '"Bob, the Baker" <bob@example.org>', "<cy@example.org>")
+    desk.take(desk.file("\n".join(json.dumps({"address": each}) for each in cells), "p.jsonl"))
+    assert [each["address"] for each in desk.contacts()] == ["ann@example.org", "bob@example.org", "cy@example.org"]
 
 
 def test_a_quarantine_runs_no_formula(desk: Desk) -> None:
@@ -432,7 +454,7 @@ def test_a_batch_is_one_entry_and_each_of_its_people_has_a_proof_of_their_own(de
         assert told.act == "imported" and told.facts["address"] == f"p{number}@example.org"
         assert told.facts["wording"] == "Yes, letters please." and told.facts["row"] == number + 2
         assert told.facts["import"]["who"] == "olga" and told.facts["import"]["how"] == "a fair"
-        assert told.facts["lists"] == {"tea": "confirmed"}
+        assert told.facts["lists"] == told.facts["kept"] == {"tea": "confirmed"} and "suppressed" not in told.facts
         other = f"p{number + 1}@example.org" if number < 2499 else "p0@example.org"
         assert other.encode() not in made
         assert len(made) < 6000, "a path of hashes, not the rows of the others"
@@ -465,6 +487,57 @@ def test_erasing_somebody_leaves_the_root_and_every_other_proof(desk: Desk) -> N
     assert desk.store.read_now(lambda tx: batches.check(tx, 1)) == 1100
     assert proof.verify(octets_of(desk, "p8@example.org")).head == before.head
     assert not any("p7@example.org" in row[0] for row in desk.rows("SELECT facts FROM import_row"))
+
+
+def said_and_kept(desk: Desk, address: str) -> tuple[Any, Any, Any]:
+    facts = proof.verify(octets_of(desk, address)).entries[-1].facts
+    assert desk.store.read_now(lambda tx: batches.check(tx, 1))
+    return facts["lists"], facts["kept"], facts.get("suppressed")
+
+
+@pytest.mark.parametrize(
+    ("everything", "kept", "reasons"),
+    [(False, {"tea": "unsubscribed"}, None), (True, {"tea": "unsubscribed"}, ["unsubscribe"])],
+)
+def test_the_proof_of_who_left_and_was_imported_says_that_they_stayed_away(
+    desk: Desk, everything: bool, kept: Any, reasons: Any
+) -> None:
+    leave(desk, everything)
+    desk.take(desk.file(PEOPLE))
+    assert said_and_kept(desk, "ann@example.org") == ({"tea": "confirmed"}, kept, reasons)
+    assert said_and_kept(desk, "bob@example.org") == ({"tea": "confirmed"}, {"tea": "confirmed"}, None)
+
+
+def test_the_proof_of_who_was_suppressed_and_imported_says_so(desk: Desk) -> None:
+    desk.store.write_now(lambda tx: suppress(tx, ANN.key, Reason.HARD_BOUNCE, now=NOON))
+    desk.store.write_now(lambda tx: suppress(tx, "bob@example.org", Reason.MANUAL, list_id=1, now=NOON))
+    desk.take(desk.file(PEOPLE), lists=("tea", "news"))
+    kept = {"tea": "suppressed", "news": "suppressed"}
+    assert said_and_kept(desk, "ann@example.org")[1:] == (kept, ["hard bounce"])
+    assert said_and_kept(desk, "bob@example.org")[1:] == ({"tea": "suppressed", "news": "confirmed"}, None)
+
+
+def test_the_proof_of_who_was_erased_came_back_as_a_buyer_and_was_imported_says_so(desk: Desk) -> None:
+    leave(desk, False)
+    contact = desk.store.read_now(lambda tx: find_contact(tx, ANN))
+    assert contact is not None
+    desk.store.write_now(lambda tx: dossier.erase(tx, contact, ANN.key, salt=SALT, now=NOON))
+    desk.store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
+    desk.take(desk.file(PEOPLE))
+    assert said_and_kept(desk, "ann@example.org")[1:] == ({"tea": "suppressed"}, ["erased"])
+
+
+def test_the_proof_of_who_waits_for_a_confirmation_says_so(desk: Desk) -> None:
+    answer = Answer("Yes", salt=SALT)
+    desk.store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=answer, ask=Asker(), now=NOON))
+    desk.take(desk.file(PEOPLE))
+    assert said_and_kept(desk, "ann@example.org")[1] == {"tea": "unconfirmed"}
+
+
+def test_rows_of_before_they_said_what_came_of_them_verify(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "_told", lambda person, *more: person.facts)
+    desk.take(desk.file(PEOPLE))
+    assert "kept" not in proof.verify(octets_of(desk, "ann@example.org")).entries[0].facts
 
 
 def test_a_changed_row_is_found_by_the_check(desk: Desk) -> None:

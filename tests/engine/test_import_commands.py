@@ -1,7 +1,10 @@
 """What operators type: `posthouse contact import`, `posthouse import`, and the proof of an imported person."""
 
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +12,7 @@ from engine.commands import run
 from engine.config import load
 from engine.store.opening import store_at
 from engine.system import SystemClock
-from mta.ports import Tx
+from mta.ports import Tx, to_ms
 
 
 @pytest.fixture
@@ -56,6 +59,87 @@ def test_an_import_says_what_it_did_and_a_proof_of_it_verifies(shop: Path, capsy
     changed = Path(proof).read_bytes()
     Path(proof).write_bytes(changed.replace(b"ann@example.org", b"amn@example.org"))
     assert run(["consent", "verify", proof]) == 1
+
+
+def test_a_merged_contact_s_proof_holds_what_was_said_for_the_asked_address(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, proof = people(shop, "mail\nann@example.org\nold@example.org\n"), str(shop / "ann.json")
+    assert run(["contact", "import", file, "--list", "tea", "--source", "a fair"]) == 0
+    assert run(["contact", "merge", "old@example.org", "ann@example.org"]) == 0
+    assert run(["consent", "proof", "ann@example.org", "--out", proof]) == 0
+    assert run(["consent", "verify", proof]) == 0
+    assert "old@example.org" not in Path(proof).read_text()
+    capsys.readouterr()
+    assert run(["consent", "show", "ann@example.org"]) == 0
+    assert "old@example.org" in capsys.readouterr().out, "shown with its address"
+
+
+def test_a_ledger_that_does_not_verify_makes_no_proof(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["contact", "import", people(shop), "--list", "tea", "--source", "a fair"]) == 0
+    in_store(shop, lambda tx: tx.execute("UPDATE import_row SET facts = replace(facts, 'confirmed', 'what')"))
+    proof = shop / "ann.json"
+    assert run(["consent", "proof", "ann@example.org", "--out", str(proof)]) == 1 and not proof.exists()
+    assert "no proof was written" in capsys.readouterr().err
+
+
+def in_store(shop: Path, work: Callable[[Tx], Any]) -> Any:
+    store = store_at(load(shop / "posthouse.toml").database_place, SystemClock()).open()
+    found = store.write_now(work)
+    store.close()
+    return found
+
+
+def test_consent_show_and_verify_tell_what_the_file_said_and_what_became_of_it(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = "mail,asked,asked_ip,confirmed,confirmed_ip\nann@example.org,2024-01-01,192.0.2.1,2024-01-02,192.0.2.2\n"
+    run(["contact", "import", people(shop, asked), "--list", "tea", "--source", "a fair"])
+    in_store(shop, lambda tx: tx.execute("UPDATE subscription SET state = 'unsubscribed'"))
+    run(["contact", "import", people(shop, asked + "\n", "again.csv"), "--list", "tea", "--source", "a fair"])
+    proof = str(shop / "ann.json")
+    run(["consent", "proof", "ann@example.org", "--out", proof])
+    for command in (["consent", "show", "ann@example.org"], ["consent", "verify", proof]):
+        capsys.readouterr()
+        assert run(command) == 0
+        first, second = capsys.readouterr().out.split("\n2  ")
+        said = (
+            "the file says: tea confirmed, asked 2024-01-01T00:00:00+00:00 from 192.0.2.1,"
+            " confirmed 2024-01-02T00:00:00+00:00 from 192.0.2.2\n"
+        )
+        assert said in first and "imported  tea confirmed  by" in first and "what became of it: tea confirmed" in first
+        assert said in second and "imported  tea unsubscribed  by" in second
+        assert "what became of it: tea unsubscribed" in second
+
+
+def test_the_dates_of_mailchimp_s_file_are_shown(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = "Email Address,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,UNSUB_TIME,UNSUB_REASON,LEID"
+    row = "bob@example.org,2024-01-01 09:00:00,192.0.2.1,2024-01-01 09:05:00,192.0.2.2,2024-03-01 08:00:00,NORMAL,3"
+    file = people(shop, f"{header}\n{row}\n", "unsubscribed_email_audience_export_1.csv")
+    assert run(["contact", "import", file, "--list", "tea", "--source", "Mailchimp"]) == 0
+    assert run(["consent", "show", "bob@example.org"]) == 0
+    said = capsys.readouterr().out
+    assert "imported  tea unsubscribed  by" in said
+    assert "asked 2024-01-01T09:00:00+00:00 from 192.0.2.1, confirmed 2024-01-01T09:05:00+00:00 from 192.0.2.2" in said
+    assert "left 2024-03-01 08:00:00, why NORMAL" in said
+
+
+def test_commands_live_at_the_lab_s_time(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = timedelta(days=40)
+    put = "INSERT INTO meta (key, value) VALUES ('clock_offset_ms', ?)"
+    in_store(shop, lambda tx: tx.execute(put, (str(days // timedelta(milliseconds=1)),)))
+    soon = SystemClock().now() + days
+    assert run(["contact", "import", people(shop), "--list", "tea", "--source", "a fair"]) == 0
+    assert run(["contact", "add", "bob@example.org", "--source", "call"]) == 0
+    assert run(["field", "add", "size"]) == 0 and run(["token", "add", "shop"]) == 0
+    for table in (
+        "consent_entry WHERE at_ms",
+        "contact WHERE created_ms",
+        "field WHERE created_ms",
+        "api_token WHERE created_ms",
+    ):
+        count = in_store(shop, lambda tx, table=table: tx.one(f"SELECT count(*) FROM {table} >= ?", (to_ms(soon),)))
+        assert count != (0,), table
 
 
 def test_a_dry_run_shows_columns_and_reasons_and_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

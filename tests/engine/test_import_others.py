@@ -169,6 +169,9 @@ def test_consent_dates_of_mailchimp_are_in_the_ledger(desk: Desk) -> None:
     assert (ann["asked"], ann["asked_ip"]) == ("2024-01-01T09:00:00+00:00", "192.0.2.10")
     assert (ann["confirmed"], ann["confirmed_ip"]) == ("2024-01-01T09:05:00+00:00", "192.0.2.11")
     assert (bob["left"], bob["why"], bob["lists"]) == ("2024-03-01 08:00:00", "NORMAL, Spring", {"tea": "unsubscribed"})
+    assert imported(desk, "cy@example.org")["cleaned"] == "2024-04-01 08:00:00"
+    assert imported(desk, "eve@example.org")["suppressed"] == ["complaint"]
+    assert [ann["kept"], bob["kept"]] == [{"tea": "confirmed"}, {"tea": "unsubscribed"}]
 
 
 @pytest.mark.parametrize(("day", "state"), [(-1000, "unsubscribed"), (0, "confirmed")])
