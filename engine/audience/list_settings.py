@@ -83,7 +83,12 @@ class ListSettings(Settings):
             if not urlsplit(value).hostname or not value.isascii() or re.search(r'[\s<>",()]', value):
                 raise ValueError(f'"{value[:60]}" is no web address (try "https://shop.example/tea")')
             return value
-        return str(Address.parse(value)) if value else ""
+        try:
+            return str(Address.parse(value)) if value else ""
+        except AddressError:
+            raise ValueError(
+                f'"{value[:60]}" is neither a mail address nor a web address that begins with https://'
+            ) from None
 
     @field_validator("title", "purpose")
     @classmethod
@@ -123,6 +128,10 @@ def changed(text: str, told: Mapping[str, str]) -> str:
         if name not in ListSettings.model_fields or bool(dot) != (name in ("title", "purpose")):
             there_are = ", ".join(("confirmation", "title", "purpose", *keys()))
             raise SettingError(f'"{key[:40]}" is no setting of a list (there are: {there_are})')
+        if dot and value and not _is_language(tag):
+            raise SettingError(
+                f'"{tag[:35]}" in {name}.{tag[:35]} is no language that is known (try {name}.he or {name}.pt-BR)'
+            )
         if dot:
             words = kept.setdefault(name, {})
             words.pop(tag, None)
@@ -136,6 +145,16 @@ def changed(text: str, told: Mapping[str, str]) -> str:
     except (ValidationError, AddressError) as err:
         raise SettingError(_said(err)) from None
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def _is_language(tag: str) -> bool:
+    """Whether this is a language tag (BCP 47, with hyphens) of a language and a region that there are."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return tidy_locale(tag) == tag and bool(Locale.parse(tag, sep="-"))
+    except (ValueError, UnknownLocaleError):
+        return False
 
 
 def keys() -> list[str]:
