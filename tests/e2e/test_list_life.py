@@ -111,6 +111,8 @@ def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(
     daemon, fan = town.daemon, "fan@shop.lab"
     daemon.act("lists/subscribe", list="tea", address=fan)
     Person().confirm(town.mail_for(fan))
+    made = daemon.command("domain", "add", "shop.example")  # the domain of From
+    assert made.returncode == 0, made.stderr
     daemon.submit(fan, sender="writer@shop.lab", X_Posthouse_List="tea", List_Owner="<mailto:us@shop.lab>")
     letter = town.mails_for(fan, 2)[1]
     head = letter.raw.partition(b"\r\n\r\n")[0]
@@ -122,6 +124,8 @@ def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(
     ):
         assert head.count(b"\r\n" + name) == 1, name
     assert head.count(b"\r\nList-Owner: ") == 1 and b"List-Owner: <mailto:us@shop.lab>" in head, "what was there stays"
+    [signed] = re.findall(rb"h=([^;]+);", b"".join(head.partition(b"DKIM-Signature:")[2].split()).lower())[:1]
+    assert {b"list-id", b"list-unsubscribe", b"list-unsubscribe-post"} <= set(signed.split(b":"))
     assert Person().unsubscribe(letter).code == 200
     states = "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id WHERE c.address = ?"
     assert daemon.rows(states, fan) == [("unsubscribed",)]
