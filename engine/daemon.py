@@ -55,6 +55,7 @@ ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knock
 RESPAWN_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 2.0  # between two looks at what carriers would have to do themselves
+BUSY_TIDY_SECONDS: Final = 0.1  # the same while there is much of it: a writer that does it holds everybody up meanwhile
 
 
 class Broken(Exception):
@@ -170,10 +171,11 @@ class Office:
 
     async def _tidy(self) -> None:
         """Spare the carriers what can be done beside them."""
+        is_busy = False
         while True:
-            await asyncio.sleep(TIDY_SECONDS)
+            await asyncio.sleep(BUSY_TIDY_SECONDS if is_busy else TIDY_SECONDS)
             try:
-                await self.store.tidy()
+                is_busy = await self.store.tidy()
             except StoreTrouble as err:
                 maillog.store_trouble("tidy", err)
 

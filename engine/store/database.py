@@ -32,6 +32,7 @@ PRAGMAS: Final = {
     "wal_autocheckpoint": 4000,  # pages: a writer moves the log home itself only when `tidy` came too late
     "secure_delete": "fast",  # Debian's SQLite would write every page that it frees once more
 }
+LOG_BUSY: Final = 400  # pages: with so many in the log it fills fast
 LOG_OCTETS: Final = 20 * 1024 * 1024  # what the log has from the beginning: a little more than a writer lets it grow
 
 
@@ -133,9 +134,11 @@ class SqliteLine:
         finally:
             connection.execute(f"PRAGMA cache_size = {PRAGMAS['cache_size']}")
 
-    def move_log(self) -> None:
-        """Bring what is in the log home, as far as nobody is kept waiting by it."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def move_log(self) -> int:
+        """Bring what is in the log home, as far as nobody is kept waiting by it; how many pages there were, those of
+        before too."""
+        row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(row[1])
 
     def may_go_better(self, err: BaseException) -> bool:
         return False  # nobody else was at work
@@ -218,14 +221,14 @@ class Database(GroupStore):
         with line.turn():
             line.grow_log(self.path.with_name(self.path.name + "-wal"))
 
-    async def tidy(self) -> None:
+    async def tidy(self) -> bool:
         """Empty the log beside the writers: what is left for one of them to do, it does in its turn."""
-        await asyncio.to_thread(self.tidy_now)
+        return await asyncio.to_thread(self.tidy_now)
 
-    def tidy_now(self) -> None:
+    def tidy_now(self) -> bool:
         line = self._connect()
         try:
-            line.move_log()
+            return line.move_log() >= LOG_BUSY
         except sqlite3.Error as err:
             raise line.words(err) from err
         finally:

@@ -191,11 +191,13 @@ class GroupStore(ABC):
     def make_ready(self) -> None:  # noqa: B027 - a back end may have nothing to prepare
         """Prepare for much writing; for who keeps the store open as long as anybody writes. Never fails."""
 
-    async def tidy(self) -> None:  # noqa: B027 - nor to tidy
-        """What writers would otherwise have to do; every few seconds, by one process."""
+    async def tidy(self) -> bool:
+        """What writers would otherwise have to do; every few seconds, by one process. Whether it is wanted again soon."""
+        return False
 
-    def tidy_now(self) -> None:  # noqa: B027
+    def tidy_now(self) -> bool:
         """As `tidy`, in the calling thread; for who writes much."""
+        return False
 
     @abstractmethod
     def restart_ids(self, taken: Mapping[str, int]) -> None:

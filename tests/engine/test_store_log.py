@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clock import FakeClock
 
-from engine.store.database import LOG_OCTETS, Database
+from engine.store.database import LOG_BUSY, LOG_OCTETS, Database
 from mta.ports import Tx
 
 
@@ -24,4 +24,17 @@ async def test_the_log_has_its_size_before_the_first_message_and_holds_nothing_b
     await store.tidy()
     assert log.stat().st_size == before, "it neither grew nor shrank"
     assert store.read_now(lambda tx: tx.one("SELECT value FROM meta WHERE key = 'size'")) == ("1",)
+    store.close()
+
+
+async def test_tidying_says_whether_the_log_fills_fast(tmp_path: Path) -> None:
+    store = Database(tmp_path / "posthouse.db", FakeClock()).open()
+    store.migrate()
+    await store.write(add)
+    await store.tidy()
+    await store.write(lambda tx: tx.execute("UPDATE meta SET value = '2' WHERE key = 'size'"))
+    assert not await store.tidy(), "a page or two"
+    many = "x" * 4096 * LOG_BUSY
+    await store.write(lambda tx: tx.execute("UPDATE meta SET value = ? WHERE key = 'size'", (many,)))
+    assert await store.tidy()
     store.close()
