@@ -35,8 +35,8 @@ from engine.link import Link
 from engine.lock import Lock
 from engine.segments.keeper import SegmentKeeper
 from engine.sockets import handed_over, listen, listen_unix
-from engine.store.groups import Bells
 from engine.store.lab_time import read_offset
+from engine.store.lines import Bells
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, is_gone
 from engine.tracking import hits

@@ -15,7 +15,8 @@ from typing import Any, Final, Self, TypeVar
 import peewee
 
 from engine.store import groups, migrate
-from engine.store.groups import GroupStore, GroupTx
+from engine.store.groups import GroupStore
+from engine.store.lines import GroupTx
 from engine.store.turnstile import Turnstile
 from engine.system import boot_id
 from mta.ports import Clock, StoreBusy, StoreFull, StoreTrouble, Tx

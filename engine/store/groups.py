@@ -17,15 +17,15 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from mta.ports import Clock, StoreBusy, StoreTrouble, Tx
+from engine.store.lines import Bells, Line, Unreachable
+from mta.ports import Clock, StoreBusy, Tx
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Callable[[Tx], None])
 
 GROUP_MAX: Final = 256  # works in one commit
 GROUP_SECONDS: Final = 0.015  # no transaction gathers for longer (the design's bound is 20 ms)
@@ -33,93 +33,6 @@ RIDE_SECONDS: Final = 0.02  # how long a work that can wait waits for company
 BUSY_SECONDS: Final = 10.0  # how long a work may wait for its turn before its asker is told to come again
 WATCHES: Final = 10  # in that time: how often it is looked whether somebody waited for so long
 TRIES: Final = 3  # of one work that fails by others' doing: a deadlock, a connection that broke
-
-
-class Unreachable(StoreTrouble):
-    """There is no server to be had: what waits behind this need not try."""
-
-
-class Bells(Protocol):
-    """Hints between the front offices that share a database (`engine.store.bells`)."""
-
-    async def ring(self, words: dict[str, Any]) -> None:
-        """Let the others hear these words. StoreTrouble when they can't be rung."""
-
-    def heard(self) -> AsyncIterator[dict[str, Any]]:
-        """What the others ring, for ever; everything there is each time that the line is new."""
-
-
-class GroupTx(ABC):
-    """A Tx of one group. What its works put off to the end is here."""
-
-    __slots__ = ("_last",)
-    dialect: str
-
-    def __init__(self) -> None:
-        self._last: dict[Callable[[], Any], Callable[[Tx], None]] = {}
-
-    def at_commit(self, kind: Callable[[], A]) -> A:
-        if kind not in self._last:
-            self._last[kind] = kind()
-        found: A = self._last[kind]  # type: ignore[assignment]  # it was made by this kind
-        return found
-
-    def finish(self) -> None:
-        """Do what was put off."""
-        for each in self._last.values():
-            each(self)
-
-    @abstractmethod
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> int: ...
-
-    @abstractmethod
-    def put(self, sql: str, params: Sequence[Any] = ()) -> None: ...
-
-    @abstractmethod
-    def insert(self, sql: str, params: Sequence[Any] = ()) -> int: ...
-
-    @abstractmethod
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
-
-    @abstractmethod
-    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
-
-    @abstractmethod
-    def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None: ...
-
-    @abstractmethod
-    def for_update(self, of: str = "", *, skip_locked: bool = False) -> str: ...
-
-    @abstractmethod
-    def lease_time(self) -> tuple[str, int]: ...
-
-
-class Line(Protocol):
-    """One thread's connection to the database."""
-
-    def turn(self) -> AbstractContextManager[None]:
-        """This process's turn to write."""
-
-    def begin(self) -> GroupTx:
-        """Begin a transaction that writes."""
-
-    def commit(self) -> None:
-        """Make it durable. Whatever this raises, nothing was kept."""
-
-    def roll_back(self) -> None:
-        """Undo what is open; never raises."""
-
-    def read(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` on a snapshot that nothing can be written to."""
-
-    def may_go_better(self, err: BaseException) -> bool:
-        """Whether others were the reason, so that the same work may succeed in a new transaction."""
-
-    def words(self, err: BaseException) -> BaseException:
-        """A database's error in the store's words; an error in our own SQL or data stays what it is."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
 
 
 class _Ask:

@@ -23,7 +23,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.store import groups, migrate
 from engine.store.bells import Bells
-from engine.store.groups import GroupStore, Unreachable
+from engine.store.groups import GroupStore
+from engine.store.lines import Unreachable
 from engine.store.postgres_tx import PostgresTx, prepare
 from mta.ports import Chance, Clock, StoreBusy, StoreFull, StoreTrouble, Tx, to_ms
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 
 from engine.store import groups
-from engine.store.groups import GroupTx
+from engine.store.lines import GroupTx
 
 _SETTINGS: Final = {
     "synchronous_commit": "on",

@@ -22,8 +22,8 @@ class Fleet:
         self._all = tuple(schedulers)
         self._by_source = {each.way.source.name: each for each in self._all}
         for each in self._all:
-            each.overflow = partial(self._overflow, each)
-            each.has_stand_in = partial(self._has_stand_in, each)
+            each.releases.offer = partial(self._overflow, each)
+            each.releases.has_stand_in = partial(self._has_stand_in, each)
             each.has_others = len(self._all) > 1
 
     def _overflow(self, lender: Scheduler, domain: str) -> None:

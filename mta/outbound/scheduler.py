@@ -26,15 +26,16 @@ from mta.outbound.due import BUSY_MAX, DUE_MAX, due_at, due_domains, note_sites,
 from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
 from mta.outbound.lanes import Lanes
+from mta.outbound.releases import Releases
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell, Tidings
-from mta.ports import Chance, Clock, Net, Store, StoreTrouble, Tx, to_ms
-from mta.queue import hints, settling
+from mta.ports import Chance, Clock, Net, Store, StoreTrouble, to_ms
+from mta.queue import hints
 from mta.queue.claiming import Buckets, Claim
-from mta.queue.delivery import Event, State, Stream
+from mta.queue.delivery import Stream
 from mta.queue.places import place, site_and_source
-from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand, Settled, Settlement
+from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand, Settled
 from mta.routing.routes import Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -66,8 +67,7 @@ class Scheduler:
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
         self._doors = doors or Doors(self._gauges)
-        self.overflow: Callable[[str], None] = lambda _: None  # what this source has no room for, or is refused with
-        self.has_stand_in: Callable[[str, Stream], bool] = lambda *_: False  # whether another source would take it
+        self.releases = Releases(store, clock, self._gauges, owner)
         self.has_others = False  # whether there are other sources at all
         self._grants = 0  # how often limits beyond one site changed
         self._lent: dict[str, set[Lent]] = {}  # by domain: what others have no room for
@@ -85,13 +85,12 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._contents = Contents(store)
         self._draining = False
-        self._releases: set[asyncio.Task[None]] = set()
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             source=way.source, owner=owner, content=self._contents.of, trouble=self.site_trouble, hungry=self.wake,
-            hush=self._empty, tidings=self.tidings, most=max(1, settings.connections // carriers),
+            hush=self.releases.empty, tidings=self.tidings, most=max(1, settings.connections // carriers),
             authorities=authorities, may_share=may_share,
-            has_stand_in=lambda lane, each: self.has_stand_in(each.domain, each.stream),
+            has_stand_in=lambda lane, each: self.releases.has_stand_in(each.domain, each.stream),
         )  # fmt: skip
 
     @property
@@ -163,7 +162,7 @@ class Scheduler:
             else:
                 lane.put(each)
                 self.courier.serve(lane)
-        self._give_back(late)
+        self.releases.later(late)
 
     def nudge(self) -> None:
         """Somebody wants what an idle connection may hold."""
@@ -189,8 +188,8 @@ class Scheduler:
             lane.use(Share(**said), now.timestamp())
             self.tidings.changed(lane)
             if lane.is_resting(to_ms(now)):
-                self._give_back(
-                    lane.empty(), [each for each in lane.domains if self._overflows(lane, each, to_ms(now))]
+                self.releases.later(
+                    lane.empty(), [each for each in lane.domains if self.releases.overflows(lane, each, to_ms(now))]
                 )
             self.wake(lane.domains)
             self.courier.serve(lane)
@@ -201,21 +200,8 @@ class Scheduler:
         self._paused = dict(paused)
         self.courier.doubt(frozenset(doubted))
         for lane in self._lanes:
-            self._give_back(lane.empty_of(set(paused)))
+            self.releases.later(lane.empty_of(set(paused)))
         self.wake(ended)
-
-    def _give_back(self, waiting: list[Claimed], overflowing: Iterable[str] = ()) -> None:
-        """Release these beside everything else; then let others take what waits of the domains that overflow."""
-        domains = frozenset(overflowing)
-        if waiting or domains:
-            task = asyncio.create_task(self._release_and_lend(waiting, domains))
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
-
-    async def _release_and_lend(self, waiting: list[Claimed], overflowing: Iterable[str]) -> None:
-        await self._release(waiting)
-        for domain in overflowing:
-            self.overflow(domain)
 
     # -- the loop
 
@@ -242,7 +228,7 @@ class Scheduler:
         with contextlib.suppress(TimeoutError):  # what a full disk keeps here, the sweep of our lease gives back
             async with asyncio.timeout(seconds):
                 for lane in self._lanes:
-                    await self._release(lane.empty())
+                    await self.releases.now(lane.empty())
         await self.courier.drain(seconds)
         await self.courier.opener.keep()
 
@@ -284,8 +270,8 @@ class Scheduler:
             lane = self._lanes.of(domain)
             if lane is None or self._paused.get(domain, 0) > now_ms:
                 continue  # its route is being asked for; or the poll finds it when its pause is over
-            if self._overflows(lane, domain, now_ms):
-                self._spill(domain, lane)
+            if self.releases.overflows(lane, domain, now_ms):
+                self.releases.spill(domain, lane)
                 continue
             is_news = noted is None or not self.courier.turns.waits(lane)
             if is_news and not lane.is_resting(now_ms) and self._may_claim(lane, domain):
@@ -359,13 +345,13 @@ class Scheduler:
                 lane.put(each)
             _log_ended(claim.ended)
             if self._draining or lane.is_resting(to_ms(now)):  # said while the claim was being written
-                await self._release(lane.empty())
+                await self.releases.now(lane.empty())
             if domain in self._paused:
-                await self._release(lane.empty_of({domain}))
+                await self.releases.now(lane.empty_of({domain}))
             if self._gauges:
-                await self._release(lane.empty_of_shut())
-            if self._overflows(lane, domain, to_ms(now)):
-                self._spill(domain, lane)
+                await self.releases.now(lane.empty_of_shut())
+            if self.releases.overflows(lane, domain, to_ms(now)):
+                self.releases.spill(domain, lane)
             self.tidings.changed(lane)
             self.courier.serve(lane)
         for lane in rooms:
@@ -375,31 +361,6 @@ class Scheduler:
         if self._grants != grants:  # more was granted, or no more, while this was being written
             self.wake(domain for domain, lane in plan.items() if domain in lane.domains)
         self.courier.take_turns()
-
-    def _spill(self, domain: str, lane: Lane) -> None:
-        """Our source has no room for a lane's provider, or is refused there: others take what waits, as soon as it is
-        given back."""
-        self._gauges.want(lane.scopes)
-        waiting = lane.empty()
-        lane.domains |= {domain, *(each.domain for each in waiting)}  # which want to hear of the next grant
-        self._give_back(waiting, {domain, *(each.domain for each in waiting)})
-
-    def _overflows(self, lane: Lane, domain: str, now_ms: int) -> bool:
-        """Whether others are to take a domain's mail over: our source warms up and has no room, or is refused there and
-        another is not."""
-        if self._gauges and self._gauges.is_overflowing(lane.scopes):
-            return True
-        return lane.is_blocked(now_ms) and any(self.has_stand_in(domain, stream) for stream in Stream)
-
-    async def _empty(self, lane: Lane) -> None:
-        """Give back what a lane holds, for others to take over where they may."""
-        waiting = lane.empty()
-        now_ms = to_ms(self._clock.now())
-        domains = {each.domain for each in waiting} | lane.domains
-        await self._release(waiting)
-        for domain in domains:
-            if self._overflows(lane, domain, now_ms):
-                self.overflow(domain)
 
     def is_refused(self, domain: str) -> bool:
         """Whether a domain's site refuses the address of this source, as far as is known here."""
@@ -428,9 +389,9 @@ class Scheduler:
         leave."""
         self._grants += 1
         for lane in list(self._lanes):
-            self._give_back(lane.empty_of_shut())
+            self.releases.later(lane.empty_of_shut())
             if len(lane) and self._gauges.is_overflowing(lane.scopes):
-                self._spill(lane.next_domain, lane)
+                self.releases.spill(lane.next_domain, lane)
             elif len(lane):
                 self.courier.serve(lane)
             elif lane.domains:
@@ -457,7 +418,7 @@ class Scheduler:
         """The whole site waits; what was claimed for it and not begun goes back, untouched."""
         now = self._clock.now()
         if lane.retry_ms > to_ms(now):  # another connection of the same moment said it already
-            await self._empty(lane)
+            await self.releases.empty(lane)
             return
         lane.failures += 1
         lane.is_proven = False
@@ -469,25 +430,7 @@ class Scheduler:
             await self._store.write(lambda tx: write_site(tx, row))
         except StoreTrouble as err:
             maillog.store_trouble("back-off", err)  # this carrier knows it, the others will find out
-        await self._empty(lane)
-
-    async def _release(self, waiting: list[Claimed]) -> None:
-        if not waiting:
-            return
-        now = self._clock.now()
-
-        def work(tx: Tx) -> None:
-            for each in waiting:
-                came = Settlement(each.delivery_id, State.IN_FLIGHT, Event.RELEASED, "", "queue", to_ms(now))
-                settling.settle(tx, each, came, self._owner, now)
-
-        while True:
-            try:
-                await self._store.write(work)
-                return
-            except StoreTrouble as err:  # nobody else can give them back while we live
-                maillog.store_trouble("release", err)
-                await asyncio.sleep(1)
+        await self.releases.empty(lane)
 
 
 def _log_ended(ended: Iterable[Settled]) -> None:

@@ -11,7 +11,8 @@ from mail_shop import open_store
 
 from engine.store import bells as module
 from engine.store.bells import EVERYTHING
-from engine.store.groups import Bells, GroupStore
+from engine.store.groups import GroupStore
+from engine.store.lines import Bells
 from engine.store.opening import store_at
 from mta.ports import StoreTrouble
 

@@ -16,7 +16,8 @@ from house_cut import Cable
 from deliverability.address import Address
 from engine.audience.contacts import ensure_contact
 from engine.store import groups
-from engine.store.groups import GroupStore, Unreachable
+from engine.store.groups import GroupStore
+from engine.store.lines import Unreachable
 from engine.store.opening import store_at
 from engine.store.postgres import Unfit
 from engine.store.postgres_tx import _numbered

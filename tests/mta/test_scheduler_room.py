@@ -141,7 +141,7 @@ async def test_a_site_that_backs_off_meanwhile_gets_nothing_and_the_delivery_is_
             done = await house.store.write(lambda tx: queue.enqueue(tx, mail, now, QueueSettings(), hand))
         lane.retry_ms = to_ms(now + timedelta(minutes=5))
         house.scheduler.take_on(done, mail.content, ["a.example"])
-        await asyncio.gather(*house.scheduler._releases)
+        await house.scheduler.releases.finish()
         assert house.states() == [State.QUEUED]
         assert (await house.accept("bob@a.example")).claimed == ()
         assert hop.connections == 0

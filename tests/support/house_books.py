@@ -20,7 +20,7 @@ from mail_shop import Place, open_store
 from deliverability.address import Address
 from engine.store import postgres_tx
 from engine.store.database import SqliteTx
-from engine.store.groups import GroupTx
+from engine.store.lines import GroupTx
 from engine.store.postgres_tx import PostgresTx
 from mta.ports import Tx
 from mta.queue.audit import Audit, audit
