@@ -253,7 +253,8 @@ An event is about one thing: its **key**, which is the part of the data marked *
 a JSON object of at most 64 KiB, ten levels deep.
 
 Posthouse itself makes these: `contact.created`, `contact.updated` (`fields` has what changed, by name: `name`, `tags`,
-`fields.shoe_size`), `segment.entered`, `segment.left`, `list.joined`, `list.confirmed`, `list.left`,
+`fields.shoe_size`), `contact.tagged` and `contact.untagged` (also when an import or a flow does it, and never for a tag that
+was there already), `segment.entered`, `segment.left`, `list.joined`, `list.confirmed`, `list.left`,
 `list.expired`, `mail.delivered`,
 `mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
 application handed over), `mail.clicked` and `mail.opened` ([tracking.md](tracking.md)), `mail.unsubscribed`, and

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from deliverability.address import Address
 from deliverability.homographs import is_homograph, refusal
 from deliverability.text import clean
-from engine.audience import batches, consent, engagement
+from engine.audience import batches, consent, engagement, tags
 from engine.audience.fields import declared, parse_all
 from mta.ports import Tx, from_ms, to_ms
 
@@ -100,7 +100,6 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}")
     yes = consent.cited(tx, contact_id, list_id) or batches.cited(tx, contact_id, list_id)
-    tags = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
     whole, rest = divmod(row[9], 100)
     return {
         "id": contact_id,
@@ -111,7 +110,7 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
         "birthday": row[4],
         "external_id": row[5],
         "source": row[6],
-        "tags": [tag for (tag,) in tags],
+        "tags": tags_of(tx, contact_id),
         "fields": json.loads(row[7]),
         "consent": None if yes is None else {"entry": yes.seq, "hash": yes.hash},
         "orders": {
@@ -151,18 +150,16 @@ def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
     columns["fields"] = json.dumps(values, ensure_ascii=False, sort_keys=True)
     assigned = ", ".join(f"{name} = ?" for name in columns)
     tx.execute(f"UPDATE contact SET {assigned} WHERE id = ?", (*columns.values(), contact_id))
-    for tag in sorted({tidy_tag(each) for each in told.tags}):
-        tx.execute(
-            "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING",
-            (contact_id, tag, to_ms(now)),
-        )
-    for tag in told.untags:
-        tx.execute("DELETE FROM tag WHERE contact_id = ? AND tag = ?", (contact_id, tidy_tag(tag)))
-    if told.tags or told.untags:
-        changed["tags"] = [
-            tag for (tag,) in tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
-        ]
+    pinned = tags.pin(tx, contact_id, map(tidy_tag, told.tags), now) if told.tags else []
+    taken = tags.take(tx, contact_id, map(tidy_tag, told.untags), now) if told.untags else []
+    if pinned or taken:
+        changed["tags"] = tags_of(tx, contact_id)
     note_change(tx, contact_id, changed, now)
+
+
+def tags_of(tx: Tx, contact_id: int) -> list[str]:
+    """A contact's tags, in order."""
+    return [tag for (tag,) in tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))]
 
 
 def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import batches, consent, engagement, figures, former, membership, suppression
+from engine.audience import batches, consent, engagement, figures, former, membership, suppression, tags
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -101,11 +101,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     UnknownContact when one of them is none.
     """
     source, target = contact_facts(tx, source_id), contact_facts(tx, target_id)
-    tx.execute(
-        "INSERT INTO tag (contact_id, tag, at_ms) SELECT ?, tag, at_ms FROM tag WHERE contact_id = ?"
-        " ON CONFLICT (contact_id, tag) DO NOTHING",
-        (target_id, source_id),
-    )
+    tags.pin(tx, target_id, source["tags"], now)
     row = tx.one(
         "SELECT orders, spent, first_order_ms, last_order_ms, external_id FROM contact WHERE id = ?", (source_id,)
     )

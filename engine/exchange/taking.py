@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from engine.audience import batches, figures, suppression
+from engine.audience import batches, figures, suppression, tags
 from engine.audience.batches import Leaf
 from engine.audience.ledger import canonical
 from engine.audience.lists import LEFT
@@ -80,7 +80,7 @@ def take(
     holders = _holders(tx, {each.external_id for each in people if each.external_id})
     standings: list[tuple[Any, ...]] = []
     left: list[tuple[Any, ...]] = []
-    tags: list[tuple[Any, ...]] = []
+    pairs: list[tuple[int, str]] = []  # contact and tag
     rows: list[_Row] = []
     for person, leaf in zip(people, leaves, strict=True):
         key = person.key
@@ -97,7 +97,7 @@ def take(
             _fill(tx, contact, person, overwrite)
         if person.external_id:
             holders.setdefault(person.external_id, contact.id)
-        tags += [(contact.id, each, now_ms) for each in person.tags]
+        pairs += [(contact.id, each) for each in person.tags]
         barred = {ALL_LISTS} if _stop(tx, person, key, now) else {list_id for _, list_id in stopped}
         for each in person.standings:
             if each.state == "unsubscribed":
@@ -114,10 +114,8 @@ def take(
         tx.executemany(_STAND, standings)
         if left:
             tx.executemany(_LEAVE, left)
-    if tags:
-        tx.executemany(
-            "INSERT INTO tag (contact_id, tag, at_ms) VALUES (?,?,?) ON CONFLICT (contact_id, tag) DO NOTHING", tags
-        )
+    if pairs:
+        tags.pin_many(tx, pairs, now, known=were)
     _witness(tx, rows, taken)
     return taken
 

@@ -77,8 +77,14 @@ def _family(family: str, words: Mapping[str, str], data: Mapping[str, str], key:
 VOCABULARY: Final[Mapping[str, Kind]] = {
     **_family(
         "contact",
-        {"created": "somebody new is known", "updated": "a field of theirs changed", "erased": "they are forgotten"},
-        {"fields": "record: what changed"},
+        {
+            "created": "somebody new is known",
+            "updated": "a field of theirs changed",
+            "tagged": "they have a tag that they had not",
+            "untagged": "a tag of theirs is gone",
+            "erased": "they are forgotten",
+        },
+        {"fields": "record: what changed", "tag": "text: the tag that they were given, or that was taken"},
     ),
     **_family(
         "list",

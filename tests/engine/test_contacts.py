@@ -24,6 +24,7 @@ from engine.audience.contacts import (
     tidy_zone,
 )
 from engine.audience.fields import Field, Kind, declare
+from engine.audience.tags import pin_many
 from engine.store.groups import GroupStore
 from mta.ports import Tx
 
@@ -162,3 +163,33 @@ def test_two_contacts_never_have_one_external_id(store: GroupStore) -> None:
     other = store.write_now(lambda tx: ensure_contact(tx, Address.parse("bob@example.org"), now=NOON))
     with pytest.raises(ContactError, match=r"ann@example\.org has the external id C-7"):
         store.write_now(lambda tx: change(tx, other, Change(external_id="C-7"), NOON))
+
+
+def told(store: GroupStore) -> list[tuple[str, str]]:
+    rows = store.read_now(
+        lambda tx: tx.query("SELECT name, data FROM event WHERE name LIKE 'contact.%tagged' ORDER BY id")
+    )
+    return [(name, json.loads(data)["tag"]) for name, data in rows]
+
+
+def test_a_tag_that_comes_or_goes_is_an_event_once(store: GroupStore) -> None:
+    contact_id = store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
+
+    def say(**words: frozenset[str]) -> None:
+        store.write_now(lambda tx: change(tx, contact_id, Change(**words), NOON))  # type: ignore[arg-type]
+
+    say(tags=frozenset({"VIP", "vip", "gold"}))
+    say(tags=frozenset({"vip"}), untags=frozenset({"silver"}))
+    assert told(store) == [("contact.tagged", "gold"), ("contact.tagged", "vip")]
+    assert len(store.read_now(lambda tx: tx.query("SELECT 1 FROM event WHERE name = 'contact.updated'"))) == 1
+    say(untags=frozenset({"gold"}))
+    assert told(store)[2:] == [("contact.untagged", "gold")]
+
+
+def test_many_tags_at_once_are_told_of_where_they_are_new(store: GroupStore) -> None:
+    contact_id = store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
+    store.write_now(lambda tx: change(tx, contact_id, Change(tags=frozenset({"old"})), NOON))
+    pairs = [(contact_id, "old"), (contact_id, "new"), (contact_id, "new"), (contact_id + 1, "old")]
+    store.write_now(lambda tx: pin_many(tx, pairs, NOON, known=[contact_id]))
+    assert told(store)[1:] == [("contact.tagged", "new"), ("contact.tagged", "old")]
+    assert store.read_now(lambda tx: contact_facts(tx, contact_id))["tags"] == ["new", "old"]
