@@ -15,8 +15,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -28,10 +27,10 @@ from engine.conductor import Conductor
 from engine.config import Config, ConfigFaults
 from engine.control import metrics
 from engine.control.server import ControlServer
+from engine.crew import Crew, Hand
 from engine.forkserver import ForkServer
 from engine.house import House, ensure_state
 from engine.janitor import Chore, Janitor
-from engine.link import Link
 from engine.lock import Lock
 from engine.segments.keeper import SegmentKeeper
 from engine.sockets import handed_over, listen, listen_unix
@@ -50,9 +49,7 @@ from mta.queue import leasing
 from mta.queue.queue import Settled
 
 log: Final = logging.getLogger("posthouse.daemon")
-SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
 ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knocks
-RESPAWN_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 2.0  # between two looks at what carriers would have to do themselves
 BUSY_TIDY_SECONDS: Final = 0.1  # the same while there is much of it: a writer that does it holds everybody up meanwhile
@@ -60,25 +57,6 @@ BUSY_TIDY_SECONDS: Final = 0.1  # the same while there is much of it: a writer t
 
 class Broken(Exception):
     """A part of the front office that can't be replaced is gone: it has stopped, and must be started anew."""
-
-
-@dataclass(slots=True)
-class Hand:
-    """A carrier, as the front office knows it."""
-
-    number: int
-    pid: int
-    link: Link
-    generation: int
-    heard: float  # monotonic
-    is_ready: bool = False
-    is_leaving: bool = False
-    owner: int = 0
-    figures: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"carrier-{self.number + 1}"
 
 
 class Office:
@@ -113,11 +91,12 @@ class Office:
             log.info("schema brought up to date", extra={"migration": name})
         self.store.make_ready()
         self.clock.offset = self.store.read_now(read_offset)
-        self.hands: dict[int, Hand] = {}
-        self._generation = 0
+        self.crew = Crew(
+            self._forks, self.clock, self._order, heard=self._heard, gone=self._gone, start=self._start,
+            failed=self._ask_stop,
+        )  # fmt: skip
         self._stopping = asyncio.Event()
         self._broken = ""  # why it stops although nobody asked
-        self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
         self._janitor = Janitor(
@@ -126,7 +105,7 @@ class Office:
         )  # fmt: skip
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.conductor = Conductor(
-            self.store, self.clock, SystemChance(), settings, self._say, lambda *what: self.house.disbelieve(*what),
+            self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),
             lambda: self._ring({"suspensions": True}),
         )  # fmt: skip
         self._bells = self.store.bells()
@@ -144,11 +123,8 @@ class Office:
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, self._ask_stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self.reload()))
-        loop.add_reader(self._forks.fileno(), self._bury)
         await self.conductor.start()
-        for number in range(self.config.carriers):
-            await self._spawn(number)
-        if await self._ready():
+        if await self.crew.hire(self.config.carriers):
             await self._open_house()
         await self._stopping.wait()
         await self._stop()
@@ -166,8 +142,8 @@ class Office:
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
             self._start(self._listen(self._bells), is_vital=True)
-        notify.tell(READY=1, STATUS=f"{len(self.hands)} carriers")
-        log.info("ready", extra={"carriers": len(self.hands), "pid": os.getpid(), "database": self.store.name})
+        notify.tell(READY=1, STATUS=f"{len(self.crew.hands)} carriers")
+        log.info("ready", extra={"carriers": len(self.crew.hands), "pid": os.getpid(), "database": self.store.name})
 
     async def _tidy(self) -> None:
         """Spare the carriers what can be done beside them."""
@@ -183,14 +159,14 @@ class Office:
         """Stop; `broken` says why, when nobody asked."""
         self._broken = self._broken or broken
         self._stopping.set()
-        self._bell.set()  # whoever waits for carriers has waited long enough
+        self.crew.stop()
 
     async def _stop(self) -> None:
         notify.tell(STOPPING=1)
         log.info("stopping")
         await self._web.stop()
         await self._metrics.stop()
-        await self._drain(list(self.hands.values()))
+        await self.crew.drain(self.crew.hands.values(), self.config.daemon.drain)
         await self._control.stop()
         with contextlib.suppress(StoreTrouble):
             await self.conductor.save()
@@ -204,23 +180,6 @@ class Office:
         if self._own_lmtp:
             self._own_lmtp.unlink(missing_ok=True)
         log.info("stopped")
-
-    async def _drain(self, leaving: list[Hand]) -> None:
-        """Ask carriers to finish and go; after the grace and a little more, end them."""
-        seconds = self.config.daemon.drain
-        for hand in leaving:
-            hand.is_leaving = True
-            hand.link.send(stop=seconds)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds + 5):
-                while any(hand.pid in self.hands for hand in leaving):
-                    self._bell.clear()
-                    await self._bell.wait()
-        for hand in leaving:
-            if hand.pid in self.hands:
-                log.warning("carrier did not stop in time", extra={"carrier": hand.name})
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(hand.pid, signal.SIGKILL)
 
     def _start(self, work: Any, *, is_vital: bool = False) -> None:
         task = asyncio.ensure_future(work)
@@ -238,69 +197,27 @@ class Office:
 
     # -- carriers
 
-    async def _spawn(self, number: int) -> None:
-        order = {
+    def _order(self, number: int) -> dict[str, Any]:
+        return {
             "number": number,
             "config": self.config.model_dump(mode="json"),
             "carriers": self.config.carriers,
             "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._doors.items()},
         }
-        pid, end = self._forks.spawn(order)
-        hand = Hand(number, pid, await Link.over(end), self._generation, self.clock.monotonic())
-        self.hands[pid] = hand
-        self._start(self._hear(hand))
 
-    async def _hear(self, hand: Hand) -> None:
-        async for message in hand.link.messages():
-            hand.heard = self.clock.monotonic()
-            hand.figures = message.get("beat", hand.figures)
-            hand.owner = message.get("owner", hand.owner)
-            if message.get("ready"):
-                hand.is_ready = True
-                self._bell.set()
-            if "wake" in message:
-                self._tell_own(wake=message["wake"])
-            if hand.pid in self.hands:
-                await self.conductor.hear(hand.pid, message)
-        if self._broken:  # nobody is left who would tell of its death
-            self.hands.pop(hand.pid, None)
-            self._bell.set()
+    async def _heard(self, hand: Hand, message: dict[str, Any]) -> None:
+        if "wake" in message:
+            self.crew.tell(wake=message["wake"])
+        if hand.pid in self.crew.hands:
+            await self.conductor.hear(hand.pid, message)
 
-    async def _ready(self) -> bool:
-        """Wait for every carrier. False when we are to stop first."""
-        while not self._stopping.is_set() and not all(hand.is_ready for hand in self.hands.values()):
-            self._bell.clear()
-            await self._bell.wait()
-        return not self._stopping.is_set()
-
-    def _bury(self) -> None:
-        try:
-            exits = self._forks.exits()
-        except OSError:
-            log.critical("the fork server is gone: stopping")
-            asyncio.get_running_loop().remove_reader(self._forks.fileno())
-            self._ask_stop("the fork server is gone")
-            return
-        for each in exits:
-            hand = self.hands.pop(each.pid, None)
-            if hand is not None:
-                hand.link.close()
-                self.conductor.lost(hand.pid)
-                self._start(self._replace(hand, each.code))
-        self._bell.set()
-
-    async def _replace(self, hand: Hand, code: int) -> None:
+    async def _gone(self, hand: Hand) -> None:
+        """What it held is anybody's at once."""
+        self.conductor.lost(hand.pid)
         if hand.owner:
             with contextlib.suppress(StoreTrouble):
                 await self.store.write(lambda tx: leasing.take_away(tx, hand.owner))
             self._janitor.ring()
-        if hand.is_leaving or self._stopping.is_set():
-            return
-        log.error("carrier died, another takes its place", extra={"carrier": hand.name, "pid": hand.pid, "code": code})
-        if not hand.is_ready:
-            await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
-        if not self._stopping.is_set():
-            await self._spawn(hand.number)
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog, and replace a carrier that is stuck."""
@@ -317,27 +234,19 @@ class Office:
                 notify.tell(WATCHDOG=1)
             if self.clock.monotonic() - asleep > pause + WATCH_SECONDS:
                 continue  # we ourselves were held up (a machine that slept): what the carriers said waits to be read
-            for hand in list(self.hands.values()):
-                if self.clock.monotonic() - hand.heard > SILENCE_SECONDS:
-                    log.error("carrier says nothing, it is killed", extra={"carrier": hand.name, "pid": hand.pid})
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(hand.pid, signal.SIGKILL)
+            self.crew.kill_silent()
 
     # -- what the control server asks for
 
-    def _say(self, carrier: int, **message: Any) -> None:
-        """Say something to one carrier, by its process id."""
-        if carrier in self.hands:
-            self.hands[carrier].link.send(**message)
+    @property
+    def hands(self) -> Mapping[int, Hand]:
+        """The carriers, by process id."""
+        return self.crew.hands
 
     def tell(self, **message: Any) -> None:
         """Say something to every carrier, those of other machines too."""
-        self._tell_own(**message)
+        self.crew.tell(**message)
         self._ring(message)
-
-    def _tell_own(self, **message: Any) -> None:
-        for hand in self.hands.values():
-            hand.link.send(**message)
 
     # -- other front offices of this database
 
@@ -366,7 +275,7 @@ class Office:
         own: dict[str, Any] = {name: words[name] for name in ("wake", "keys") if name in words}
         if "clock" in words:
             own["clock"] = self.clock.offset // timedelta(milliseconds=1)
-        self._tell_own(**own)
+        self.crew.tell(**own)
 
     def _follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """What follows when a delivery ends here and not in a carrier: the same as there."""
@@ -396,7 +305,7 @@ class Office:
         return WebServer(app, [each.dup() for each in self._pages])
 
     def _wake_all(self) -> None:
-        self._tell_own(wake=[])
+        self.crew.tell(wake=[])
 
     async def move_clock(self, offset: timedelta) -> None:
         """Set the lab's offset for every process. The caller has checked that this is a lab."""
@@ -425,15 +334,12 @@ class Office:
         self.conductor.use(self.config)
         self.keeper.use(ZoneInfo(self.config.mail.zone))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
-        self._generation += 1
-        old = list(self.hands.values())
-        for number in range(self.config.carriers):
-            await self._spawn(number)
-        if not await self._ready():
+        old = list(self.crew.hands.values())
+        if not await self.crew.hire(self.config.carriers):
             return
-        await self._drain(old)
+        await self.crew.drain(old, self.config.daemon.drain)
         notify.tell(READY=1)
-        log.info("reloaded", extra={"carriers": len(self.hands)})
+        log.info("reloaded", extra={"carriers": len(self.crew.hands)})
 
 
 _FIXED: Final = (

@@ -117,10 +117,10 @@ def test_the_service_runs_the_daemon_as_its_own_user() -> None:
 
 
 def test_a_stop_is_given_more_time_than_the_daemon_takes() -> None:
+    from engine.crew import LATE_SECONDS
+
     drain = Config(hostname="a.example").daemon.drain
-    assert (
-        int(Unit(SERVICE)["Service"]["TimeoutStopSec"]) > drain + 5 + 10
-    )  # engine.daemon: the grace, a little, the rest
+    assert int(Unit(SERVICE)["Service"]["TimeoutStopSec"]) > drain + LATE_SECONDS + 10  # and the rest of it
 
 
 def test_the_watchdog_is_slower_than_the_daemon_feeds_it() -> None:

@@ -1,0 +1,155 @@
+"""The crew: the carriers of one front office, forked, listened to, and replaced when they die or say nothing."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from engine.forkserver import ForkServer
+from engine.link import Link
+from mta.ports import Clock
+
+log: Final = logging.getLogger("posthouse.daemon")
+SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
+RESPAWN_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 5.0  # beyond its grace, until a carrier that does not stop is killed
+
+
+@dataclass(slots=True)
+class Hand:
+    """A carrier, as the front office knows it."""
+
+    number: int
+    pid: int
+    link: Link
+    heard: float  # monotonic
+    is_ready: bool = False
+    is_leaving: bool = False
+    owner: int = 0
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"carrier-{self.number + 1}"
+
+
+class Crew:
+    """All carriers. Made before any loop runs; what it does, it does on the loop that calls it.
+
+    `order` gives what the carrier of a number is forked with. `heard` gets what one says; `gone` hears of one that died,
+    before another takes its place. `start` runs work beside everything else; `failed` is told when no carrier can be
+    forked any more."""
+
+    def __init__(
+        self, forks: ForkServer, clock: Clock, order: Callable[[int], dict[str, Any]], *,
+        heard: Callable[[Hand, dict[str, Any]], Awaitable[None]], gone: Callable[[Hand], Awaitable[None]],
+        start: Callable[[Coroutine[Any, Any, None]], None], failed: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.hands: dict[int, Hand] = {}  # by process id
+        self._forks, self._clock, self._order = forks, clock, order
+        self._heard, self._gone, self._start, self._failed = heard, gone, start, failed
+        self._bell = asyncio.Event()
+        self._is_stopping = False
+        self._is_without_forks = False
+
+    async def hire(self, count: int) -> bool:
+        """Fork so many; True when every carrier there is became ready, False when we are to stop first."""
+        asyncio.get_running_loop().add_reader(self._forks.fileno(), self._bury)
+        for number in range(count):
+            await self._spawn(number)
+        while not self._is_stopping and not all(hand.is_ready for hand in self.hands.values()):
+            self._bell.clear()
+            await self._bell.wait()
+        return not self._is_stopping
+
+    def stop(self) -> None:
+        """Replace none from now on; whoever waits for carriers has waited long enough."""
+        self._is_stopping = True
+        self._bell.set()
+
+    async def drain(self, leaving: Iterable[Hand], seconds: float) -> None:
+        """Ask these to finish and go within `seconds`; a little later, end them."""
+        leaving = list(leaving)
+        for hand in leaving:
+            hand.is_leaving = True
+            hand.link.send(stop=seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds + LATE_SECONDS):
+                while any(hand.pid in self.hands for hand in leaving):
+                    self._bell.clear()
+                    await self._bell.wait()
+        for hand in leaving:
+            if hand.pid in self.hands:
+                log.warning("carrier did not stop in time", extra={"carrier": hand.name})
+                _kill(hand)
+
+    def say(self, carrier: int, **message: Any) -> None:
+        """Say something to one carrier, by its process id."""
+        if carrier in self.hands:
+            self.hands[carrier].link.send(**message)
+
+    def tell(self, **message: Any) -> None:
+        """Say something to all."""
+        for hand in self.hands.values():
+            hand.link.send(**message)
+
+    def kill_silent(self) -> None:
+        """End who said nothing for too long."""
+        for hand in list(self.hands.values()):
+            if self._clock.monotonic() - hand.heard > SILENCE_SECONDS:
+                log.error("carrier says nothing, it is killed", extra={"carrier": hand.name, "pid": hand.pid})
+                _kill(hand)
+
+    async def _spawn(self, number: int) -> None:
+        pid, end = self._forks.spawn(self._order(number))
+        hand = Hand(number, pid, await Link.over(end), self._clock.monotonic())
+        self.hands[pid] = hand
+        self._start(self._hear(hand))
+
+    async def _hear(self, hand: Hand) -> None:
+        async for message in hand.link.messages():
+            hand.heard = self._clock.monotonic()
+            hand.figures = message.get("beat", hand.figures)
+            hand.owner = message.get("owner", hand.owner)
+            if message.get("ready"):
+                hand.is_ready = True
+                self._bell.set()
+            await self._heard(hand, message)
+        if self._is_without_forks:  # nobody is left who would tell of its death
+            self.hands.pop(hand.pid, None)
+            self._bell.set()
+
+    def _bury(self) -> None:
+        try:
+            exits = self._forks.exits()
+        except OSError:
+            log.critical("the fork server is gone: stopping")
+            asyncio.get_running_loop().remove_reader(self._forks.fileno())
+            self._is_without_forks = True
+            self._failed("the fork server is gone")
+            return
+        for each in exits:
+            hand = self.hands.pop(each.pid, None)
+            if hand is not None:
+                hand.link.close()
+                self._start(self._replace(hand, each.code))
+        self._bell.set()
+
+    async def _replace(self, hand: Hand, code: int) -> None:
+        await self._gone(hand)
+        if hand.is_leaving or self._is_stopping:
+            return
+        log.error("carrier died, another takes its place", extra={"carrier": hand.name, "pid": hand.pid, "code": code})
+        if not hand.is_ready:
+            await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
+        if not self._is_stopping:
+            await self._spawn(hand.number)
+
+
+def _kill(hand: Hand) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(hand.pid, signal.SIGKILL)
