@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Run until told to stop (SIGTERM drains, SIGHUP reads the configuration again)."""
     from engine import daemon
-    from engine.config import ConfigFaults
+    from engine.faults import ConfigFaults
     from engine.lock import AlreadyRunning
     from engine.sockets import CannotListen
     from engine.store.migrate import SchemaMismatch
@@ -49,7 +49,8 @@ def serve(
 @app.command()
 def check(config: ConfigPath = DEFAULT) -> None:
     """Read the configuration, the files that it names and the mail templates; list everything that is wrong with them."""
-    from engine.config import ConfigFaults, check_machine, load
+    from engine.config import check_machine, load
+    from engine.faults import ConfigFaults
     from engine.sending.checking import check_mails
     from engine.sending.resources import Resources
 
@@ -67,7 +68,8 @@ def check(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def migrate(config: ConfigPath = DEFAULT) -> None:
     """Bring the database up to date; a copy of an SQLite file is kept beside it before a change."""
-    from engine.config import ConfigFaults, load
+    from engine.config import load
+    from engine.faults import ConfigFaults
     from engine.house import ensure_state
     from engine.store.migrate import SchemaMismatch
     from engine.store.opening import store_at

@@ -8,9 +8,7 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +24,13 @@ from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
 from engine.audience.asking import AskingSettings
 from engine.audience.trials import ImportSettings
+from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
 from engine.own_doors import OwnDoors
+from engine.sections import ControlSettings, DaemonSettings, DatabaseSettings, LabSettings, MetricsSettings, WebSettings
 from engine.sending.settings import MailSettings
-from engine.store.opening import POSTGRES
 from engine.system import is_user, own_addresses
 from engine.tracking.settings import TrackingSettings
-from mta.inbound.settings import Endpoint, InboundSettings, LmtpSettings, SubmissionSettings, parse_endpoint
+from mta.inbound.settings import InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
@@ -40,107 +39,6 @@ from mta.queue.delivery import Stream
 from mta.queue.settings import QueueSettings
 from mta.routing.hops import Hop
 from mta.routing.routes import RoutingSettings
-
-
-class DaemonSettings(Settings):
-    """`[daemon]`: the processes."""
-
-    state_dir: Path = Field(
-        default=Path("/var/lib/posthouse"), description="Where the database, keys and secrets live."
-    )
-    carriers: int = Field(
-        default=0, ge=0, le=64, description="Worker processes that take, sign and deliver mail; 0 is one a processor."
-    )
-    pinned: bool = Field(
-        default=True,
-        description="Keep each carrier on a processor of its own, where there are no fewer carriers than processors.",
-    )
-    spool: Path = Field(
-        default=Path("spool"),
-        description="Folder, below the state folder, where `posthouse sendmail` leaves mail while the daemon is down.",
-    )
-    drain: int = Field(default=30, ge=1, le=600, description="Seconds that a stop gives open transactions to finish.")
-
-
-class DatabaseSettings(Settings):
-    """`[database]`: a file of this machine, or a server for one machine or several."""
-
-    path: Path = Field(default=Path("posthouse.db"), description="The SQLite file, below the state folder.")
-    url: str = Field(
-        default="", description='A PostgreSQL database instead of the file: "postgresql://user@host/posthouse".'
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        if value and not POSTGRES.match(value):
-            raise ValueError('is no address of a database (try "postgresql://user@host/posthouse")')
-        return value
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "DatabaseSettings":
-        if self.url and self.path != DatabaseSettings.model_fields["path"].default:
-            raise ValueError("path and url are both set: say one of them")
-        return self
-
-
-class WebSettings(Settings):
-    """`[web]`: the public pages (confirm, unsubscribe)."""
-
-    listen: tuple[Endpoint, ...] = Field(default=("127.0.0.1:8025",), description="Where the pages are served.")
-    base_url: str = Field(
-        default="http://127.0.0.1:8025",
-        description="How readers reach these pages: every link in mail begins with it, and nothing else ever does.",
-    )
-    proxies: tuple[str, ...] = Field(
-        default=(), description="Networks of the reverse proxies in front, whose X-Forwarded-For is believed."
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_base(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
-            raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
-        return value.rstrip("/")
-
-
-class MetricsSettings(Settings):
-    """`[metrics]`: figures for a monitoring system."""
-
-    listen: tuple[Endpoint, ...] = Field(
-        default=(),
-        description="Where /metrics is served, for Prometheus; nowhere by default, and on private addresses only.",
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _is_private(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            if not _is_private(parse_endpoint(each)[0]):
-                raise ValueError(
-                    f'"{each}" may be reached from the Internet (try "127.0.0.1:9925", or a private address)'
-                )
-        return value
-
-
-def _is_private(host: str) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_private and not address.is_unspecified
-
-
-class ControlSettings(Settings):
-    """`[control]`: the socket that `posthouse` and the terminal talk to."""
-
-    socket: Path = Field(default=Path("control.sock"), description="The Unix socket's path, below the state folder.")
-
-
-class LabSettings(Settings):
-    """`[lab]`: only where no mail leaves this machine."""
-
-    enabled: bool = Field(default=False, description="Allow `posthouse lab`, which moves the daemon's clock.")
 
 
 class Config(Settings):
@@ -280,9 +178,6 @@ class Config(Settings):
         return self.daemon.state_dir / "secret"
 
 
-Lines = Mapping[tuple[str, ...], int]
-"""The line on which each key stands."""
-
 _CREDENTIALS: Final = Path("/run/credentials")
 
 
@@ -298,8 +193,8 @@ def check_machine(config: Config, path: Path) -> None:
     except ConfigFaults as trouble:
         found += [(("submission", fault.key), fault.problem) for fault in trouble.faults]
     if found:
-        lines = _lines_of(path.read_text(encoding="utf-8"))
-        raise ConfigFaults([_placed_fault(place, words, lines, str(path)) for place, words in found])
+        lines = lines_of(path.read_text(encoding="utf-8"))
+        raise ConfigFaults([placed_fault(place, words, lines, str(path)) for place, words in found])
 
 
 def _credentials() -> Path:
@@ -316,28 +211,6 @@ def certificate(config: Config) -> Certificate | None:
         return Certificate(folder / chain, folder / key if key else None)
     except CertificateTrouble as trouble:
         raise ConfigFaults([Fault("submission", None, "tls_certificate", str(trouble))]) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with the configuration."""
-
-    file: str
-    line: int | None
-    key: str
-    problem: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.key + ': ' if self.key else ''}{self.problem}"
-
-
-class ConfigFaults(Exception):
-    """Everything that is wrong, in the file's order."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        self.faults = sorted(faults, key=lambda fault: fault.line or 0)
-        super().__init__("\n".join(map(str, self.faults)))
 
 
 def load(path: Path) -> Config:
@@ -361,7 +234,7 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
         place = re.search(r"at line (\d+)", str(err))
         line = int(place[1]) if place else len(text.splitlines())  # it says "at end of document"
         raise ConfigFaults([Fault(file, line, "", f"is no TOML: {err}")]) from None
-    lines = _lines_of(text)
+    lines = lines_of(text)
     try:
         config = Config.model_validate(data)
     except ValidationError as err:
@@ -372,7 +245,7 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
         placed["templates"] = state_dir / config.templates
     placed["routing"] = config.routing.placed(state_dir, _credentials())
     config = config.model_copy(update=placed)
-    if faults := [_placed_fault(place, words, lines, file) for place, words in (*_too_long(config), *_loops(config))]:
+    if faults := [placed_fault(place, words, lines, file) for place, words in (*_too_long(config), *_loops(config))]:
         raise ConfigFaults(faults)
     return config
 
@@ -398,21 +271,11 @@ def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
             yield place, f'"{text}" is our own door ({door}): mail would come back to us'
 
 
-def _placed_fault(place: tuple[str, ...], words: str, lines: Lines, file: str) -> Fault:
-    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
-    return Fault(file, line, ".".join(map(_quoted, place)), words)
-
-
-def _quoted(part: str) -> str:
-    """A key as TOML writes it."""
-    return part if re.fullmatch(r"[A-Za-z0-9_-]*", part) else f'"{part}"'
-
-
 def _faults(error: Any, lines: Lines, file: str) -> list[Fault]:
     place = tuple(str(part) for part in error["loc"])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, Misplaced):
-        return [_placed_fault((*place, *below), words, lines, file) for below, words in cause.found]
+        return [placed_fault((*place, *below), words, lines, file) for below, words in cause.found]
     problem = _WORDS.get(
         error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     )
@@ -420,7 +283,7 @@ def _faults(error: Any, lines: Lines, file: str) -> list[Fault]:
         problem = "is not a setting" + _suggestion(place)
     elif error["type"] not in ("value_error", "missing"):
         problem = f"{problem}, not {repr(error['input'])[:60]}"
-    return [_placed_fault(place, problem, lines, file)]
+    return [placed_fault(place, problem, lines, file)]
 
 
 _WORDS: Final = {
@@ -444,27 +307,3 @@ def _suggestion(place: tuple[str, ...]) -> str:
         fields = getattr(fields[part].annotation, "model_fields", {})
     near = difflib.get_close_matches(place[-1], fields, n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(fields))})"
-
-
-_TABLE: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY: Final = re.compile(
-    r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-
-
-def _lines_of(text: str) -> Lines:
-    """The line on which each key stands first (tomllib tells no places)."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _TABLE.match(line):
-            table = _parts(match[1])
-            found.setdefault(table, number)
-        elif match := _KEY.match(line):
-            found.setdefault(table + _parts(match[1]), number)
-    return found
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in _PART.findall(dotted))

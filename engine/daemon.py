@@ -24,10 +24,11 @@ from zoneinfo import ZoneInfo
 from engine import carrier, config, notify
 from engine.audience import asking, suppression, unconfirmed
 from engine.conductor import Conductor
-from engine.config import Config, ConfigFaults
+from engine.config import Config
 from engine.control import metrics
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
+from engine.faults import ConfigFaults
 from engine.forkserver import ForkServer
 from engine.house import House, ensure_state
 from engine.janitor import Chore, Janitor

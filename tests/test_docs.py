@@ -15,6 +15,7 @@ import pytest
 from deliverability.bounces.classify import BounceClass
 from engine import config
 from engine.control import acts
+from engine.faults import ConfigFaults
 from engine.flow import unsupported
 from engine.flow.definition import Definition, check
 from engine.flow.events import VOCABULARY
@@ -200,7 +201,7 @@ def test_the_faults_shown_are_the_ones_found() -> None:
     wrong = (
         'hostname = "a.example"\n\n[queue]\nexpire_transactional = "5 dyas"\n\n[routing]\nsmarthost = "relay.example"\n'
     )
-    with pytest.raises(config.ConfigFaults) as caught:
+    with pytest.raises(ConfigFaults) as caught:
         config.parse(wrong)
     shown = re.findall(r"^posthouse\.toml:\d+: .*$", page("docs/configuration.md"), re.MULTILINE)
     assert [str(each) for each in caught.value.faults] == shown

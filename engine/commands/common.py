@@ -79,7 +79,8 @@ def who() -> str:
 
 def config(given: Path | None) -> "Config":
     """The configuration asked for, else this folder's, else the system's. Faults end the command with 2."""
-    from engine.config import ConfigFaults, load
+    from engine.config import load
+    from engine.faults import ConfigFaults
 
     path = given or (place.LOCAL_CONFIG if place.LOCAL_CONFIG.exists() else place.SYSTEM_CONFIG)
     try:

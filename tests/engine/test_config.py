@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tls_door import issue
 
-from engine.config import Config, ConfigFaults, check_machine, load, parse
+from engine.config import Config, check_machine, load, parse
+from engine.faults import ConfigFaults
 
 
 def faults(text: str) -> list[str]:

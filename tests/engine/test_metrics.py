@@ -5,9 +5,9 @@ import re
 import pytest
 
 from engine import config
-from engine.config import ConfigFaults
 from engine.control.metrics import Family, exposition, families
 from engine.control.protocol.house import CarrierRow, Overview
+from engine.faults import ConfigFaults
 from mta.queue.census import Census, Group, Trouble
 from mta.queue.delivery import State, Stream
 

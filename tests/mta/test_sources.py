@@ -11,7 +11,8 @@ from house_books import message
 from mail_shop import Place, open_store
 from pydantic import ValidationError
 
-from engine.config import ConfigFaults, parse
+from engine.config import parse
+from engine.faults import ConfigFaults
 from mta.outbound.sources import Source, SourceSettings, StreamSettings, problems, ways
 from mta.queue import claiming, leasing, queue
 from mta.queue.claiming import BUCKETS, bucket_of
