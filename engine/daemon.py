@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from engine import carrier, config, notify
 from engine.audience import asking, suppression, unconfirmed
+from engine.catalogue import watching
 from engine.conductor import Conductor
 from engine.config import Config
 from engine.control import metrics
@@ -287,6 +288,8 @@ class Office:
         """What the janitor does beside the queue's own."""
         return [
             Chore(suppression.has_expired, suppression.expire),
+            Chore(watching.has_over, watching.end_over),
+            Chore(watching.has_news, watching.tell_news),
             Chore(asking.has_old, asking.drop_old),
             Chore(bearer.has_old, bearer.drop_old),
             Chore(

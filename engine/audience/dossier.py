@@ -32,6 +32,11 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             "SELECT at_ms, counted_ms FROM referral WHERE friend_id = ? OR referrer_id = ? ORDER BY at_ms", contact_id,
             contact_id,
         ),
+        "coupons": _rows(
+            tx, ("pool", "code", "given", "expires", "redeemed", "order"),
+            "SELECT pool, code, given_ms, expires_ms, redeemed_ms, order_number FROM coupon WHERE contact_id = ?"
+            " ORDER BY id", contact_id,
+        ),
         "segments": _rows(
             tx, ("segment", "since"),
             "SELECT s.name, m.since_ms FROM segment_member m JOIN segment s ON s.id = m.segment_id"
@@ -78,7 +83,9 @@ def subscriptions(tx: Tx, contact_id: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-_TIMES: Final = frozenset({"since", "at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered"})
+_TIMES: Final = frozenset(
+    {"since", "at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered", "given", "redeemed"}
+)
 
 
 def _rows(tx: Tx, names: tuple[str, ...], sql: str, *params: Any) -> list[dict[str, Any]]:
@@ -119,6 +126,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     engagement.merge(tx, source_id, target_id)
     tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+    tx.execute("UPDATE coupon SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("UPDATE enrolment SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     consent.inherit(tx, source_id, target_id)
@@ -168,6 +176,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     for table in ("form_answer", "preference", "tag", "sending", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
+    tx.execute("UPDATE coupon SET contact_id = NULL, key = '', order_number = '' WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     former.note_erased(tx, contact_id)
     for each in sorted(keys):

@@ -12,6 +12,7 @@ MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
     "consent": "what people agreed to, and the proof of it",
     "contact": "the people that we know: add, import, show, change, merge, export, erase",
+    "coupon": "pools of coupon codes: make, load, show; who has a code",
     "credential": "who may submit mail with a password",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",

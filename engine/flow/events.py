@@ -45,6 +45,7 @@ _ORDER: Final = {
     "customer": "record of {name, email}",
     "status": "text: what the shop calls its state",
     "url": "text: where the customer sees it",
+    "coupons": "list of the codes that were redeemed; one alone may be the text `coupon`",
 }
 _PARCEL: Final = {
     "tracking_number": "text",
@@ -148,6 +149,11 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         _PRODUCT,
         "sku",
     ),
+    "coupon.redeemed": Kind(
+        "an order named a code that was given to them",
+        {"code": "text", "pool": "text", "order": "text: the order's number"},
+        "code",
+    ),
     "review.posted": Kind(
         "somebody reviewed what they bought",
         {"product": "text", "rating": "number", "order": "text: the order's number"},
@@ -188,8 +194,11 @@ FAMILIES: Final = frozenset(name.partition(".")[0] for name in VOCABULARY)
 """The first words that are ours: in a flow file a name that begins so must be in the vocabulary."""
 
 OWN: Final = frozenset(
-    {"consent", "contact", "import", "list", "mail", "preferences", "referral", "segment", "suppression", "survey"}
-)
+    {
+        "consent", "contact", "coupon", "import", "list", "mail", "preferences", "referral", "segment", "suppression",
+        "survey",
+    }
+)  # fmt: skip
 """The first words of what only Posthouse sees for itself: consent, engagement and segments follow from these events, so
 nobody else can tell of one ..."""
 TOLD: Final = frozenset({"mail.replied"})

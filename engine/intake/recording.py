@@ -5,6 +5,7 @@ from datetime import datetime
 
 from engine.audience import engagement
 from engine.audience.contacts import count_order, ensure_contact
+from engine.catalogue.coupons import redeem
 from engine.flow.events import Event
 from engine.intake.mail import Examined
 from mta.ports import Tx, to_ms
@@ -28,8 +29,10 @@ def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None
     )  # fmt: skip
     if not rows:
         return None
-    if event.name == "order.placed" and contact_id is not None:
-        count_order(tx, contact_id, event.data, event.at)
+    if event.name == "order.placed":
+        redeem(tx, contact_id, event.data, now)
+        if contact_id is not None:
+            count_order(tx, contact_id, event.data, event.at)
     if contact_id is not None and (signal := engagement.SIGNALS.get(event.name)) is not None:
         engagement.note(tx, contact_id, signal, event.at)
     return int(rows[0][0])

@@ -8,6 +8,8 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
+from engine.store import tables_catalogue
+
 
 class IdOnce(AutoField):
     """An id that is never given again, for rows that can be deleted: SQLite gives the highest again without AUTOINCREMENT,
@@ -580,6 +582,7 @@ TABLES = (
     FormRow, FormWording, FormAnswer, Preference, Survey, Referral, ApiToken,
     ApiAnswer, AskingRow,
     ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
+    *tables_catalogue.TABLES,
 )  # fmt: skip
 
 INDEXES = (
@@ -596,4 +599,5 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS enrolment_due ON enrolment (due_ms) WHERE state = 'waiting'",
     "CREATE INDEX IF NOT EXISTS enrolment_due_of ON enrolment (flow_id, due_ms) WHERE state = 'waiting'",
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
+    *tables_catalogue.INDEXES,
 )

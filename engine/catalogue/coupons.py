@@ -1,0 +1,166 @@
+"""Giving coupons, and seeing them redeemed.
+
+`take` gives a person one code for one run: asked again for the same it gives the same, for as long as that code can be
+used. A pool that has none left answers Empty, and nothing was written: whoever asks waits until codes are loaded. A code
+is given to one person and never goes back to the pool, since somebody may have read it.
+
+A code counts as redeemed when an order names it (`coupon` or `coupons` in the data of order.placed); whom it was given
+to gets the event coupon.redeemed, once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from engine.audience.contacts import note_once
+from engine.catalogue import codes
+from engine.flow.civil import Span
+from mta.ports import Tx, from_ms, to_ms
+
+NAMED_MAX: Final = 20  # codes that one order may name
+TRIES: Final = 5  # codes made by a pattern until one is nobody's
+_UTC: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A code, and when it ends (None: never). `is_new` says whether it was given just now."""
+
+    code: str
+    expires: datetime | None
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """No code; why, in words for the operator."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks for a code of which pool, and when what is given now ends, whatever the code says itself."""
+
+    pool: str
+    contact_id: int
+    key: str
+    now_ms: int
+    ends_ms: int | None
+
+
+def take(
+    tx: Tx,
+    pool: str,
+    contact_id: int,
+    key: str,
+    now: datetime,
+    *,
+    expires: Span | None = None,
+    zone: ZoneInfo = _UTC,
+) -> Taken | Empty:
+    """A code of this pool for this contact and run key. `expires`: how long it is good for, on a clock in `zone`, the
+    contact's own; without it as long as the pool says."""
+    row = tx.one("SELECT pattern, secret, expires, once FROM coupon_pool WHERE name = ?", (pool,))
+    if row is None:
+        return Empty(f'there is no coupon pool "{pool}"')
+    pattern, secret, usual, once = row
+    if lock := tx.for_update():  # two carriers that ask for one person ask one after the other
+        tx.one("SELECT id FROM contact WHERE id = ?" + lock, (contact_id,))
+    if (had := _had(tx, pool, contact_id, key, to_ms(now), once=bool(once))) is not None:
+        return had
+    span = expires or (Span.parse(usual) if usual else None)
+    ends_ms = to_ms(span.after(now, zone)) if span else None
+    asked = _Asked(pool, contact_id, key, to_ms(now), ends_ms)
+    return _make(tx, asked, pattern, bytes.fromhex(secret)) if pattern else _pick(tx, asked)
+
+
+def _had(tx: Tx, pool: str, contact_id: int, key: str, now_ms: int, *, once: bool) -> Taken | None:
+    """What this person has of the pool already: for this run and still good, or whatever it is where once is enough."""
+    which = "" if once else (
+        " AND key = ? AND state = 'given' AND (expires_ms IS NULL OR expires_ms > ?)"
+    )  # fmt: skip
+    row = tx.one(
+        f"SELECT code, expires_ms FROM coupon WHERE contact_id = ? AND pool = ?{which} ORDER BY id DESC LIMIT 1",
+        (contact_id, pool) if once else (contact_id, pool, key, now_ms),
+    )
+    return None if row is None else _taken(row[0], row[1], is_new=False)
+
+
+def _pick(tx: Tx, asked: _Asked) -> Taken | Empty:
+    """The oldest free code that was loaded and is still good."""
+    row = tx.one(
+        "SELECT id, code, until_ms FROM coupon WHERE pool = ? AND state = 'free' AND (until_ms IS NULL OR until_ms > ?)"
+        " ORDER BY id LIMIT 1" + tx.for_update(skip_locked=True),
+        (asked.pool, asked.now_ms),
+    )
+    if row is None:
+        return Empty(f'the coupon pool "{asked.pool}" is empty')
+    coupon_id, code, until_ms = row
+    ends_ms = min((each for each in (asked.ends_ms, until_ms) if each is not None), default=None)
+    tx.execute(
+        "UPDATE coupon SET state = 'given', contact_id = ?, key = ?, given_ms = ?, expires_ms = ? WHERE id = ?",
+        (asked.contact_id, asked.key, asked.now_ms, ends_ms, coupon_id),
+    )
+    return _taken(code, ends_ms, is_new=True)
+
+
+def _make(tx: Tx, asked: _Asked, pattern: str, secret: bytes) -> Taken | Empty:
+    """A code by the pattern; the next one where chance made one that is somebody's."""
+    row = tx.one(
+        "SELECT count(*) FROM coupon WHERE contact_id = ? AND pool = ? AND key = ?",
+        (asked.contact_id, asked.pool, asked.key),
+    )
+    turn = row[0] if row else 0
+    for attempt in range(TRIES):
+        code = codes.make(pattern, secret, asked.contact_id, asked.key, turn, attempt)
+        written = tx.execute(
+            "INSERT INTO coupon (pool, code, lookup, state, contact_id, key, given_ms, expires_ms)"
+            " VALUES (?,?,?,'given',?,?,?,?) ON CONFLICT (lookup) DO NOTHING",
+            (
+                asked.pool, code, codes.lookup(code), asked.contact_id, asked.key, asked.now_ms, asked.ends_ms,
+            ),
+        )  # fmt: skip
+        if written:
+            return _taken(code, asked.ends_ms, is_new=True)
+    return Empty(f'nearly all codes by the pattern of "{asked.pool}" are given: make a pool with a longer one')
+
+
+def _taken(code: str, expires_ms: int | None, *, is_new: bool) -> Taken:
+    return Taken(code, None if expires_ms is None else from_ms(expires_ms), is_new)
+
+
+# -- redeeming
+
+
+def named_in(data: Mapping[str, Any]) -> Iterator[str]:
+    """The codes that an order names: `coupon` is a text, `coupons` a list of texts or of records with a `code`."""
+    several = data.get("coupons")
+    for each in [data.get("coupon"), *(several[:NAMED_MAX] if isinstance(several, list) else [])]:
+        code = each.get("code") if isinstance(each, dict) else each
+        if isinstance(code, str) and 0 < len(code) <= codes.LONGEST:
+            yield code
+
+
+def redeem(tx: Tx, contact_id: int | None, data: Mapping[str, Any], now: datetime) -> list[str]:
+    """An order was placed: mark the codes that it names; those that were not redeemed before. Whom a code was given to
+    gets the event, else who ordered."""
+    marked = []
+    for code in named_in(data):
+        number = str(data.get("number", ""))[:200]
+        rows = tx.query(
+            "UPDATE coupon SET state = 'redeemed', redeemed_ms = ?, order_number = ? WHERE lookup = ?"
+            " AND state <> 'redeemed' RETURNING id, code, pool, contact_id",
+            (to_ms(now), number, codes.lookup(code)),
+        )
+        for coupon_id, whole, pool, given_to in rows:
+            marked.append(whole)
+            _tell(tx, coupon_id, given_to or contact_id, {"code": whole, "pool": pool, "order": number}, now)
+    return marked
+
+
+def _tell(tx: Tx, coupon_id: int, contact_id: int | None, told: dict[str, Any], now: datetime) -> None:
+    if contact_id is not None:
+        note_once(tx, "coupon.redeemed", contact_id, told, f"coupon:{coupon_id}", key=told["code"], now=now)

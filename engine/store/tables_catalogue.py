@@ -1,0 +1,47 @@
+"""The catalogue's tables: coupons."""
+
+from peewee import SQL, BigIntegerField, IntegerField, Model, TextField
+
+
+class CouponPool(Model):
+    """Where a flow's coupons come from: codes that were loaded, or a pattern by which they are made."""
+
+    name = TextField(primary_key=True)
+    pattern = TextField(default="")  # "" for a pool of loaded codes
+    secret = TextField(default="")  # hex; what codes by a pattern are made with
+    expires = TextField(default="")  # how long a code is good for once it was given: engine.flow.civil.Span
+    low = IntegerField(default=0)  # warn when fewer are left
+    once = IntegerField(default=0)  # 1: a person gets one code of this pool, ever
+    told = TextField(default="")  # what was last said of it: low, empty, or nothing
+    created_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "coupon_pool"
+
+
+class Coupon(Model):
+    """One code, and what became of it."""
+
+    pool = TextField()
+    code = TextField()
+    lookup = TextField(unique=True)  # how codes are compared: engine.catalogue.codes.lookup
+    state = TextField(default="free")  # engine.catalogue.pools.CouponState
+    until_ms = BigIntegerField(null=True)  # when the shop stops taking it, whoever has it
+    contact_id = IntegerField(null=True)  # to whom it was given
+    key = TextField(default="", constraints=[SQL("DEFAULT ''")])  # for which run
+    given_ms = BigIntegerField(null=True)
+    expires_ms = BigIntegerField(null=True)
+    redeemed_ms = BigIntegerField(null=True)
+    order_number = TextField(default="", constraints=[SQL("DEFAULT ''")])
+
+    class Meta:
+        table_name = "coupon"
+
+
+TABLES = (CouponPool, Coupon)
+
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS coupon_free ON coupon (pool, id) WHERE state = 'free'",
+    "CREATE INDEX IF NOT EXISTS coupon_until ON coupon (until_ms) WHERE state = 'free' AND until_ms IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS coupon_given ON coupon (contact_id, pool) WHERE contact_id IS NOT NULL",
+)
