@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
-from engine.flow.definition import Definition, Exit, If, Send, Step, Wait, check
+from engine.flow.definition import check
+from engine.flow.model import Definition, Step, ways_of
+from engine.flow.telling import kind_of, told, told_trigger
 from mta.ports import Tx
 
 _WAITING = (
@@ -40,7 +42,7 @@ def flow_picture(tx: Tx, name: str, now_ms: int) -> FlowPicture | None:
         )
     )
     entered = tx.one("SELECT count(*) FROM enrolment WHERE flow_id = ?", (flow_id,)) or (0,)
-    trigger = FlowNode("", "trigger", definition.trigger.event, waiting.get("", 0), entered[0])
+    trigger = FlowNode("", "trigger", told_trigger(definition.trigger), waiting.get("", 0), entered[0])
     return FlowPicture(
         now_ms=now_ms, name=name, title=definition.title or name, about=definition.about, state=state,
         stream=definition.stream.word, version=definition.short_version,
@@ -54,16 +56,5 @@ def _nodes(steps: tuple[Step, ...], waiting: Mapping[str, int], passed: Mapping[
 
 
 def _node(step: Step, waiting: Mapping[str, int], passed: Mapping[str, int]) -> FlowNode:
-    counts = (waiting.get(step.id, 0), passed.get(step.id, 0))
-    match step:
-        case Wait(span=span):
-            return FlowNode(step.id, "wait", str(span), *counts)
-        case Send(template=template):
-            return FlowNode(step.id, "send", template, *counts)
-        case Exit(reason=reason):
-            return FlowNode(step.id, "exit", reason, *counts)
-        case If(condition=condition, then=then, otherwise=otherwise):
-            branches = (
-                FlowBranch("then", _nodes(then, waiting, passed)), FlowBranch("else", _nodes(otherwise, waiting, passed))
-            )  # fmt: skip
-            return FlowNode(step.id, "if", condition.text, *counts, branches)
+    branches = tuple(FlowBranch(way.label, _nodes(way.steps, waiting, passed)) for way in ways_of(step))
+    return FlowNode(step.id, kind_of(step), told(step), waiting.get(step.id, 0), passed.get(step.id, 0), branches)

@@ -16,12 +16,12 @@ from engine.flow.conditions import NAMES, Condition, Names
 from engine.flow.document import Entry, Fault, Sheet
 from engine.flow.events import FAMILIES, VOCABULARY, check_name
 from engine.flow.grammar import near
-from engine.flow.model import END, Definition, Exit, Goal, If, Reentry, Send, Step, Trigger, Wait, flatten, walk
+from engine.flow.model import Definition, Goal, Reentry, flatten
 from engine.flow.steps import StepReader, read_tracking
+from engine.flow.triggers import EventTrigger
 from mta.queue.delivery import Stream
 
-__all__ = ["END", "Definition", "Exit", "Fault", "Goal", "If", "Reentry", "Send", "Step", "Trigger", "Wait", "check"]
-__all__ += ["version_of", "walk"]
+__all__ = ["Definition", "Fault", "check", "version_of"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _TOP: Final = ("name", "title", "about", "stream", "list", "trigger", "reentry", "goal", "exit", "tracking", "steps")
@@ -94,11 +94,11 @@ class _Reader:
         text = self._sheet.text(entry) if entry else None
         return text.strip() if text else None
 
-    def _trigger(self, entry: Entry) -> Trigger | None:
+    def _trigger(self, entry: Entry) -> EventTrigger | None:
         found = self._sheet.record(entry.value, entry.path, ("event", "where", "key"), unsupported.TRIGGER)
         event = self._event(entry, found)
         where, key = (self._condition(found.get(name)) for name in ("where", "key"))
-        return Trigger(event, where, key) if event else None
+        return EventTrigger(event, where, key) if event else None
 
     def _goal(self, entry: Entry | None) -> Goal | None:
         if entry is None:

@@ -8,20 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from engine.flow.actions import Action
 from engine.flow.civil import Span
 from engine.flow.conditions import Condition
+from engine.flow.triggers import Trigger
+from engine.flow.waits import Clock, Late, OnDate, Window
 from mta.queue.delivery import Stream
 
 END: Final = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What lets a contact in. `key` tells one run from another: its value is the enrolment's run key."""
-
-    event: str
-    where: Condition | None = None
-    key: Condition | None = None
+THEN: Final = "then"
+ELSE: Final = "else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +38,6 @@ class Reentry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    id: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
 class Tracking:
     """What a flow or a step says of being counted: True, False, or None where it says nothing."""
 
@@ -57,18 +47,96 @@ class Tracking:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One way on from a step: its label, and its steps. Without steps it leads to what follows."""
+
+    label: str
+    steps: tuple["Step", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`late` is for the mails of the turn that follows. Only an OnDate has a way: "else", where the day is over or none."""
+
+    id: str
+    until: Span | Clock | Window | OnDate
+    late: Late | None = None
+    ways: tuple[Way, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Wait for an event whose data holds all of `match`, that came since the step before; ways "then" and "else" (the
+    time is over). In `where`, `event` is what came and `trigger` the run's own."""
+
+    id: str
+    event: str
+    match: Mapping[str, str]
+    timeout: Span
+    where: Condition | None = None
+    ways: tuple[Way, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     id: str
     template: str
     tracking: Tracking = Tracking()
+    late: Late | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class If:
     id: str
     condition: Condition
-    then: tuple["Step", ...]
-    otherwise: tuple["Step", ...] = ()
+    ways: tuple[Way, ...]  # then, else
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The first case that holds: ways "case-1", "case-2", ... beside `cases`, then "else"."""
+
+    id: str
+    cases: tuple[Condition, ...]
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """When a split ends: one way is ahead in `metric` (clicks, orders, opens) at this significance (0.95), each way having
+    been taken at least `least` times."""
+
+    metric: str
+    significance: float
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Ways by chance, one for each weight; the same contact always goes the same way."""
+
+    id: str
+    weights: tuple[int, ...]
+    ways: tuple[Way, ...]
+    winner: Winner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """An action. Only a webhook that is waited for has ways: "then" (it answered 2xx) and "else"."""
+
+    id: str
+    action: Action
+    ways: tuple[Way, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Go on at the step `to`, at most `times` in one run; then with what follows."""
+
+    id: str
+    to: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +145,41 @@ class Exit:
     reason: str = ""
 
 
-Step: TypeAlias = Wait | Send | If | Exit
+Step: TypeAlias = Wait | WaitFor | Send | If | Switch | Split | Do | Jump | Exit
+
+
+def ways_of(step: Step) -> tuple[Way, ...]:
+    """The ways on from a step; none for one that only goes on."""
+    match step:
+        case Send() | Jump() | Exit():
+            return ()
+        case _:
+            return step.ways
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A step and what follows it; for an If, `then` and `otherwise` are the first steps of its branches."""
+    """A step, the id of what follows it, and the first step of each of its ways by label."""
 
     step: Step
     next: str
-    then: str = END
-    otherwise: str = END
+    ways: Mapping[str, str] = field(default_factory=dict)
+
+    def way(self, label: str) -> str:
+        """Where that way leads; to what follows, when the step has none of that label."""
+        return self.ways.get(label, self.next)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every step that may come next, END among them."""
+        match self.step:
+            case Exit():
+                return frozenset()
+            case Jump(to=to):
+                return frozenset({to, self.next})
+            case If() | Switch() | Split() | WaitFor():
+                return frozenset(self.ways.values())
+        return frozenset({self.next, *self.ways.values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +199,7 @@ class Definition:
     program: Mapping[str, Instruction] = field(repr=False)
     mailing_list: str = ""  # whose mail a marketing flow writes; "" is of no list
     tracking: Tracking = Tracking()
+    holdout: float = 0.0  # the share of people, from 0 to 1, who get nothing (engine.flow.shares)
 
     def tracking_of(self, step: str) -> tuple[Tracking, ...]:
         """What the flow and this step of it say of being counted."""
@@ -134,12 +227,11 @@ def flatten(steps: tuple[Step, ...], after: str = END) -> dict[str, Instruction]
     program: dict[str, Instruction] = {}
     followers = [*(each.id for each in steps[1:]), after]
     for step, following in zip(steps, followers, strict=False):  # no steps: nothing follows
-        if isinstance(step, If):
-            then, otherwise = (branch[0].id if branch else following for branch in (step.then, step.otherwise))
-            program[step.id] = Instruction(step, following, then, otherwise)
-            program |= flatten(step.then, following) | flatten(step.otherwise, following)
-        else:
-            program[step.id] = Instruction(step, following)
+        ways = ways_of(step)
+        first = {way.label: way.steps[0].id if way.steps else following for way in ways}
+        program[step.id] = Instruction(step, following, first)
+        for way in ways:
+            program |= flatten(way.steps, following)
     return program
 
 
@@ -147,6 +239,5 @@ def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
     """All steps in the order they are written."""
     for step in steps:
         yield step
-        if isinstance(step, If):
-            yield from walk(step.then)
-            yield from walk(step.otherwise)
+        for way in ways_of(step):
+            yield from walk(way.steps)

@@ -15,7 +15,7 @@ from engine.flow.civil import Span
 from engine.flow.conditions import Condition
 from engine.flow.document import Entry, Sheet
 from engine.flow.grammar import near
-from engine.flow.model import Exit, If, Send, Step, Tracking, Wait
+from engine.flow.model import ELSE, THEN, Exit, If, Send, Step, Tracking, Wait, Way
 
 MAX_STEPS: Final = 300
 MAX_NESTING: Final = 12
@@ -141,8 +141,8 @@ class StepReader:
         if "then" not in found:
             above = found["if"].path.removesuffix(".if")
             self._sheet.fault(found["if"].key, f"{above}.then", "is missing", "write what follows when it holds")
-        then, otherwise = (self._branch(found[key], depth + 1) if key in found else () for key in ("then", "else"))
-        return If(step_id, condition, then, otherwise) if condition else None
+        ways = tuple(Way(key, self._branch(found[key], depth + 1) if key in found else ()) for key in (THEN, ELSE))
+        return If(step_id, condition, ways) if condition else None
 
     def _exit(self, found: dict[str, Entry], depth: int) -> Exit:
         reason = self._sheet.text(found["exit"]) or ""

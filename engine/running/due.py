@@ -7,7 +7,7 @@ from typing import Any, Final
 from engine.audience import lists
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import MailingList
-from engine.flow.machine import Standing
+from engine.flow.decisions import Standing
 from engine.flow.model import Definition
 from engine.running import facts
 from engine.running.book import FlowBook

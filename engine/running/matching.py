@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from engine.flow.events import MAX_KEY
 from engine.flow.model import Definition, Goal
+from engine.flow.triggers import EventTrigger, Trigger
 from engine.flow.values import as_text
 from engine.running import facts
 from engine.running.book import ActiveFlow, FlowBook
@@ -90,7 +91,7 @@ def take_event(tx: Tx, event_id: int, book: FlowBook, segments: SegmentBook, now
         return Taken()
     after_event(tx, event.name, event.contact_id, event.data, segments, now)
     runs = _runs_with_goal(tx, event, book)
-    flows = [flow for flow in book.flows(tx) if flow.definition.trigger.event == event.name]
+    flows = [flow for flow in book.flows(tx) if _is_met(flow.definition.trigger, event)]
     contact = facts.read_contact(tx, event.contact_id) if runs or flows else None
     if contact is None:
         return Taken()
@@ -109,12 +110,17 @@ def take_event(tx: Tx, event_id: int, book: FlowBook, segments: SegmentBook, now
 
 def run_key(definition: Definition, scope: dict[str, object]) -> str:
     """What tells this run from the contact's others in the flow: the key's value as text; "" where there is none."""
-    if definition.trigger.key is None:
+    key = definition.trigger.key if isinstance(definition.trigger, EventTrigger) else None
+    if key is None:
         return ""
-    text = as_text(definition.trigger.key.value(scope))
+    text = as_text(key.value(scope))
     if not isinstance(text, str):
         return ""
     return text if len(text) <= MAX_KEY else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _is_met(trigger: Trigger, event: StoredEvent) -> bool:
+    return isinstance(trigger, EventTrigger) and trigger.is_met(event.name, event.data)
 
 
 def _stored(row: tuple[Any, ...]) -> StoredEvent:

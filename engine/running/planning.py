@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import ListError, MailingList
-from engine.flow.machine import Ask, Branch, Decision, Ended, WaitUntil, decide
+from engine.flow.decisions import Ask, Branch, Decision, Ended, WaitUntil
+from engine.flow.machine import decide
 from engine.flow.model import END, Definition, Tracking
 from engine.running import facts
 from engine.running.due import DueRun

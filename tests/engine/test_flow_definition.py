@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.definition import Definition, Exit, Fault, If, Send, Wait, check, version_of
+from engine.flow.definition import Definition, Fault, check, version_of
+from engine.flow.model import Exit, If, Send, Wait
+from engine.flow.triggers import EventTrigger
 from mta.queue.delivery import Stream
 
 HEAD = """\
@@ -52,7 +54,8 @@ def faults(text: str, templates: set[str] | None = None) -> list[str]:
 def test_a_flow_file_is_read_into_its_parts() -> None:
     flow = checked(FLOW)
     assert (flow.name, flow.title, flow.stream) == ("a-flow", "a-flow", Stream.MARKETING)
-    assert flow.trigger.event == "cart.updated" and flow.goal is not None and str(flow.goal.within) == "5d"
+    assert isinstance(flow.trigger, EventTrigger) and flow.trigger.event == "cart.updated"
+    assert flow.goal is not None and str(flow.goal.within) == "5d"
     assert flow.reentry.rule == "after" and flow.exit is not None
     assert flow.templates == {"welcome", "gold", "reminder"}
     wait, branch, send, leave = flow.steps
@@ -74,8 +77,11 @@ def test_a_step_put_before_others_leaves_their_ids_alone() -> None:
 def test_the_program_says_what_follows_each_step() -> None:
     program = checked(FLOW).program
     assert program["wait-1h"].next == "is-new"
-    assert (program["is-new"].then, program["is-new"].otherwise) == ("welcome", "second")
-    assert (program["if-event-total-100"].then, program["if-event-total-100"].otherwise) == ("gold", "reminder")
+    assert (program["is-new"].way("then"), program["is-new"].way("else")) == ("welcome", "second")
+    assert (program["if-event-total-100"].way("then"), program["if-event-total-100"].way("else")) == (
+        "gold",
+        "reminder",
+    )
     assert program["second"].next == "reminder" and program["exit-3"].next == ""
 
 
@@ -92,7 +98,8 @@ def test_reentry_is_never_unless_said() -> None:
 
 
 def test_a_custom_event_may_trigger_and_a_misspelt_one_of_ours_may_not() -> None:
-    assert checked(FLOW.replace("cart.updated", "loyalty.reached")).trigger.event == "loyalty.reached"
+    trigger = checked(FLOW.replace("cart.updated", "loyalty.reached")).trigger
+    assert isinstance(trigger, EventTrigger) and trigger.event == "loyalty.reached"
     assert 'no such event (did you mean "cart.updated"?)' in faults(FLOW.replace("cart.updated", "cart.update"))[0]
 
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.flow.decisions import Ask, Branch, Decision, Ended, Standing, WaitUntil
 from engine.flow.definition import Definition, check
-from engine.flow.machine import Ask, Branch, Decision, Ended, Standing, WaitUntil, decide
+from engine.flow.machine import decide
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FLOW = """\
@@ -48,9 +49,10 @@ def test_a_branch_says_which_way_and_why() -> None:
 
 
 def test_the_other_branch_waits_on_the_contacts_own_clock() -> None:
+    intent = {"local": "2026-03-03T13:00:00", "exact": 0.0, "zone": "Europe/Berlin"}
     assert after("rich", total=200)[1:] == (
         Ask("gold", "gold", 1, "wait-1d"),
-        WaitUntil("wait-1d", NOON + timedelta(days=1), "last"),
+        WaitUntil("wait-1d", NOON + timedelta(days=1), "last", intent),
     )
 
 

@@ -12,7 +12,7 @@ from flow_house import FlowHouse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.flow.definition import END, Definition, If
+from engine.flow.model import END, Definition, If
 from mta.ports import StoreBusy, Tx
 
 FLOW = """\
@@ -145,5 +145,5 @@ def check_path(house: FlowHouse, enrolment_id: int, how: str) -> None:
 def following(definition: Definition, step: str, result: str) -> str:
     instruction = definition.program[step]
     if isinstance(instruction.step, If):
-        return instruction.then if result == "then" else instruction.otherwise
+        return instruction.way(result)
     return instruction.next
