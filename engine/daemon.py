@@ -34,6 +34,7 @@ from engine.forkserver import ForkServer
 from engine.house import House, ensure_state
 from engine.janitor import Chore, Janitor
 from engine.lock import Lock
+from engine.running.moving import Mover
 from engine.segments.keeper import SegmentKeeper
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
@@ -286,6 +287,7 @@ class Office:
 
     def _chores(self) -> list[Chore]:
         """What the janitor does beside the queue's own."""
+        mover = Mover()
         return [
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
@@ -296,6 +298,7 @@ class Office:
                 lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
                 lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),
             ),
+            Chore(mover.is_due, mover.move_some),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 

@@ -1,14 +1,18 @@
-"""`posthouse flow`: check, apply and list flows. check needs no daemon."""
+"""`posthouse flow`: check, plan, apply and list flows. check needs no daemon."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse
-from engine.control.protocol.flows import Flows
+from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
+from engine.control.client import part
+from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText
+from engine.control.protocol.wire import encode
 
-app = make_app("Check, apply and list flows.")
+app = make_app("Check, plan, apply, move and list flows.")
 
 Name = Annotated[str, typer.Argument(help="The flow's name.")]
 File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
@@ -41,31 +45,131 @@ def check(
         refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
 
 
+Mapped = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="OLD=NEW: whoever stands before step OLD goes on before step NEW. May be said again."),
+]
+Leave = Annotated[bool, typer.Option("--leave", help="Whoever can't be moved leaves the flow.")]
+
+
 @app.command()
-def apply(file: File, socket: Socket = None, as_json: Json = False) -> None:
-    """Make this file the active version of its flow. People under way stay on the version they entered."""
-    act(socket, "flows", {"source": _read(file), "file": str(file)}, as_json)
+def plan(file: File, mapped: Mapped = None, leave: Leave = False, socket: Socket = None, as_json: Json = False) -> None:
+    """What this file changes in its flow, and where everybody under way would go. Changes nothing."""
+    act(socket, "flows/plan", _version(file) | {"map": _mapping(mapped), "leave": leave}, as_json)
+
+
+@app.command()
+def apply(
+    file: File,
+    mapped: Mapped = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="Move whoever is under way: to the step of the same id, or as --map says.")
+    ] = False,
+    leave: Leave = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Make this file the active version of its flow. Without --move people under way stay on the version they entered."""
+    if (mapped or leave) and not move:
+        refuse("--map and --leave say where people under way go", "say --move too, or leave them out", code=2)
+    body = _version(file) | {"map": _mapping(mapped), "move": move, "leave": leave, "by": who()}
+    act(socket, "flows", body, as_json)
 
 
 @app.command()
 def pause(name: Name, socket: Socket = None, as_json: Json = False) -> None:
     """Keep everybody where they are; who triggers the flow meanwhile enters and waits."""
-    act(socket, "flows/state", {"flow": name, "state": "paused"}, as_json)
+    act(socket, "flows/state", {"flow": name, "state": "paused", "by": who()}, as_json)
 
 
 @app.command()
 def resume(name: Name, socket: Socket = None, as_json: Json = False) -> None:
-    """Let a paused flow go on."""
-    act(socket, "flows/state", {"flow": name, "state": "active"}, as_json)
+    """Let a paused or archived flow go on."""
+    act(socket, "flows/state", {"flow": name, "state": "active", "by": who()}, as_json)
+
+
+@app.command()
+def archive(
+    name: Name,
+    end: Annotated[bool, typer.Option("--end", help="Whoever is inside leaves now.")] = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Let nobody enter any more. Whoever is inside goes on to the end, unless --end."""
+    act(socket, "flows/state", {"flow": name, "state": "archived", "by": who(), "end": end}, as_json)
+
+
+@app.command()
+def history(name: Name, socket: Socket = None, as_json: Json = False) -> None:
+    """What was done to a flow, by whom and when, the newest first."""
+    found = ask(socket, lambda control: control.get(FlowHistory, f"/v1/flows/{part(name)}/history"))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    print(f"{found.name} is {found.state}")
+    for row in found.rows:
+        print(
+            f"{_time(row.at_ms)}  {row.what:<9} {row.version[:12]:<12}  {row.operator or '-':<12} {_detail(row)}".rstrip()
+        )
+
+
+@app.command()
+def show(
+    name: Name,
+    version: Annotated[str, typer.Option(help="A version's hash, or how it begins; the active one without it.")] = "",
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """The text of a flow's version, as it was applied."""
+    words: dict[str, str | int] = {"version": version} if version else {}
+    found = ask(socket, lambda control: control.get(FlowText, f"/v1/flows/{part(name)}/text", words))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    state = "the active version" if found.is_active else "not active"
+    print(f"# {found.name} version {found.version[:12]}, {state}, {found.waiting:,} under way")
+    print(f"# applied {_time(found.applied_ms)} by {found.operator or 'nobody known'}")
+    print(found.source, end="" if found.source.endswith("\n") else "\n")
 
 
 @app.command("list")
-def list_flows(socket: Socket = None) -> None:
+def list_flows(socket: Socket = None, as_json: Json = False) -> None:
     """The flows and their figures."""
-    for row in ask(socket, lambda control: control.get(Flows, "/v1/flows")).rows:
+    found = ask(socket, lambda control: control.get(Flows, "/v1/flows"))
+    if as_json:
+        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        return
+    for row in found.rows:
         print(
             f"{row.name:<24} {row.state:<9} waiting {row.waiting:<6} mails {row.mails:<6} goals {row.goals:<6} {row.title}"
         )
+
+
+def _version(file: Path) -> dict[str, object]:
+    return {"source": _read(file), "file": str(file)}
+
+
+def _mapping(mapped: list[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in mapped or []:
+        old, sign, new = (word.strip() for word in each.partition("="))
+        if not (old and sign and new):
+            refuse(f"--map {each}: OLD=NEW is expected, such as --map reminder=first-reminder", code=2)
+        if found.setdefault(old, new) != new:
+            refuse(f"--map says two things of {old}", code=2)
+    return found
+
+
+def _detail(row: FlowChangeRow) -> str:
+    """The figures of a move; the steps that were mapped."""
+    mapped = row.detail.get("map")
+    if isinstance(mapped, dict) and mapped:
+        return "with " + ", ".join(f"{old}={new}" for old, new in mapped.items())
+    return ", ".join(f"{value:,} {word}" for word, value in row.detail.items() if type(value) is int)
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _read(file: Path) -> str:

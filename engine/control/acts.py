@@ -18,17 +18,13 @@ from engine.audience.contacts import OddAddress
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
-from engine.control import queueing, segments, shaping
+from engine.control import flows, queueing, segments, shaping
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
-from engine.flow.definition import Definition, check
 from engine.flow.events import EventError, make_event
 from engine.house import House
 from engine.intake.recording import record
-from engine.running.book import apply_flow as apply_flow_text
-from engine.running.book import set_flow_state
-from engine.sending.checking import check_mails
 from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
 from mta.ports import Tx
@@ -174,7 +170,7 @@ async def add_suppression(house: House, office: Office, body: dict[str, Any]) ->
     return Done(f"no {what} goes to {address}{end}" + ("" if added else " (it was so already)"), {"added": added})
 
 
-# -- events and flows
+# -- events
 
 
 async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -199,35 +195,6 @@ async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done
     if event_id is None:
         return Done(f"{event.name} was known already (the same idempotency key)", {"repeat": True})
     return Done(f"{event.name} taken in", {"id": event_id})
-
-
-async def apply_flow(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Make a flow file's text the active version of its flow."""
-    source = _text(body, "source")
-    definition = check(source, _text(body, "file", "flow.yaml"), house.template_names())
-    if not isinstance(definition, Definition):
-        raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
-    faults = check_mails(house.resources, sorted(definition.templates))
-    if faults:
-        raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the flow sends", 422)
-    if (name := definition.mailing_list) and await house.store.read(lambda tx: lists.get(tx, name)) is None:
-        raise Refusal(f"there is no list {name}", f"`posthouse list create {name}` makes it", 422)
-    now = house.clock.now()
-    applied = await house.store.write(lambda tx: apply_flow_text(tx, definition, source, now))
-    office.tell(wake=[])
-    words = "is new and active" if applied.is_new else "is active"
-    return Done(f"flow {definition.name} version {definition.short_version} {words}", {"version": definition.version})
-
-
-async def set_state(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Pause a flow (people enter and wait at its first step), or let it go on."""
-    name, state = _text(body, "flow"), _text(body, "state")
-    if state not in ("active", "paused"):
-        raise Refusal(f"{state[:20]} is no state of a flow", "there are: active, paused")
-    if not await house.store.write(lambda tx: set_flow_state(tx, name, state)):
-        raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
-    office.tell(wake=[])
-    return Done(f"flow {name} is {state}")
 
 
 # -- shaping
@@ -293,7 +260,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "suppression/add": add_suppression,
     "suppression/lift": lift_suppression,
     "events": post_event,
-    "flows": apply_flow,
+    "flows": flows.apply,
+    "flows/plan": flows.plan,
     "segments": segments.store,
     "segments/remove": segments.remove,
     "segments/check": segments.check_only,
@@ -303,7 +271,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "queue/hold": queueing.hold,
     "queue/release": queueing.release,
     "queue/redirect": queueing.redirect,
-    "flows/state": set_state,
+    "flows/state": flows.set_state,
     "shaping/suspend": suspend,
     "shaping/resume": resume,
     "reload": reload,

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, segments, shaping, views, waits
+from engine.control import acts, flows, segments, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol.acts import Done, Refused
@@ -71,6 +71,8 @@ class ControlServer:
                 web.get("/v1/why/{site}", self._why),
                 web.get("/v1/flows", self._flows),
                 web.get("/v1/flows/{name}", self._flow),
+                web.get("/v1/flows/{name}/history", self._flow_history),
+                web.get("/v1/flows/{name}/text", self._flow_text),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/segments/{name}", self._segment),
                 web.get("/v1/segments/{name}/members", self._members),
@@ -216,6 +218,12 @@ class ControlServer:
         if picture is None:
             raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
         return _json(picture)
+
+    async def _flow_history(self, request: web.Request) -> web.Response:
+        return _json(await flows.changes(self.house, request.match_info["name"]))
+
+    async def _flow_text(self, request: web.Request) -> web.Response:
+        return _json(await flows.text(self.house, request.match_info["name"], Asked(request.query).text("version")))
 
     async def _segments(self, request: web.Request) -> web.Response:
         return _json(await segments.every(self.house, self._office.keeper.book))

@@ -4,18 +4,20 @@ A version never changes, so what was read of it is never stale; which version a 
 is asked of the store each time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from engine.flow.definition import Definition, check
-from engine.running import flowlog
+from engine.running import flowlog, history
+from engine.running.history import What
 from mta.ports import Tx, to_ms
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveFlow:
-    """A flow that people may enter. Paused, they enter and wait."""
+    """A flow that people may enter. Paused, they enter and wait; archived, nobody enters."""
 
     flow_id: int
     version_id: int
@@ -70,10 +72,19 @@ class FlowBook:
         return None
 
 
-def apply_flow(tx: Tx, definition: Definition, source: str, now: datetime) -> Applied:
-    """Make this text the flow's version. Who is in flight stays on the version they entered.
+def apply_flow(
+    tx: Tx,
+    definition: Definition,
+    source: str,
+    now: datetime,
+    *,
+    operator: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> Applied:
+    """Make this text the flow's version. Who is in flight stays on the version they entered (engine.running.moving moves
+    them). `detail` is kept in the flow's history.
 
-    A flow not seen before begins active; one that is paused stays paused.
+    A flow not seen before begins active; one that is paused stays paused; one that was archived is active again.
     """
     row = tx.one("SELECT id FROM flow WHERE name = ?", (definition.name,))
     flow_id = row[0] if row else tx.insert("INSERT INTO flow (name, state) VALUES (?,'active')", (definition.name,))
@@ -84,9 +95,19 @@ def apply_flow(tx: Tx, definition: Definition, source: str, now: datetime) -> Ap
     )  # fmt: skip
     tx.execute("UPDATE flow SET version_id = ? WHERE id = ?", (version_id, flow_id))
     tx.execute("UPDATE flow SET state = 'active' WHERE id = ? AND state = 'archived'", (flow_id,))
+    history.note(tx, flow_id, What.APPLIED, operator, now, detail)
     return Applied(flow_id, version_id, found is None)
 
 
-def set_flow_state(tx: Tx, name: str, state: str) -> bool:
-    """Make a flow active, paused or archived. False when there is none of that name."""
-    return tx.execute("UPDATE flow SET state = ? WHERE name = ?", (state, name)) == 1
+def set_flow_state(tx: Tx, name: str, state: str, now: datetime, operator: str = "") -> int | None:
+    """Make a flow active, paused or archived; its id, None when there is none of that name. Nothing is written where it
+    is so already."""
+    row = tx.one("SELECT id FROM flow WHERE name = ?", (name,))
+    if row is None:
+        return None
+    if tx.execute("UPDATE flow SET state = ? WHERE id = ? AND state <> ?", (state, row[0], state)):
+        history.note(tx, row[0], _WORDS[state], operator, now)
+    return int(row[0])
+
+
+_WORDS: Final = {"active": What.RESUMED, "paused": What.PAUSED, "archived": What.ARCHIVED}

@@ -27,7 +27,7 @@ _MOVE: Final = (
     "UPDATE enrolment SET step = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, revision = revision + 1"
     " WHERE id = ? AND revision = ? AND state = 'waiting'"
     " AND NOT EXISTS (SELECT 1 FROM event WHERE contact_id = ? AND matched = 0)"
-    " AND EXISTS (SELECT 1 FROM flow WHERE id = ? AND state = 'active')"
+    " AND EXISTS (SELECT 1 FROM flow WHERE id = ? AND state <> 'paused')"
 )
 
 

@@ -18,7 +18,7 @@ OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was 
 _DUE: Final = (
     "SELECT e.id, e.flow_id, e.contact_id, e.revision, e.step, e.occurrence, e.data, e.version_id"
     " FROM enrolment e JOIN flow f ON f.id = e.flow_id"
-    " WHERE e.state = 'waiting' AND e.due_ms <= ? AND f.state = 'active' AND (e.id % ? = ? OR e.due_ms <= ?)"
+    " WHERE e.state = 'waiting' AND e.due_ms <= ? AND f.state <> 'paused' AND (e.id % ? = ? OR e.due_ms <= ?)"
     " ORDER BY e.due_ms LIMIT ?"
 )
 
@@ -39,7 +39,8 @@ class DueRun:
 
 
 def read_due(tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int) -> list[DueRun]:
-    """The runs of active flows that are due, the longest first. `share` is (which, of how many): whose ids are ours."""
+    """The runs of flows that are not paused, as far as they are due, the longest first. `share` is (which, of how many):
+    whose ids are ours."""
     which, count = share
     rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit))
     found = []
@@ -65,9 +66,9 @@ def read_due(tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limi
 
 
 def next_due(tx: Tx) -> int | None:
-    """When the next run of an active flow is due, in milliseconds since 1970; None when none waits."""
+    """When the next run of a flow that is not paused is due, in milliseconds since 1970; None when none waits."""
     row = tx.one(
         "SELECT e.due_ms FROM enrolment e JOIN flow f ON f.id = e.flow_id"
-        " WHERE e.state = 'waiting' AND e.due_ms IS NOT NULL AND f.state = 'active' ORDER BY e.due_ms LIMIT 1"
+        " WHERE e.state = 'waiting' AND e.due_ms IS NOT NULL AND f.state <> 'paused' ORDER BY e.due_ms LIMIT 1"
     )
     return None if row is None else int(row[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_catalogue
+from engine.store import tables_catalogue, tables_flows
 
 
 class IdOnce(AutoField):
@@ -583,6 +583,7 @@ TABLES = (
     ApiAnswer, AskingRow,
     ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
     *tables_catalogue.TABLES,
+    *tables_flows.TABLES,
 )  # fmt: skip
 
 INDEXES = (
@@ -600,4 +601,5 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS enrolment_due_of ON enrolment (flow_id, due_ms) WHERE state = 'waiting'",
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
     *tables_catalogue.INDEXES,
+    *tables_flows.INDEXES,
 )

@@ -61,7 +61,7 @@ class FlowHouse:
         return found
 
     def set_state(self, name: str, state: str) -> None:
-        assert self.store.write_now(lambda tx: set_flow_state(tx, name, state))
+        assert self.store.write_now(lambda tx: set_flow_state(tx, name, state, self.clock.now()))
 
     def tell(self, name: str, address: str | None = ANN, *, at: datetime | None = None, **data: Any) -> int | None:
         """An event was recorded; nobody looked at it yet."""

@@ -1,6 +1,7 @@
 """What the daemon says of flows: their figures and their pictures."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,38 @@ class FlowPicture:
 class Flows:
     now_ms: int
     rows: tuple[FlowRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowChangeRow:
+    """Something that was done to a flow: applied, paused, resumed, archived, moved or ended."""
+
+    at_ms: int
+    what: str
+    operator: str
+    version: str  # the hash of the flow's version then
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowHistory:
+    """What was done to a flow, the newest first."""
+
+    now_ms: int
+    name: str
+    state: str
+    rows: tuple[FlowChangeRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowText:
+    """One version of a flow, as it was applied first, by whom and when."""
+
+    now_ms: int
+    name: str
+    version: str
+    source: str
+    is_active: bool
+    applied_ms: int
+    operator: str = ""
+    waiting: int = 0  # runs under way on it
