@@ -4,13 +4,15 @@ Steps are compared by their ids. A step is told of by what it is and what is set
 kind that comes later is compared too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import time
 from difflib import SequenceMatcher
 from typing import Any, Final
 
+from engine.flow import telling
 from engine.flow.conditions import Condition
-from engine.flow.model import Definition, Step
+from engine.flow.model import Definition, Step, Way
 
 _UNTOLD: Final = frozenset({"name", "steps", "version", "program"})  # of a Definition: told of elsewhere
 KEPT, ADDED, REMOVED, CHANGED, MOVED = " ", "+", "-", "~", ">"
@@ -77,9 +79,11 @@ def _compared(mark: str, old: _Placed | None, new: _Placed) -> StepLine:
     if old is None or mark == ADDED:
         return _line(mark, new)
     was, now = describe(old.step), describe(new.step)
+    if was == now:
+        was, now = in_full(old.step), in_full(new.step)
     if mark == KEPT and (was != now or old.depth != new.depth):
         mark = CHANGED if was != now else MOVED
-    return StepLine(mark, new.step.id, new.depth, now, was if was != now else "")
+    return StepLine(mark, new.step.id, new.depth, now, was) if was != now else _line(mark, new)
 
 
 def _line(mark: str, placed: _Placed) -> StepLine:
@@ -101,8 +105,13 @@ def _placed(thing: object, depth: int) -> Iterator[_Placed]:
 
 
 def describe(step: Step) -> str:
-    """A step in one line, without what is below it: "wait 1h", "send cart-reminder"."""
-    return f"{type(step).__name__.lower()} {_settings(step, leave_out='id')}".rstrip()
+    """A step in a few words: "wait 1h", "send cart-reminder"."""
+    return f"{telling.kind_of(step)} {telling.told(step)}".rstrip()
+
+
+def in_full(step: Step) -> str:
+    """A step with all that is set of it, without what is below it."""
+    return f"{telling.kind_of(step)} {_settings(step, leave_out='id')}".rstrip()
 
 
 def told(value: object) -> str:
@@ -114,10 +123,14 @@ def told(value: object) -> str:
             return "yes"
         case Condition(text=text):
             return " ".join(text.split())
-        case tuple():
+        case Way():
+            return ""
+        case time():
+            return f"{value:%H:%M}"
+        case tuple() | frozenset():
             return ", ".join(filter(None, map(told, value)))
-    if isinstance(value, Step):
-        return ""
+        case Mapping():
+            return ", ".join(f"{name} {told(each)}" for name, each in value.items())
     word = getattr(value, "word", None)  # of a stream
     if isinstance(word, str):
         return word

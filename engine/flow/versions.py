@@ -5,12 +5,12 @@ can't go anywhere stays on the version they entered, or leaves where the operato
 would come to a step again that they have passed.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from engine.flow.model import END, Definition, Instruction
+from engine.flow.model import END, Definition, Instruction, Jump
 
 
 class Fate(StrEnum):
@@ -70,7 +70,7 @@ class Route:
 
 
 def steps_ahead(definition: Definition, step: str) -> frozenset[str]:
-    """The step and all that may follow it."""
+    """The step and all that may follow it in the same round."""
     found: set[str] = set()
     stack = [step]
     while stack:
@@ -83,6 +83,6 @@ def steps_ahead(definition: Definition, step: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def followers(instruction: Instruction) -> Iterator[str]:
-    """The ids of what may come next."""
-    yield from (instruction.next, instruction.then, instruction.otherwise)
+def followers(instruction: Instruction) -> frozenset[str]:
+    """The ids of what may come next in the same round: what a jump leads to is of another occurrence, and may come again."""
+    return frozenset({instruction.next}) if isinstance(instruction.step, Jump) else instruction.targets
