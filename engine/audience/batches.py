@@ -20,6 +20,7 @@ from typing import Any, Final
 from engine.audience import consent, merkle
 from engine.audience.consent import About, Act, Answer, Entry
 from engine.audience.ledger import Broken, Link, commit_to
+from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 
 SALT_OCTETS: Final = 16
@@ -149,17 +150,18 @@ def history(tx: Tx, contact_id: int) -> list[Imported]:
     return found
 
 
-def cited(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> Link | None:
-    """The entry of the youngest batch that a confirmed subscription of this contact rests on."""
-    which = "" if list_id == consent.ALL_LISTS else " AND s.list_id = ?"
-    row = tx.one(
-        f"SELECT {_LINK} FROM import_row r JOIN import_batch b ON b.id = r.batch_id"
+def cited_of(tx: Tx, ids: Sequence[int], list_id: int = consent.ALL_LISTS) -> dict[int, Link]:
+    """The entry of the youngest batch that a confirmed subscription of each of these (at least one) rests on."""
+    marks, which = in_list(ids)
+    of_list, more = ("", ()) if list_id == consent.ALL_LISTS else (" AND s.list_id = ?", (list_id,))
+    rows = tx.query(
+        f"SELECT r.contact_id, {_LINK} FROM import_row r JOIN import_batch b ON b.id = r.batch_id"
         " JOIN consent_entry e ON e.seq = b.seq"
         " JOIN subscription s ON s.contact_id = r.contact_id AND s.state = 'confirmed' AND s.source = 'import ' || b.id"
-        f" WHERE r.contact_id = ?{which} ORDER BY e.seq DESC LIMIT 1",
-        (contact_id,) if list_id == consent.ALL_LISTS else (contact_id, list_id),
+        f" WHERE r.contact_id IN ({marks}){of_list} ORDER BY e.seq",
+        (*which, *more),
     )
-    return None if row is None else Link(*row)
+    return {contact_id: Link(*row) for contact_id, *row in rows}  # the last stays
 
 
 def inherit(tx: Tx, source_id: int, target_id: int) -> None:

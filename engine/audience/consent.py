@@ -8,7 +8,7 @@ be able to show consent).
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from deliverability.text import clean
 from engine.audience.ledger import GENESIS, Link, canonical, commit_to, link, verify_chain, verify_facts
+from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 
 ALL_LISTS: Final = 0  # the list_id of an answer that concerns all marketing mail
@@ -178,15 +179,21 @@ def facts_of(tx: Tx, seqs: range) -> dict[int, tuple[bytes, bytes]]:
 def cited(tx: Tx, contact_id: int, list_id: int = ALL_LISTS) -> Link | None:
     """The entry that marketing mail to a contact rests on: the youngest yes to this list, or to any that they are
     still on."""
-    which = "" if list_id == ALL_LISTS else " AND f.list_id = ?"
-    row = tx.one(
-        "SELECT e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash FROM consent_fact f"
+    return cited_of(tx, [contact_id], list_id).get(contact_id)
+
+
+def cited_of(tx: Tx, ids: Sequence[int], list_id: int = ALL_LISTS) -> dict[int, Link]:
+    """The same of many (at least one), by contact."""
+    marks, which = in_list(ids)
+    of_list, more = ("", ()) if list_id == ALL_LISTS else (" AND f.list_id = ?", (list_id,))
+    rows = tx.query(
+        "SELECT f.contact_id, e.seq, e.at_ms, e.act, e.commitment, e.previous, e.hash FROM consent_fact f"
         " JOIN consent_entry e ON e.seq = f.seq"
         " JOIN subscription s ON s.contact_id = f.contact_id AND s.list_id = f.list_id AND s.state = 'confirmed'"
-        f" WHERE f.contact_id = ? AND f.act = 'confirmed'{which} ORDER BY f.seq DESC LIMIT 1",
-        (contact_id,) if list_id == ALL_LISTS else (contact_id, list_id),
+        f" WHERE f.contact_id IN ({marks}) AND f.act = 'confirmed'{of_list} ORDER BY f.seq",
+        (*which, *more),
     )
-    return None if row is None else Link(*row)
+    return {contact_id: Link(*row) for contact_id, *row in rows}  # the last stays
 
 
 def count_asked(tx: Tx, contact_id: int, since: datetime) -> int:

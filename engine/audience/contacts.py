@@ -7,7 +7,7 @@ template may see of somebody: plain data.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,8 @@ from deliverability.homographs import is_homograph, refusal
 from deliverability.text import clean
 from engine.audience import batches, consent, engagement, tags
 from engine.audience.fields import declared, parse_all
+from engine.audience.ledger import Link
+from engine.store.many import in_list
 from mta.ports import Tx, from_ms, to_ms
 
 NAME_MAX: Final = 120  # characters of a name that are kept
@@ -92,32 +94,48 @@ def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> 
     UTC, or None. engagement: {opened_at, clicked_at, replied_at, visited_at, last_at, opens, clicks, replies,
     visits}, of what people did and no machine.
     """
-    row = tx.one(
-        "SELECT name, address, locale, zone, birthday, COALESCE(external_id, ''), source, fields, orders, spent,"
-        f" first_order_ms, last_order_ms, {engagement.COLUMNS} FROM contact WHERE id = ?",
-        (contact_id,),
-    )
-    if row is None:
+    found = facts_of(tx, [contact_id], list_id).get(contact_id)
+    if found is None:
         raise UnknownContact(f"there is no contact {contact_id}")
-    yes = consent.cited(tx, contact_id, list_id) or batches.cited(tx, contact_id, list_id)
-    whole, rest = divmod(row[9], 100)
+    return found
+
+
+def facts_of(tx: Tx, ids: Sequence[int], list_id: int = consent.ALL_LISTS) -> dict[int, dict[str, Any]]:
+    """The same of many (at least one), by contact; without those that there are not."""
+    marks, which = in_list(ids)
+    rows = tx.query(
+        "SELECT id, name, address, locale, zone, birthday, COALESCE(external_id, ''), source, fields, orders, spent,"
+        f" first_order_ms, last_order_ms, {engagement.COLUMNS} FROM contact WHERE id IN ({marks})",
+        which,
+    )
+    pinned = tx.query(f"SELECT contact_id, tag FROM tag WHERE contact_id IN ({marks}) ORDER BY contact_id, tag", which)
+    imported = batches.cited_of(tx, ids, list_id)
+    yes = imported | consent.cited_of(tx, ids, list_id)
+    had: dict[int, list[str]] = {}
+    for contact_id, tag in pinned:
+        had.setdefault(contact_id, []).append(tag)
+    return {row[0]: _facts(row, had.get(row[0], []), yes.get(row[0])) for row in rows}
+
+
+def _facts(row: tuple[Any, ...], had: list[str], yes: Link | None) -> dict[str, Any]:
+    whole, rest = divmod(row[10], 100)
     return {
-        "id": contact_id,
-        "name": row[0],
-        "address": row[1],
-        "locale": row[2],
-        "zone": row[3],
-        "birthday": row[4],
-        "external_id": row[5],
-        "source": row[6],
-        "tags": tags_of(tx, contact_id),
-        "fields": json.loads(row[7]),
+        "id": row[0],
+        "name": row[1],
+        "address": row[2],
+        "locale": row[3],
+        "zone": row[4],
+        "birthday": row[5],
+        "external_id": row[6],
+        "source": row[7],
+        "tags": had,
+        "fields": json.loads(row[8]),
         "consent": None if yes is None else {"entry": yes.seq, "hash": yes.hash},
         "orders": {
-            "count": row[8], "total": whole + rest / 100 if rest else whole, "first_at": _iso(row[10]),
-            "last_at": _iso(row[11]),
+            "count": row[9], "total": whole + rest / 100 if rest else whole, "first_at": _iso(row[11]),
+            "last_at": _iso(row[12]),
         },
-        "engagement": engagement.as_json(engagement.facts(row[12:])),
+        "engagement": engagement.as_json(engagement.facts(row[13:])),
     }  # fmt: skip
 
 
@@ -153,13 +171,9 @@ def change(tx: Tx, contact_id: int, told: Change, now: datetime) -> None:
     pinned = tags.pin(tx, contact_id, map(tidy_tag, told.tags), now) if told.tags else []
     taken = tags.take(tx, contact_id, map(tidy_tag, told.untags), now) if told.untags else []
     if pinned or taken:
-        changed["tags"] = tags_of(tx, contact_id)
+        rows = tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))
+        changed["tags"] = [tag for (tag,) in rows]
     note_change(tx, contact_id, changed, now)
-
-
-def tags_of(tx: Tx, contact_id: int) -> list[str]:
-    """A contact's tags, in order."""
-    return [tag for (tag,) in tx.query("SELECT tag FROM tag WHERE contact_id = ? ORDER BY tag", (contact_id,))]
 
 
 def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:

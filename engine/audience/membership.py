@@ -5,11 +5,12 @@ figure, the history and the event for flows in one transaction, so that they can
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.audience.contacts import note_event
+from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 
 
@@ -80,13 +81,17 @@ def forget(tx: Tx, contact_id: int) -> None:
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
 
 
-def names_of(tx: Tx, contact_id: int) -> list[str]:
-    """The segments that a contact is in, for conditions."""
-    rows = tx.query(
-        "SELECT s.name FROM segment_member m JOIN segment s ON s.id = m.segment_id WHERE m.contact_id = ? ORDER BY s.name",
-        (contact_id,),
-    )
-    return [name for (name,) in rows]
+def names_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[str]]:
+    """The segments that each of these contacts (at least one) is in, for conditions."""
+    marks, which = in_list(ids)
+    found: dict[int, list[str]] = {}
+    for contact_id, name in tx.query(
+        "SELECT m.contact_id, s.name FROM segment_member m JOIN segment s ON s.id = m.segment_id"
+        f" WHERE m.contact_id IN ({marks}) ORDER BY s.name",
+        which,
+    ):
+        found.setdefault(contact_id, []).append(name)
+    return found
 
 
 def clear(tx: Tx, segment_id: int, limit: int) -> bool:

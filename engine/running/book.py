@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.flow.definition import Definition, check
+from engine.flow.triggers import EventTrigger
 from engine.running import flowlog, history
 from engine.running.history import What
 from mta.ports import Tx, to_ms
@@ -40,17 +41,27 @@ class FlowBook:
     def __init__(self, alarm: Callable[[str], None] = flowlog.alarm) -> None:
         self._alarm = alarm
         self._versions: dict[int, Definition | None] = {}
+        self._begun: tuple[list[tuple[Any, ...]], Mapping[str, tuple[ActiveFlow, ...]]] = ([], {})
 
-    def flows(self, tx: Tx) -> list[ActiveFlow]:
-        """The flows that people may enter now."""
+    def flows(self, tx: Tx) -> Mapping[str, tuple[ActiveFlow, ...]]:
+        """The flows that people may enter now by events, by the event that each begins with."""
         rows = tx.query(
             "SELECT id, version_id, state FROM flow WHERE state <> 'archived' AND version_id IS NOT NULL ORDER BY id"
         )
-        return [
-            ActiveFlow(flow_id, version_id, state, definition)
-            for flow_id, version_id, state in rows
-            if (definition := self.definition(tx, version_id)) is not None
-        ]
+        known, begun = self._begun
+        if rows != known:
+            begun = self._by_event(tx, rows)
+            self._begun = (rows, begun)
+        return begun
+
+    def _by_event(self, tx: Tx, rows: list[tuple[Any, ...]]) -> Mapping[str, tuple[ActiveFlow, ...]]:
+        found: dict[str, list[ActiveFlow]] = {}
+        for flow_id, version_id, state in rows:
+            if (definition := self.definition(tx, version_id)) is not None:
+                flow = ActiveFlow(flow_id, version_id, state, definition)
+                if isinstance(definition.trigger, EventTrigger):
+                    found.setdefault(definition.trigger.event, []).append(flow)
+        return {event: tuple(flows) for event, flows in found.items()}
 
     def definition(self, tx: Tx, version_id: int) -> Definition | None:
         """A version's definition. None, after an alarm, when this program can't read it (an older program, say)."""

@@ -6,15 +6,16 @@ deliveries, and the row that says which step asked. One commit for all, so a ste
 planned it, and a crash leaves the run before the step or after it, never within.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from engine.running.due import DueRun
-from engine.running.passages import Passage, write_passage
+from engine.running.passages import Happened, Passage, write_passages
 from engine.running.planning import HOLD, Letter, Plan
 from engine.sending.arbiter import too_often
+from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
@@ -23,11 +24,14 @@ from mta.queue.settings import QueueSettings
 Gate = Callable[[Tx, str, Stream, int], str]
 """May this mail go: (tx, Address.key, stream, list) to "" or the reason why not."""
 
+_STANDS: Final = (
+    "SELECT e.id, e.revision FROM enrolment e JOIN flow f ON f.id = e.flow_id"
+    " WHERE e.id IN ({}) AND e.state = 'waiting' AND f.state <> 'paused'"
+    " AND NOT EXISTS (SELECT 1 FROM event v WHERE v.contact_id = e.contact_id AND v.matched = 0)"
+)
 _MOVE: Final = (
     "UPDATE enrolment SET step = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, revision = revision + 1"
-    " WHERE id = ? AND revision = ? AND state = 'waiting'"
-    " AND NOT EXISTS (SELECT 1 FROM event WHERE contact_id = ? AND matched = 0)"
-    " AND EXISTS (SELECT 1 FROM flow WHERE id = ? AND state <> 'paused')"
+    " WHERE id = ?"
 )
 
 
@@ -48,16 +52,21 @@ class Committer:
     queue: QueueSettings
     reverse_path: str
 
-    def commit(self, tx: Tx, plan: Plan, now: datetime) -> Done | None:
-        """Write all of a plan. None when it is void: then nothing was written."""
-        if not _move(tx, plan, now):
-            return None
-        done = Done(plan)
-        for each in plan.happenings:
-            if isinstance(each, Letter):
-                each = self._send(tx, plan.run, each, done, now)
-            write_passage(tx, plan.run.enrolment_id, plan.run.standing.occurrence, each, now)
-        return done
+    def commit(self, tx: Tx, plans: Sequence[Plan], now: datetime) -> list[Done]:
+        """Write these plans (at least one), but of those that are void nothing."""
+        standing = _standing(tx, plans)
+        good = [plan for plan in plans if standing.get(plan.run.enrolment_id) == plan.run.revision]
+        tx.executemany(_MOVE, [_moved(plan, now) for plan in good])
+        happened: list[Happened] = []
+        found = []
+        for plan in good:
+            done = Done(plan)
+            for each in plan.happenings:
+                passage = self._send(tx, plan.run, each, done, now) if isinstance(each, Letter) else each
+                happened.append(Happened(plan.run.enrolment_id, plan.run.standing.occurrence, passage))
+            found.append(done)
+        write_passages(tx, happened, now)
+        return found
 
     def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage:
         """Queue the mail unless the arbiter refuses it; what happened either way."""
@@ -87,12 +96,16 @@ class Committer:
         )  # fmt: skip
 
 
-def _move(tx: Tx, plan: Plan, now: datetime) -> bool:
-    run = plan.run
+def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:
+    """The revisions of those runs that may be moved now: their flows are not paused, their contacts' events looked at."""
+    marks, which = in_list([plan.run.enrolment_id for plan in plans])
+    return dict(tx.query(_STANDS.format(marks) + " ORDER BY e.id" + tx.for_update("e"), which))
+
+
+def _moved(plan: Plan, now: datetime) -> tuple[Any, ...]:
     state, ended_ms = ("ended", to_ms(now)) if plan.ended_how else ("waiting", None)
     due_ms = to_ms(plan.due) if plan.due is not None else None
-    which = (run.enrolment_id, run.revision, run.contact_id, run.flow_id)
-    return tx.execute(_MOVE, (plan.step, state, due_ms, ended_ms, plan.ended_how, *which)) == 1
+    return plan.step, state, due_ms, ended_ms, plan.ended_how, plan.run.enrolment_id
 
 
 def hold(tx: Tx, run: DueRun, now: datetime) -> None:

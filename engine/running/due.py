@@ -1,5 +1,6 @@
 """Due runs, as read from one snapshot: enrolments whose time has come, with all that deciding needs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -38,31 +39,36 @@ class DueRun:
     mailing_list: MailingList | None = None  # of the flow, where it is there
 
 
-def read_due(tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int) -> list[DueRun]:
-    """The runs of flows that are not paused, as far as they are due, the longest first. `share` is (which, of how many):
-    whose ids are ours."""
+def read_due(
+    tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int, skipping: Collection[int] = ()
+) -> list[DueRun]:
+    """The runs of flows that are not paused, as far as they are due, the longest first, at most so many. `share` is (which,
+    of how many): whose ids are ours. `skipping`: ids of those that somebody here has in hand."""
     which, count = share
-    rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit))
+    rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit + len(skipping)))
+    rows = [row for row in rows if row[0] not in skipping][:limit]
+    lists_of = {version_id: _list_of(tx, book.definition(tx, version_id)) for version_id in {row[7] for row in rows}}
+    people: dict[int, dict[int, dict[str, Any]]] = {}
+    for list_id in {_id_of(each) for each in lists_of.values()}:
+        people[list_id] = facts.read_contacts(
+            tx, (row[2] for row in rows if _id_of(lists_of[row[7]]) == list_id), list_id
+        )
     found = []
     for enrolment_id, flow_id, contact_id, revision, step, occurrence, data, version_id in rows:
+        of = lists_of[version_id]
+        contact = people[_id_of(of)].get(contact_id)
+        standing, event = Standing(step, occurrence), facts.read_data(data)
         definition = book.definition(tx, version_id)
-        mailing_list = lists.get(tx, definition.mailing_list) if definition and definition.mailing_list else None
-        contact = facts.read_contact(tx, contact_id, mailing_list.id if mailing_list else ALL_LISTS)
-        standing = Standing(step, occurrence)
-        found.append(
-            DueRun(
-                enrolment_id,
-                flow_id,
-                contact_id,
-                revision,
-                standing,
-                facts.read_data(data),
-                definition,
-                contact,
-                mailing_list,
-            )
-        )
+        found.append(DueRun(enrolment_id, flow_id, contact_id, revision, standing, event, definition, contact, of))
     return found
+
+
+def _list_of(tx: Tx, definition: Definition | None) -> MailingList | None:
+    return lists.get(tx, definition.mailing_list) if definition and definition.mailing_list else None
+
+
+def _id_of(mailing_list: MailingList | None) -> int:
+    return mailing_list.id if mailing_list else ALL_LISTS
 
 
 def next_due(tx: Tx) -> int | None:

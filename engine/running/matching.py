@@ -1,234 +1,150 @@
-"""Matching: what an event means for the flows.
+"""Matching: what events mean for the flows.
 
-Each event is looked at once, in the order of ids, in one transaction with all that follows from it: goals first (they
-end runs), then triggers (they begin runs, or renew the waiting run with the same key: replace its data). A run that is
-due waits until its contact's events have been looked at, so a goal that was committed first wins.
+Each event is looked at once, a contact's in the order of ids, in one transaction with all that follows from it: segments
+first, so that flows see where it put its contact; then goals (they end runs), then triggers (they begin runs, or renew
+the waiting run with the same key: replace its data). A run that is due waits until its contact's events have been looked
+at, so a goal that was committed first wins.
 
 A newer event with the same key renews whether its `where` holds or not: `where` says who enters, and who is in must not
 be told of a cart that is no more. It restarts no wait; steps see the new data.
+
+Events of different people are looked at together: what is asked of the database is asked once for all of them.
 """
 
-import hashlib
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.flow.events import MAX_KEY
-from engine.flow.model import Definition, Goal
-from engine.flow.triggers import EventTrigger, Trigger
-from engine.flow.values import as_text
+from engine.flow.entering import Entered, Renewed, Told, enter
 from engine.running import facts
 from engine.running.book import ActiveFlow, FlowBook
-from engine.running.passages import Passage, write_passage
+from engine.running.cases import Case, Run, Taken, Waiting
+from engine.running.goals import Goals
+from engine.running.incoming import StoredEvent, claim, in_turns
+from engine.running.passages import Happened, Passage, write_passages
 from engine.segments.book import SegmentBook
 from engine.segments.keeping import after_event
+from engine.store.many import in_list
 from mta.ports import Tx, from_ms, to_ms
 
-SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
-
-_COLUMNS: Final = "id, name, contact_id, key, data, at_ms"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A row of the event table. `data` is what conditions see as `event`: also `name`, `key` and `at`."""
-
-    id: int
-    name: str
-    contact_id: int | None
-    data: dict[str, Any]
-    at: datetime
+_BEGIN: Final = (
+    "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
+    " due_ms, revision) VALUES (?,?,?,?,?,'waiting',?,1,?,?,0)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """An enrolment that an event touched."""
+class Matcher:
+    """Looks at events. `zone` is the installation's."""
 
-    flow: str
-    enrolment_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What an event did: the runs it began, renewed and ended."""
-
-    entered: tuple[Run, ...] = ()
-    renewed: tuple[Run, ...] = ()
-    ended: tuple[Run, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One event of one contact, with all that conditions may see."""
-
-    event: StoredEvent
-    contact_id: int
-    scope: dict[str, object]
+    book: FlowBook
+    segments: SegmentBook
     zone: ZoneInfo
-    now: datetime
+
+    def take(self, tx: Tx, ids: Sequence[int], now: datetime) -> Taken:
+        """Look at those of these events that nobody looked at before."""
+        taken = Taken()
+        events = [each for each in claim(tx, ids) if each.contact_id is not None]
+        if events:
+            flows, segments = self.book.flows(tx), self.segments.segments(tx)
+            for turn in in_turns(events):
+                for event in turn:
+                    assert event.contact_id is not None
+                    after_event(tx, event.name, event.contact_id, event.data, self.segments, now, segments)
+                self._look(tx, turn, flows, taken, now)
+        return taken
+
+    def _look(
+        self, tx: Tx, events: Sequence[StoredEvent], flows: Mapping[str, tuple[ActiveFlow, ...]], taken: Taken,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        """Look at events of different contacts."""
+        waiting = self._waiting(tx, events)
+        concerned = [each for each in events if each.name in flows or _has_goal(each, waiting)]
+        happened: list[Happened] = []
+        begun = []
+        goals = Goals()
+        for case in self._cases(tx, concerned, now):
+            own = waiting.get(case.contact_id, [])
+            ended = [each for each in own if goals.meets(tx, case, each, happened)]
+            taken.ended += [Run(each.definition.name, each.id) for each in ended if each.definition]
+            for flow in flows.get(case.event.name, ()):
+                runs = {each.key: each.id for each in own if each.flow_id == flow.flow_id and each not in ended}
+                entry = enter(
+                    flow.definition, Told(case.event.name, case.event.data), case.scope, contact_id=case.contact_id,
+                    waiting=runs, entered_at=_entered_at(tx, flow, case), now=now, zone=case.zone,
+                )  # fmt: skip
+                if isinstance(entry, Renewed):
+                    _renew(tx, runs[entry.key], case)
+                    taken.renewed.append(Run(flow.definition.name, runs[entry.key]))
+                elif isinstance(entry, Entered):
+                    begun.append((flow, case, entry))
+        goals.end(tx, now)
+        for flow, case, entry in begun:
+            enrolment_id = _begin(tx, flow, case, entry, now, happened)
+            taken.entered.append(Run(flow.definition.name, enrolment_id))
+        write_passages(tx, happened, now)
+
+    def _waiting(self, tx: Tx, events: Iterable[StoredEvent]) -> dict[int, list[Waiting]]:
+        """The waiting runs of the events' contacts, in whatever version, by contact."""
+        ids = [each.contact_id for each in events]
+        marks, which = in_list(ids)
+        if lock := tx.for_update():  # of two events of one contact, one is looked at after the other
+            tx.query(f"SELECT id FROM contact WHERE id IN ({marks}) ORDER BY id{lock}", which)
+        found: dict[int, list[Waiting]] = {}
+        for run_id, flow_id, version_id, contact_id, key, entered_ms, occurrence in tx.query(
+            "SELECT id, flow_id, version_id, contact_id, run_key, entered_ms, occurrence FROM enrolment"
+            f" WHERE contact_id IN ({marks}) AND state = 'waiting' ORDER BY id" + tx.for_update(),
+            which,
+        ):
+            definition = self.book.definition(tx, version_id)
+            run = Waiting(run_id, flow_id, contact_id, key, definition, from_ms(entered_ms), occurrence)
+            found.setdefault(contact_id, []).append(run)
+        return found
+
+    def _cases(self, tx: Tx, events: Sequence[StoredEvent], now: datetime) -> list[Case]:
+        people = facts.read_contacts(tx, (each.contact_id for each in events if each.contact_id is not None))
+        cases = []
+        for event in events:
+            contact = people.get(event.contact_id or 0)
+            if contact is not None:
+                own = facts.zone_for(contact, self.zone)
+                cases.append(Case(event, contact["id"], facts.scope(contact, event.data, now, own), own))
+        return cases
 
 
-def new_events(tx: Tx, limit: int) -> list[int]:
-    """The ids of events that nobody looked at, oldest first."""
-    return [row[0] for row in tx.query("SELECT id FROM event WHERE matched = 0 ORDER BY id LIMIT ?", (limit,))]
+def _has_goal(event: StoredEvent, waiting: Mapping[int, list[Waiting]]) -> bool:
+    runs = waiting.get(event.contact_id or 0, ())
+    return any(each.definition and each.definition.goal and each.definition.goal.event == event.name for each in runs)
 
 
-def set_aside(tx: Tx, event_id: int) -> None:
-    """Give up on an event that nobody can look at without failing."""
-    tx.execute("UPDATE event SET matched = ? WHERE id = ? AND matched = 0", (SET_ASIDE, event_id))
+def _entered_at(tx: Tx, flow: ActiveFlow, case: Case) -> Any:
+    def find(key: str) -> datetime | None:
+        row = tx.one(
+            "SELECT MAX(entered_ms) FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ?",
+            (flow.flow_id, case.contact_id, key),
+        )
+        return from_ms(row[0]) if row and row[0] is not None else None
+
+    return find
 
 
-def take_event(tx: Tx, event_id: int, book: FlowBook, segments: SegmentBook, now: datetime, zone: ZoneInfo) -> Taken:
-    """Look at one event: segments first, so that flows see where it put its contact. Taken() when somebody did before,
-    or no flow asks for it. `zone` is the installation's."""
-    if tx.execute("UPDATE event SET matched = 1 WHERE id = ? AND matched = 0", (event_id,)) != 1:
-        return Taken()
-    row = tx.one(f"SELECT {_COLUMNS} FROM event WHERE id = ?", (event_id,))
-    event = _stored(row) if row else None
-    if event is None or event.contact_id is None:
-        return Taken()
-    after_event(tx, event.name, event.contact_id, event.data, segments, now)
-    runs = _runs_with_goal(tx, event, book)
-    flows = [flow for flow in book.flows(tx) if _is_met(flow.definition.trigger, event)]
-    contact = facts.read_contact(tx, event.contact_id) if runs or flows else None
-    if contact is None:
-        return Taken()
-    own = facts.zone_for(contact, zone)
-    case = _Case(event, event.contact_id, facts.scope(contact, event.data, now, own), own, now)
-    ended = tuple(Run(run.flow, run.enrolment_id) for run in runs if _end_by_goal(tx, case, run))
-    entered, renewed = [], []
-    for flow in flows:
-        key, name = run_key(flow.definition, case.scope), flow.definition.name
-        if (known := _renew(tx, case, flow, key)) is not None:
-            renewed.append(Run(name, known))
-        elif (begun := _enter(tx, case, flow, key)) is not None:
-            entered.append(Run(name, begun))
-    return Taken(tuple(entered), tuple(renewed), ended)
-
-
-def run_key(definition: Definition, scope: dict[str, object]) -> str:
-    """What tells this run from the contact's others in the flow: the key's value as text; "" where there is none."""
-    key = definition.trigger.key if isinstance(definition.trigger, EventTrigger) else None
-    if key is None:
-        return ""
-    text = as_text(key.value(scope))
-    if not isinstance(text, str):
-        return ""
-    return text if len(text) <= MAX_KEY else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _is_met(trigger: Trigger, event: StoredEvent) -> bool:
-    return isinstance(trigger, EventTrigger) and trigger.is_met(event.name, event.data)
-
-
-def _stored(row: tuple[Any, ...]) -> StoredEvent:
-    event_id, name, contact_id, key, data, at_ms = row
-    at = from_ms(at_ms)
-    return StoredEvent(
-        event_id, name, contact_id, {"name": name, "key": key, "at": at.isoformat(), **facts.read_data(data)}, at
-    )
-
-
-# -- goals
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A waiting run with a goal; `data` is its own event's."""
-
-    flow: str
-    enrolment_id: int
-    goal: Goal
-    data: dict[str, Any]
-    entered_ms: int
-    occurrence: int
-
-
-def _runs_with_goal(tx: Tx, event: StoredEvent, book: FlowBook) -> list[_Waiting]:
-    """The contact's waiting runs, in whatever version, whose goal is an event of this name."""
-    rows = tx.query(
-        "SELECT id, version_id, data, entered_ms, occurrence FROM enrolment WHERE contact_id = ? AND state = 'waiting'"
-        " ORDER BY id" + tx.for_update(),
-        (event.contact_id,),
-    )
-    found = []
-    for enrolment_id, version_id, data, entered_ms, occurrence in rows:
-        definition = book.definition(tx, version_id)
-        if definition is not None and definition.goal is not None and definition.goal.event == event.name:
-            own = facts.read_data(data)
-            found.append(_Waiting(definition.name, enrolment_id, definition.goal, own, entered_ms, occurrence))
-    return found
-
-
-def _end_by_goal(tx: Tx, case: _Case, run: _Waiting) -> bool:
-    goal = run.goal
-    if goal.within is not None and case.event.at > goal.within.after(from_ms(run.entered_ms), case.zone):
-        return False
-    scope = case.scope | {"trigger": run.data}
-    if goal.where is not None and not goal.where.evaluate(scope):
-        return False
-    tx.execute(
-        "UPDATE enrolment SET state = 'ended', ended_how = 'goal', ended_ms = ?, due_ms = NULL, revision = revision + 1"
-        " WHERE id = ? AND state = 'waiting'",
-        (to_ms(case.now), run.enrolment_id),
-    )
-    values = goal.where.explain(scope) if goal.where is not None else {}
-    passage = Passage("goal", "goal", case.event.name, {"event": case.event.id, "values": values})
-    write_passage(tx, run.enrolment_id, run.occurrence, passage, case.now)
-    return True
-
-
-# -- triggers
-
-
-def _renew(tx: Tx, case: _Case, flow: ActiveFlow, key: str) -> int | None:
-    """Replace the data of the waiting run with this key; its id."""
-    row = tx.one(
-        "SELECT id FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ? AND state = 'waiting'"
-        + tx.for_update(),
-        (flow.flow_id, case.contact_id, key),
-    )
-    if row is None:
-        return None
-    tx.execute(
+def _renew(tx: Tx, enrolment_id: int, case: Case) -> None:
+    tx.put(
         "UPDATE enrolment SET data = ?, revision = revision + 1 WHERE id = ?",
-        (json.dumps(case.event.data, ensure_ascii=False), row[0]),
+        (json.dumps(case.event.data, ensure_ascii=False), enrolment_id),
     )
-    return int(row[0])
 
 
-def _enter(tx: Tx, case: _Case, flow: ActiveFlow, key: str) -> int | None:
-    """Begin a run, where the trigger's condition and the rule of re-entry let it; its id."""
-    trigger = flow.definition.trigger
-    if trigger.where is not None and not trigger.where.evaluate(case.scope):
-        return None
-    if not _may_enter(tx, case, flow, key):
-        return None
+def _begin(tx: Tx, flow: ActiveFlow, case: Case, entry: Entered, now: datetime, happened: list[Happened]) -> int:
+    data, now_ms = json.dumps(case.event.data, ensure_ascii=False), to_ms(now)
     enrolment_id = tx.insert(
-        "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
-        " due_ms, revision) VALUES (?,?,?,?,?,'waiting',?,1,?,?,0)",
-        (
-            flow.flow_id, flow.version_id, case.contact_id, key, flow.definition.first,
-            json.dumps(case.event.data, ensure_ascii=False), to_ms(case.now), to_ms(case.now),
-        ),
-    )  # fmt: skip
-    values = trigger.where.explain(case.scope) if trigger.where is not None else {}
-    passage = Passage("trigger", "trigger", case.event.name, {"event": case.event.id, "values": values})
-    write_passage(tx, enrolment_id, 1, passage, case.now)
-    return enrolment_id
-
-
-def _may_enter(tx: Tx, case: _Case, flow: ActiveFlow, key: str) -> bool:
-    rule = flow.definition.reentry
-    if rule.rule == "always":
-        return True
-    row = tx.one(
-        "SELECT entered_ms FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ?"
-        " ORDER BY id DESC LIMIT 1",
-        (flow.flow_id, case.contact_id, key),
+        _BEGIN,
+        (flow.flow_id, flow.version_id, case.contact_id, entry.key, flow.definition.first, data, now_ms, now_ms),
     )
-    if row is None:
-        return True
-    return rule.after is not None and rule.after.after(from_ms(row[0]), case.zone) <= case.now
+    detail = {"event": case.event.id, "values": entry.values}
+    happened.append(Happened(enrolment_id, 1, Passage("trigger", "trigger", case.event.name, detail)))
+    return enrolment_id

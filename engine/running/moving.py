@@ -16,7 +16,7 @@ from engine.running import history
 from engine.running.book import FlowBook
 from engine.running.facts import read_data
 from engine.running.history import What
-from engine.running.passages import Passage, write_passage
+from engine.running.passages import Happened, Passage, write_passages
 from mta.ports import Tx, to_ms
 
 BATCH: Final = 150  # runs looked at in one commit
@@ -194,4 +194,4 @@ def _end(tx: Tx, move: Move, runs: Collection[UnderWay], now: datetime) -> tuple
 
 
 def _tell(tx: Tx, move: Move, run: UnderWay, passage: Passage, now: datetime) -> None:
-    write_passage(tx, run.id, run.occurrence, passage, now)
+    write_passages(tx, [Happened(run.id, run.occurrence, passage)], now)

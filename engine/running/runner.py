@@ -8,14 +8,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.running import flowlog
 from engine.running.book import FlowBook
 from engine.running.committing import Committer, Done, Gate, hold
-from engine.running.due import next_due, read_due
-from engine.running.matching import Taken, new_events, set_aside, take_event
+from engine.running.due import DueRun, next_due, read_due
+from engine.running.incoming import new_events, set_aside
+from engine.running.matching import Matcher
 from engine.running.planning import Composer, Plan, Planner
 from engine.segments.book import SegmentBook, how_many
 from engine.sending.arbiter import may_send
@@ -25,10 +27,13 @@ from mta.queue.settings import QueueSettings
 T = TypeVar("T")
 R = TypeVar("R")
 
-EVENTS: Final = 25  # looked at in one transaction
-FEW: Final = 10  # segments; with more, each event may be asked about by that many
-EVENTS_AMONG_MANY: Final = 3
-RUNS: Final = 20  # moved in one transaction
+AT_ONCE: Final = 25  # events, or runs, that are looked at together
+AT_ONCE_AMONG_MANY: Final = 3  # ... events, where each may be asked about by many segments
+FEW: Final = 10  # segments
+EVENTS: Final = 200  # read at once
+RUNS: Final = 200  # read, decided and rendered at once
+TURN_SECONDS: Final = 0.012  # after which a transaction takes on no more
+BREATH_SECONDS: Final = 0.005  # of deciding and rendering, after which others of this process have a turn
 POLL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.25  # when something is due and nothing could be moved
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -42,9 +47,10 @@ class Runner:
         zone: ZoneInfo = UTC_ZONE, share: tuple[int, int] = (0, 1), gate: Gate = may_send,
         wake: Callable[[Iterable[str]], None] = lambda domains: None, alarm: Callable[[str], None] = flowlog.alarm,
     ) -> None:  # fmt: skip
-        self._store, self._clock, self._zone, self._share = store, clock, zone, share
+        self._store, self._clock, self._share = store, clock, share
         self._wake_relay, self._alarm = wake, alarm
-        self._book, self._segments = FlowBook(alarm), SegmentBook(zone)
+        self._book = FlowBook(alarm)
+        self._matcher = Matcher(self._book, SegmentBook(zone), zone)
         self._planner = Planner(composer, lambda: chance.octets(16), zone)
         self._committer = Committer(gate, queue, str(composer.address))
         self._woken = asyncio.Event()
@@ -89,9 +95,11 @@ class Runner:
 
     async def match(self) -> int:
         """Look at a batch of new events; how many were there."""
-        ids = await self._store.read(lambda tx: new_events(tx, EVENTS if how_many(tx) <= FEW else EVENTS_AMONG_MANY))
-        now = self._clock.now()
-        for taken in await self._together(ids, lambda tx, event_id: self._take(tx, event_id, now), self._set_aside):
+        ids, segments = await self._store.read(lambda tx: (new_events(tx, EVENTS), how_many(tx)))
+        now, at_once = self._clock.now(), AT_ONCE if segments <= FEW else AT_ONCE_AMONG_MANY
+        for taken in await self._together(
+            ids, at_once, lambda tx, part: self._matcher.take(tx, part, now), self._set_aside
+        ):
             for run in taken.entered:
                 flowlog.entered(run.flow, run.enrolment_id)
             for run in taken.renewed:
@@ -99,9 +107,6 @@ class Runner:
             for run in taken.ended:
                 flowlog.ended(run.flow, run.enrolment_id, how="goal")
         return len(ids)
-
-    def _take(self, tx: Tx, event_id: int, now: datetime) -> Taken:
-        return take_event(tx, event_id, self._book, self._segments, now, self._zone)
 
     async def _set_aside(self, event_id: int, err: Exception) -> None:
         self._alarm(f"the event {event_id} can't be looked at and was set aside: {err}")
@@ -112,14 +117,24 @@ class Runner:
     async def move(self) -> int:
         """Move a batch of due runs; how many were moved."""
         now = self._clock.now()
-        plans = []
-        for run in await self._store.read(lambda tx: read_due(tx, self._book, now, self._share, RUNS)):
-            plans.append(self._planner.plan(run, now))
-            await asyncio.sleep(0)  # rendering takes a while: let others in between
-        done = await self._together(plans, lambda tx, plan: self._committer.commit(tx, plan, now), self._put_off)
-        for each in done:
+        runs = await self._store.read(lambda tx: read_due(tx, self._book, now, self._share, RUNS))
+        plans = await self._planned(runs, now)
+        done = await self._together(
+            plans, AT_ONCE, lambda tx, part: self._committer.commit(tx, part, now), self._put_off
+        )
+        moved = [each for part in done for each in part]
+        for each in moved:
             self._tell(each)
-        return len(done)
+        return len(moved)
+
+    async def _planned(self, runs: Sequence[DueRun], now: datetime) -> list[Plan]:
+        plans, breath = [], self._clock.monotonic()
+        for run in runs:
+            plans.append(self._planner.plan(run, now))
+            if self._clock.monotonic() - breath > BREATH_SECONDS:  # rendering takes a while
+                await asyncio.sleep(0)
+                breath = self._clock.monotonic()
+        return plans
 
     async def _put_off(self, plan: Plan, err: Exception) -> None:
         self._alarm(f"the enrolment {plan.run.enrolment_id} can't be moved and is held: {err}")
@@ -143,26 +158,42 @@ class Runner:
     # -- one commit for many, and singly where one of them fails
 
     async def _together(
-        self, items: Sequence[T], work: Callable[[Tx, T], R | None], failed: Callable[[T, Exception], Awaitable[None]]
-    ) -> list[R]:
-        """Do `work` for all items in one transaction; when it raises, singly, and `failed` for what raises again."""
-        if not items:
-            return []
-        try:
-            found = await self._store.write(lambda tx: [work(tx, item) for item in items])
-        except StoreTrouble:
-            raise
-        except Exception:
-            found = [await self._alone(item, work, failed) for item in items]
-        return [each for each in found if each is not None]
+        self, items: Sequence[T], at_once: int, work: Callable[[Tx, Sequence[T]], R],
+        failed: Callable[[T, Exception], Awaitable[None]],
+    ) -> list[R]:  # fmt: skip
+        """Do `work` for all items, so many at once, in transactions that are short; where it raises, singly, and `failed`
+        for what raises again."""
+        found: list[R] = []
+        while items:
+            try:
+                results, count = await self._store.write(partial(self._turn, items, at_once, work))
+            except StoreTrouble:
+                raise
+            except Exception:
+                count = min(at_once, len(items))
+                results = [each for item in items[:count] for each in await self._alone(item, work, failed)]
+            found += results
+            items = items[count:]
+        return found
+
+    def _turn(
+        self, items: Sequence[T], at_once: int, work: Callable[[Tx, Sequence[T]], R], tx: Tx
+    ) -> tuple[list[R], int]:
+        """Do `work` for as many items as there is time for: (results, of how many)."""
+        began, results, count = self._clock.monotonic(), [], 0
+        while count < len(items) and (not count or self._clock.monotonic() - began < TURN_SECONDS):
+            part = items[count : count + at_once]
+            results.append(work(tx, part))
+            count += len(part)
+        return results, count
 
     async def _alone(
-        self, item: T, work: Callable[[Tx, T], R | None], failed: Callable[[T, Exception], Awaitable[None]]
-    ) -> R | None:
+        self, item: T, work: Callable[[Tx, Sequence[T]], R], failed: Callable[[T, Exception], Awaitable[None]]
+    ) -> list[R]:
         try:
-            return await self._store.write(lambda tx: work(tx, item))
+            return [await self._store.write(lambda tx: work(tx, [item]))]
         except StoreTrouble:
             raise
         except Exception as err:
             await failed(item, err)
-            return None
+            return []

@@ -23,9 +23,14 @@ from mta.ports import Tx, to_ms
 SETTLED: Final = 100  # contacts in one transaction
 
 
-def after_event(tx: Tx, name: str, contact_id: int, data: dict[str, Any], book: SegmentBook, now: datetime) -> int:
-    """See what an event of a contact changed; how many segments were asked."""
-    segments = book.segments(tx)
+def after_event(
+    tx: Tx, name: str, contact_id: int, data: dict[str, Any], book: SegmentBook, now: datetime,
+    segments: Sequence[Segment] | None = None,
+) -> int:  # fmt: skip
+    """See what an event of a contact changed; how many segments were asked. `segments`: what the book says there are, for
+    who asked it already."""
+    if segments is None:
+        segments = book.segments(tx)
     topics = touched(name, data)
     asked = [
         each

@@ -82,7 +82,7 @@ def test_the_export_is_plain_and_holds_everything(store: GroupStore) -> None:
     )
     assert told["suppression"][0]["evidence"] == "a report" and told["mails"][0]["subject"] == "hi"
     assert {each["name"] for each in told["events"]} == {
-        "contact.created", "contact.updated", "list.joined", "list.confirmed",
+        "contact.created", "contact.updated", "contact.tagged", "list.joined", "list.confirmed",
     }  # fmt: skip
 
 

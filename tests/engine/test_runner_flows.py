@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flow_house import ANN, FlowHouse
 
-from engine.audience.contacts import contact_facts
+from engine.audience.contacts import facts_of
 from mta.ports import StoreBusy, Tx
 
 THANKS = Path("templates/flows/order-thanks.yaml").read_text(encoding="utf-8")
@@ -315,13 +316,13 @@ async def test_a_template_that_fails_holds_its_run_and_stops_nobody_else(make: M
 
 
 async def test_an_event_that_nobody_can_look_at_is_set_aside(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    def facts(tx: Tx, contact_id: int, list_id: int) -> dict[str, object]:
-        found = contact_facts(tx, contact_id, list_id)
-        if found["address"] == "eve@example.org":
+    def facts(tx: Tx, ids: list[int], list_id: int) -> dict[int, dict[str, Any]]:
+        found = facts_of(tx, ids, list_id)
+        if any(each["address"] == "eve@example.org" for each in found.values()):
             raise ZeroDivisionError("poison")
         return found
 
-    monkeypatch.setattr("engine.running.facts.contact_facts", facts)
+    monkeypatch.setattr("engine.running.facts.facts_of", facts)
     house = make(THANKS)
     bad = house.tell("order.placed", "eve@example.org", **order("E-1"))
     house.tell("order.placed", **order("A-1"))

@@ -1,0 +1,65 @@
+"""New events, as they were recorded: which there are, and taking them, so that each is looked at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from engine.running import facts
+from engine.store.many import in_list
+from mta.ports import Tx, from_ms
+
+SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row of the event table. `data` is what conditions see as `event`: also `name`, `key` and `at`."""
+
+    id: int
+    name: str
+    contact_id: int | None
+    data: dict[str, Any]
+    at: datetime
+
+
+def new_events(tx: Tx, limit: int) -> list[int]:
+    """The ids of events that nobody looked at, oldest first."""
+    return [row[0] for row in tx.query("SELECT id FROM event WHERE matched = 0 ORDER BY id LIMIT ?", (limit,))]
+
+
+def claim(tx: Tx, ids: Sequence[int]) -> list[StoredEvent]:
+    """Those of these events (at least one) that nobody looked at yet, in order: from now on somebody has."""
+    marks, which = in_list(ids)
+    if lock := tx.for_update():  # two processes that take the same ones take them in one order
+        tx.query(f"SELECT id FROM event WHERE id IN ({marks}) AND matched = 0 ORDER BY id{lock}", which)
+    rows = tx.query(
+        f"UPDATE event SET matched = 1 WHERE id IN ({marks}) AND matched = 0"
+        " RETURNING id, name, contact_id, key, data, at_ms",
+        which,
+    )
+    return [_stored(row) for row in sorted(rows, key=lambda row: int(row[0]))]
+
+
+def set_aside(tx: Tx, event_id: int) -> None:
+    """Give up on an event that nobody can look at without failing."""
+    tx.execute("UPDATE event SET matched = ? WHERE id = ? AND matched = 0", (SET_ASIDE, event_id))
+
+
+def in_turns(events: Sequence[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    """The first event of each contact, then the second of each, and so on: in one turn nobody has two."""
+    turns: list[list[StoredEvent]] = []
+    counts: dict[int | None, int] = {}
+    for event in events:
+        turn = counts[event.contact_id] = counts.get(event.contact_id, -1) + 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(event)
+    yield from turns
+
+
+def _stored(row: tuple[Any, ...]) -> StoredEvent:
+    event_id, name, contact_id, key, data, at_ms = row
+    at = from_ms(at_ms)
+    told = {"name": name, "key": key, "at": at.isoformat(), **facts.read_data(data)}
+    return StoredEvent(event_id, name, contact_id, told, at)
