@@ -139,6 +139,8 @@ class Submission:
             credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
         queued = queue.enqueue(tx, message, now, self._house.config.queue, hand)
         record_mail(tx, examined, now=now, message_id=queued.message_id)
+        keys = (each.forward_path.key for each in message.recipients)
+        self._house.arbiter.note_shop(tx, keys, queued.message_id, message.stream, message.list_id, now)
         if transaction.key:
             tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
         return queued

@@ -27,6 +27,7 @@ from engine.audience.trials import ImportSettings
 from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
 from engine.own_doors import OwnDoors
 from engine.sections import ControlSettings, DaemonSettings, DatabaseSettings, LabSettings, MetricsSettings, WebSettings
+from engine.sending.arbiter_settings import ArbiterSettings
 from engine.sending.settings import MailSettings
 from engine.system import is_user, own_addresses
 from engine.tracking.settings import TrackingSettings
@@ -75,6 +76,7 @@ class Config(Settings):
     warm_up: WarmUpSettings = WarmUpSettings()
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
+    arbiter: ArbiterSettings = ArbiterSettings()
     asking: AskingSettings = AskingSettings()
     imports: ImportSettings = ImportSettings()
     tracking: TrackingSettings = TrackingSettings()

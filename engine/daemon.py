@@ -36,6 +36,7 @@ from engine.janitor import Chore, Janitor
 from engine.lock import Lock
 from engine.running.moving import Mover
 from engine.segments.keeper import SegmentKeeper
+from engine.sending import arbiter
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
@@ -293,6 +294,7 @@ class Office:
             Chore(watching.has_over, watching.end_over),
             Chore(watching.has_news, watching.tell_news),
             Chore(asking.has_old, asking.drop_old),
+            Chore(arbiter.has_old, arbiter.drop_old),
             Chore(bearer.has_old, bearer.drop_old),
             Chore(
                 lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),

@@ -23,7 +23,8 @@ from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
 from engine.config import Config
 from engine.running.runner import Runner
-from engine.sending import arbiter
+from engine.sending import permission
+from engine.sending.arbiter import Arbiter
 from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.confirmations import Reminders
@@ -72,6 +73,7 @@ class House:
     resources: Resources
     composer: Composer
     notices: Notices
+    arbiter: Arbiter  # the judge of all marketing mail
 
     @classmethod
     def build(cls, config: Config, store: GroupStore, clock: Clock, chance: Chance) -> "House":
@@ -85,6 +87,7 @@ class House:
                 config.tracking,
             ),
             notices=Notices(config.hostname, config.queue, clock, chance),
+            arbiter=Arbiter(config.arbiter.policy, ZoneInfo(config.mail.zone)),
         )  # fmt: skip
 
     def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
@@ -171,7 +174,7 @@ class House:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
         return Runner(
             self.store, self.composer, self.clock, self.chance, self.config.queue, zone=ZoneInfo(self.config.mail.zone),
-            share=share, wake=wake,
+            share=share, arbiter=self.arbiter, wake=wake,
         )  # fmt: skip
 
     def settle_unconfirmed(self, tx: Tx, now: datetime) -> int:
@@ -182,7 +185,7 @@ class House:
     @property
     def gate(self) -> Gate:
         """The queue's last question before mail leaves."""
-        return arbiter.gate
+        return permission.gate
 
     def template_names(self) -> set[str]:
         """The mails that flows may send."""

@@ -21,7 +21,7 @@ from engine.flow.definition import Definition, check
 from engine.flow.events import VOCABULARY
 from engine.intake.headers import NAMES
 from engine.intake.schema import ORDER_STATES, PARCEL_STATES
-from engine.sending.arbiter import Refusal
+from engine.sending.refusals import Refusal
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings
 from engine.store import tables as engine_tables
@@ -189,7 +189,7 @@ def test_every_reason_for_not_writing_is_on_a_page() -> None:
 # -- configuration
 
 
-@pytest.mark.parametrize("name", ["docs/administration.md", "docs/flows.md", "docs/lab.md"])
+@pytest.mark.parametrize("name", ["docs/administration.md", "docs/arbiter.md", "docs/flows.md", "docs/lab.md"])
 def test_configuration_examples_are_settings(name: str) -> None:
     tops = set(config.Config.model_fields)
     for example in blocks(page(name), "toml"):

@@ -125,8 +125,8 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     )
     engagement.merge(tx, source_id, target_id)
     tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
-    tx.execute("UPDATE sending SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
-    tx.execute("UPDATE coupon SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
+    for table in ("sending", "coupon", "mailed", "held_mail"):
+        tx.execute(f"UPDATE {table} SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("UPDATE enrolment SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     consent.inherit(tx, source_id, target_id)
@@ -173,7 +173,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     membership.forget(tx, contact_id)
     with figures.kept(tx, [contact_id], ()):
         tx.execute("DELETE FROM subscription WHERE contact_id = ?", (contact_id,))
-    for table in ("form_answer", "preference", "tag", "sending", "event"):
+    for table in ("form_answer", "preference", "tag", "sending", "mailed", "held_mail", "event"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("UPDATE coupon SET contact_id = NULL, key = '', order_number = '' WHERE contact_id = ?", (contact_id,))

@@ -1,7 +1,7 @@
 """What a person asks of us beside yes and no: which lists, how often at most, in which language, and not for a while.
 
 A pause is a suppression of marketing mail with an end, so it acts on queued mail too and shows wherever suppressions do; a
-pace is asked by the arbiter when a mail would be written.
+pace is one more cap to the arbiter.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.contacts import UnknownContact, note_change, note_event
 from engine.audience.lists import MailingList, SubscriptionState
 from engine.audience.suppression import Reason, is_suppressed, pause
-from mta.ports import Tx, from_ms, to_ms
+from mta.ports import Tx, from_ms
 from mta.queue.delivery import Stream
 
 PACES: Final[Mapping[str, tuple[int, timedelta]]] = {
@@ -98,19 +98,6 @@ def choose(tx: Tx, contact_id: int, wishes: Wishes, *, answer: Answer, now: date
     until = _paused_until(tx, before.key)
     data = {"pace": wishes.pace, "locale": wishes.locale, "paused_until": until.isoformat() if until else None}
     note_event(tx, "preferences.changed", contact_id, data, now)
-
-
-def is_too_often(tx: Tx, contact_id: int, now: datetime) -> bool:
-    """Whether one more marketing mail of ours would be more than this contact wants."""
-    if (pace := pace_of(tx, contact_id)) not in PACES:
-        return False
-    most, period = PACES[pace]
-    row = tx.one(
-        "SELECT count(*) FROM sending s JOIN message m ON m.id = s.message_id"
-        " WHERE s.contact_id = ? AND m.stream = ? AND m.received_ms > ?",
-        (contact_id, int(Stream.MARKETING), to_ms(now - period)),
-    )
-    return row is not None and int(row[0]) >= most
 
 
 def _paused_until(tx: Tx, key: str) -> datetime | None:

@@ -1,12 +1,13 @@
 """Committing: a plan comes true in one transaction, or not at all.
 
-The order inside it: the run moves, if it still is what the plan was made on (its revision; no event of its contact that
-nobody looked at; a flow that is not paused); then its passages; then each mail, when the arbiter lets it: message,
-deliveries, and the row that says which step asked. One commit for all, so a step happens once, however many processes
-planned it, and a crash leaves the run before the step or after it, never within.
+The order inside it: the run is looked at, whether it still is what the plan was made on (its revision; no event of its
+contact that nobody looked at; a flow that is not paused); then each mail, when the arbiter lets it: message, deliveries, and
+the row that says which step asked; then the run moves, and its passages. A mail that the arbiter holds ends the turn: the run
+stands before its send step until then, and is planned anew. One commit for all, so a step happens once, however many
+processes planned it, and a crash leaves the run before the step or after it, never within.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -14,15 +15,12 @@ from typing import Any, Final
 from engine.running.due import DueRun
 from engine.running.passages import Happened, Passage, write_passages
 from engine.running.planning import HOLD, Letter, Plan
-from engine.sending.arbiter import too_often
+from engine.sending.arbiter import Arbiter, Asked, Kind
+from engine.sending.judging import Hold, Refuse, Send
 from engine.store.many import in_list
 from mta.ports import Tx, to_ms
-from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
-
-Gate = Callable[[Tx, str, Stream, int], str]
-"""May this mail go: (tx, Address.key, stream, list) to "" or the reason why not."""
 
 _STANDS: Final = (
     "SELECT e.id, e.revision FROM enrolment e JOIN flow f ON f.id = e.flow_id"
@@ -35,20 +33,30 @@ _MOVE: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class HeldStep:
+    """A send step whose mail the arbiter holds."""
+
+    step: str
+    reason: str
+    until: datetime
+
+
 @dataclass(slots=True)
 class Done:
-    """A plan that was committed: messages written and sends refused, by step."""
+    """A plan that was committed: messages written and sends refused, by step. Up to the step that is held, if one is."""
 
     plan: Plan
     messages: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
+    held: HeldStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Committer:
     """Makes plans come true. `reverse_path` is where bounces of flow mail go."""
 
-    gate: Gate
+    arbiter: Arbiter
     queue: QueueSettings
     reverse_path: str
 
@@ -56,25 +64,33 @@ class Committer:
         """Write these plans (at least one), but of those that are void nothing."""
         standing = _standing(tx, plans)
         good = [plan for plan in plans if standing.get(plan.run.enrolment_id) == plan.run.revision]
-        tx.executemany(_MOVE, [_moved(plan, now) for plan in good])
         happened: list[Happened] = []
-        found = []
-        for plan in good:
-            done = Done(plan)
-            for each in plan.happenings:
-                passage = self._send(tx, plan.run, each, done, now) if isinstance(each, Letter) else each
-                happened.append(Happened(plan.run.enrolment_id, plan.run.standing.occurrence, passage))
-            found.append(done)
+        found = [self._enact(tx, plan, happened, now) for plan in good]
+        tx.executemany(_MOVE, [_moved(done, now) for done in found])
         write_passages(tx, happened, now)
         return found
 
-    def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage:
-        """Queue the mail unless the arbiter refuses it; what happened either way."""
+    def _enact(self, tx: Tx, plan: Plan, happened: list[Happened], now: datetime) -> Done:
+        """The mails of one plan, up to the one that is held; what happened is added."""
+        done = Done(plan)
+        for each in plan.happenings:
+            passage = self._send(tx, plan.run, each, done, now) if isinstance(each, Letter) else each
+            if passage is None:
+                break
+            happened.append(Happened(plan.run.enrolment_id, plan.run.standing.occurrence, passage))
+        return done
+
+    def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage | None:
+        """Queue the mail if the arbiter lets it; what happened, or None where it is held."""
         detail: dict[str, Any] = {"template": letter.template}
-        reason = self.gate(tx, letter.to.key, letter.stream, letter.list_id)
-        if reason := reason or too_often(tx, run.contact_id, letter.stream, now):
-            done.refusals[letter.step] = reason
-            return Passage(letter.step, "send", f"refused: {reason}", detail)
+        asked = _asked(run, letter)
+        verdict = self.arbiter.hear(tx, asked, now)
+        if isinstance(verdict, Hold):
+            done.held = HeldStep(letter.step, verdict.reason, verdict.until)
+            return None
+        if isinstance(verdict, Refuse):
+            done.refusals[letter.step] = verdict.reason
+            return Passage(letter.step, "send", f"refused: {verdict.reason}", detail | _told(verdict))
         message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
         tx.execute(
             "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
@@ -84,8 +100,9 @@ class Committer:
                 letter.template,
             ),
         )  # fmt: skip
+        self.arbiter.note(tx, asked, message_id, now)
         done.messages[letter.step] = message_id
-        return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id})
+        return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id} | _told(verdict))
 
     def _message(self, letter: Letter) -> NewMessage:
         mail = letter.mail
@@ -102,10 +119,27 @@ def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:
     return dict(tx.query(_STANDS.format(marks) + " ORDER BY e.id" + tx.for_update("e"), which))
 
 
-def _moved(plan: Plan, now: datetime) -> tuple[Any, ...]:
+def _moved(done: Done, now: datetime) -> tuple[Any, ...]:
+    """Where the run stands now: as planned, or before the step that is held."""
+    plan, held = done.plan, done.held
+    if held is not None:
+        return held.step, "waiting", to_ms(held.until), None, None, plan.run.enrolment_id
     state, ended_ms = ("ended", to_ms(now)) if plan.ended_how else ("waiting", None)
     due_ms = to_ms(plan.due) if plan.due is not None else None
     return plan.step, state, due_ms, ended_ms, plan.ended_how, plan.run.enrolment_id
+
+
+def _asked(run: DueRun, letter: Letter) -> Asked:
+    return Asked(
+        Kind.FLOW, letter.flow, run.enrolment_id, run.contact_id, letter.to.key, letter.stream, letter.step,
+        run.standing.occurrence, letter.list_id,
+    )  # fmt: skip
+
+
+def _told(verdict: Send | Refuse) -> dict[str, str]:
+    """What the arbiter said, for the passage."""
+    told = {"why": verdict.why} if isinstance(verdict, Refuse) and verdict.why else {}
+    return told | ({"held_since": verdict.held_since.isoformat()} if verdict.held_since else {})
 
 
 def hold(tx: Tx, run: DueRun, now: datetime) -> None:

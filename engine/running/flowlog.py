@@ -1,6 +1,7 @@
 """The flows' log, as a vocabulary: one function for each thing that can happen. Nothing else in running logs."""
 
 import logging
+from datetime import datetime
 from typing import Final
 
 log: Final = logging.getLogger("posthouse.flow")
@@ -29,6 +30,14 @@ def asked(flow: str, enrolment_id: int, *, step: str, message_id: int) -> None:
 def refused(flow: str, enrolment_id: int, *, step: str, reason: str) -> None:
     """The arbiter said no; the run goes on without the mail."""
     log.info("mail refused", extra={"flow": flow, "enrolment": enrolment_id, "step": step, "reason": reason})
+
+
+def held(flow: str, enrolment_id: int, *, step: str, reason: str, until: datetime) -> None:
+    """The arbiter said not yet; the run stands before the step until then."""
+    log.info(
+        "mail held",
+        extra={"flow": flow, "enrolment": enrolment_id, "step": step, "reason": reason, "until": until.isoformat()},
+    )
 
 
 def alarm(text: str) -> None:

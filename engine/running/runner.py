@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from engine.running import flowlog
 from engine.running.book import FlowBook
-from engine.running.committing import Committer, Done, Gate, hold
+from engine.running.committing import Committer, Done, hold
 from engine.running.due import DueRun, next_due, read_due
 from engine.running.incoming import new_events, set_aside
 from engine.running.matching import Matcher
 from engine.running.planning import Composer, Plan, Planner
 from engine.segments.book import SegmentBook, how_many
-from engine.sending.arbiter import may_send
+from engine.sending.arbiter import Arbiter
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, from_ms
 from mta.queue.settings import QueueSettings
 
@@ -44,7 +44,7 @@ class Runner:
 
     def __init__(
         self, store: Store, composer: Composer, clock: Clock, chance: Chance, queue: QueueSettings, *,
-        zone: ZoneInfo = UTC_ZONE, share: tuple[int, int] = (0, 1), gate: Gate = may_send,
+        zone: ZoneInfo = UTC_ZONE, share: tuple[int, int] = (0, 1), arbiter: Arbiter | None = None,
         wake: Callable[[Iterable[str]], None] = lambda domains: None, alarm: Callable[[str], None] = flowlog.alarm,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._share = store, clock, share
@@ -52,7 +52,7 @@ class Runner:
         self._book = FlowBook(alarm)
         self._matcher = Matcher(self._book, SegmentBook(zone), zone)
         self._planner = Planner(composer, lambda: chance.octets(16), zone)
-        self._committer = Committer(gate, queue, str(composer.address))
+        self._committer = Committer(arbiter or Arbiter(zone=zone), queue, str(composer.address))
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -150,7 +150,9 @@ class Runner:
             flowlog.asked(name, run.enrolment_id, step=step, message_id=message_id)
         for step, reason in done.refusals.items():
             flowlog.refused(name, run.enrolment_id, step=step, reason=reason)
-        if plan.ended_how:
+        if done.held is not None:
+            flowlog.held(name, run.enrolment_id, step=done.held.step, reason=done.held.reason, until=done.held.until)
+        elif plan.ended_how:
             flowlog.ended(name, run.enrolment_id, how=plan.ended_how)
         if done.messages and run.contact is not None:
             self._wake_relay([str(run.contact["address"]).rpartition("@")[2]])

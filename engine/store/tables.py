@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_catalogue, tables_flows
+from engine.store import tables_arbiter, tables_catalogue, tables_flows
 
 
 class IdOnce(AutoField):
@@ -584,6 +584,7 @@ TABLES = (
     ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
     *tables_catalogue.TABLES,
     *tables_flows.TABLES,
+    *tables_arbiter.TABLES,
 )  # fmt: skip
 
 INDEXES = (
@@ -602,4 +603,5 @@ INDEXES = (
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
     *tables_catalogue.INDEXES,
     *tables_flows.INDEXES,
+    *tables_arbiter.INDEXES,
 )

@@ -27,7 +27,7 @@ from engine.exchange.importing import ImportedAlready
 from engine.exchange.people import BadRow
 from engine.exchange.rows import Row
 from engine.exchange.taking import commit, take
-from engine.sending.arbiter import may_send
+from engine.sending.permission import may_send
 from mta.ports import Tx
 from mta.queue.delivery import Stream
 

@@ -11,7 +11,7 @@ from deliverability.address import Address
 from engine.audience import trials
 from engine.config import parse
 from engine.house import House
-from engine.sending.arbiter import gate, may_send
+from engine.sending.permission import gate, may_send
 from mta.ports import Tx
 from mta.queue import expiring, queue
 from mta.queue.delivery import State, Stream

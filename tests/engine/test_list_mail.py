@@ -13,7 +13,7 @@ from deliverability.address import Address
 from engine.audience import lists
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.suppression import Reason, Scope, suppress
-from engine.sending.arbiter import gate, may_send
+from engine.sending.permission import gate, may_send
 from mta.ports import Tx, to_ms
 from mta.queue import claiming, leasing, queue
 from mta.queue.delivery import State, Stream

@@ -22,7 +22,8 @@ from engine.audience.suppression import (
     record_refusal,
     suppress,
 )
-from engine.sending.arbiter import Refusal, gate, may_send
+from engine.sending.permission import gate, may_send
+from engine.sending.refusals import Refusal
 from engine.store.groups import GroupStore
 from mta.ports import to_ms
 from mta.queue.delivery import Stream

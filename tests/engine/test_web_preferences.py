@@ -16,7 +16,9 @@ from engine.audience.contacts import contact_facts, ensure_contact
 from engine.audience.dossier import erase, export
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.audience.tokens import Purpose
-from engine.sending.arbiter import Refusal, may_send, too_often
+from engine.sending.arbiter import Arbiter, Asked, Kind
+from engine.sending.judging import Hold, Refuse
+from engine.sending.refusals import Refusal
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
@@ -40,7 +42,9 @@ def path(door: Door, contact_id: int = 1) -> str:
 
 
 def may(door: Door, stream: Stream = Stream.MARKETING) -> str:
-    return door.store.read_now(lambda tx: may_send(tx, ANN.key, stream) or too_often(tx, 1, stream, door.clock.now()))
+    asked = Asked(Kind.FLOW, "news", 1, 1, ANN.key, stream)
+    verdict = door.store.write_now(lambda tx: Arbiter().hear(tx, asked, door.clock.now()))
+    return verdict.reason if isinstance(verdict, Hold | Refuse) else ""
 
 
 def write_mail(door: Door, stream: Stream = Stream.MARKETING) -> None:
@@ -53,6 +57,8 @@ def write_mail(door: Door, stream: Stream = Stream.MARKETING) -> None:
             " VALUES (?,1,NULL,'','',1,'x')",
             (queued.message_id,),
         )
+        asked = Asked(Kind.FLOW, "news", 1, 1, ANN.key, stream)
+        Arbiter().note(tx, asked, queued.message_id, door.clock.now())
 
     door.store.write_now(work)
 

@@ -17,7 +17,9 @@ from engine.flow.events import make_event
 from engine.intake.recording import record
 from engine.running.book import apply_flow, set_flow_state
 from engine.running.runner import Runner
-from engine.sending.arbiter import may_send
+from engine.sending.arbiter import Arbiter
+from engine.sending.judging import Policy
+from engine.sending.permission import may_send
 from mta.ports import Tx
 from mta.queue.settings import QueueSettings
 
@@ -29,7 +31,7 @@ class FlowHouse:
 
     def __init__(
         self, folder: Path, flow: str, *, place: Path | str | None = None, runners: int = 1,
-        gate: Callable[..., str] | None = None, greedy: bool = False,
+        gate: Callable[..., str] | None = None, greedy: bool = False, policy: Policy | None = None,
     ) -> None:  # fmt: skip
         """`place` is where its database goes, if not into `folder`. `greedy` runners heed no shares: all of them plan
         whatever is due."""
@@ -39,7 +41,7 @@ class FlowHouse:
         self.woken: list[str] = []
         self.was_woken = asyncio.Event()  # whenever the relay is told of new mail
         self.composer = make_composer(folder / "templates")
-        self.gate = gate or may_send
+        self.arbiter = Arbiter(policy or Policy(), gate=gate or may_send)
         self.runners = [self.runner(*(0, 1) if greedy else (which, runners)) for which in range(runners)]
         self.apply(flow)
 
@@ -47,7 +49,7 @@ class FlowHouse:
         """A runner of a process that has just begun."""
         return Runner(
             self.store, self.composer, self.clock, FakeChance(which), QueueSettings(), zone=ZoneInfo("UTC"),
-            share=(which, count), gate=self.gate, wake=self._note_wake, alarm=self.alarms.append,
+            share=(which, count), arbiter=self.arbiter, wake=self._note_wake, alarm=self.alarms.append,
         )  # fmt: skip
 
     def _note_wake(self, domains: Iterable[str]) -> None:
