@@ -149,6 +149,44 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         _PRODUCT,
         "sku",
     ),
+    **_family(
+        "invoice",
+        {"issued": "a bill was written", "paid": "it was paid", "overdue": "it was not paid in time, or not honoured"},
+        {
+            "number": "text: the bill's number, else the account's or the order's",
+            "total": "number: to pay",
+            "currency": "text: ISO 4217",
+            "due": "text: ISO 8601",
+            "about": "text: what it is for",
+            "order": "text: the order's number",
+            "status": "text: schema.org's word",
+            "url": "text: where the customer sees it",
+            "customer": "record of {name, email}",
+        },
+        "number",
+    ),
+    **_family(
+        "reservation",
+        {
+            "confirmed": "a booking of an event is certain",
+            "pending": "it waits for somebody",
+            "cancelled": "it was called off",
+        },
+        {
+            "number": "text: the booking's number",
+            "title": "text: the event's name",
+            "starts": "text: ISO 8601",
+            "ends": "text: ISO 8601",
+            "place": "text",
+            "address": "text",
+            "seats": "number",
+            "total": "number",
+            "currency": "text: ISO 4217",
+            "url": "text",
+            "customer": "record of {name, email}",
+        },
+        "number",
+    ),
     "coupon.redeemed": Kind(
         "an order named a code that was given to them",
         {"code": "text", "pool": "text", "order": "text: the order's number"},
@@ -211,7 +249,7 @@ class Event:
 
     name: str
     at: datetime
-    source: str  # header, json-ld, command, http, relay, engine
+    source: str  # header, markup, extractor, address, command, http, relay, engine
     data: dict[str, Any] = field(default_factory=dict)
     key: str = ""  # what it is about: the order's number, the cart
     address: Address | None = None

@@ -85,7 +85,7 @@ def with_structured(examined: Examined, answer: Mapping[str, Any], now: datetime
     for found in read.get("events", ()):
         if found["name"] not in told:
             try:
-                events.append(_event(examined, found["name"], found["data"], "json-ld", "", now))
+                events.append(_event(examined, found["name"], found["data"], "markup", "", now))
             except EventError as err:
                 troubles.append(f"structured data: {err}")
     return replace(examined, events=tuple(events), troubles=tuple(troubles))

@@ -266,7 +266,7 @@ class EventRow(Model):
     contact_id = IntegerField(null=True)
     key = TextField(default="")
     data = TextField(default="{}")
-    source = TextField()  # header, json-ld, command, http, relay, engine
+    source = TextField()  # header, markup, extractor, address, command, http, relay, engine
     idempotency_key = TextField(null=True, unique=True)
     message_id = IntegerField(null=True)  # the mail it was read out of
     at_ms = BigIntegerField()

@@ -154,7 +154,7 @@ def test_an_order_mail_is_delivered_read_and_thanked_for_in_the_customers_langua
     [(source_of_it, key)] = daemon.until(
         lambda: daemon.rows("SELECT source, key FROM event WHERE name = 'order.placed' AND key = ?", order.number)
     )
-    assert (source_of_it, key) == ("json-ld", order.number)
+    assert (source_of_it, key) == ("markup", order.number)
     daemon.until(lambda: daemon.rows("SELECT 1 FROM enrolment WHERE state = 'waiting' AND due_ms > 0"))
 
     daemon.until(lambda: daemon.rows("SELECT 1 FROM passage WHERE kind = 'wait'"))

@@ -112,7 +112,7 @@ def test_a_marker_is_seen_through_every_transfer_encoding(cte: str) -> None:
     assert found.wants_parser
     found = with_structured(found, {"read": read_structured(content)}, NOON)
     (event,) = found.events
-    assert (event.name, event.source, event.key) == ("order.placed", "json-ld", "TS-4711")
+    assert (event.name, event.source, event.key) == ("order.placed", "markup", "TS-4711")
     assert (event.contact_name, event.data["total"]) == ("Ann Example", 49.8)
 
 
