@@ -168,7 +168,7 @@ _OPEN: Final = (
     " LEFT JOIN enrolment e ON h.kind = 'flow' AND e.id = h.ref LEFT JOIN flow f ON f.id = e.flow_id"
     " WHERE h.contact_id = ? AND h.ended_ms IS NULL"
     " AND (h.kind <> 'flow' OR (h.ref = ? AND h.step = ?)"
-    " OR (e.state = 'waiting' AND e.step = h.step AND f.state = 'active'))"
+    " OR (e.state = 'waiting' AND e.step = h.step AND f.state <> 'paused'))"
 )
 KEEP_HELD: Final = timedelta(days=90)
 """How long it is kept what became of held mail, after its best-before."""
