@@ -37,6 +37,10 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             "SELECT pool, code, given_ms, expires_ms, redeemed_ms, order_number FROM coupon WHERE contact_id = ?"
             " ORDER BY id", contact_id,
         ),
+        "parcels": _rows(
+            tx, ("number", "state", "at"),
+            "SELECT key, state, changed_ms FROM parcel WHERE contact_id = ? ORDER BY changed_ms", contact_id,
+        ),
         "segments": _rows(
             tx, ("segment", "since"),
             "SELECT s.name, m.since_ms FROM segment_member m JOIN segment s ON s.id = m.segment_id"
@@ -125,7 +129,7 @@ def merge(tx: Tx, source_id: int, target_id: int, *, by: str, now: datetime) -> 
     )
     engagement.merge(tx, source_id, target_id)
     tx.execute("UPDATE event SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
-    for table in ("sending", "coupon", "mailed", "held_mail"):
+    for table in ("sending", "coupon", "parcel", "mailed", "held_mail"):
         tx.execute(f"UPDATE {table} SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
     _end_runs(tx, source_id, now)
     tx.execute("UPDATE enrolment SET contact_id = ? WHERE contact_id = ?", (target_id, source_id))
@@ -177,6 +181,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("UPDATE coupon SET contact_id = NULL, key = '', order_number = '' WHERE contact_id = ?", (contact_id,))
+    tx.execute("DELETE FROM parcel WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     former.note_erased(tx, contact_id)
     for each in sorted(keys):

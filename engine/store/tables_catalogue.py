@@ -1,4 +1,4 @@
-"""The catalogue's tables: coupons."""
+"""The catalogue's tables: coupons and parcels."""
 
 from peewee import SQL, BigIntegerField, IntegerField, Model, TextField
 
@@ -38,7 +38,20 @@ class Coupon(Model):
         table_name = "coupon"
 
 
-TABLES = (CouponPool, Coupon)
+class Parcel(Model):
+    """How far a parcel is, as far as anybody told us."""
+
+    key = TextField(primary_key=True)  # engine.catalogue.parcels.key_of
+    contact_id = IntegerField(null=True, index=True)
+    state = TextField(default="")  # the last word of parcel.*; "" while only its number is known
+    out_ms = BigIntegerField(null=True)  # when it last went out for delivery
+    changed_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "parcel"
+
+
+TABLES = (CouponPool, Coupon, Parcel)
 
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS coupon_free ON coupon (pool, id) WHERE state = 'free'",
