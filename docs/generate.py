@@ -183,7 +183,7 @@ def commands() -> str:
     parts = [MARK, _COMMANDS, "\n## posthoused\n"]
     parts += command_group("posthoused", typer.main.get_command(daemon_app))
     for name, about in MODULES.items():
-        module = import_module(f"engine.commands.{name}")
+        module = import_module(f"engine.commands.{name.replace('-', '_')}")
         parts += [f"\n## posthouse {name}\n\n{sentence(about[0].upper() + about[1:])}\n"]
         if isinstance(module.app, typer.Typer):
             parts += command_group(f"posthouse {name}", typer.main.get_command(module.app))

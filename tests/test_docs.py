@@ -18,9 +18,11 @@ from engine.control import acts
 from engine.faults import ConfigFaults
 from engine.flow import unsupported
 from engine.flow.definition import Definition, check
+from engine.flow.entering import Bar
 from engine.flow.events import VOCABULARY
 from engine.intake.headers import NAMES
 from engine.intake.schema import ORDER_STATES, PARCEL_STATES
+from engine.reasons.words import Word
 from engine.sending.refusals import Refusal
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings
@@ -184,6 +186,10 @@ steps:
 def test_every_reason_for_not_writing_is_on_a_page() -> None:
     for name in ("docs/flows.md", "docs/administration.md"):
         assert {str(reason) for reason in Refusal} <= in_backquotes(page(name)), name
+
+
+def test_every_word_of_why_not_is_on_its_page() -> None:
+    assert column(page("docs/reasons.md"), "The words") == {str(word) for word in (*Word, *Bar)}
 
 
 # -- configuration

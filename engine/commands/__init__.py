@@ -35,7 +35,8 @@ MODULES: Final = {
     "survey": "questions that mails ask",
     "token": "which applications may use the HTTP interface",
     "trace": "a message's whole life, with every line that was said",
-    "why": "what a message, or mail to a site or domain, waits for, and when that ends",
+    "why": "why a message was written, what it or mail to a site or domain waits for, and when that ends",
+    "why-not": "why somebody did not get a flow's mail",
 }
 
 
@@ -60,7 +61,7 @@ def run(argv: list[str]) -> int:
         hint = f" (did you mean {near[0]}?)" if near else ""
         print(f"posthouse: there is no command {argv[0]!r}{hint}\n\n{usage()}", file=sys.stderr)
         return 2
-    module = import_module(f"engine.commands.{argv[0]}")
+    module = import_module(f"engine.commands.{argv[0].replace('-', '_')}")
     try:
         module.app(argv[1:], prog_name=f"posthouse {argv[0]}")
     except SystemExit as end:

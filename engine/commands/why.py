@@ -1,12 +1,14 @@
-"""`posthouse why`: what a message, or mail to a site or a domain, waits for now, who set that, and when it ends."""
+"""`posthouse why`: why a message was written; what it, or mail to a site or a domain, waits for now, and who set that."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.client import part
+from engine.control.protocol.reasons import OriginRow
 from engine.control.protocol.shaping import Wait, Why, WhyMessage
 from engine.control.protocol.wire import encode
 
@@ -19,7 +21,8 @@ def why(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """All that holds it back, the longest first: that one binds. Who set it, when it ends, what would hold without
+    """Of a message first why it was written: the event, the flow's version, each condition's value, consent, the arbiter.
+    Then all that holds it back, the longest first: that one binds. Who set it, when it ends, what would hold without
     it; and how it will leave: from which source, over which TLS."""
     is_number = name.isascii() and name.isdigit()
     found: Why | WhyMessage
@@ -40,6 +43,7 @@ def why(
         _print_waits(found.waits, found.what_if, found.now_ms)
         _print_how(found.how)
     else:
+        _print_origin(found.origin)
         for row in found.deliveries:
             print(f"delivery {row.delivery_id} to {row.forward_path}: {row.state}, site {row.site}")
             if row.state in ("queued", "held"):
@@ -52,6 +56,29 @@ def why(
                 print(
                     f"carried by {row.carried_by}, for {_seconds(taken)}; it was due {_seconds(found.now_ms - row.due_ms)} ago"
                 )
+
+
+def _print_origin(origin: OriginRow) -> None:
+    """Why it was written."""
+    by = f" {origin.by}" if origin.by else ""
+    version = f", version {origin.version[:12]}, step {origin.step}" if origin.version else ""
+    print(f"written {_time(origin.at_ms)} by {origin.kind}{by}{version}: {origin.stream}")
+    if origin.event:
+        key = f" {origin.event_key}" if origin.event_key else ""
+        print(f"event   {origin.event}{key} ({origin.event_source}), {_time(origin.event_ms or 0)}")
+    for row in origin.passed:
+        print(f"passed  {_time(row.at_ms)} {row.kind} {row.step}: {row.result}")
+        for text, value in row.values.items():
+            print(f"        {text} = {'missing' if value is None else json.dumps(value, ensure_ascii=False)}")
+    if origin.consent:
+        entry = f", entry {origin.consent_entry}: `posthouse consent show`" if origin.consent_entry else ""
+        print(f"consent {origin.consent}{entry}")
+    if origin.arbiter:
+        print(f"arbiter {origin.arbiter}")
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _print_waits(waits: tuple[Wait, ...], what_if: str, now_ms: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, flows, segments, shaping, views, waits
+from engine.control import acts, flows, reasons, segments, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol.acts import Done, Refused
@@ -73,6 +73,7 @@ class ControlServer:
                 web.get("/v1/flows/{name}", self._flow),
                 web.get("/v1/flows/{name}/history", self._flow_history),
                 web.get("/v1/flows/{name}/text", self._flow_text),
+                web.get("/v1/flows/{name}/why-not", self._why_not),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/segments/{name}", self._segment),
                 web.get("/v1/segments/{name}/members", self._members),
@@ -201,7 +202,7 @@ class ControlServer:
 
     async def _why_message(self, request: web.Request) -> web.Response:
         number = int(request.match_info["id"])
-        found = await waits.of_message(self.house, self._office.conductor, number)
+        found = await reasons.why_message(self.house, self._office.conductor, number)
         if found is None:
             raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
         return _json(found)
@@ -224,6 +225,9 @@ class ControlServer:
 
     async def _flow_text(self, request: web.Request) -> web.Response:
         return _json(await flows.text(self.house, request.match_info["name"], Asked(request.query).text("version")))
+
+    async def _why_not(self, request: web.Request) -> web.Response:
+        return _json(await reasons.why_not(self.house, request.match_info["name"], Asked(request.query)))
 
     async def _segments(self, request: web.Request) -> web.Response:
         return _json(await segments.every(self.house, self._office.keeper.book))

@@ -85,6 +85,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/messages": (*FILTERS, "sort", "limit", "offset", "after"),
     "/v1/doubts": ("open", "limit"),
     "/v1/flows/{name}/text": ("version",),
+    "/v1/flows/{name}/why-not": ("address",),
     "/v1/segments/{name}/members": ("after", "limit"),
     "/v1/segments/{name}/why": ("address",),
     "/v1/segments/{name}/diff": ("since", "until", "limit"),

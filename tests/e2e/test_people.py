@@ -174,6 +174,24 @@ def test_an_order_mail_is_delivered_read_and_thanked_for_in_the_customers_langua
     assert flow_mails(town, to) == ["order-thanks", "review-request"]
 
 
+def test_why_and_why_not_tell_where_a_mail_came_from_and_why_there_is_none(town: LabTown) -> None:
+    daemon = town.daemon
+    [(message, to)] = daemon.rows(
+        "SELECT s.message_id, c.address FROM sending s JOIN contact c ON c.id = s.contact_id WHERE s.template = 'order-thanks'"
+    )
+    why = daemon.command("why", str(message))
+    assert why.returncode == 0, why.stderr
+    assert "by flow order-thanks, version " in why.stdout and "event   order.placed " in why.stdout
+    assert "event.total >= 20 = true" in why.stdout and "arbiter let through at once" in why.stdout
+    assert json.loads(daemon.command("why", str(message), "--json").stdout)["origin"]["event"] == "order.placed"
+    got = daemon.command("why-not", to, "order-thanks")
+    assert got.returncode == 0 and f"written as message {message}: delivered" in got.stdout, got.stdout + got.stderr
+    none = daemon.command("why-not", "never@shop.lab", "order-thanks", "--json")
+    assert [each["word"] for each in json.loads(none.stdout)["reasons"]] == ["unknown address"]
+    wrong = daemon.command("why-not", to, "order-thank")
+    assert wrong.returncode == 1 and 'did you mean "order-thanks"' in wrong.stderr
+
+
 def test_an_event_with_a_known_idempotency_key_changes_nothing(town: LabTown) -> None:
     words = ("event", "cart.updated", "--address", "cart@shop.lab", "--data", '{"cart_id": "C1", "total": 30}',
              "--idempotency-key", "only once", "--json")  # fmt: skip

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.control.protocol.reasons import NO_ORIGIN, OriginRow
+
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
@@ -97,6 +99,7 @@ class WhyMessage:
     now_ms: int
     message_id: int
     deliveries: tuple[WhyDelivery, ...] = ()
+    origin: OriginRow = NO_ORIGIN  # why it was written
 
 
 @dataclass(frozen=True, slots=True)

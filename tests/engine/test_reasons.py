@@ -1,0 +1,256 @@
+"""Why, and why not: every path has an answer, in words of a closed list."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from flow_house import ANN, FlowHouse
+from mail_shop import make_list
+
+from deliverability.address import Address
+from engine.audience.dossier import erase, merge
+from engine.audience.suppression import Reason as Stop
+from engine.audience.suppression import suppress
+from engine.reasons.origin import Origin, origin_of
+from engine.reasons.why_not import NoFlow, WhyNot
+from engine.reasons.words import WORDS, Reason
+from engine.running.book import FlowBook
+from engine.sending.judging import Cap, Policy
+from mta.ports import Tx
+from mta.queue.delivery import Stream
+
+DAY = timedelta(days=1)
+FLOW = """\
+name: cart
+title: Cart
+about: Remind.
+stream: marketing
+trigger: {event: cart.updated, where: event.total >= 20, key: event.cart_id}
+reentry: {after: 7d}
+goal: {event: order.placed}
+exit: "'no-reminders' in contact.tags"
+steps:
+  - wait: 1h
+  - if: contact.orders.count == 0
+    id: is-new
+    then: [{send: review-request, id: mail}]
+"""
+
+Make = Callable[..., FlowHouse]
+
+
+@pytest.fixture
+async def make(tmp_path: Path, places: Callable[[], Path | str]) -> AsyncIterator[Make]:
+    houses: list[FlowHouse] = []
+
+    def build(flow: str = FLOW, gate: Callable[..., str] | None = lambda *asked: "", **more: object) -> FlowHouse:
+        houses.append(FlowHouse(tmp_path / str(len(houses)), flow, place=places(), gate=gate, **more))  # type: ignore[arg-type]
+        return houses[-1]
+
+    (tmp_path / "0").mkdir()
+    yield build
+    for house in houses:
+        house.store.close()
+
+
+def ask(house: FlowHouse, name: str = "cart", address: str = ANN) -> tuple[Reason, ...]:
+    question = WhyNot(FlowBook(), house.arbiter, ZoneInfo("UTC"))
+    found = house.store.read_now(lambda tx: question.reasons(tx, Address.parse(address), name, house.clock.now()))
+    assert found and {each.word for each in found} <= WORDS
+    return found
+
+
+def words(house: FlowHouse, name: str = "cart") -> list[str]:
+    return [each.word for each in ask(house, name)]
+
+
+def cart(total: float = 30, cart_id: str = "c1") -> dict[str, object]:
+    return {"cart_id": cart_id, "total": total, "lines": []}
+
+
+def known(house: FlowHouse) -> None:
+    house.tell("product.viewed", sku="t")
+
+
+async def test_who_is_not_known_and_who_is_another_now(make: Make) -> None:
+    house = make()
+    assert words(house) == ["unknown address"]
+    house.tell("ping", "bob@example.org")
+    known(house)
+    now = house.clock.now()
+    house.store.write_now(lambda tx: merge(tx, 1, 2, by="test", now=now))
+    [reason] = ask(house, address="bob@example.org")
+    assert reason.word == "another contact now" and ANN in reason.text
+    house.store.write_now(lambda tx: erase(tx, 2, ANN, salt=b"s" * 16, now=now))
+    assert words(house) == ["erased"]
+
+
+async def test_a_flow_that_is_not_there_is_named_with_the_nearest(make: Make) -> None:
+    house = make()
+    with pytest.raises(NoFlow, match="no flow cat") as caught:
+        ask(house, "cat")
+    assert 'did you mean "cart"' in caught.value.hint
+
+
+async def test_no_event_ever_came(make: Make) -> None:
+    house = make()
+    known(house)
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.word == "no such event came" and "cart.updated" in reason.text
+
+
+async def test_an_event_that_did_not_meet_the_condition_shows_its_values(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", **cart(total=9))
+    assert words(house) == ["not looked at yet"]
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.word == "condition does not hold" and reason.values["event.total"] == 9
+
+
+async def test_a_field_that_is_missing_is_named(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", cart_id="c1")
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.text.endswith("missing: event.total")
+
+
+async def test_a_run_that_waits_says_where_and_until_when(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.word == "waits" and "is-new" in reason.text and reason.until == house.clock.now() + timedelta(hours=1)
+    house.clock.advance(timedelta(hours=2))
+    assert words(house) == ["due now"]
+    house.set_state("cart", "paused")
+    assert words(house) == ["flow paused"]
+
+
+async def test_a_goal_an_exit_and_another_way_are_told_of(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    house.tell("order.placed", number="1", total=5, lines=[])
+    await house.settle()
+    assert words(house)[0] == "goal reached"
+    await house.later(days=8)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    reason = ask(house)[0]
+    assert reason.word == "went another way" and reason.values["contact.orders.count"] == 1
+    await house.later(days=8)
+    house.tell("cart.updated", **cart())
+    house.do("INSERT INTO tag (contact_id, tag, at_ms) VALUES (1, 'no-reminders', 0)")
+    await house.settle()
+    reason = ask(house)[0]
+    assert reason.word == "left the flow" and "'no-reminders' in contact.tags" in reason.text
+
+
+async def test_the_rule_of_re_entry_says_until_when(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    found = {each.word: each for each in ask(house)}
+    assert found["too soon after the last run"].until == house.clock.now() + timedelta(days=7, hours=-1)
+    assert "written" in found and "message 1" in found["written"].text
+
+
+async def test_what_came_before_the_flow_was_there(make: Make) -> None:
+    house = make("name: other\nstream: transactional\ntrigger: {event: ping}\nsteps: [{wait: 1d}]")
+    house.tell("cart.updated", **cart())
+    await house.later(days=1)
+    house.apply(FLOW)
+    assert words(house) == ["came before the flow"]
+    assert words(house, "other") == ["no such event came", "sends no mail"]
+
+
+async def test_an_archived_flow_says_so_and_a_paused_one_before_anybody_enters(make: Make) -> None:
+    house = make()
+    known(house)
+    await house.settle()
+    house.set_state("cart", "paused")
+    assert words(house)[0] == "flow paused"
+    house.set_state("cart", "archived")
+    assert words(house)[0] == "flow archived"
+
+
+async def test_the_arbiter_s_word_comes_with_the_cap_or_the_suppression(make: Make) -> None:
+    house = make(gate=None)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    assert [each.word for each in ask(house) if "arbiter refused" in each.text] == ["no confirmed subscription"]
+    now = house.clock.now()
+    house.store.write_now(lambda tx: suppress(tx, ANN, Stop.UNSUBSCRIBE, now=now))
+    assert words(house)[-1] == "unsubscribe"
+
+
+async def test_a_held_mail_says_what_holds_it_and_until_when(make: Make) -> None:
+    house = make(policy=Policy(caps=(Cap(1, DAY),)))
+    for cart_id in ("c1", "c2"):
+        house.tell("cart.updated", **cart(cart_id=cart_id))
+        await house.settle()
+    await house.later(hours=1)
+    reason = ask(house)[0]
+    assert reason.word == "frequency cap" and "1 in 1d of all: 1 already" in reason.text
+    assert reason.until == house.clock.now() + DAY
+
+
+async def test_a_mail_that_can_t_be_written_is_told_apart_from_a_wait(make: Make) -> None:
+    house = make(FLOW.replace("review-request", "no-such-mail"))
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    assert words(house) == ["mail can't be written"]
+
+
+# -- why
+
+
+def origin(house: FlowHouse, message_id: int = 1) -> Origin:
+    found = house.store.read_now(lambda tx: origin_of(tx, message_id))
+    assert found is not None
+    return found
+
+
+async def test_a_message_tells_its_event_version_conditions_and_what_the_arbiter_said(make: Make) -> None:
+    house = make(policy=Policy(caps=(Cap(1, DAY),)))
+
+    def subscribe(tx: Tx) -> None:
+        make_list(tx, "tea")
+        tx.execute(
+            "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms)"
+            " VALUES (1, 1, 'confirmed', 'checkout', 1, 1)"
+        )
+
+    house.store.write_now(subscribe)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    found = origin(house)
+    assert (found.kind, found.by, found.step, found.template) == ("flow", "cart", "mail", "review-request")
+    assert found.stream is Stream.MARKETING and len(found.version) == 64 and found.run_key == "c1"
+    assert found.event is not None and (found.event.name, found.event.key) == ("cart.updated", "c1")
+    assert [each.step for each in found.passed] == ["trigger", "wait-1h", "is-new", "mail"]
+    assert found.passed[0].values["event.total"] == 30 and found.passed[2].values["contact.orders.count"] == 0
+    assert found.consent is not None and (found.consent.mailing_list, found.consent.source) == ("tea", "checkout")
+    assert found.arbiter == "let through at once"
+    house.tell("cart.updated", **cart(cart_id="c2"))
+    await house.settle()
+    await house.later(hours=1)
+    await house.later(days=1)
+    assert "held once since 2026" in origin(house, 2).arbiter and "frequency cap" in origin(house, 2).arbiter
+
+
+async def test_a_message_that_is_not_there_has_no_origin(make: Make) -> None:
+    house = make()
+    assert house.store.read_now(lambda tx: origin_of(tx, 7)) is None
