@@ -54,6 +54,15 @@ class FlowBook:
             self._begun = (rows, begun)
         return begun
 
+    def named(self, tx: Tx, name: str) -> ActiveFlow | None:
+        """The flow of this name, where people may enter it."""
+        row = tx.one(
+            "SELECT id, version_id, state FROM flow WHERE name = ? AND state <> 'archived' AND version_id IS NOT NULL",
+            (name,),
+        )
+        definition = self.definition(tx, row[1]) if row else None
+        return ActiveFlow(row[0], row[1], row[2], definition) if row and definition else None
+
     def _by_event(self, tx: Tx, rows: list[tuple[Any, ...]]) -> Mapping[str, tuple[ActiveFlow, ...]]:
         found: dict[str, list[ActiveFlow]] = {}
         for flow_id, version_id, state in rows:

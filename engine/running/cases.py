@@ -35,7 +35,10 @@ class Waiting:
     key: str
     definition: Definition | None
     entered: datetime
+    step: str
     occurrence: int
+    awaits: str  # an event's name
+    intent: str  # JSON: what was meant by when it is due, by its contact's clock
 
 
 @dataclass(frozen=True, slots=True)

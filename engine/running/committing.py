@@ -1,20 +1,24 @@
 """Committing: a plan comes true in one transaction, or not at all.
 
 The order inside it: the run is looked at, whether it still is what the plan was made on (its revision; no event of its
-contact that nobody looked at; a flow that is not paused); then each mail, when the arbiter lets it: message, deliveries, and
-the row that says which step asked; then the run moves, and its passages. A mail that the arbiter holds ends the turn: the run
-stands before its send step until then, and is planned anew. One commit for all, so a step happens once, however many
-processes planned it, and a crash leaves the run before the step or after it, never within.
+contact that nobody looked at; a flow that is not paused); then each effect, and each mail, when the arbiter lets it: message,
+deliveries, and the row that says which step asked; then the run moves, and its passages. A mail that the arbiter holds ends
+the turn: the run stands before its send step until then, and is planned anew. One commit for all, so a step happens once,
+however many processes planned it, and a crash leaves the run before the step or after it, never within.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from engine.flow.decisions import Act, Standing
 from engine.running.due import DueRun
+from engine.running.effects import Effects, Stuck
+from engine.running.hearing import came_since
 from engine.running.passages import Happened, Passage, write_passages
-from engine.running.planning import HOLD, Letter, Plan
+from engine.running.planning import HOLD, Happening, Letter, Plan
+from engine.running.standing import Kept, Place, place_of, put_off
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.judging import Hold, Refuse, Send
 from engine.store.many import in_list
@@ -28,8 +32,8 @@ _STANDS: Final = (
     " AND NOT EXISTS (SELECT 1 FROM event v WHERE v.contact_id = e.contact_id AND v.matched = 0)"
 )
 _MOVE: Final = (
-    "UPDATE enrolment SET step = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, revision = revision + 1"
-    " WHERE id = ?"
+    "UPDATE enrolment SET step = ?, occurrence = ?, state = ?, due_ms = ?, ended_ms = ?, ended_how = ?, standing = ?,"
+    " awaits = ?, intent = ?, revision = revision + 1 WHERE id = ?"
 )
 
 
@@ -44,12 +48,21 @@ class HeldStep:
 
 @dataclass(slots=True)
 class Done:
-    """A plan that was committed: messages written and sends refused, by step. Up to the step that is held, if one is."""
+    """A plan that was committed: messages written and sends refused, by step. Up to the step that is held, if one is, or
+    that can't be done now (`trouble`)."""
 
     plan: Plan
+    given: dict[str, Any]
     messages: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     held: HeldStep | None = None
+    trouble: str = ""
+    place: Place | None = None  # where the run stands, when that is not what was planned
+
+    @property
+    def ended_how(self) -> str | None:
+        """How the run ended, if it did."""
+        return self.place.how if self.place else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +72,66 @@ class Committer:
     arbiter: Arbiter
     queue: QueueSettings
     reverse_path: str
+    effects: Effects
 
     def commit(self, tx: Tx, plans: Sequence[Plan], now: datetime) -> list[Done]:
-        """Write these plans (at least one), but of those that are void nothing."""
+        """Write these plans (at least one, of different contacts), but of those that are void nothing."""
         standing = _standing(tx, plans)
         good = [plan for plan in plans if standing.get(plan.run.enrolment_id) == plan.run.revision]
         happened: list[Happened] = []
         found = [self._enact(tx, plan, happened, now) for plan in good]
-        tx.executemany(_MOVE, [_moved(done, now) for done in found])
+        tx.executemany(_MOVE, [(*_place(tx, done, now).columns(now), done.plan.run.enrolment_id) for done in found])
         write_passages(tx, happened, now)
         return found
 
     def _enact(self, tx: Tx, plan: Plan, happened: list[Happened], now: datetime) -> Done:
-        """The mails of one plan, up to the one that is held; what happened is added."""
-        done = Done(plan)
+        """What one plan does, up to the step that is held; what happened is added."""
+        run, done = plan.run, Done(plan, dict(plan.run.kept.given), place=plan.place)
         for each in plan.happenings:
-            passage = self._send(tx, plan.run, each, done, now) if isinstance(each, Letter) else each
+            passage = self._do(tx, run, each, done, now)
             if passage is None:
                 break
-            happened.append(Happened(plan.run.enrolment_id, plan.run.standing.occurrence, passage))
+            happened.append(Happened(run.enrolment_id, each.before.occurrence, passage))
         return done
 
-    def _send(self, tx: Tx, run: DueRun, letter: Letter, done: Done, now: datetime) -> Passage | None:
+    def _do(self, tx: Tx, run: DueRun, each: Happening, done: Done, now: datetime) -> Passage | None:
+        match each.doing:
+            case Letter() as letter:
+                return self._send(tx, run, letter, each.before, done, now)
+            case Act() as act:
+                return self._act(tx, run, act, each.before, done, now)
+            case passage:
+                return passage
+
+    def _act(self, tx: Tx, run: DueRun, act: Act, before: Standing, done: Done, now: datetime) -> Passage | None:
+        """Have an effect; None where it has to wait for somebody to mend something, or is written when it is answered."""
+        came = self.effects.do(tx, run, act, now)
+        if isinstance(came, Stuck):
+            done.trouble = f"step {act.step}: {came.reason}"
+            done.place = put_off(Kept(replace(before, due=run.standing.due), done.given), now + HOLD)
+            return None
+        done.given |= came.given
+        return None if act.then == act.step else Passage(act.step, came.kind, came.result, came.detail)
+
+    def _send(self, tx: Tx, run: DueRun, letter: Letter, before: Standing, done: Done, now: datetime) -> Passage | None:
         """Queue the mail if the arbiter lets it; what happened, or None where it is held."""
         detail: dict[str, Any] = {"template": letter.template}
-        asked = _asked(run, letter)
+        asked = _asked(run, letter, before.occurrence)
         verdict = self.arbiter.hear(tx, asked, now)
         if isinstance(verdict, Hold):
             done.held = HeldStep(letter.step, verdict.reason, verdict.until)
+            kept = Kept(before, done.given).as_json()
+            done.place = Place(letter.step, before.occurrence, verdict.until, kept=kept)
             return None
         if isinstance(verdict, Refuse):
             done.refusals[letter.step] = verdict.reason
             return Passage(letter.step, "send", f"refused: {verdict.reason}", detail | _told(verdict))
         message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
-        tx.execute(
+        tx.put(
             "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
             " VALUES (?,?,?,?,?,?,?)",
             (
-                message_id, run.contact_id, run.enrolment_id, letter.flow, letter.step, run.standing.occurrence,
-                letter.template,
+                message_id, run.contact_id, run.enrolment_id, letter.flow, letter.step, before.occurrence, letter.template,
             ),
         )  # fmt: skip
         self.arbiter.note(tx, asked, message_id, now)
@@ -119,20 +153,22 @@ def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:
     return dict(tx.query(_STANDS.format(marks) + " ORDER BY e.id" + tx.for_update("e"), which))
 
 
-def _moved(done: Done, now: datetime) -> tuple[Any, ...]:
-    """Where the run stands now: as planned, or before the step that is held."""
-    plan, held = done.plan, done.held
-    if held is not None:
-        return held.step, "waiting", to_ms(held.until), None, None, plan.run.enrolment_id
-    state, ended_ms = ("ended", to_ms(now)) if plan.ended_how else ("waiting", None)
-    due_ms = to_ms(plan.due) if plan.due is not None else None
-    return plan.step, state, due_ms, ended_ms, plan.ended_how, plan.run.enrolment_id
+def _place(tx: Tx, done: Done, now: datetime) -> Place:
+    """Where the run stands now: as planned, or where it is held."""
+    plan = done.plan
+    if done.place is not None:
+        return done.place
+    assert plan.after is not None and plan.last is not None
+    after = plan.after
+    if (begun := plan.begins) is not None and came_since(tx, plan.run, begun, now):
+        after = replace(after, heard=True, due=now)
+    return place_of(after, plan.last, done.given)
 
 
-def _asked(run: DueRun, letter: Letter) -> Asked:
+def _asked(run: DueRun, letter: Letter, occurrence: int) -> Asked:
     return Asked(
-        Kind.FLOW, letter.flow, run.enrolment_id, run.contact_id, letter.to.key, letter.stream, letter.step,
-        run.standing.occurrence, letter.list_id,
+        Kind.FLOW, letter.flow, run.enrolment_id, run.contact_id, letter.to.key, letter.stream, letter.step, occurrence,
+        letter.list_id,
     )  # fmt: skip
 
 
@@ -145,6 +181,7 @@ def _told(verdict: Send | Refuse) -> dict[str, str]:
 def hold(tx: Tx, run: DueRun, now: datetime) -> None:
     """Put a run off whose plan can't be committed, so that it does not stop the others."""
     tx.execute(
-        "UPDATE enrolment SET due_ms = ?, revision = revision + 1 WHERE id = ? AND revision = ? AND state = 'waiting'",
-        (to_ms(now + HOLD), run.enrolment_id, run.revision),
+        "UPDATE enrolment SET due_ms = ?, standing = ?, revision = revision + 1"
+        " WHERE id = ? AND revision = ? AND state = 'waiting'",
+        (to_ms(now + HOLD), put_off(run.kept, None).kept, run.enrolment_id, run.revision),
     )

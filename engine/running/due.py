@@ -12,15 +12,17 @@ from engine.flow.decisions import Standing
 from engine.flow.model import Definition
 from engine.running import facts
 from engine.running.book import FlowBook
+from engine.running.standing import Kept
 from mta.ports import Tx, to_ms
 
 OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was another's share
 
 _DUE: Final = (
-    "SELECT e.id, e.flow_id, e.contact_id, e.revision, e.step, e.occurrence, e.data, e.version_id"
+    "SELECT e.id, e.flow_id, e.contact_id, e.version_id, e.revision, e.run_key, e.step, e.occurrence, e.due_ms, e.standing,"
+    " e.intent, e.data"
     " FROM enrolment e JOIN flow f ON f.id = e.flow_id"
     " WHERE e.state = 'waiting' AND e.due_ms <= ? AND f.state <> 'paused' AND (e.id % ? = ? OR e.due_ms <= ?)"
-    " ORDER BY e.due_ms LIMIT ?"
+    " ORDER BY e.due_ms, e.id LIMIT ?"
 )
 
 
@@ -32,11 +34,16 @@ class DueRun:
     flow_id: int
     contact_id: int
     revision: int
-    standing: Standing
-    event: dict[str, Any]
+    kept: Kept
+    event: dict[str, Any]  # its data, with what its steps were given
     definition: Definition | None
     contact: dict[str, Any] | None
     mailing_list: MailingList | None = None  # of the flow, where it is there
+    key: str = ""
+
+    @property
+    def standing(self) -> Standing:
+        return self.kept.standing
 
 
 def read_due(
@@ -47,19 +54,18 @@ def read_due(
     which, count = share
     rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit + len(skipping)))
     rows = [row for row in rows if row[0] not in skipping][:limit]
-    lists_of = {version_id: _list_of(tx, book.definition(tx, version_id)) for version_id in {row[7] for row in rows}}
+    lists_of = {version_id: _list_of(tx, book.definition(tx, version_id)) for version_id in {row[3] for row in rows}}
     people: dict[int, dict[int, dict[str, Any]]] = {}
     for list_id in {_id_of(each) for each in lists_of.values()}:
         people[list_id] = facts.read_contacts(
-            tx, (row[2] for row in rows if _id_of(lists_of[row[7]]) == list_id), list_id
+            tx, (row[2] for row in rows if _id_of(lists_of[row[3]]) == list_id), list_id
         )
     found = []
-    for enrolment_id, flow_id, contact_id, revision, step, occurrence, data, version_id in rows:
-        of = lists_of[version_id]
-        contact = people[_id_of(of)].get(contact_id)
-        standing, event = Standing(step, occurrence), facts.read_data(data)
-        definition = book.definition(tx, version_id)
-        found.append(DueRun(enrolment_id, flow_id, contact_id, revision, standing, event, definition, contact, of))
+    for enrolment_id, flow_id, contact_id, version_id, revision, key, *where, data in rows:
+        of, kept = lists_of[version_id], Kept.read(*where)
+        contact, definition = people[_id_of(of)].get(contact_id), book.definition(tx, version_id)
+        event = facts.read_data(data) | dict(kept.given)
+        found.append(DueRun(enrolment_id, flow_id, contact_id, revision, kept, event, definition, contact, of, key))
     return found
 
 

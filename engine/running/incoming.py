@@ -1,14 +1,17 @@
 """New events, as they were recorded: which there are, and taking them, so that each is looked at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from engine.running import facts
 from engine.store.many import in_list
 from mta.ports import Tx, from_ms
 
+T = TypeVar("T")
+
+COLUMNS: Final = "id, name, contact_id, key, data, at_ms"
 SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
 
 
@@ -34,11 +37,10 @@ def claim(tx: Tx, ids: Sequence[int]) -> list[StoredEvent]:
     if lock := tx.for_update():  # two processes that take the same ones take them in one order
         tx.query(f"SELECT id FROM event WHERE id IN ({marks}) AND matched = 0 ORDER BY id{lock}", which)
     rows = tx.query(
-        f"UPDATE event SET matched = 1 WHERE id IN ({marks}) AND matched = 0"
-        " RETURNING id, name, contact_id, key, data, at_ms",
+        f"UPDATE event SET matched = 1 WHERE id IN ({marks}) AND matched = 0 RETURNING {COLUMNS}",
         which,
     )
-    return [_stored(row) for row in sorted(rows, key=lambda row: int(row[0]))]
+    return [stored(row) for row in sorted(rows, key=lambda row: int(row[0]))]
 
 
 def set_aside(tx: Tx, event_id: int) -> None:
@@ -46,19 +48,21 @@ def set_aside(tx: Tx, event_id: int) -> None:
     tx.execute("UPDATE event SET matched = ? WHERE id = ? AND matched = 0", (SET_ASIDE, event_id))
 
 
-def in_turns(events: Sequence[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """The first event of each contact, then the second of each, and so on: in one turn nobody has two."""
-    turns: list[list[StoredEvent]] = []
+def in_turns(things: Iterable[T], contact_of: Callable[[T], int | None]) -> list[list[T]]:
+    """The first thing of each contact, then the second of each, and so on: in one turn nobody has two."""
+    turns: list[list[T]] = []
     counts: dict[int | None, int] = {}
-    for event in events:
-        turn = counts[event.contact_id] = counts.get(event.contact_id, -1) + 1
+    for thing in things:
+        contact_id = contact_of(thing)
+        turn = counts[contact_id] = counts.get(contact_id, -1) + 1
         if turn == len(turns):
             turns.append([])
-        turns[turn].append(event)
-    yield from turns
+        turns[turn].append(thing)
+    return turns
 
 
-def _stored(row: tuple[Any, ...]) -> StoredEvent:
+def stored(row: tuple[Any, ...]) -> StoredEvent:
+    """A row of COLUMNS."""
     event_id, name, contact_id, key, data, at_ms = row
     at = from_ms(at_ms)
     told = {"name": name, "key": key, "at": at.isoformat(), **facts.read_data(data)}

@@ -3,37 +3,39 @@
 Each event is looked at once, a contact's in the order of ids, in one transaction with all that follows from it: segments
 first, so that flows see where it put its contact; then goals (they end runs), then triggers (they begin runs, or renew
 the waiting run with the same key: replace its data). A run that is due waits until its contact's events have been looked
-at, so a goal that was committed first wins.
+at, so a goal that was committed first wins. Between the two, runs that wait for the event go on.
 
 A newer event with the same key renews whether its `where` holds or not: `where` says who enters, and who is in must not
-be told of a cart that is no more. It restarts no wait; steps see the new data.
+be told of a cart that is no more. It restarts no wait, unless the trigger says `restart: true`; steps see the new data.
 
 Events of different people are looked at together: what is asked of the database is asked once for all of them.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.flow.entering import Entered, Renewed, Told, enter
+from engine.flow.entering import NotEntered, Renewed, Told, enter
+from engine.flow.model import WaitFor
+from engine.flow.waits import resolve_intent
 from engine.running import facts
+from engine.running.beginning import Beginning, begin, entered_at, renew
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.cases import Case, Run, Taken, Waiting
 from engine.running.goals import Goals
+from engine.running.hearing import is_awaited
 from engine.running.incoming import StoredEvent, claim, in_turns
-from engine.running.passages import Happened, Passage, write_passages
+from engine.running.passages import Happened, write_passages
+from engine.running.standing import Kept
 from engine.segments.book import SegmentBook
 from engine.segments.keeping import after_event
 from engine.store.many import in_list
 from mta.ports import Tx, from_ms, to_ms
 
-_BEGIN: Final = (
-    "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
-    " due_ms, revision) VALUES (?,?,?,?,?,'waiting',?,1,?,?,0)"
-)
+_HEARD: Final = "UPDATE enrolment SET standing = ?, awaits = '', due_ms = ?, revision = revision + 1 WHERE id = ?"
+_LATER: Final = "UPDATE enrolment SET due_ms = ?, revision = revision + 1 WHERE id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Matcher:
         events = [each for each in claim(tx, ids) if each.contact_id is not None]
         if events:
             flows, segments = self.book.flows(tx), self.segments.segments(tx)
-            for turn in in_turns(events):
+            for turn in in_turns(events, lambda event: event.contact_id):
                 for event in turn:
                     assert event.contact_id is not None
                     after_event(tx, event.name, event.contact_id, event.data, self.segments, now, segments)
@@ -63,30 +65,40 @@ class Matcher:
     ) -> None:  # fmt: skip
         """Look at events of different contacts."""
         waiting = self._waiting(tx, events)
-        concerned = [each for each in events if each.name in flows or _has_goal(each, waiting)]
+        concerned = [each for each in events if each.name in flows or _is_of_a_run(each, waiting)]
         happened: list[Happened] = []
-        begun = []
         goals = Goals()
         for case in self._cases(tx, concerned, now):
             own = waiting.get(case.contact_id, [])
             ended = [each for each in own if goals.meets(tx, case, each, happened)]
             taken.ended += [Run(each.definition.name, each.id) for each in ended if each.definition]
+            going_on = [each for each in own if each not in ended]
+            _hear(tx, case, going_on, now)
+            if moves_zone(case.event):
+                _resolve_again(tx, case, going_on, now)
             for flow in flows.get(case.event.name, ()):
-                runs = {each.key: each.id for each in own if each.flow_id == flow.flow_id and each not in ended}
-                entry = enter(
-                    flow.definition, Told(case.event.name, case.event.data), case.scope, contact_id=case.contact_id,
-                    waiting=runs, entered_at=_entered_at(tx, flow, case), now=now, zone=case.zone,
-                )  # fmt: skip
-                if isinstance(entry, Renewed):
-                    _renew(tx, runs[entry.key], case)
-                    taken.renewed.append(Run(flow.definition.name, runs[entry.key]))
-                elif isinstance(entry, Entered):
-                    begun.append((flow, case, entry))
+                self._enter(tx, case, flow, going_on, taken, happened, now)
         goals.end(tx, now)
-        for flow, case, entry in begun:
-            enrolment_id = _begin(tx, flow, case, entry, now, happened)
-            taken.entered.append(Run(flow.definition.name, enrolment_id))
         write_passages(tx, happened, now)
+
+    def _enter(
+        self, tx: Tx, case: Case, flow: ActiveFlow, own: Sequence[Waiting], taken: Taken, happened: list[Happened],
+        now: datetime,
+    ) -> None:  # fmt: skip
+        runs = {each.key: each.id for each in own if each.flow_id == flow.flow_id}
+        entry = enter(
+            flow.definition, Told(case.event.name, case.event.data), case.scope, contact_id=case.contact_id, waiting=runs,
+            entered_at=entered_at(tx, flow.flow_id, case.contact_id), now=now, zone=case.zone,
+        )  # fmt: skip
+        if isinstance(entry, NotEntered):
+            return
+        of = Beginning(flow, case.contact_id, case.event.data, case.event.name, {"event": case.event.id})
+        if isinstance(entry, Renewed):
+            renew(tx, of, entry, runs[entry.key], now)
+            taken.renewed.append(Run(flow.definition.name, runs[entry.key]))
+        else:
+            run = Run(flow.definition.name, begin(tx, of, entry, now, happened))
+            (taken.ended if entry.is_held_out else taken.entered).append(run)
 
     def _waiting(self, tx: Tx, events: Iterable[StoredEvent]) -> dict[int, list[Waiting]]:
         """The waiting runs of the events' contacts, in whatever version, by contact."""
@@ -95,13 +107,13 @@ class Matcher:
         if lock := tx.for_update():  # of two events of one contact, one is looked at after the other
             tx.query(f"SELECT id FROM contact WHERE id IN ({marks}) ORDER BY id{lock}", which)
         found: dict[int, list[Waiting]] = {}
-        for run_id, flow_id, version_id, contact_id, key, entered_ms, occurrence in tx.query(
-            "SELECT id, flow_id, version_id, contact_id, run_key, entered_ms, occurrence FROM enrolment"
+        for run_id, flow_id, contact_id, version_id, key, entered_ms, *stands in tx.query(
+            "SELECT id, flow_id, contact_id, version_id, run_key, entered_ms, step, occurrence, awaits, intent FROM enrolment"
             f" WHERE contact_id IN ({marks}) AND state = 'waiting' ORDER BY id" + tx.for_update(),
             which,
         ):
             definition = self.book.definition(tx, version_id)
-            run = Waiting(run_id, flow_id, contact_id, key, definition, from_ms(entered_ms), occurrence)
+            run = Waiting(run_id, flow_id, contact_id, key, definition, from_ms(entered_ms), *stands)
             found.setdefault(contact_id, []).append(run)
         return found
 
@@ -116,35 +128,39 @@ class Matcher:
         return cases
 
 
-def _has_goal(event: StoredEvent, waiting: Mapping[int, list[Waiting]]) -> bool:
-    runs = waiting.get(event.contact_id or 0, ())
-    return any(each.definition and each.definition.goal and each.definition.goal.event == event.name for each in runs)
-
-
-def _entered_at(tx: Tx, flow: ActiveFlow, case: Case) -> Any:
-    def find(key: str) -> datetime | None:
-        row = tx.one(
-            "SELECT MAX(entered_ms) FROM enrolment WHERE flow_id = ? AND contact_id = ? AND run_key = ?",
-            (flow.flow_id, case.contact_id, key),
-        )
-        return from_ms(row[0]) if row and row[0] is not None else None
-
-    return find
-
-
-def _renew(tx: Tx, enrolment_id: int, case: Case) -> None:
-    tx.put(
-        "UPDATE enrolment SET data = ?, revision = revision + 1 WHERE id = ?",
-        (json.dumps(case.event.data, ensure_ascii=False), enrolment_id),
+def _is_of_a_run(event: StoredEvent, waiting: Mapping[int, list[Waiting]]) -> bool:
+    """Whether one of the contact's runs may end by it, waits for it, or is by a clock that it sets."""
+    return any(
+        (each.definition and each.definition.goal and each.definition.goal.event == event.name)
+        or each.awaits == event.name
+        or (each.intent and moves_zone(event))
+        for each in waiting.get(event.contact_id or 0, ())
     )
 
 
-def _begin(tx: Tx, flow: ActiveFlow, case: Case, entry: Entered, now: datetime, happened: list[Happened]) -> int:
-    data, now_ms = json.dumps(case.event.data, ensure_ascii=False), to_ms(now)
-    enrolment_id = tx.insert(
-        _BEGIN,
-        (flow.flow_id, flow.version_id, case.contact_id, entry.key, flow.definition.first, data, now_ms, now_ms),
-    )
-    detail = {"event": case.event.id, "values": entry.values}
-    happened.append(Happened(enrolment_id, 1, Passage("trigger", "trigger", case.event.name, detail)))
-    return enrolment_id
+def moves_zone(event: StoredEvent) -> bool:
+    """Whether the contact's clock shows another time from now on."""
+    changed = event.data.get("fields")
+    return event.name == "contact.updated" and isinstance(changed, dict) and "zone" in changed
+
+
+def _hear(tx: Tx, case: Case, runs: Sequence[Waiting], now: datetime) -> None:
+    """Let the runs that wait for this event go on."""
+    for run in runs:
+        wait = run.definition.program.get(run.step) if run.definition and run.awaits == case.event.name else None
+        if wait is None or not isinstance(wait.step, WaitFor):
+            continue
+        row = tx.one("SELECT due_ms, standing, data FROM enrolment WHERE id = ?", (run.id,))
+        if row is None:
+            continue
+        kept = Kept.read(run.step, run.occurrence, row[0], row[1], run.intent)
+        if is_awaited(tx, run.id, wait.step, case.event, case.scope, facts.read_data(row[2]) | dict(kept.given)):
+            heard = replace(kept, standing=replace(kept.standing, heard=True), meant=None)
+            tx.put(_HEARD, (heard.as_json(), to_ms(now), run.id))
+
+
+def _resolve_again(tx: Tx, case: Case, runs: Sequence[Waiting], now: datetime) -> None:
+    """The contact's clock was set: what was meant by it comes at another time."""
+    for run in runs:
+        if (intent := facts.read_data(run.intent)) and intent.get("zone") != case.zone.key:
+            tx.put(_LATER, (to_ms(resolve_intent(intent, case.zone, now)), run.id))

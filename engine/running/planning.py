@@ -4,7 +4,7 @@ A plan is good for the revision it was made on; `engine.running.committing` drop
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
@@ -12,12 +12,25 @@ from zoneinfo import ZoneInfo
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import ListError, MailingList
-from engine.flow.decisions import Ask, Branch, Decision, Ended, WaitUntil
-from engine.flow.machine import decide
-from engine.flow.model import END, Definition, Tracking
+from engine.flow.decisions import (
+    Act,
+    Ask,
+    Await,
+    Branch,
+    Decision,
+    Ended,
+    Jumped,
+    Question,
+    Skipped,
+    Standing,
+    WaitUntil,
+)
+from engine.flow.machine import decide, standing_after
+from engine.flow.model import Definition, Tracking
 from engine.running import facts
 from engine.running.due import DueRun
 from engine.running.passages import Passage
+from engine.running.standing import Place, ended, put_off
 from engine.sending.compose import Composed
 from engine.tracking.marks import Mark
 from mta.queue.delivery import Stream
@@ -49,19 +62,36 @@ class Letter:
     list_id: int = ALL_LISTS
 
 
-Happening: TypeAlias = Passage | Letter
+Doing: TypeAlias = Passage | Letter | Act
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that a plan does, and where the run stands right before it."""
+
+    before: Standing
+    doing: Doing
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens, in order, and where the run stands then. `trouble` is what somebody must mend."""
+    """What happens, in order, and where the run stands then: `after` tells of one that goes on, `place` of one that does not,
+    or is put off. `trouble` is what somebody must mend."""
 
     run: DueRun
     happenings: tuple[Happening, ...]
-    step: str
-    due: datetime | None
-    ended_how: str | None = None
+    last: Decision | None = None
+    after: Standing | None = None
+    place: Place | None = None
     trouble: str = ""
+
+    @property
+    def begins(self) -> Await | None:
+        """The wait for an event that begins with this plan, where what the run did last is over: the event may have come
+        since."""
+        fresh = isinstance(self.last, Await) and self.run.standing.waiting_for != self.last.step
+        did = any(not (isinstance(each.doing, Passage) and each.doing.kind == "if") for each in self.happenings)
+        return self.last if fresh and not did and isinstance(self.last, Await) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +105,36 @@ class Planner:
     def plan(self, run: DueRun, now: datetime) -> Plan:
         """What shall become of a run. Never raises: a mail that can't be written holds the run before its send step."""
         if run.definition is None:
-            return Plan(run, (), run.standing.step, now + HOLD, trouble="its version of the flow can't be read")
+            return Plan(run, (), place=put_off(run.kept, now + HOLD), trouble="its version of the flow can't be read")
         if run.contact is None:
-            return Plan(run, (Passage("exit", "exit", "the contact is gone"),), run.standing.step, None, "failed")
+            gone = Happening(run.standing, Passage("exit", "exit", "the contact is gone"))
+            return Plan(run, (gone,), place=ended(run.standing.occurrence, "failed", run.standing.step))
         zone = facts.zone_for(run.contact, self.zone)
         scope = facts.scope(run.contact, run.event, now, zone)
         decisions = decide(run.definition, run.standing, scope, now=now, zone=zone)
-        happenings: list[Happening] = []
+        before, happenings = replace(run.standing, due=None), list[Happening]()
         for decision in decisions:
-            if isinstance(decision, Ask):
-                try:
-                    happenings.append(self._letter(run, run.definition, run.contact, decision, now))
-                except Exception as err:  # whatever a template does wrong concerns this run alone
-                    why = f"{run.definition.name}, step {decision.step}: {err or type(err).__name__}"
-                    return Plan(run, tuple(happenings), decision.step, now + HOLD, trouble=why)
-            elif (passage := _passage(decision)) is not None:
-                happenings.append(passage)
-        return _concluded(run, tuple(happenings), decisions[-1])
+            before = replace(before, step=decision.step)
+            try:
+                doing = self._doing(run, run.definition, run.contact, decision, now)
+            except Exception as err:  # whatever a template does wrong concerns this run alone
+                why = f"{run.definition.name}, step {decision.step}: {err or type(err).__name__}"
+                held = put_off(replace(run.kept, standing=replace(before, due=run.standing.due)), now + HOLD)
+                return Plan(run, tuple(happenings), place=held, trouble=why)
+            if doing is not None:
+                happenings.append(Happening(before, doing))
+            before = _passed(before, decision)
+        return _concluded(run, tuple(happenings), decisions)
+
+    def _doing(
+        self, run: DueRun, flow: Definition, contact: dict[str, Any], decision: Decision, now: datetime
+    ) -> Doing | None:
+        match decision:
+            case Ask():
+                return self._letter(run, flow, contact, decision, now)
+            case Act():
+                return decision
+        return _passage(decision)
 
     def _letter(self, run: DueRun, flow: Definition, contact: dict[str, Any], ask: Ask, now: datetime) -> Letter:
         if flow.mailing_list and run.mailing_list is None:
@@ -105,21 +148,39 @@ class Planner:
         return Letter(flow.name, ask.step, ask.template, to, flow.stream, mail, list_id)
 
 
+def _passed(before: Standing, decision: Decision) -> Standing:
+    """Where the run stands in its turn after this decision, its step apart."""
+    if isinstance(decision, Jumped):
+        jumps = {**before.jumps, decision.step: before.jumps.get(decision.step, 0) + 1}
+        return replace(before, jumps=jumps, occurrence=decision.occurrence)
+    return replace(before, waiting_for="", heard=None, answer="")
+
+
 def _passage(decision: Decision) -> Passage | None:
+    """What is written down of it now; a wait for an event, and a question, when they are over."""
     match decision:
         case Branch():
             return Passage(decision.step, "if", decision.taken, {"values": decision.values})
-        case WaitUntil():
+        case Jumped():
+            return Passage(decision.step, "jump", f"to {decision.then}")
+        case Skipped():
+            return Passage(decision.step, "send", f"skipped: {decision.reason}")
+        case WaitUntil() if decision.step != decision.then:
             return Passage(decision.step, "wait", f"until {decision.due.isoformat(timespec='seconds')}")
         case Ended(step=step) if step:
             return Passage(step, "exit", decision.reason, {"values": decision.values})
     return None
 
 
-def _concluded(run: DueRun, happenings: tuple[Happening, ...], last: Decision) -> Plan:
-    match last:
-        case WaitUntil():
-            return Plan(run, happenings, last.then, last.due)
-        case Ended():
-            return Plan(run, happenings, END, None, last.how, last.reason if last.how == "failed" else "")
-    raise AssertionError("a decision that is no end came last")
+def _concluded(run: DueRun, happenings: tuple[Happening, ...], decisions: tuple[Decision, ...]) -> Plan:
+    last, after = decisions[-1], standing_after(run.standing, decisions)
+    if after is None:
+        assert isinstance(last, Ended)
+        trouble = last.reason if last.how == "failed" else ""
+        return Plan(run, happenings, last, place=ended(run.standing.occurrence, last.how), trouble=trouble)
+    if isinstance(last, Question):
+        place = put_off(replace(run.kept, standing=replace(after, due=run.standing.due)), None)
+        return Plan(
+            run, happenings, last, after, place, f"step {last.step} asks whether a late mail goes: {last.reason}"
+        )
+    return Plan(run, happenings, last, after)

@@ -12,15 +12,20 @@ from functools import partial
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from engine.audience.ledger import SALT_OCTETS
 from engine.running import flowlog
+from engine.running.beginning import Hand
 from engine.running.book import FlowBook
 from engine.running.committing import Committer, Done, hold
 from engine.running.due import DueRun, next_due, read_due
-from engine.running.incoming import new_events, set_aside
+from engine.running.effects import Effects
+from engine.running.incoming import in_turns, new_events, set_aside
 from engine.running.matching import Matcher
-from engine.running.planning import Composer, Plan, Planner
+from engine.running.planning import Plan, Planner
 from engine.segments.book import SegmentBook, how_many
 from engine.sending.arbiter import Arbiter
+from engine.sending.compose import Composer
+from engine.sending.confirmations import Confirmations
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, from_ms
 from mta.queue.settings import QueueSettings
 
@@ -51,8 +56,12 @@ class Runner:
         self._wake_relay, self._alarm = wake, alarm
         self._book = FlowBook(alarm)
         self._matcher = Matcher(self._book, SegmentBook(zone), zone)
-        self._planner = Planner(composer, lambda: chance.octets(16), zone)
-        self._committer = Committer(arbiter or Arbiter(zone=zone), queue, str(composer.address))
+        self._planner = Planner(composer, partial(chance.octets, 16), zone)
+        effects = Effects(
+            Hand(self._book, zone), lambda now: Confirmations(composer, queue, chance.octets(16), now),
+            partial(chance.octets, SALT_OCTETS),
+        )  # fmt: skip
+        self._committer = Committer(arbiter or Arbiter(zone=zone), queue, str(composer.address), effects)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -97,9 +106,8 @@ class Runner:
         """Look at a batch of new events; how many were there."""
         ids, segments = await self._store.read(lambda tx: (new_events(tx, EVENTS), how_many(tx)))
         now, at_once = self._clock.now(), AT_ONCE if segments <= FEW else AT_ONCE_AMONG_MANY
-        for taken in await self._together(
-            ids, at_once, lambda tx, part: self._matcher.take(tx, part, now), self._set_aside
-        ):
+        parts = _parts(ids, at_once)
+        for taken in await self._together(parts, lambda tx, part: self._matcher.take(tx, part, now), self._set_aside):
             for run in taken.entered:
                 flowlog.entered(run.flow, run.enrolment_id)
             for run in taken.renewed:
@@ -119,9 +127,8 @@ class Runner:
         now = self._clock.now()
         runs = await self._store.read(lambda tx: read_due(tx, self._book, now, self._share, RUNS))
         plans = await self._planned(runs, now)
-        done = await self._together(
-            plans, AT_ONCE, lambda tx, part: self._committer.commit(tx, part, now), self._put_off
-        )
+        parts = [part for turn in in_turns(plans, _contact) for part in _parts(turn, AT_ONCE)]
+        done = await self._together(parts, lambda tx, part: self._committer.commit(tx, part, now), self._put_off)
         moved = [each for part in done for each in part]
         for each in moved:
             self._tell(each)
@@ -144,50 +151,48 @@ class Runner:
     def _tell(self, done: Done) -> None:
         plan, run = done.plan, done.plan.run
         name = run.definition.name if run.definition else ""
-        if plan.trouble:
-            self._alarm(f"the enrolment {run.enrolment_id} is held or failed: {plan.trouble}")
+        if trouble := done.trouble or plan.trouble:
+            self._alarm(f"the enrolment {run.enrolment_id} is held or failed: {trouble}")
         for step, message_id in done.messages.items():
             flowlog.asked(name, run.enrolment_id, step=step, message_id=message_id)
         for step, reason in done.refusals.items():
             flowlog.refused(name, run.enrolment_id, step=step, reason=reason)
         if done.held is not None:
             flowlog.held(name, run.enrolment_id, step=done.held.step, reason=done.held.reason, until=done.held.until)
-        elif plan.ended_how:
-            flowlog.ended(name, run.enrolment_id, how=plan.ended_how)
+        elif done.ended_how:
+            flowlog.ended(name, run.enrolment_id, how=done.ended_how)
         if done.messages and run.contact is not None:
             self._wake_relay([str(run.contact["address"]).rpartition("@")[2]])
 
     # -- one commit for many, and singly where one of them fails
 
     async def _together(
-        self, items: Sequence[T], at_once: int, work: Callable[[Tx, Sequence[T]], R],
+        self, parts: Sequence[Sequence[T]], work: Callable[[Tx, Sequence[T]], R],
         failed: Callable[[T, Exception], Awaitable[None]],
     ) -> list[R]:  # fmt: skip
-        """Do `work` for all items, so many at once, in transactions that are short; where it raises, singly, and `failed`
-        for what raises again."""
+        """Do `work` for all parts, in transactions that are short; where it raises, singly, and `failed` for what raises
+        again."""
         found: list[R] = []
-        while items:
+        while parts:
             try:
-                results, count = await self._store.write(partial(self._turn, items, at_once, work))
+                results = await self._store.write(partial(self._turn, parts, work))
+                count = len(results)
             except StoreTrouble:
                 raise
             except Exception:
-                count = min(at_once, len(items))
-                results = [each for item in items[:count] for each in await self._alone(item, work, failed)]
+                count, results = 1, [each for item in parts[0] for each in await self._alone(item, work, failed)]
             found += results
-            items = items[count:]
+            parts = parts[count:]
         return found
 
-    def _turn(
-        self, items: Sequence[T], at_once: int, work: Callable[[Tx, Sequence[T]], R], tx: Tx
-    ) -> tuple[list[R], int]:
-        """Do `work` for as many items as there is time for: (results, of how many)."""
-        began, results, count = self._clock.monotonic(), [], 0
-        while count < len(items) and (not count or self._clock.monotonic() - began < TURN_SECONDS):
-            part = items[count : count + at_once]
+    def _turn(self, parts: Sequence[Sequence[T]], work: Callable[[Tx, Sequence[T]], R], tx: Tx) -> list[R]:
+        """Do `work` for as many parts as there is time for."""
+        began, results = self._clock.monotonic(), list[R]()
+        for part in parts:
             results.append(work(tx, part))
-            count += len(part)
-        return results, count
+            if self._clock.monotonic() - began > TURN_SECONDS:
+                break
+        return results
 
     async def _alone(
         self, item: T, work: Callable[[Tx, Sequence[T]], R], failed: Callable[[T, Exception], Awaitable[None]]
@@ -199,3 +204,11 @@ class Runner:
         except Exception as err:
             await failed(item, err)
             return []
+
+
+def _parts(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _contact(plan: Plan) -> int:
+    return plan.run.contact_id

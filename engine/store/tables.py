@@ -302,7 +302,7 @@ class Enrolment(Model):
 
     flow_id = IntegerField(index=True)
     version_id = IntegerField()
-    contact_id = IntegerField(index=True)
+    contact_id = IntegerField()
     run_key = TextField(default="")
     step = TextField()  # the step it stands before
     state = TextField(default="waiting")  # waiting, ended
@@ -312,7 +312,10 @@ class Enrolment(Model):
     due_ms = BigIntegerField(null=True)
     revision = IntegerField(default=0)  # every change adds one: what was decided on an older one is void
     ended_ms = BigIntegerField(null=True)
-    ended_how = TextField(null=True)  # completed, goal, exit, failed
+    ended_how = TextField(null=True)  # completed, goal, exit, failed, holdout
+    standing = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])  # JSON: engine.running.standing.Kept
+    awaits = TextField(default="", constraints=[SQL("DEFAULT ''")])  # the event that it waits for at its step
+    intent = TextField(default="", constraints=[SQL("DEFAULT ''")])  # JSON: what was meant by due_ms, by a clock
 
     class Meta:
         table_name = "enrolment"
@@ -600,6 +603,8 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS enrolment_due ON enrolment (due_ms) WHERE state = 'waiting'",
     "CREATE INDEX IF NOT EXISTS enrolment_due_of ON enrolment (flow_id, due_ms) WHERE state = 'waiting'",
+    "CREATE INDEX IF NOT EXISTS enrolment_of ON enrolment (contact_id, flow_id, run_key)",
+    "CREATE INDEX IF NOT EXISTS enrolment_awaits ON enrolment (awaits) WHERE state = 'waiting' AND awaits <> ''",
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
     *tables_catalogue.INDEXES,
     *tables_flows.INDEXES,

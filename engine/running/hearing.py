@@ -1,0 +1,53 @@
+"""Waits for an event: whether what came is what a run waits for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from engine.flow.decisions import Await
+from engine.flow.model import WaitFor
+from engine.running import facts
+from engine.running.due import DueRun
+from engine.running.incoming import COLUMNS, StoredEvent, stored
+from mta.ports import Tx, to_ms
+
+_STEP: Final = "step"
+_UTC: Final = ZoneInfo("UTC")
+
+
+def came_since(tx: Tx, run: DueRun, begun: Await, now: datetime) -> bool:
+    """Whether such an event came already, since the run's last step was over."""
+    if run.contact is None:
+        return False
+    since = tx.one("SELECT MAX(at_ms) FROM passage WHERE enrolment_id = ?", (run.enrolment_id,))
+    rows = tx.query(
+        f"SELECT {COLUMNS} FROM event WHERE contact_id = ? AND name = ? AND at_ms > ? AND at_ms <= ? AND matched = 1"
+        " ORDER BY at_ms",
+        (run.contact_id, begun.event, since[0] if since and since[0] is not None else to_ms(now), to_ms(now)),
+    )
+    scope = facts.scope(run.contact, {}, now, facts.zone_for(run.contact, _UTC))
+    return any(is_awaited(tx, run.enrolment_id, begun, stored(row), scope, run.event) for row in rows)
+
+
+def is_awaited(
+    tx: Tx, enrolment_id: int, wait: WaitFor | Await, event: StoredEvent, scope: Mapping[str, object],
+    own: Mapping[str, Any],
+) -> bool:  # fmt: skip
+    """Whether an event is what a run waits for: its name, all of `match`, and `where`, in which `trigger` is the run's own
+    data. Where it is about a mail of a step, the mail is this very run's."""
+    if event.name != wait.event or any(event.data.get(key) != value for key, value in wait.match.items()):
+        return False
+    if _STEP in wait.match and not _is_own_mail(tx, enrolment_id, event):
+        return False
+    return wait.where is None or wait.where.evaluate({**scope, "event": event.data, "trigger": own})
+
+
+def _is_own_mail(tx: Tx, enrolment_id: int, event: StoredEvent) -> bool:
+    message_id = event.data.get("message")
+    if not isinstance(message_id, int):
+        return False
+    return (
+        tx.one("SELECT 1 FROM sending WHERE message_id = ? AND enrolment_id = ?", (message_id, enrolment_id))
+        is not None
+    )
