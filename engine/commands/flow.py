@@ -29,13 +29,14 @@ def check(
     """
     from engine.flow.definition import Definition
     from engine.flow.definition import check as check_text
+    from engine.flow.known import Known
     from engine.sending.checking import check_mails, mail_names
 
     resources = own_templates(config_path)
     names = set(mail_names(resources))
     faults: list[object] = []
     for file in files:
-        found = check_text(_read(file), str(file), names)
+        found = check_text(_read(file), str(file), Known(templates=names))
         if isinstance(found, Definition):
             faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, flow {found.name} version {found.short_version}")

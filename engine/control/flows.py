@@ -17,6 +17,7 @@ from engine.control.work import Office
 from engine.flow.definition import Definition, check
 from engine.flow.differences import Difference, difference
 from engine.flow.grammar import near
+from engine.flow.known import Known
 from engine.flow.versions import Destination, Fate, Route
 from engine.house import House
 from engine.running import history, moving
@@ -157,7 +158,7 @@ def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
 
 
 def _checked(house: House, body: dict[str, Any]) -> Definition:
-    definition = check(_text(body, "source"), _text(body, "file", "flow.yaml"), house.template_names())
+    definition = check(_text(body, "source"), _text(body, "file", "flow.yaml"), Known(templates=house.template_names()))
     if not isinstance(definition, Definition):
         raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
     faults = check_mails(house.resources, sorted(definition.templates))

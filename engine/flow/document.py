@@ -95,10 +95,10 @@ class Sheet:
             entry = Entry(f"{path}.{name[:60]}" if path else name[:60], key, value)
             if name in found:
                 self.fault(key, entry.path, "stands here twice", "keep one of the two")
-            elif name in known:
-                found[name] = entry
             elif later and name in later:
                 self.fault(key, entry.path, "is not supported by this version", later[name])
+            elif name in known:
+                found[name] = entry
             else:
                 hint = near(name, [*known, *(later or ())]) or (f" (known are {', '.join(known)})" if known else "")
                 self.fault(key, entry.path, f"is not known here{hint}")

@@ -5,35 +5,50 @@ put before it: who stands before a step stands there by id.
 """
 
 import re
-from collections.abc import Callable, Collection
-from typing import Final
+from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from engine.flow import unsupported
-from engine.flow.civil import Span
-from engine.flow.conditions import Condition
-from engine.flow.document import Entry, Sheet
-from engine.flow.grammar import near
-from engine.flow.model import ELSE, THEN, Exit, If, Send, Step, Tracking, Wait, Way
+from engine.flow.deeds import read_action
+from engine.flow.document import Entry
+from engine.flow.model import (
+    ELSE,
+    THEN,
+    Do,
+    Exit,
+    If,
+    Jump,
+    Send,
+    Split,
+    Step,
+    Switch,
+    Tracking,
+    Wait,
+    WaitFor,
+    Way,
+    Winner,
+)  # fmt: skip
+from engine.flow.pauses import read_late, read_until
+from engine.flow.shapes import Page, written
+from engine.flow.telling import told
+from engine.flow.words import STEP
 
 MAX_STEPS: Final = 300
 MAX_NESTING: Final = 12
 RESERVED: Final = frozenset({"trigger", "goal", "exit"})  # what passages call the entries that are no step's
 
-_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _EXAMPLE: Final = "send: order-thanks"
+_LETTERS: Final = "abcdefghijklmnopqrst"
 
 
 class StepReader:
-    """The steps of one file. A step that is wrong is left out, after a fault."""
+    """The steps of one file. A step that is wrong is left out, after a fault. `places` is where each step stands."""
 
-    def __init__(self, sheet: Sheet, templates: Collection[str] | None) -> None:
-        self._sheet = sheet
-        self._templates = templates
+    def __init__(self, page: Page, flow: str) -> None:
+        self._page, self._flow = page, flow
         self._ids = set(RESERVED)
         self._count = 0
+        self.places: dict[str, Entry] = {}
 
     def read(self, entry: Entry) -> tuple[Step, ...]:
         """All steps below `steps:`."""
@@ -57,18 +72,16 @@ class StepReader:
                     stack.append(value)
 
     def _note_id(self, node: ScalarNode) -> None:
-        if not _ID.fullmatch(node.value):
-            self._sheet.fault(node, "id", "small letters, digits, - and _ are expected")
-        elif node.value in RESERVED:
-            self._sheet.fault(node, "id", f"{node.value} is a word of our own", "choose another id")
+        if node.value in RESERVED:
+            self._page.sheet.fault(node, "id", f"{node.value} is a word of our own", "choose another id")
         elif node.value in self._ids:
-            self._sheet.fault(node, "id", f"another step is called {node.value} too", "choose another id")
+            self._page.sheet.fault(node, "id", f"another step is called {node.value} too", "choose another id")
         self._ids.add(node.value)
 
-    def _id(self, found: dict[str, Entry], does: str) -> str:
+    def _id(self, values: dict[str, Any], does: str) -> str:
         """The step's own id, or one out of what it does that is not yet taken."""
-        if "id" in found:
-            return self._sheet.text(found["id"]) or ""
+        if "id" in values:
+            return str(values["id"])
         stem = re.sub(r"[^a-z0-9]+", "-", does.lower()).strip("-")[:40].strip("-") or "step"
         derived, count = stem, 1
         while derived in self._ids:
@@ -79,103 +92,142 @@ class StepReader:
 
     # -- steps
 
-    def _branch(self, entry: Entry, depth: int) -> tuple[Step, ...]:
+    def _branch(self, entry: Entry | None, depth: int) -> tuple[Step, ...]:
+        if entry is None:
+            return ()
+        sheet = self._page.sheet
         if depth > MAX_NESTING:
-            self._sheet.fault(entry.key, entry.path, f"steps are nested deeper than {MAX_NESTING} levels")
+            sheet.fault(entry.key, entry.path, f"steps are nested deeper than {MAX_NESTING} levels")
             return ()
         if isinstance(entry.value, SequenceNode) and not entry.value.value:
-            self._sheet.fault(entry.value, entry.path, "has no step", f"such as - {_EXAMPLE}")
-        nodes = self._sheet.items(entry.value, entry.path, _EXAMPLE)
-        found = [self._step(node, f"{entry.path}[{place}]", depth) for place, node in enumerate(nodes, 1)]
+            sheet.fault(entry.value, entry.path, "has no step", f"such as - {_EXAMPLE}")
+        nodes = sheet.items(entry.value, entry.path, _EXAMPLE)
+        found = [self._step(Entry(f"{entry.path}[{place}]", node, node), depth) for place, node in enumerate(nodes, 1)]
         return tuple(each for each in found if each is not None)
 
-    def _step(self, node: Node, path: str, depth: int) -> Step | None:
+    def _step(self, entry: Entry, depth: int) -> Step | None:
+        step = self._read_step(entry, depth)
+        if step is not None:
+            self.places[step.id] = entry
+        return step
+
+    def _read_step(self, entry: Entry, depth: int) -> Step | None:
+        sheet, node = self._page.sheet, entry.value
         self._count += 1
         if self._count > MAX_STEPS:
             if self._count == MAX_STEPS + 1:
-                self._sheet.fault(node, path, f"the flow has more than {MAX_STEPS} steps")
+                sheet.fault(node, entry.path, f"the flow has more than {MAX_STEPS} steps")
             return None
         if isinstance(node, ScalarNode) and node.value == "exit":
             return Exit(self._id({}, "exit"))
         if not isinstance(node, MappingNode):
-            self._sheet.fault(node, path, f"is no step (steps are {', '.join(_ACTIONS)})", f"such as - {_EXAMPLE}")
+            sheet.fault(node, entry.path, f"is no step (steps are {', '.join(STEP)})", f"such as - {_EXAMPLE}")
             return None
-        actions = [key.value for key, _ in node.value if isinstance(key, ScalarNode) and key.value in _ACTIONS]
-        if len(actions) > 1:
-            self._sheet.fault(node, path, f"is {' and '.join(actions)} in one", "begin each with a hyphen of its own")
+        words = [key for key in written(node) if key in STEP]
+        if len(words) > 1:
+            sheet.fault(node, entry.path, f"is {' and '.join(words)} in one", "begin each with a hyphen of its own")
             return None
-        if not actions:
-            self._nothing(node, path)
+        if not words:
+            self._nothing(entry)
             return None
-        return self._action(actions[0], node, path, depth)
+        return self._build(words[0], STEP[words[0]].parts(self._page, entry), depth)
 
-    def _nothing(self, node: Node, path: str) -> None:
-        before = len(self._sheet.faults)
-        self._sheet.record(node, path, (*_ACTIONS, "id"), unsupported.STEPS)
-        if len(self._sheet.faults) == before:
-            self._sheet.fault(node, path, "does nothing", f"write one of {', '.join(_ACTIONS)}")
+    def _nothing(self, entry: Entry) -> None:
+        before = len(self._page.sheet.faults)
+        self._page.sheet.record(entry.value, entry.path, (*STEP, "id"))
+        if len(self._page.sheet.faults) == before:
+            self._page.sheet.fault(entry.value, entry.path, "does nothing", f"write one of {', '.join(STEP)}")
 
-    def _action(self, action: str, node: Node, path: str, depth: int) -> Step | None:
-        keys, read = _ACTIONS[action]
-        later = unsupported.WAIT | unsupported.STEPS if action == "wait" else unsupported.STEPS
-        return read(self, self._sheet.record(node, path, keys, later), depth)
+    def _build(self, word: str, values: dict[str, Any], depth: int) -> Step | None:
+        """The step, out of its values by key. Its id is found before those of the steps within it."""
+        match word:
+            case "wait":
+                return self._wait(values, depth)
+            case "send":
+                return self._send(values)
+            case "if":
+                return self._if(values, depth)
+            case "switch":
+                return self._switch(values, depth)
+            case "split":
+                return self._split(values, depth)
+            case "jump":
+                return self._jump(values)
+            case "exit":
+                reason = values.get("exit", "")
+                return Exit(self._id(values, "exit"), "" if reason == "true" else reason)
+        return self._do(word, values, depth)
 
-    def _wait(self, found: dict[str, Entry], depth: int) -> Wait | None:
-        entry = found["wait"]
-        if isinstance(entry.value, MappingNode):
-            self._sheet.record(entry.value, entry.path, (), unsupported.WAIT)
-            if not entry.value.value:
-                self._sheet.fault(entry.value, entry.path, "is empty", "such as wait: 1h")
-            return None
-        span = self._sheet.read(entry, Span.parse)
-        return Wait(self._id(found, f"wait-{span}"), span) if span else None
+    def _ways(self, values: dict[str, Any], depth: int, *labels: str) -> tuple[Way, ...]:
+        return tuple(Way(label, self._branch(values.get(label), depth + 1)) for label in labels)
 
-    def _send(self, found: dict[str, Entry], depth: int) -> Send | None:
-        template = self._sheet.read(found["send"], self._read_template)
-        tracking = read_tracking(self._sheet, found.get("tracking"))
-        return Send(self._id(found, template), template, tracking) if template else None
+    def _wait(self, values: dict[str, Any], depth: int) -> Step | None:
+        told_wait = values.get("wait")
+        if isinstance(told_wait, dict) and "for" in told_wait:
+            return self._wait_for(told_wait, values, depth)
+        until = read_until(told_wait)
+        step_id = self._id(values, f"wait-{until}")
+        ways = self._ways(values, depth, ELSE) if ELSE in values else ()
+        return None if until is None else Wait(step_id, until, read_late(values.get("late")), ways)
 
-    def _if(self, found: dict[str, Entry], depth: int) -> If | None:
-        condition = self._sheet.read(found["if"], Condition.parse)
-        step_id = self._id(found, f"if-{condition.root if condition else ''}")
-        if "then" not in found:
-            above = found["if"].path.removesuffix(".if")
-            self._sheet.fault(found["if"].key, f"{above}.then", "is missing", "write what follows when it holds")
-        ways = tuple(Way(key, self._branch(found[key], depth + 1) if key in found else ()) for key in (THEN, ELSE))
+    def _wait_for(self, found: dict[str, Any], values: dict[str, Any], depth: int) -> WaitFor:
+        kind, told_for = found["for"]
+        if kind == "segment":
+            event, match = "segment.entered", {"segment": told_for["segment"]}
+        else:
+            event = told_for["event"]
+            match = {"flow": self._flow, "step": told_for["step"]} if "step" in told_for else {}
+        step_id = self._id(values, f"wait-for-{event}")
+        where = told_for.get("where")
+        return WaitFor(step_id, event, match, found["timeout"], where, self._ways(values, depth, THEN, ELSE))
+
+    def _send(self, values: dict[str, Any]) -> Send | None:
+        template = values.get("send")
+        tracking = read_tracking(values.get("tracking"))
+        late = read_late(values.get("late"))
+        return Send(self._id(values, template), template, tracking, late) if template else None
+
+    def _if(self, values: dict[str, Any], depth: int) -> If | None:
+        condition = values.get("if")
+        step_id = self._id(values, f"if-{condition.root if condition else ''}")
+        ways = self._ways(values, depth, THEN, ELSE)
         return If(step_id, condition, ways) if condition else None
 
-    def _exit(self, found: dict[str, Entry], depth: int) -> Exit:
-        reason = self._sheet.text(found["exit"]) or ""
-        return Exit(self._id(found, "exit"), "" if reason == "true" else reason)
+    def _switch(self, values: dict[str, Any], depth: int) -> Switch:
+        step_id = self._id(values, "switch")
+        cases = values.get("switch", [])
+        ways = [Way(f"case-{nth}", self._branch(each["then"], depth + 1)) for nth, each in enumerate(cases, 1)]
+        return Switch(step_id, tuple(each["case"] for each in cases), (*ways, *self._ways(values, depth, ELSE)))
 
-    def _read_template(self, text: str) -> str:
-        if not _TEMPLATE.fullmatch(text):
-            raise ValueError("a mail template's name is expected: small letters, digits and hyphens")
-        if self._templates is not None and text not in self._templates:
-            raise ValueError(f"there is no mail template of this name{near(text, self._templates)}")
-        return text
+    def _split(self, values: dict[str, Any], depth: int) -> Split:
+        step_id = self._id(values, "split")
+        paths = values.get("split", [])
+        names = [each.get("name", letter) for each, letter in zip(paths, _LETTERS, strict=False)]
+        ways = tuple(
+            Way(name, self._branch(each.get("then"), depth + 1)) for name, each in zip(names, paths, strict=True)
+        )
+        told_winner = values.get("winner")
+        winner = told_winner and Winner(told_winner["metric"], told_winner["significance"], told_winner.get("min", 100))
+        return Split(step_id, tuple(each["weight"] for each in paths), ways, winner)
+
+    def _jump(self, values: dict[str, Any]) -> Jump | None:
+        target = values.get("jump")
+        if target is None:
+            return None
+        to, times = (target, 1) if isinstance(target, str) else (target["to"], target.get("times", 1))
+        return Jump(self._id(values, f"jump-{to}"), to, times)
+
+    def _do(self, word: str, values: dict[str, Any], depth: int) -> Do | None:
+        action = read_action(word, values.get(word))
+        if action is None:
+            return None
+        step_id = self._id(values, f"{word}-{told(Do('', action))}")
+        is_waited = word == "webhook" and getattr(action, "wait", False)
+        return Do(step_id, action, self._ways(values, depth, THEN, ELSE) if is_waited else ())
 
 
-def read_tracking(sheet: Sheet, entry: Entry | None) -> Tracking:
+def read_tracking(found: bool | dict[str, bool] | None) -> Tracking:
     """`tracking: off`, `tracking: on`, or `tracking: {opens: off}`."""
-    if entry is None:
-        return Tracking()
-    if isinstance(entry.value, ScalarNode):
-        told = sheet.read(entry, _read_switch)
-        return Tracking(told, told, told)
-    found = sheet.record(entry.value, entry.path, ("clicks", "opens", "view"))
-    return Tracking(**{name: sheet.read(each, _read_switch) for name, each in found.items()})
-
-
-def _read_switch(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise ValueError("on or off is expected")
-    return text == "on"
-
-
-_ACTIONS: Final[dict[str, tuple[tuple[str, ...], Callable[[StepReader, dict[str, Entry], int], Step | None]]]] = {
-    "wait": (("wait", "id"), StepReader._wait),
-    "send": (("send", "id", "tracking"), StepReader._send),
-    "if": (("if", "then", "else", "id"), StepReader._if),
-    "exit": (("exit", "id"), StepReader._exit),
-}
+    if isinstance(found, bool):
+        return Tracking(found, found, found)
+    return Tracking(**(found or {}))

@@ -1,40 +1,26 @@
-"""Words of the flow file that later versions will know: each with what to do meanwhile.
+"""Words of the flow file that can be read and decided, and not yet run: each with what to do meanwhile.
 
-A flow that uses one is refused, since a flow that silently leaves a step out is worse than none.
+A flow that uses one is refused, since a flow that silently leaves a step out is worse than none. A word is in use as soon
+as its line here is gone.
 """
 
 from typing import Final
 
 _STEP: Final = "take the step out"
+_DAY: Final = "let the application send an event on that day"
 
-TOP: Final = {
-    "holdout": "take the line out: the flow is for everybody",
-    "switch": "write nested if steps",
-}
+TOP: Final = {"holdout": "take the line out: the flow is for everybody"}
 TRIGGER: Final = {
-    "list": "write event: list.joined, list.confirmed or list.left, with where: event.list == 'news'",
-    "segment": "write event: segment.entered or segment.left, with where: event.segment == 'vip'",
     "tag": "write the event that the tag comes from",
-    "date": "let the application send an event on that day",
-    "calendar": "let the application send an event on that day",
+    "date": _DAY,
+    "calendar": _DAY,
     "inactivity": "write the last event that is expected, a wait, and that event again as the goal",
     "schedule": "let a timer run `posthouse event`",
     "manual": "write an event name of your own and send it with `posthouse event`",
     "restart": "take the line out: a newer event replaces the data and does not restart the waits",
 }
-_BRANCHES: Final = "only an if has branches; put an if after the wait"
-WAIT: Final = {
-    "then": _BRANCHES,
-    "else": _BRANCHES,
-    "until": "write a duration, such as 1d",
-    "on": "write a duration, such as 1d",
-    "for": "write a duration; a goal ends the flow when an event comes",
-    "timeout": "write a duration",
-    "date": "write a duration",
-}
+WAIT: Final = {"for": "write a duration; a goal ends the flow when an event comes"}
 STEPS: Final = {
-    "switch": "write nested if steps",
-    "split": _STEP,
     "tag": _STEP,
     "untag": _STEP,
     "join": _STEP,
@@ -48,4 +34,6 @@ STEPS: Final = {
     "start": "let the other flow's trigger be the same event",
     "stop": "give the other flow an exit condition or a goal",
     "jump": "write the steps out again",
+    "late": "take the line out",
+    "winner": "take the line out, and look at the figures yourself",
 }

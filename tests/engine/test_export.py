@@ -22,6 +22,7 @@ from engine.exchange import folder as folders
 from engine.exchange.folder import Files, FolderError, rows_of, shapes
 from engine.exchange.restoring import Folder, Restored, RowRefused, restore
 from engine.flow.definition import Definition, check
+from engine.flow.known import Known
 from engine.running.book import apply_flow
 from engine.store.groups import GroupStore
 from mta.ports import Tx
@@ -48,7 +49,7 @@ def fill(desk: Desk) -> None:
         change(tx, ann, Change(external_id="c-1", tags=frozenset({"gold"}), fields={"shoe_size": 38.5}), NOON)
         suppress(tx, "spam@example.org", Reason.COMPLAINT, evidence="a report", now=NOON)
         dossier.erase(tx, gone, GONE.key, salt=SALT, now=NOON)
-        definition = check(FLOW, "hello.yaml", {"order-thanks"})
+        definition = check(FLOW, "hello.yaml", Known(templates={"order-thanks"}))
         assert isinstance(definition, Definition), definition
         apply_flow(tx, definition, FLOW, NOON)
         tx.execute(

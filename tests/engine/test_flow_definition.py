@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whole_language import whole_language  # noqa: F401
 
+from engine.flow import unsupported
 from engine.flow.definition import Definition, Fault, check, version_of
+from engine.flow.known import Known
 from engine.flow.model import Exit, If, Send, Wait
 from engine.flow.triggers import EventTrigger
+from engine.flow.words import STEP
 from mta.queue.delivery import Stream
 
 HEAD = """\
@@ -40,13 +44,13 @@ steps:
 
 
 def checked(text: str, templates: set[str] | None = None) -> Definition:
-    found = check(text, "flows/a.yaml", templates)
+    found = check(text, "flows/a.yaml", Known(templates=templates))
     assert isinstance(found, Definition), [str(fault) for fault in found]
     return found
 
 
 def faults(text: str, templates: set[str] | None = None) -> list[str]:
-    found = check(text, "a.yaml", templates)
+    found = check(text, "a.yaml", Known(templates=templates))
     assert isinstance(found, list) and found
     return [str(fault) for fault in found]
 
@@ -107,7 +111,7 @@ def test_all_faults_are_found_at_once_each_with_its_place() -> None:
     text = """\
 name: A Flow
 stream: marketng
-holdout: 10%
+holdout: 10
 trigger:
   event: cart.update
   whre: event.total >= 20
@@ -118,15 +122,15 @@ steps:
   - sned: cart-reminder
   - if: contact.orders.count = 0
     then:
-      - coupon: {pool: first-order}
+      - coupon: {pol: first-order}
       - send: cart-coupn
-  - wait: {until: "10:00", on: [mon, tue]}
+  - wait: {until: "10 am", on: [mon, tus]}
   - {}
 """
     assert faults(text, {"cart-coupon"}) == [
-        "a.yaml:1:7: name: small letters, digits and hyphens are expected",
+        'a.yaml:1:7: name: "A Flow": a name is expected: small letters, digits and hyphens',
         'a.yaml:2:9: stream: "marketng": transactional or marketing is expected (did you mean "marketing"?)',
-        "a.yaml:3:1: holdout: is not supported by this version; take the line out: the flow is for everybody",
+        'a.yaml:3:10: holdout: "10": a share between 0% and 100% is expected, such as 10%',
         'a.yaml:5:10: trigger.event: "cart.update": no such event (did you mean "cart.updated"?);'
         " there are cart.updated",
         'a.yaml:6:3: trigger.whre: is not known here (did you mean "where"?)',
@@ -134,12 +138,12 @@ steps:
         'a.yaml:8:18: reentry.after: "7 dyas": a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"',
         'a.yaml:11:5: steps[2].sned: is not known here (did you mean "send"?)',
         'a.yaml:12:30: steps[3].if: "contact.orders.count = 0": one = gives a value; write == to compare',
-        "a.yaml:14:9: steps[3].then[1].coupon: is not supported by this version; put a fixed code into the template",
+        'a.yaml:14:18: steps[3].then[1].coupon.pol: is not known here (did you mean "pool"?)',
         'a.yaml:15:15: steps[3].then[2].send: "cart-coupn": there is no mail template of this name'
         ' (did you mean "cart-coupon"?)',
-        "a.yaml:16:12: steps[4].wait.until: is not supported by this version; write a duration, such as 1d",
-        "a.yaml:16:28: steps[4].wait.on: is not supported by this version; write a duration, such as 1d",
-        "a.yaml:17:5: steps[5]: does nothing; write one of wait, send, if, exit",
+        'a.yaml:16:20: steps[4].wait.until: "10 am": a clock time is expected, such as "09:00"',
+        'a.yaml:16:38: steps[4].wait.on[2]: "tus": mon, tue, wed, thu, fri, sat or sun is expected (did you mean "tue"?)',
+        f"a.yaml:17:5: steps[5]: does nothing; write one of {', '.join(STEP)}",
     ]
 
 
@@ -168,8 +172,7 @@ steps:
         (HEAD + "steps: [{send: ../../etc/passwd}]", "a mail template's name is expected"),
         (HEAD + "steps: [{wait: }]", "is empty"),
         (HEAD + "steps: [{wait: {}}]", "is empty"),
-        (HEAD + "steps: [{wait: 1d, then: [exit]}]", "not supported by this version; only an if has branches"),
-        (HEAD + "steps: [{split: [1, 2]}]", "not supported by this version"),
+        (HEAD + "steps: [{wait: 1d, then: [exit]}]", "then: is not known here"),
         (HEAD + "goal: {within: 1d}\nsteps: [exit]", "goal.event: is missing"),
         (HEAD + "reentry: sometimes\nsteps: [exit]", "never, always or {after: 7d}"),
         (HEAD + "reentry: {}\nsteps: [exit]", "never, always or {after: 7d}"),
@@ -180,11 +183,20 @@ steps:
         (HEAD + "goal: {event: order.placed, where: triger.x}\nsteps: [exit]", 'did you mean "trigger"'),
         (HEAD + "exit: trigger.x\nsteps: [exit]", "trigger is not known here"),
         (HEAD.replace("trigger:", "# trigger:") + "steps: [exit]", "trigger: is missing"),
-        (HEAD.replace("{event: cart.updated,", "{schedule: x,") + "steps: [exit]", "`posthouse event`"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, words: str) -> None:
     assert any(words in fault for fault in faults(text))
+
+
+def test_a_word_of_a_later_version_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(unsupported.STEPS, "tag", "take the step out")
+    monkeypatch.setitem(unsupported.TRIGGER, "schedule", "let a timer run `posthouse event`")
+    assert faults(HEAD + "steps: [{tag: warm}]") == [
+        "a.yaml:4:10: steps[1].tag: is not supported by this version; take the step out"
+    ]
+    scheduled = HEAD.replace("{event: cart.updated,", "{schedule: x,") + "steps: [exit]"
+    assert "let a timer run `posthouse event`" in faults(scheduled)[0]
 
 
 def test_a_fault_has_its_place_as_numbers_too() -> None:
@@ -225,5 +237,5 @@ def mutated(mutations: list[tuple[int, str]]) -> str:
 
 @given(MUTATIONS.map(mutated) | st.text(max_size=100))
 def test_any_text_is_a_flow_or_a_list_of_faults(text: str) -> None:
-    found = check(text, "a.yaml", {"welcome"})
+    found = check(text, "a.yaml", Known(templates={"welcome"}))
     assert isinstance(found, Definition) or (found and all(fault.line >= 1 and fault.column >= 1 for fault in found))

@@ -1,0 +1,37 @@
+"""What there is beside a flow file: the mails, lists, segments, flows, pools and fields that it may name."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from engine.flow.grammar import near
+
+_TITLES: Final = {
+    "templates": "mail template",
+    "lists": "list",
+    "segments": "segment",
+    "flows": "flow",
+    "pools": "pool of coupons",
+    "fields": "field of contacts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names there are, by kind. None where nobody knows: then any will do."""
+
+    templates: Collection[str] | None = None
+    lists: Collection[str] | None = None
+    segments: Collection[str] | None = None
+    flows: Collection[str] | None = None
+    pools: Collection[str] | None = None
+    fields: Collection[str] | None = None
+
+    def refuse_unknown(self, kind: str, name: str) -> None:
+        """ValueError where it is known that there is none of this name."""
+        known: Collection[str] | None = getattr(self, kind)
+        if known is not None and name not in known:
+            raise ValueError(f"there is no {_TITLES[kind]} of this name{near(name, known)}")
+
+
+NOTHING_KNOWN: Final = Known()
