@@ -78,18 +78,33 @@ def leaves(content: bytes, limits: MimeLimits = DEFAULT_LIMITS) -> Iterator[Part
 
 def _cut(body: bytes, boundary: bytes, most: int) -> list[bytes]:
     """What stands between the boundary lines, preamble and epilogue left out (RFC 2046 section 5.1.1)."""
-    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)")
     children: list[bytes] = []
     start: int | None = None
-    for match in line.finditer(body):
+    for begin, end, closes in _boundary_lines(body, b"--" + boundary):
         if start is not None:
-            children.append(_without_first_line_end(body[start : match.start()]))
-        start = None if match[1] else match.end()
-        if match[1] or len(children) >= most:
+            children.append(_without_first_line_end(body[start:begin]))
+        start = None if closes else end
+        if closes or len(children) >= most:
             return children
     if start is not None:  # a bounce cut short is still a bounce
         children.append(_without_first_line_end(body[start:]))
     return children
+
+
+def _boundary_lines(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int, bool]]:
+    """(where the line end before it begins, where it ends itself, whether it closes) of each boundary line."""
+    at = body.find(delimiter)
+    while at >= 0:
+        rest = at + len(delimiter)
+        line_end = body.find(b"\n", rest)
+        end = line_end if line_end >= 0 else len(body)
+        if body[end - 1 : end] == b"\r" and line_end >= 0:
+            end -= 1
+        behind = body[rest:end].rstrip(b" \t")
+        if behind in (b"", b"--") and (at == 0 or body[at - 1 : at] == b"\n"):
+            begin = at - 2 if body[at - 2 : at] == b"\r\n" else max(at - 1, 0)
+            yield begin, end, behind == b"--"
+        at = body.find(delimiter, rest)
 
 
 def _without_first_line_end(octets: bytes) -> bytes:

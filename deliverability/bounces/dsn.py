@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from deliverability.bounces.notice import Fate, Notice, write_delay, write_failure
-from deliverability.mime import DEFAULT_LIMITS, MimeLimits, Part, leaves
-from deliverability.rawmail import split_message
+from deliverability.bounces.opened import Opened
+from deliverability.mime import DEFAULT_LIMITS, MimeLimits
 from deliverability.reply import EnhancedStatus, Reply, ReplyError
 from deliverability.text import clean
 
@@ -20,14 +20,16 @@ __all__ = ["Fate", "Notice", "RecipientReport", "Report", "read_report", "write_
 
 MAX_RECIPIENTS: Final = 200
 MAX_VALUE: Final = 2_000
-MAX_STATUS: Final = 131_072  # of delivery-status parts: how much is looked at
 
-_STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
-_HEADER_TYPES: Final = frozenset({"text/rfc822-headers", "message/global-headers"})
-_MESSAGE_TYPES: Final = frozenset({"message/rfc822", "message/global"})
+_FIELDS_IN_TEXT: Final = re.compile(r"^(?:Final|Original)-Recipient[ 	]*:", re.IGNORECASE | re.MULTILINE)
 _FIELD: Final = re.compile(r"([!-9;-~]{1,60})[ \t]*:(.*)")
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
-_QUOTED_REPLY: Final = re.compile(r"(?:^|[\s:'>])([45]\d\d)([ -]#?(?:[45]\.\d{1,3}\.\d{1,3})?.*)", re.ASCII)
+_QUOTED_REPLY: Final = re.compile(
+    r"(?:^|[\s:'>(\"[])([45]\d\d)(?::(?= )|(?=[ -]))([ -]#?(?:[45]\.\d{1,3}\.\d{1,3})?.*)"
+    r"|\b(?:error|response|reply|status) ?code:? ([45]\d\d)\b(.*)",
+    re.ASCII | re.IGNORECASE,
+)
+_WITHIN: Final = re.compile(r"[^\s<>@\"'(),;:]{1,64}@[\w.-]{1,253}")
 _UTF8_XTEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _RECIPIENTS: Final = frozenset({"final-recipient", "original-recipient"})
 _OUTCOMES: Final = frozenset({"action", "status"})
@@ -53,9 +55,21 @@ class RecipientReport:
         return self.action == "failed" or (not self.action and self.status is not None and self.status.klass == 5)
 
     @property
+    def address(self) -> str:
+        """Whom we wrote to, as far as it is said: where mail was passed on, the original recipient is ours."""
+        return self.original_recipient if "@" in self.original_recipient else self.final_recipient
+
+    @property
+    def outcome(self) -> str:
+        """The action; where it says none that we know, what its status means, and else that it failed."""
+        if self.action:
+            return self.action
+        return {2: "delivered", 4: "delayed"}.get(self.status.klass if self.status else 5, "failed")
+
+    @property
     def reply(self) -> Reply | None:
         """What a server answered, as far as the report tells; with its Status where the reply names none."""
-        reply = _quoted_reply(self.diagnostic)
+        reply = quoted_reply(self.diagnostic)
         if reply and not reply.enhanced and self.status:
             return Reply(reply.code, self.status, reply.lines)
         if reply or not self.status or self.status.klass == 2:
@@ -75,32 +89,26 @@ class Report:
 
 def read_report(content: bytes, limits: MimeLimits = DEFAULT_LIMITS) -> Report | None:
     """The report that a message holds, or None."""
-    texts: list[str] = []
-    returned = b""
-    for part in leaves(content, limits):
-        if part.media_type in _STATUS_TYPES:
-            texts.append(_text_of(part))
-        elif part.media_type in _HEADER_TYPES and not returned:
-            returned = part.payload()[: limits.header]
-        elif part.media_type in _MESSAGE_TYPES and not returned:
-            returned = split_message(part.payload())[0][: limits.header]
-    about, groups = _groups("\n\n".join(texts)[:MAX_STATUS])
+    return report_of(Opened.of(content, limits))
+
+
+def report_of(opened: Opened) -> Report | None:
+    """The same, of a message that is cut apart already.
+
+    Some systems write the fields of a report into their letter's text, or lose the boundary that they announced.
+    """
+    about, groups = _groups(opened.status_text)
+    if not groups and "-" in opened.words and _FIELDS_IN_TEXT.search(opened.words):
+        about, groups = _groups(opened.words)
+        groups = [group for group in groups if _is_whole(group)]
     if not groups:
         return None
     return Report(
         reporting_mta=_typed(about.get("reporting-mta", "")),
         envelope_id=about.get("original-envelope-id", ""),
         recipients=tuple(_recipient(group) for group in groups),
-        returned_header=returned,
+        returned_header=opened.returned_header,
     )
-
-
-def _text_of(part: Part) -> str:
-    octets = part.payload()[:MAX_STATUS]
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
 
 
 def _groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
@@ -169,6 +177,8 @@ def _typed(value: str) -> str:
 
 def _address(value: str) -> str:
     text = _typed(value).strip("<> ")[:320]
+    if " " in text:  # a pipe, a comment, a name beside the address
+        text = next(iter(_WITHIN.findall(text)), text)
     return clean(_UTF8_XTEXT.sub(_character, text))
 
 
@@ -178,12 +188,15 @@ def _character(match: re.Match[str]) -> str:
     return chr(point) if point <= 0x10FFFF else "?"
 
 
-def _quoted_reply(diagnostic: str) -> Reply | None:
+def quoted_reply(diagnostic: str) -> Reply | None:
     """The reply within a diagnostic text; repeats of its codes, left by unfolded lines, are taken out."""
     match = _QUOTED_REPLY.search(diagnostic)
     if match is None:
         return None
-    code, rest = match[1], match[2]
+    code, rest = match[1] or match[3], match[2] or f" {match[4]}"
+    if diagnostic[match.start()] == "[":
+        rest = rest.partition("]")[0]
+    rest = re.sub(rf"^(?:[ -]{code})+(?=[ -])", "", rest)
     text = re.sub(rf"\s{code}[ -](?:[45]\.\d{{1,3}}\.\d{{1,3}}[ ])?", " ", rest)
     try:
         return Reply.parse(f"{code} {text[1:]}")

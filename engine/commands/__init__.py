@@ -10,6 +10,7 @@ from typing import Final
 
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
+    "bounce": "what mail that came back means: who failed, who is to blame, for good or not",
     "consent": "what people agreed to, and the proof of it",
     "contact": "the people that we know: add, import, show, change, merge, export, erase",
     "coupon": "pools of coupon codes: make, load, show; who has a code",

@@ -1,0 +1,61 @@
+"""`posthouse bounce`: what a mail that came back says, from files and without a daemon."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.commands import run
+
+CORPORA = Path(__file__).parents[1] / "data" / "corpora"
+BOUNCE = CORPORA / "sisimai" / "data" / "lhost-qmail-18.eml"
+COMPLAINT = CORPORA / "kumomta" / "data" / "rfc5965" / "1.eml"
+Said = pytest.CaptureFixture[str]
+
+
+def test_each_file_is_one_line_of_json_with_the_name_as_given(capsys: Said) -> None:
+    assert run(["bounce", "explain", str(BOUNCE), str(COMPLAINT), "--json"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {
+        "file": str(BOUNCE),
+        "kind": "bounce",
+        "feedback": None,
+        "recipients": [
+            {
+                "address": "userunknown@libsisimai.net",
+                "class": "invalid recipient",
+                "blame": "recipient",
+                "hard": True,
+                "suppress": "now",
+                "status": "5.1.1",
+                "reply_code": 550,
+            }
+        ],
+    }
+    assert (second["kind"], second["feedback"]) == ("complaint", "abuse")
+    assert second["recipients"][0] == {
+        "address": None, "class": "complaint", "blame": "sender", "hard": None, "suppress": "now", "status": None,
+        "reply_code": None,
+    }  # fmt: skip
+
+
+def test_for_people_it_says_the_rule_and_the_words(capsys: Said) -> None:
+    assert run(["bounce", "explain", str(BOUNCE)]) == 0
+    said = capsys.readouterr().out
+    assert "to blame: recipient; for good; suppress: now; rule: no-such-user" in said
+
+
+def test_a_file_that_is_not_there_is_said_and_the_others_are_read(capsys: Said) -> None:
+    assert run(["bounce", "explain", "gone.eml", str(BOUNCE), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["kind"] == "bounce"
+    assert "gone.eml can't be read" in err
+
+
+def test_a_terminals_escapes_do_not_reach_the_screen(tmp_path: Path, capsys: Said) -> None:
+    path = tmp_path / "evil.eml"
+    path.write_bytes(
+        b"From: MAILER-DAEMON\nSubject: failure\n\n<ann@example.org>: 550 \x1b[2J\x1b]0;owned\x07 no such user\n"
+    )
+    assert run(["bounce", "explain", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
