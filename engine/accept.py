@@ -9,6 +9,7 @@ Inbound, in this order: the token in the forward-path judged at RCPT; the report
 commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
 """
 
+import shlex
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -72,7 +73,10 @@ class Submission:
         if reason is None:
             return None
         await house.store.write(lambda tx: suppression.record_refusal(tx, str(forward_path), reason, credential, now))
-        return Reply.of(550, "5.1.1", f"suppressed: {reason}; `posthouse suppression lift {forward_path}` lifts it")
+        lift = (
+            f"posthouse suppression lift {shlex.quote(str(forward_path))} --why REASON"  # people paste it into a shell
+        )
+        return Reply.of(550, "5.1.1", f"suppressed: {reason}; `{lift}` lifts it")
 
     async def accept(self, transaction: Transaction) -> Reply:
         house = self._house

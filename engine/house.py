@@ -29,6 +29,7 @@ from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
 from engine.sending.confirmations import Reminders
 from engine.sending.resources import Resources
+from engine.store import machine
 from engine.store.groups import GroupStore
 from mta.outbound.signatures import Keyring
 from mta.ports import Chance, Clock, Tx, from_ms
@@ -78,9 +79,11 @@ class House:
     @classmethod
     def build(cls, config: Config, store: GroupStore, clock: Clock, chance: Chance) -> "House":
         secret = config.secret_path.read_bytes()
+        version = store.read_now(machine.number) % 256  # bounces of mail that another machine sent name nothing here
         resources = Resources([config.templates] if config.templates else [])
         return cls(
-            config=config, store=store, clock=clock, chance=chance, secret=secret, tokens=TokenKey(secret),
+            config=config, store=store, clock=clock, chance=chance, secret=secret,
+            tokens=TokenKey(secret, version),
             resources=resources,
             composer=Composer(
                 config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking,

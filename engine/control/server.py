@@ -6,6 +6,7 @@ command that changes something is logged with the peer's user id, which the kern
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import pwd
@@ -131,7 +132,13 @@ class ControlServer:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await answer.prepare(request)
+        with contextlib.suppress(ConnectionError):  # an operator who leaves is no trouble of ours
+            await answer.prepare(request)
+            await self._tell(answer)
+        return answer
+
+    async def _tell(self, answer: web.StreamResponse) -> None:
+        """The first screen whenever it has changed, until nobody reads any more (ConnectionError)."""
         last: Overview | None = None
         quiet = 0.0
         while True:

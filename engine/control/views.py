@@ -327,12 +327,16 @@ def _attempt_moments(tx: Tx, message_id: int) -> list[Moment]:
     return [
         Moment(
             at, outcome,
-            f"{to} · {host} [{address}]{f' from source {source}' if source else ''} · {stage} · {reply}"
-            f" · {tls or 'no TLS'} · {took} ms",
+            f"{to} · {_where(host, address, source, stage)} · {reply}" + (f" · {tls or 'no TLS'} · {took} ms" if host else ""),
             _GLYPHS.get(outcome, "·"), delivery_id, tuple(dialogue.splitlines()), rule,
         )
         for at, outcome, host, address, stage, reply, tls, took, delivery_id, to, rule, dialogue, source in rows
     ]  # fmt: skip
+
+
+def _where(host: str, address: str, source: str, stage: str) -> str:
+    """How far an attempt came; where no route was found there is no host."""
+    return f"{host} [{address}]{f' from source {source}' if source else ''} · {stage}" if host else stage
 
 
 def _doubt_moments(tx: Tx, message_id: int) -> list[Moment]:

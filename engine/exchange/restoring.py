@@ -17,6 +17,7 @@ from typing import Any, Final
 from deliverability.text import clean
 from engine.audience import batches, consent, former
 from engine.exchange.folder import FORMAT, FolderError, Shape, schema, shapes, value_of
+from engine.store import machine
 from engine.store.groups import GroupStore
 from mta.ports import Clock, StoreTrouble, Tx
 
@@ -115,6 +116,7 @@ def restore(
         tell(shape.name, _fill(store, shape, folder, clock))
     last = store.read_now(former.last_id)  # whoever had that one is no more, and links with it are out
     store.restart_ids({shape.name: last if shape.name == "contact" else 0 for shape in shapes() if shape.has_ids})
+    store.write_now(machine.begin)
     paused = 0 if resume else store.write_now(lambda tx: tx.execute(_PAUSE))
     entries, _, _ = store.read_now(consent.check)
     whole = [each for (each,) in store.read_now(lambda tx: tx.query("SELECT id FROM import_batch ORDER BY id"))]

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from house import Daemon
@@ -65,6 +66,30 @@ def healthz(daemon: Daemon) -> int:
         return asking.getresponse().status
     finally:
         asking.close()
+
+
+def overviews(daemon: Daemon) -> tuple[socket.socket, BinaryIO]:
+    """What an operator's terminal reads: a line whenever the first screen changed."""
+    asking = socket.socket(socket.AF_UNIX)
+    asking.settimeout(60)
+    asking.connect(str(daemon.state / "control.sock"))
+    asking.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: posthouse\r\n\r\n")
+    return asking, cast(BinaryIO, asking.makefile("rb"))
+
+
+def test_an_operator_who_leaves_is_no_trouble_worth_a_line_of_the_log(tmp_path: Path, sink: Sink) -> None:
+    with Daemon(tmp_path, next_hop=sink.address) as daemon:
+        leaving, read = overviews(daemon)
+        staying, told = overviews(daemon)
+        with staying, told:
+            with leaving, read:
+                assert any(b'"host"' in line for line in read)
+            for number in range(4):  # each is a change that both would be told of; a stream looks once a second
+                message = daemon.submit(f"n{number}@example.org")
+                wanted = b'"accepted_today":%d' % message
+                assert any(wanted in line for line in told)
+        assert daemon.stop() == 0
+        assert [line for line in daemon.lines if line.get("level") == "error"] == []
 
 
 def test_it_tells_its_supervisor_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_what_can_never_arrive_bounces_at_once_and_the_writer_is_told(town: LabT
     assert f"Final-Recipient: rfc822; {to}" in told
     assert f"Status: {status}" in told
     assert "Action: failed" in told
+    assert "[]" not in town.daemon.command("message", str(number)).stdout, "no host was asked"
 
 
 @pytest.mark.parametrize(

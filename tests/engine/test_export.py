@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clock import NOON, FakeClock
+from clock import NOON, FakeChance, FakeClock
 from exchange_desk import Desk
 from mail_shop import Asker, Place, open_store
 
 from deliverability.address import Address
+from deliverability.bounces.verp import Forged
 from engine.audience import consent, dossier, lists, proof
 from engine.audience.consent import Answer
 from engine.audience.contacts import Change, change, ensure_contact, find_contact
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.commands import run
+from engine.config import parse
 from engine.exchange import folder as folders
 from engine.exchange.folder import Files, FolderError, rows_of, shapes
 from engine.exchange.restoring import Folder, Restored, RowRefused, restore
 from engine.flow.definition import Definition, check
 from engine.flow.known import Known
+from engine.house import House
 from engine.running.book import apply_flow
+from engine.store import machine
 from engine.store.groups import GroupStore
 from mta.ports import Tx
 from mta.queue.delivery import Stream
@@ -87,11 +91,12 @@ def empty(places: Callable[[], Place]) -> Iterator[GroupStore]:
 
 
 def all_of(store: GroupStore) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that an export holds, without what points at mail."""
+    """Every row that an export holds, without what points at mail, and what says which machine this is."""
+    of_a_machine = folders.OF_THIS_MACHINE | {machine.KEY}
     found = {}
     for shape in shapes():
         kept = [place for place, name in enumerate(shape.columns) if name not in folders.POINTERS]
-        rows = [row for row in rows_of(store, shape) if shape.name != "meta" or row[0] not in folders.OF_THIS_MACHINE]
+        rows = [row for row in rows_of(store, shape) if shape.name != "meta" or row[0] not in of_a_machine]
         found[shape.name] = [tuple(row[place] for place in kept) for row in rows]
     return found
 
@@ -127,6 +132,20 @@ def test_a_new_machine_gives_no_id_that_somebody_had_who_is_no_more(
     desk.store.write_now(lambda tx: dossier.erase(tx, last, "last@example.org", salt=SALT, now=NOON))
     back(empty, exported(desk, tmp_path / "out"))
     assert empty.write_now(lambda tx: ensure_contact(tx, Address.parse("new@example.org"), now=NOON)) > last
+
+
+def test_a_bounce_of_mail_that_the_old_machine_sent_names_no_delivery_of_the_new_one(
+    desk: Desk, empty: GroupStore, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_bytes(b"s" * 32)
+    config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{tmp_path}"\n')
+    old = House.build(config, desk.store, desk.clock, FakeChance())
+    back(empty, exported(desk, tmp_path / "out"))
+    new = House.build(config, empty, desk.clock, FakeChance())
+    asked = old.tokens.make(1, NOON, "bounce.example").partition("@")[0]
+    assert (old.tokens.read(asked, NOON), new.tokens.read(asked, NOON)) == (1, Forged())
+    made = new.tokens.make(1, NOON, "bounce.example").partition("@")[0]
+    assert (old.tokens.read(made, NOON), new.tokens.read(made, NOON)) == (Forged(), 1)
 
 
 def test_flows_are_paused_unless_the_old_machine_is_gone(desk: Desk, empty: GroupStore, tmp_path: Path) -> None:
