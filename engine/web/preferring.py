@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.audience import lists
+from engine.audience import former, lists
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact
 from engine.audience.preferences import BREAKS, PACES, Standing, Wishes, choose, standing
@@ -14,6 +14,7 @@ from engine.audience.tokens import BadToken, Purpose
 from engine.sending.texts import Words
 from engine.web.desk import Desk, form
 from engine.web.pages import shown
+from mta.ports import Tx
 
 KEEP: Final = "keep"  # a pause that is running already
 
@@ -33,19 +34,35 @@ class Chosen:
     pause: str
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A contact that was merged into another. What the other one gets is for a link to choose that went to its mailbox:
+    this one's mailbox may be somebody else's by now. It can be left alone, and that is all."""
+
+    contact_id: int
+    locale: str
+
+
 class _Preferring:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def show(self, request: web.Request) -> web.Response:
+        return await self._show(request)
+
+    async def _show(self, request: web.Request, *, saved: bool = False) -> web.Response:
         found = await self._standing(request)
-        return self._page(request, found, _as_it_is(found))
+        if isinstance(found, Moved):
+            return self._desk.page(request, "moved", {}, locale=found.locale)
+        return self._page(request, found, _as_it_is(found), saved=saved)
 
     async def save(self, request: web.Request) -> web.Response:
         told = form(await self._desk.body(request))
         found = await self._standing(request)
         if "all" in told:
             return await self._leave_all(request, found)
+        if isinstance(found, Moved):
+            raise web.HTTPBadRequest
         if found.is_stopped:
             return self._page(request, found, _as_it_is(found))
         chosen = self._read(found, told)
@@ -53,23 +70,33 @@ class _Preferring:
         wording = self._desk.pages.wording("preferences", words, self._facts(found, chosen, words), is_common=False)
         answer, now = self._desk.evidence(request, wording, words, "web"), self._desk.clock.now()
         await self._desk.store.write(lambda tx: choose(tx, found.contact_id, chosen.wishes, answer=answer, now=now))
-        found = await self._standing(request)
-        return self._page(request, found, _as_it_is(found), saved=True)
+        return await self._show(request, saved=True)
 
-    async def _leave_all(self, request: web.Request, found: Standing) -> web.Response:
-        words = self._desk.words(request, found.locale, "preferences")
-        facts = self._facts(found, _as_it_is(found), words) | {"pressed": "button_all"}
-        wording = self._desk.pages.wording("preferences", words, facts, is_common=False)
+    async def _leave_all(self, request: web.Request, found: Standing | Moved) -> web.Response:
+        name = "moved" if isinstance(found, Moved) else "preferences"
+        words = self._desk.words(request, found.locale, name)
+        facts: dict[str, Any] = {"pressed": "button_all"}
+        if not isinstance(found, Moved):
+            facts = self._facts(found, _as_it_is(found), words) | facts
+        wording = self._desk.pages.wording(name, words, facts, is_common=False)
         answer, now = self._desk.evidence(request, wording, words, "web"), self._desk.clock.now()
         await self._desk.store.write(
             lambda tx: lists.unsubscribe(tx, found.contact_id, ALL_LISTS, answer=answer, now=now)
         )
         return self._desk.page(request, "unsubscribed", {"list": {}}, locale=found.locale, is_common=True)
 
-    async def _standing(self, request: web.Request) -> Standing:
+    async def _standing(self, request: web.Request) -> Standing | Moved:
+        """Whose choices they are. BadToken for somebody who is gone."""
         (contact_id,) = self._desk.token(request, Purpose.PREFERENCES)
+
+        def work(tx: Tx) -> Standing | Moved:
+            merged = former.find(tx, contact_id)
+            if merged is None:
+                return standing(tx, contact_id)
+            return Moved(contact_id, standing(tx, merged.into_id).locale)
+
         try:
-            return await self._desk.store.read(lambda tx: standing(tx, contact_id))
+            return await self._desk.store.read(work)
         except UnknownContact:
             raise BadToken from None
 

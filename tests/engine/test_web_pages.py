@@ -124,6 +124,16 @@ async def test_links_of_somebody_merged_still_leave_and_those_of_somebody_erased
         (ANN.key, "unsubscribe", 1, "one-click")
     ]
     assert (await door.ask("GET", door.confirm_path()))[0] == 404
+    choices = "/preferences/" + door.composer.tokens.make(Purpose.PREFERENCES, (1,))
+    status, page, _ = await door.ask("GET", choices)
+    assert status == 200 and "Two of your addresses are one now" in page and "keep@" not in page
+    assert (await door.ask("POST", choices, {"pace": ""}))[0] == 400, "what the other address gets is not for this one"
+    status, page, _ = await door.ask("POST", choices, {"all": "1"})
+    assert status == 200 and "You are unsubscribed" in page
+    marketing = door.store.read_now(lambda tx: is_suppressed(tx, [ANN.key, "keep@example.org"], Stream.MARKETING))
+    assert marketing == {ANN.key: "unsubscribe"}, "the other address is not left"
+    [(shown,)] = door.rows("SELECT facts FROM consent_fact ORDER BY seq DESC LIMIT 1")
+    assert "Two of your addresses are one now" in str(shown)
     door.store.write_now(lambda tx: erase(tx, kept, "keep@example.org", salt=b"s" * 16, now=NOON))
     door.store.write_now(lambda tx: ensure_contact(tx, Address.parse("new@example.org"), now=NOON))
     tokens = door.composer.tokens
