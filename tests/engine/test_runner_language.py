@@ -1,0 +1,265 @@
+"""What flows do beside mail, and wait for, as it comes true: on a real store, with a clock that is moved."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_house import ANN, FlowHouse
+from mail_shop import make_list
+
+from deliverability.address import Address
+from engine.audience.contacts import Change, change, contact_facts, find_contact, note_event
+from engine.audience.fields import Field, Kind, declare
+from engine.catalogue.pools import Code, Pool, load, put
+from engine.flow.shares import in_holdout
+
+Make = Callable[..., FlowHouse]
+HEAD = "name: f\nstream: transactional\ntrigger: {event: my.start}\nreentry: always\n"
+
+
+@pytest.fixture
+def make(tmp_path: Path, places: Callable[[], Path | str]) -> Iterator[Make]:
+    houses: list[FlowHouse] = []
+
+    def build(steps: str, head: str = HEAD) -> FlowHouse:
+        houses.append(FlowHouse(tmp_path, f"{head}steps:\n{steps}", place=places()))
+        return houses[-1]
+
+    yield build
+    for house in houses:
+        house.store.close()
+
+
+def ann(house: FlowHouse) -> dict[str, Any]:
+    def look(tx: Any) -> dict[str, Any]:
+        contact_id = find_contact(tx, Address.parse(ANN))
+        assert contact_id is not None
+        return contact_facts(tx, contact_id)
+
+    return house.store.read_now(look)
+
+
+async def start(house: FlowHouse, **data: Any) -> None:
+    house.tell("my.start", **data)
+    await house.settle()
+
+
+def how(house: FlowHouse) -> list[tuple[Any, ...]]:
+    return house.rows(
+        "SELECT f.name, e.state, e.ended_how FROM enrolment e JOIN flow f ON f.id = e.flow_id ORDER BY e.id"
+    )
+
+
+# -- effects
+
+
+async def test_a_tag_is_pinned_and_seen_by_the_step_that_follows(make: Make) -> None:
+    house = make(
+        "  - tag: warm\n  - if: \"'warm' in contact.tags\"\n    id: sees\n    then: [{untag: warm}, {tag: hot}]\n"
+    )
+    await start(house)
+    assert ann(house)["tags"] == ["hot"] and house.alarms == []
+    assert house.path == ["trigger: my.start", "tag-warm: warm", "sees: then", "untag-warm: warm", "tag-hot: hot"]
+    names = [name for (name,) in house.rows("SELECT name FROM event WHERE name LIKE 'contact.%tagged' ORDER BY id")]
+    assert names == ["contact.tagged", "contact.untagged", "contact.tagged"]
+
+
+async def test_fields_are_set_and_added_to(make: Make) -> None:
+    house = make("  - set: {level: gold, city: {from: event.city}}\n  - add: {points: 10}\n  - add: {points: 5}\n")
+    for name, kind in (("level", Kind.TEXT), ("city", Kind.TEXT), ("points", Kind.NUMBER)):
+        house.store.write_now(lambda tx, name=name, kind=kind: declare(tx, Field(name, kind), house.clock.now()))  # type: ignore[misc]
+    await start(house, city="Haifa")
+    await start(house)
+    assert ann(house)["fields"] == {"level": "gold", "points": 30}, "what is missing empties its field"
+
+
+async def test_a_field_that_nobody_declared_holds_the_run_until_somebody_does(make: Make) -> None:
+    house = make("  - set: {level: gold}\n")
+    await start(house)
+    assert how(house) == [("f", "waiting", None)] and 'no field "level"' in house.alarms[0]
+    house.store.write_now(lambda tx: declare(tx, Field("level", Kind.TEXT), house.clock.now()))
+    await house.later(minutes=15)
+    assert ann(house)["fields"] == {"level": "gold"} and how(house) == [("f", "ended", "completed")]
+
+
+async def test_to_join_a_list_asks_the_person_and_to_leave_it_does_not(make: Make) -> None:
+    house = make("  - join: tea\n  - wait: 1h\n  - leave: tea\n")
+    house.store.write_now(make_list)
+    await start(house)
+    assert house.rows("SELECT state, source FROM subscription") == [("unconfirmed", "flow f")]
+    assert [template for _, template in house.mails] == ["confirm"]
+    await house.later(hours=1)
+    assert house.rows("SELECT state FROM subscription") == [("unsubscribed",)]
+    assert house.path[1] == "join-tea: tea: asked to confirm"
+
+
+async def test_an_event_that_a_flow_emits_begins_another(make: Make) -> None:
+    house = make("  - emit: {event: my.next, data: {number: 7, of: {from: event.of}}}\n")
+    where = "event.number == 7 and event.of == 'x'"
+    house.apply(f"name: g\nstream: transactional\ntrigger: {{event: my.next, where: {where}}}\nsteps: [exit: done]\n")
+    await start(house, of="x")
+    assert how(house) == [("f", "ended", "completed"), ("g", "ended", "exit")]
+
+
+async def test_a_flow_starts_and_stops_another_with_its_own_data(make: Make) -> None:
+    house = make("  - start: g\n  - wait: 1h\n  - stop: g\n")
+    house.apply("name: g\nstream: transactional\ntrigger: {event: my.other, key: event.cart}\nsteps: [wait: 1d]\n")
+    await start(house, cart="c1")
+    assert house.rows("SELECT run_key, state FROM enrolment ORDER BY id") == [("", "waiting"), ("c1", "waiting")]
+    assert house.data()[1]["cart"] == "c1"
+    await house.later(hours=1)
+    assert how(house) == [("f", "ended", "completed"), ("g", "ended", "exit")]
+    assert "exit: stopped by flow f" in house.path
+
+
+async def test_a_coupon_is_in_the_run_s_data_from_then_on(make: Make) -> None:
+    house = make(
+        "  - coupon: {pool: spring, expires: 3d}\n  - if: event.coupon.code == 'AAAA-1'\n    id: has\n    then: [{tag: lucky}]\n"
+    )
+    house.store.write_now(lambda tx: put(tx, Pool("spring", "", "", 0, False), b"x" * 32, house.clock.now()))
+    await start(house)
+    assert how(house) == [("f", "waiting", None)] and "is empty" in house.alarms[0], "nobody is passed over"
+    house.store.write_now(lambda tx: load(tx, "spring", [Code("AAAA-1", None), Code("BBBB-2", None)]))
+    await house.later(minutes=15)
+    assert ann(house)["tags"] == ["lucky"] and house.path[1] == "coupon-spring-for-3d: AAAA-1"
+
+
+async def test_a_jump_goes_round_and_each_round_s_mail_is_written_once(make: Make) -> None:
+    house = make(
+        "  - send: order-thanks\n    id: again\n  - wait: 1d\n  - jump: {to: again, times: 2}\n  - exit: enough\n"
+    )
+    await start(house, number="A-1", total=1, currency="EUR", lines=[])
+    for _ in range(4):
+        await house.later(days=1)
+    assert len(house.mails) == 3 and how(house) == [("f", "ended", "exit")]
+    assert house.rows("SELECT occurrence FROM passage WHERE step = 'again' ORDER BY id") == [(1,), (2,), (3,)]
+
+
+# -- who gets in
+
+
+async def test_a_tag_lets_people_in(make: Make) -> None:
+    house = make("  - exit: seen\n", HEAD.replace("{event: my.start}", "{tag: {added: vip}}"))
+    house.tell("my.other")
+
+    def tag(*tags: str) -> None:
+        house.store.write_now(lambda tx: change(tx, 1, Change(tags=frozenset(tags)), house.clock.now()))
+
+    tag("gold")
+    await house.settle()
+    assert how(house) == []
+    tag("vip")
+    tag("vip")
+    await house.settle()
+    assert how(house) == [("f", "ended", "exit")]
+
+
+async def test_who_is_held_out_has_a_run_that_is_over_at_once(make: Make) -> None:
+    house = make("  - send: cart-reminder\n", "name: f\nstream: marketing\ntrigger: {event: my.start}\nholdout: 50%\n")
+    people = [f"p{each}@example.org" for each in range(20)]
+    for each in people:
+        house.tell("my.start", each)
+    await house.settle()
+    ids = house.rows("SELECT contact_id, ended_how FROM enrolment ORDER BY contact_id")
+    assert {who for who, ended in ids if ended == "holdout"} == {who for who, _ in ids if in_holdout("f", who, 0.5)}
+    assert 0 < len([1 for _, ended in ids if ended == "holdout"]) < 20
+    assert "holdout: held out" in house.path
+
+
+async def test_restart_sends_a_run_back_to_its_first_step(make: Make) -> None:
+    house = make(
+        "  - wait: 1h\n  - send: order-thanks\n  - wait: 1h\n", HEAD.replace("my.start}", "my.start, restart: true}")
+    )
+    await start(house, number="A-1", total=1, currency="EUR", lines=[])
+    await house.later(minutes=30)
+    await start(house, number="A-2", total=1, currency="EUR", lines=[])
+    await house.later(minutes=31)
+    assert house.mails == []
+    await house.later(minutes=30)
+    assert len(house.mails) == 1 and house.data()[0]["number"] == "A-2"
+    await start(house, number="A-3", total=1, currency="EUR", lines=[])
+    await house.later(hours=1)
+    assert len(house.mails) == 2, "the second round is another occurrence"
+
+
+# -- waits
+
+WAIT = """\
+  - wait: {for: {event: my.answer, where: event.number == trigger.number}, timeout: 2d}
+    id: w
+    then: [{tag: good}]
+    else: [{tag: late}]
+"""
+
+
+async def test_a_run_goes_on_when_what_it_waits_for_comes(make: Make) -> None:
+    house = make(WAIT)
+    await start(house, number=1)
+    house.tell("my.answer", number=2)
+    await house.later(days=1)
+    assert ann(house)["tags"] == []
+    house.tell("my.answer", number=1)
+    await house.settle()
+    assert ann(house)["tags"] == ["good"] and house.path == ["trigger: my.start", "w: then", "tag-good: good"]
+
+
+async def test_a_run_goes_on_when_nothing_came_in_time(make: Make) -> None:
+    house = make(WAIT)
+    await start(house, number=1)
+    await house.later(days=1, hours=23)
+    assert ann(house)["tags"] == []
+    await house.later(hours=1)
+    assert ann(house)["tags"] == ["late"]
+
+
+async def test_what_came_during_the_wait_before_counts(make: Make) -> None:
+    house = make("  - wait: 1d\n" + WAIT)
+    await start(house, number=1)
+    await house.later(hours=2)
+    house.tell("my.answer", number=1)
+    await house.later(hours=22)
+    assert ann(house)["tags"] == ["good"]
+
+
+async def test_what_came_before_the_run_does_not_count(make: Make) -> None:
+    house = make(WAIT)
+    house.tell("my.answer", number=1)
+    await house.later(hours=1)
+    await start(house, number=1)
+    await house.later(hours=1)
+    assert ann(house)["tags"] == []
+
+
+async def test_an_event_about_a_mail_counts_for_the_run_that_wrote_it(make: Make) -> None:
+    house = make(
+        "  - send: order-thanks\n    id: mail\n  - wait: {for: {event: mail.bounced, step: mail}, timeout: 2d}\n"
+        "    then: [{tag: gone}]\n"
+    )
+    for address in (ANN, "bob@example.org"):
+        house.tell("my.start", address, number="A-1", total=1, currency="EUR", lines=[])
+    await house.settle()
+    rows = house.rows("SELECT message_id, contact_id, step FROM sending ORDER BY message_id")
+    for (message_id, _, step), (_, other, _) in zip(rows, reversed(rows), strict=True):
+        note(house, other, {"message": message_id, "step": step, "flow": "f"})
+    await house.settle()
+    assert house.rows("SELECT count(*) FROM tag") == [(0,)], "the mail of another"
+    note(house, rows[0][1], {"message": rows[0][0], "step": "mail", "flow": "f"})
+    await house.settle()
+    assert ann(house)["tags"] == ["gone"]
+
+
+def note(house: FlowHouse, contact_id: int, data: dict[str, Any]) -> None:
+    house.store.write_now(lambda tx: note_event(tx, "mail.bounced", contact_id, data, house.clock.now()))
+
+
+async def test_a_wait_by_the_clock_follows_who_moves_to_another_zone(make: Make) -> None:
+    house = make('  - wait: {until: "10:00"}\n  - tag: awake\n')
+    await start(house)
+    house.store.write_now(lambda tx: change(tx, 1, Change(zone="Asia/Tokyo"), house.clock.now()))
+    await house.settle()
+    ((due,),) = house.rows("SELECT due_ms FROM enrolment")
+    assert datetime.fromtimestamp(due / 1000, UTC) == datetime(2026, 3, 3, 1, tzinfo=UTC), "ten in Tokyo"
+    await house.later(hours=13)
+    assert ann(house)["tags"] == ["awake"]
