@@ -1,6 +1,6 @@
 """Days of the year that people keep, by name: fixed ones, and those that follow Easter, the moon or the Hebrew calendar.
 
-The Chinese calendar is lunardate's (years 1900 to 2099), the Hebrew one convertdate's, Easter dateutil's. A Hebrew day
+The Chinese calendar is lunardate's (years 1900 to 2099), the Hebrew one pyluach's, Easter dateutil's. A Hebrew day
 begins on the evening before; the date here is the one that daylight falls on.
 """
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Final, Literal, TypeAlias
 
-from convertdate import hebrew
 from dateutil.easter import EASTER_ORTHODOX, EASTER_WESTERN, easter
 from lunardate import LunarDate
+from pyluach.dates import HebrewDate
 
 DayOf: TypeAlias = Callable[[int], date]
 
 _TISHRI_BEFORE: Final = 3761  # the Hebrew year that begins in the autumn of year 0
-_NISAN, _SIVAN, _TISHRI, _KISLEV = 1, 3, 7, 9  # as convertdate counts the months
+_NISAN, _SIVAN, _TISHRI, _KISLEV = 1, 3, 7, 9  # as pyluach counts the months
 FIRST_YEAR, LAST_YEAR = 1900, 2099
 
 
@@ -41,14 +41,19 @@ def _lunar(month: int, day: int) -> DayOf:
     return lambda year: LunarDate(year, month, day).to_solar_date()
 
 
+def _gregorian(year: int, month: int, day: int) -> date:
+    found: date = HebrewDate(year, month, day).to_pydate()
+    return found
+
+
 def _autumn(month: int, day: int) -> DayOf:
     """Of the Hebrew year that begins in this one."""
-    return lambda year: date(*hebrew.to_gregorian(year + _TISHRI_BEFORE, month, day))
+    return lambda year: _gregorian(year + _TISHRI_BEFORE, month, day)
 
 
 def _spring(month: int, day: int) -> DayOf:
     """Of the Hebrew year that began in the last one."""
-    return lambda year: date(*hebrew.to_gregorian(year + _TISHRI_BEFORE - 1, month, day))
+    return lambda year: _gregorian(year + _TISHRI_BEFORE - 1, month, day)
 
 
 def _purim(year: int) -> date:
