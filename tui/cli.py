@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.control import place
+from engine.control.protocol.flows import FlowPicture
 
 _OPTIONS: Final = {"--socket", "--config", "--look"}
 
@@ -42,7 +43,7 @@ def main() -> int:
         if asked is None:
             from engine.commands import run
 
-            return run(argv)
+            return run(argv, _draw)
         path = socket_path(asked.options)
         return _application(path, asked.options) if asked.plain is None else _plain(path, asked.plain)
     except UsageError as error:
@@ -89,6 +90,13 @@ def _plain(path: Path, words: list[str]) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     return 0
+
+
+def _draw(picture: FlowPicture, width: int) -> str:
+    from tui.ink import plain
+    from tui.pages.flows import flow
+
+    return plain(flow(picture, width))
 
 
 def _application(path: Path, options: dict[str, str]) -> int:

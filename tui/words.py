@@ -59,9 +59,15 @@ _STEP: Final[Mapping[str, Mark]] = {
     "trigger": Mark("◆", "trigger", Ink.HORN),
     "wait": Mark("◔", "wait", Ink.WAIT),
     "if": Mark("◇", "if", Ink.DOUBT),
+    "switch": Mark("◇", "switch", Ink.DOUBT),
+    "split": Mark("◈", "split", Ink.DOUBT),
+    "jump": Mark("↺", "jump", Ink.DOUBT),
     "send": Mark("»", "send", Ink.CALM),
     "exit": Mark("■", "exit", Ink.DIM),
     "end": Mark("■", "end", Ink.DIM),
+    **{word: Mark("+", word, Ink.TEXT) for word in ("tag", "join", "set", "add", "coupon")},
+    **{word: Mark("-", word, Ink.TEXT) for word in ("untag", "leave", "stop")},
+    **{word: Mark("→", word, Ink.HORN) for word in ("emit", "webhook", "notify", "start")},
 }
 
 ALERTS: Final[Mapping[str, Ink]] = {"!": Ink.BAD, "?": Ink.DOUBT, "i": Ink.CALM}

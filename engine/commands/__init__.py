@@ -5,8 +5,14 @@ work without one. Exit codes: 0 done, 1 refused or failed, 2 what was typed or g
 """
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
-from typing import Final
+from typing import Final, TypeAlias
+
+from engine.control.protocol.flows import FlowPicture
+
+Draw: TypeAlias = Callable[[FlowPicture, int], str]
+"""A picture of a flow and the cells there are in a line, to text."""
 
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
@@ -50,8 +56,8 @@ def usage() -> str:
     )
 
 
-def run(argv: list[str]) -> int:
-    """Run a command; its exit code."""
+def run(argv: list[str], draw: Draw | None = None) -> int:
+    """Run a command; its exit code. `draw` is how the terminal draws a flow, for the command that shows one."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
@@ -64,7 +70,7 @@ def run(argv: list[str]) -> int:
         return 2
     module = import_module(f"engine.commands.{argv[0].replace('-', '_')}")
     try:
-        module.app(argv[1:], prog_name=f"posthouse {argv[0]}")
+        module.app(argv[1:], prog_name=f"posthouse {argv[0]}", obj=draw)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0

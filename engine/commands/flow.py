@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
+from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.control.client import part
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText
 from engine.control.protocol.wire import encode
@@ -36,7 +37,7 @@ def check(
     names = set(mail_names(resources))
     faults: list[object] = []
     for file in files:
-        found = check_text(_read(file), str(file), Known(templates=names))
+        found = check_text(read_flow_file(file), str(file), Known(templates=names))
         if isinstance(found, Definition):
             faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, flow {found.name} version {found.short_version}")
@@ -45,6 +46,9 @@ def check(
     if faults:
         refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
 
+
+app.command()(draw)
+app.command()(schema)
 
 Mapped = Annotated[
     list[str] | None,
@@ -147,7 +151,7 @@ def list_flows(socket: Socket = None, as_json: Json = False) -> None:
 
 
 def _version(file: Path) -> dict[str, object]:
-    return {"source": _read(file), "file": str(file)}
+    return {"source": read_flow_file(file), "file": str(file)}
 
 
 def _mapping(mapped: list[str] | None) -> dict[str, str]:
@@ -171,10 +175,3 @@ def _detail(row: FlowChangeRow) -> str:
 
 def _time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{file} can't be read: {err}", code=2)

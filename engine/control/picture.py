@@ -20,6 +20,15 @@ _PASSED = (
 )
 
 
+def drawing(definition: Definition) -> FlowPicture:
+    """The picture of a flow that nobody is in yet."""
+    return FlowPicture(
+        now_ms=0, name=definition.name, title=definition.title, about=definition.about, state="draft",
+        stream=definition.stream.word, version=definition.short_version, goal=_goal(definition),
+        nodes=_all_nodes(definition, {}, {}, 0),
+    )  # fmt: skip
+
+
 def flow_picture(tx: Tx, name: str, now_ms: int) -> FlowPicture | None:
     """The picture of a flow; None when there is no such flow."""
     row = tx.one(
@@ -42,13 +51,22 @@ def flow_picture(tx: Tx, name: str, now_ms: int) -> FlowPicture | None:
         )
     )
     entered = tx.one("SELECT count(*) FROM enrolment WHERE flow_id = ?", (flow_id,)) or (0,)
-    trigger = FlowNode("", "trigger", told_trigger(definition.trigger), waiting.get("", 0), entered[0])
     return FlowPicture(
         now_ms=now_ms, name=name, title=definition.title or name, about=definition.about, state=state,
         stream=definition.stream.word, version=definition.short_version,
-        goal=definition.goal.event if definition.goal else "",
-        nodes=(trigger, *_nodes(definition.steps, waiting, passed)), ended=ended,
+        goal=_goal(definition), nodes=_all_nodes(definition, waiting, passed, entered[0]), ended=ended,
     )  # fmt: skip
+
+
+def _goal(definition: Definition) -> str:
+    return definition.goal.event if definition.goal else ""
+
+
+def _all_nodes(
+    definition: Definition, waiting: Mapping[str, int], passed: Mapping[str, int], entered: int
+) -> tuple[FlowNode, ...]:
+    trigger = FlowNode("", "trigger", told_trigger(definition.trigger), waiting.get("", 0), entered)
+    return (trigger, *_nodes(definition.steps, waiting, passed))
 
 
 def _nodes(steps: tuple[Step, ...], waiting: Mapping[str, int], passed: Mapping[str, int]) -> tuple[FlowNode, ...]:
