@@ -1,9 +1,9 @@
 """The two doors' policies: what is done with a message that an application, or the world, hands over.
 
 Submission, in this order: header fields of ours read and stripped; what the credential allows compared; what the mail
-says about events read (in the parser worker where it shows a marker); trace fields added; then ONE commit: allowance,
-message, deliveries, events. Only after it the 250. A trouble of ours anywhere before the commit leaves nothing and
-answers 4xx; an unreadable event never holds the mail up.
+says about events read (in the parser worker where there is something to find); trace fields added; then ONE commit:
+allowance, message, deliveries, events. Only after it the 250. A trouble of ours anywhere before the commit leaves nothing
+and answers 4xx; an unreadable event never holds the mail up.
 
 Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE
 commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
@@ -11,6 +11,7 @@ commit: the mail as it came, what was concluded, the suppression, the notice to 
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -26,10 +27,12 @@ from engine.audience import lists, suppression
 from engine.audience.ledger import SALT_OCTETS
 from engine.credentials import RateExceeded, Revoked
 from engine.house import House
-from engine.intake.mail import Examined, examine, with_structured
+from engine.intake.mail import Examined, Intake, examine, with_answer
 from engine.intake.permission import refusal
 from engine.intake.recording import record_mail
 from engine.parser import Parser
+from engine.running import instead
+from engine.running.book import FlowBook
 from engine.sending.list_fields import lacking, list_fields
 from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
@@ -37,7 +40,7 @@ from mta.inbound.transaction import Transaction
 from mta.ports import Store, StoreTrouble, Tx, to_ms
 from mta.queue import expiring, queue
 from mta.queue.delivery import Stream
-from mta.queue.queue import Enqueued, Hand, NewMessage
+from mta.queue.queue import Enqueued, Hand, NewMessage, Recipient
 from mta.relay import Relay
 
 T = TypeVar("T")
@@ -57,8 +60,11 @@ REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 class Submission:
     """What applications hand over."""
 
-    def __init__(self, house: House, parser: Parser, relay: Relay, wake_runner: Callable[[], None]) -> None:
+    def __init__(
+        self, house: House, parser: Parser, relay: Relay, wake_runner: Callable[[], None], intake: Intake | None = None
+    ) -> None:
         self._house, self._parser, self._wake_runner = house, parser, wake_runner
+        self._intake, self._book = intake or Intake(), FlowBook()
         self._scheduler, self._signatures = relay.scheduler, relay.signatures
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
@@ -83,15 +89,19 @@ class Submission:
         now = house.clock.now()
         if is_headless(transaction.content):
             return HEADLESS
-        examined = examine(transaction.content, [each.forward_path for each in transaction.recipients], now)
+        examined = examine(
+            transaction.content, [each.forward_path for each in transaction.recipients], now, self._intake
+        )
         head, _ = split_message(transaction.content)
         if count_fields(head, "From") > 1:
             return MORE_AUTHORS
         if transaction.grant is not None and (refused := refusal(transaction.grant, head, examined.stream)):
             return refused
-        if examined.wants_parser:
-            answer = await self._parser.read("structured", transaction.content)
-            examined = with_structured(examined, answer, now)
+        if examined.wants:
+            answer = await self._parser.read("mail", examined.wants.request(transaction.content))
+            examined = with_answer(examined, answer, now)
+        if examined.wants.body and not examined.events and len(transaction.recipients) == 1 and examined.troubles:
+            return Reply.of(550, "5.6.0", f"No event: {examined.troubles[-1]}")
         list_id, of_list = 0, b""
         if name := examined.mailing_list:
             mailing_list = await house.store.look(lambda tx: lists.get(tx, name))
@@ -104,7 +114,7 @@ class Submission:
         try:
             with self._scheduler.room_for(domains, message.stream) as hand:
                 ahead = self._signatures.ahead(message.header_from, message.content, now) if hand else None
-                queued = await _committed(
+                queued, noted = await _committed(
                     house.store, lambda tx: self._write(tx, transaction, message, examined, hand, now)
                 )
         except Revoked:
@@ -119,6 +129,8 @@ class Submission:
         )  # fmt: skip
         for trouble in examined.troubles:
             maillog.unread(queued.message_id, trouble)
+        if noted:
+            maillog.noted(queued.message_id, noted)
         if ahead and queued.claimed:
             self._signatures.keep(queued.message_id, ahead)
         if message.recipients:
@@ -135,19 +147,25 @@ class Submission:
         examined: Examined,
         hand: Hand | None,
         now: datetime,
-    ) -> Enqueued | None:
-        """The one commit. None, and nothing is written, when the message was taken on before. Revoked, RateExceeded."""
+    ) -> tuple[Enqueued | None, str]:
+        """The one commit, and what was noted of who writes. None, and nothing is written, when the message was taken on
+        before. Revoked, RateExceeded."""
         if transaction.key and _is_known(tx, transaction.key, now):
-            return None
+            return None, ""
         if transaction.grant is not None:
             credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
+        noted = (
+            instead.note(tx, self._book, examined.events, is_kept_back=not examined.deliver) if examined.events else ""
+        )
+        if noted:
+            message = replace(message, remarks=(*message.remarks, noted))
         queued = queue.enqueue(tx, message, now, self._house.config.queue, hand)
         record_mail(tx, examined, now=now, message_id=queued.message_id)
         keys = (each.forward_path.key for each in message.recipients)
         self._house.arbiter.note_shop(tx, keys, queued.message_id, message.stream, message.list_id, now)
         if transaction.key:
             tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
-        return queued
+        return queued, noted
 
     async def _list_fields(self, transaction: Transaction, head: bytes, mailing_list: lists.MailingList) -> bytes:
         """The List-* fields that the application left out, where the mail goes to one person who asked for the list."""
@@ -173,7 +191,7 @@ class Submission:
         received = _received(transaction, self._house.config.hostname, now)
         return NewMessage(
             reverse_path=transaction.reverse_path,
-            recipients=transaction.recipients if examined.deliver else (),
+            recipients=self._people(transaction) if examined.deliver else (),
             content=received + of_list + content,
             stream=_stream(transaction, examined),
             origin="submission",
@@ -185,6 +203,10 @@ class Submission:
             message_id=examined.message_id, dsn=transaction.grant is None or transaction.grant.dsn,
             campaign=examined.campaign, list_id=list_id, remarks=tuple(examined.troubles),
         )  # fmt: skip
+
+    def _people(self, transaction: Transaction) -> tuple[Recipient, ...]:
+        """Its recipients, less the address that takes events."""
+        return tuple(each for each in transaction.recipients if not self._intake.is_ours(each.forward_path))
 
     def _missing_fields(self, head: bytes, now: datetime) -> bytes:
         """Date and Message-ID, where the application left them out (RFC 6409 section 8)."""

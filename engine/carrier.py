@@ -21,13 +21,16 @@ from typing import Any, Final
 
 import uvloop
 
+from deliverability.address import Address
 from engine import log as logs
 from engine.accept import Returns, Submission
 from engine.config import Config, certificate
 from engine.credentials import Credentials
 from engine.house import House
+from engine.intake.extractors.book import read_folder
+from engine.intake.mail import Intake
 from engine.intake.returns import read_return
-from engine.intake.structured import read_structured
+from engine.intake.wants import read_mail
 from engine.link import Link
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
@@ -63,7 +66,7 @@ def keep_parser(from_carrier: socket.socket) -> None:
     """The life of a parser's keeper (engine.parser)."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends when its carrier does
-    keep(from_carrier, {"structured": read_structured, "report": read_return})
+    keep(from_carrier, {"mail": read_mail, "report": read_return})
 
 
 def run(order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:
@@ -158,7 +161,7 @@ class Carrier:
             limited=config.limited, worn_after=config.worn_after,
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
-        submission = Submission(self._house, self._parser, self._relay, self._runner.wake)
+        submission = Submission(self._house, self._parser, self._relay, self._runner.wake, self._read_intake())
         self._credentials = Credentials(self._store, chance)
         returns = Returns(self._house, self._parser, self._runner.wake)
         self._doors = self._make_doors(submission, returns)
@@ -166,6 +169,14 @@ class Carrier:
             config.spool_path, self._store, clock, config.hostname, config.lmtp, allowed_uids(config.lmtp.users),
             submission.accept,
         )  # fmt: skip
+
+    def _read_intake(self) -> Intake:
+        """Where events come from; what is wrong with an extractor is said, and the others work."""
+        book = read_folder(self._config.intake.extractors)
+        for fault in book.faults:
+            log.error("an extractor can't be read", extra={"why": str(fault)})
+        address = self._config.intake.address
+        return Intake(Address.parse(address).key if address else "", book)
 
     def _make_doors(self, submission: Submission, returns: Returns) -> dict[str, Listener]:
         config = self._config

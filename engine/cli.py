@@ -48,9 +48,10 @@ def serve(
 
 @app.command()
 def check(config: ConfigPath = DEFAULT) -> None:
-    """Read the configuration, the files that it names and the mail templates; list everything that is wrong with them."""
+    """Read the configuration, the files that it names, extractors and mail templates; list everything that is wrong."""
     from engine.config import check_machine, load
     from engine.faults import ConfigFaults
+    from engine.intake.extractors.book import read_folder
     from engine.sending.checking import check_mails
     from engine.sending.resources import Resources
 
@@ -59,9 +60,9 @@ def check(config: ConfigPath = DEFAULT) -> None:
         check_machine(settings, config)
     except ConfigFaults as err:
         _refuse(str(err))
-    faults = check_mails(Resources([settings.templates] if settings.templates else []))
-    if faults:
-        _refuse("\n".join(map(str, faults)))
+    mails = check_mails(Resources([settings.templates] if settings.templates else []))
+    if faults := [*map(str, mails), *map(str, read_folder(settings.intake.extractors).faults)]:
+        _refuse("\n".join(faults))
     typer.echo(f"{config}: all right")
 
 

@@ -25,6 +25,7 @@ from deliverability.shaping.warmup import WarmUpSettings
 from engine.audience.asking import AskingSettings
 from engine.audience.trials import ImportSettings
 from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
+from engine.intake.settings import IntakeSettings
 from engine.own_doors import OwnDoors
 from engine.sections import ControlSettings, DaemonSettings, DatabaseSettings, LabSettings, MetricsSettings, WebSettings
 from engine.sending.arbiter_settings import ArbiterSettings
@@ -80,6 +81,7 @@ class Config(Settings):
     asking: AskingSettings = AskingSettings()
     imports: ImportSettings = ImportSettings()
     tracking: TrackingSettings = TrackingSettings()
+    intake: IntakeSettings = IntakeSettings()
     templates: Path | None = Field(
         default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
     )
@@ -245,6 +247,8 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     placed: dict[str, Any] = {"daemon": config.daemon.model_copy(update={"state_dir": state_dir})}
     if config.templates is not None:
         placed["templates"] = state_dir / config.templates
+    if config.intake.extractors is not None:
+        placed["intake"] = config.intake.model_copy(update={"extractors": state_dir / config.intake.extractors})
     placed["routing"] = config.routing.placed(state_dir, _credentials())
     config = config.model_copy(update=placed)
     if faults := [placed_fault(place, words, lines, file) for place, words in (*_too_long(config), *_loops(config))]:

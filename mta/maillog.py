@@ -115,6 +115,11 @@ def unread(message_id: int, why: str) -> None:
     log.warning("not understood", extra={"message_id": message_id, "why": why})
 
 
+def noted(message_id: int, what: str) -> None:
+    """Of a mail that tells events: it was kept back, or a flow writes instead and it was not."""
+    log.info("noted", extra={"message_id": message_id, "what": what})
+
+
 def returned(reverse_path: str, verdict: str) -> None:
     """A mail came back to an address of ours, and this was concluded."""
     log.info("returned", extra={"from": reverse_path, "verdict": verdict})

@@ -24,6 +24,7 @@ MODULES: Final = {
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",
     "export": "everything as one folder, from which a new machine goes on",
+    "extractor": "events out of mails by files of your own: try one, list them",
     "field": "custom fields of contacts",
     "flow": "check, plan, apply, pause, archive and list flows",
     "history": "a made-up shop's history, to simulate flows with",

@@ -10,6 +10,7 @@ from engine.control.counted import queue_rows
 from engine.control.protocol.flows import FlowRow
 from engine.control.protocol.house import Line, Overview
 from engine.control.protocol.queue import DoubtRow, Doubts, MessageLife, MessageRow, Messages, Moment
+from engine.running.instead import KEPT_BACK, TWICE
 from mta.ports import Tx, to_ms
 from mta.queue import ledger, listing, operating
 from mta.queue.census import Census
@@ -256,7 +257,7 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         "SELECT substr(content, 1, CAST(? AS INTEGER)) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id)
     )
     moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
-    moments += [Moment(head[6], "not understood", said, "!") for said in filter(None, head[8].split("\n"))]
+    moments += [_remark(head[6], said) for said in filter(None, head[8].split("\n"))]
     for part in (
         _flow_moments,
         _event_moments,
@@ -274,6 +275,14 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         deliveries=tuple(map(_row, rows)), moments=tuple(moments),
         content=bytes(body[0]).decode("utf-8", "replace") if body else "",
     )  # fmt: skip
+
+
+def _remark(at_ms: int, said: str) -> Moment:
+    """What was noted about a mail when it came: who writes instead of whom, else what was not understood."""
+    what, colon, why = said.partition(": ")
+    if colon and what in (KEPT_BACK, TWICE):
+        return Moment(at_ms, what, why, "▸")
+    return Moment(at_ms, "not understood", said, "!")
 
 
 def _accepted(head: tuple[Any, ...]) -> str:

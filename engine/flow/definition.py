@@ -12,7 +12,7 @@ from engine.flow.checks import find_faults
 from engine.flow.document import Entry, Fault, Sheet
 from engine.flow.entries import read_trigger
 from engine.flow.known import NOTHING_KNOWN, Known
-from engine.flow.model import Definition, Goal, Reentry, flatten
+from engine.flow.model import Definition, Goal, Reentry, Writes, flatten
 from engine.flow.shapes import Page
 from engine.flow.steps import StepReader, read_tracking
 from engine.flow.words import FLOW
@@ -52,6 +52,7 @@ def _read(page: Page, root: Node, version: str) -> Definition | None:
         values["name"], values.get("title") or values["name"], values.get("about", ""), values["stream"], trigger,
         _reentry(values.get("reentry")), _goal(values.get("goal")), values.get("exit"), steps, version, flatten(steps),
         values.get("list", ""), read_tracking(values.get("tracking")), values.get("holdout", 0.0),
+        Writes(values["writes"]) if "writes" in values else None,
     )  # fmt: skip
     if not page.sheet.faults:
         find_faults(page, definition, root, reader.places)

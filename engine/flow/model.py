@@ -6,6 +6,7 @@ step by its id, with the id of what follows. END ("") follows the last.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from engine.flow.actions import Action
@@ -35,6 +36,13 @@ class Reentry:
 
     rule: str  # never, always, after
     after: Span | None = None
+
+
+class Writes(StrEnum):
+    """Whether a flow's mails come instead of those that the shop would write about the same, or beside them."""
+
+    INSTEAD = "instead"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,7 @@ class Definition:
     mailing_list: str = ""  # whose mail a marketing flow writes; "" is of no list
     tracking: Tracking = Tracking()
     holdout: float = 0.0  # the share of people, from 0 to 1, who get nothing (engine.flow.shares)
+    writes: Writes | None = None
 
     def tracking_of(self, step: str) -> tuple[Tracking, ...]:
         """What the flow and this step of it say of being counted."""

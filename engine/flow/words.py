@@ -9,6 +9,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from engine.flow import scalars as of
 from engine.flow import unsupported
+from engine.flow.model import Writes
 from engine.flow.shapes import Cases, Either, ListOf, OneOf, Record, Shape, Steps, TableOf, Variants, written
 
 STEPS: Final = Steps()
@@ -214,6 +215,7 @@ FLOW: Final = Record(
         "exit": of.CONDITION,
         "holdout": of.PERCENT,
         "tracking": TRACKING,
+        "writes": OneOf(tuple(map(str, Writes)), "instead (of the shop, whose own mail is kept back) or beside (it)"),
         "steps": STEPS,
     },
     {

@@ -1,13 +1,13 @@
 """Reading a submitted mail for events, before it is accepted, so that both are one commit.
 
-First `examine`, at once and in this process: our own header fields, and a look for a marker of structured data. Only a
-mail that shows one is worth asking the parser worker about; `with_structured` adds what it answered. Nothing raises on
-any mail: what could not be read is among `troubles`, and the mail is relayed.
+First `examine`, at once and in this process: our own header fields, a look for a marker of structured data, and which
+extractors the mail is for. Only then is it worth asking the parser worker about; `with_answer` adds what it answered.
+Nothing raises on any mail: what could not be read is among `troubles`, and the mail is relayed.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,10 +15,14 @@ from deliverability.address import Address, AddressError
 from deliverability.homographs import is_homograph, refusal
 from deliverability.rawmail import split_message
 from engine.flow.events import Event, EventError, idempotency, make_event
+from engine.flow.grammar import near
+from engine.intake.extractors.book import Book
 from engine.intake.headers import STRIP, Said, read_headers
+from engine.intake.wants import Wants
 from mta.queue.delivery import Stream
 
 LOOKED_AT: Final = 4 * 1024 * 1024  # octets; what people read comes before what is attached
+_WORD_MAX: Final = 200  # characters of what a body says beside data
 _MARKS: Final = (b"ld+json", b"schema.org")
 
 
@@ -28,8 +32,8 @@ class Examined:
 
     events: tuple[Event, ...]
     strip: tuple[str, ...]  # header fields to take out, as deliverability.rawmail.without takes them
-    wants_parser: bool  # whether the parser worker should be asked for "structured"
-    keep_back: bool  # X-Posthouse-Deliver: no
+    wants: Wants  # what the parser worker is asked; false for nothing
+    keep_back: bool  # X-Posthouse-Deliver: no, or an extractor's deliver: no
     expires_after: timedelta | None
     stream: Stream | None
     contact: Address | None
@@ -45,15 +49,31 @@ class Examined:
         return not (self.keep_back and self.events)
 
 
-def examine(content: bytes, recipients: Sequence[Address], now: datetime) -> Examined:
-    """Read a submitted mail's header; its events happen to the first recipient. Cheap: no part is decoded."""
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Where events come from beside headers and mark-up: the address that takes them ("" for none), and extractors."""
+
+    address: str = ""
+    book: Book = field(default_factory=Book)
+
+    def is_ours(self, forward_path: Address) -> bool:
+        """Whether mail to it is for us alone."""
+        return bool(self.address) and forward_path.key == self.address
+
+
+def examine(content: bytes, recipients: Sequence[Address], now: datetime, intake: Intake = Intake()) -> Examined:
+    """Read a submitted mail's header; its events happen to the first recipient that is a person. Cheap: no part is
+    decoded."""
     header, _ = split_message(content)
     said = read_headers(header)
-    contact = recipients[0] if recipients else None
+    people = [each for each in recipients if not intake.is_ours(each)]
+    contact = people[0] if people else None
     examined = Examined(
         events=(),
         strip=STRIP if said.is_said else (),
-        wants_parser=shows_marker(content),
+        wants=Wants(
+            shows_marker(content), tuple(intake.book.for_mail(header, recipients)), len(people) < len(recipients)
+        ),
         keep_back=not said.deliver,
         expires_after=said.expires_after,
         stream=said.stream,
@@ -75,30 +95,72 @@ def _with_header_event(examined: Examined, said: Said, now: datetime) -> Examine
     return replace(examined, events=(event,))
 
 
-def with_structured(examined: Examined, answer: Mapping[str, Any], now: datetime) -> Examined:
+def with_answer(examined: Examined, answer: Mapping[str, Any], now: datetime) -> Examined:
     """`examined` with what the parser worker answered. An event that a header told too is the header's."""
     read = answer.get("read")
     if not isinstance(read, dict):
         return replace(examined, troubles=(*examined.troubles, f"structured data unread: {answer.get('unread')}"))
     told = {event.name for event in examined.events}
     events, troubles = list(examined.events), [*examined.troubles, *map(str, read.get("left_out", ()))]
-    for found in read.get("events", ()):
-        if found["name"] not in told:
-            try:
-                events.append(_event(examined, found["name"], found["data"], "markup", "", now))
-            except EventError as err:
-                troubles.append(f"structured data: {err}")
-    return replace(examined, events=tuple(events), troubles=tuple(troubles))
+    keep_back = examined.keep_back
+    for place, found in enumerate(read.get("events", ())):
+        if found["source"] != "address" and found["name"] in told:
+            continue
+        try:
+            events.append(_found(examined, found, place, now))
+        except (EventError, AddressError) as err:
+            troubles.append(f"structured data: {err}")
+        else:
+            keep_back = keep_back or found.get("deliver") is False
+    return replace(examined, events=tuple(events), troubles=tuple(troubles), keep_back=keep_back)
+
+
+def _found(examined: Examined, found: Mapping[str, Any], place: int, now: datetime) -> Event:
+    """An event of the worker's answer. EventError, AddressError."""
+    name, data, source = found["name"], found["data"], str(found["source"])
+    if source == "address":
+        return _posted(examined, found, place, now)
+    if source == "extractor" and found.get("contact"):
+        examined = replace(examined, contact=Address.parse(str(found["contact"])))
+    return _event(examined, name, data, source, str(found.get("key") or ""), now)
+
+
+POSTED: Final = ("name", "address", "data", "key", "idempotency_key", "contact_name", "locale")
+
+
+def _posted(examined: Examined, found: Mapping[str, Any], place: int, now: datetime) -> Event:
+    """An event as a body says it: in the words of `POST /v1/events`."""
+    for word in found:
+        if word not in (*POSTED, "source"):
+            raise EventError(f'"{word[:40]}" is not known{near(word, POSTED)} (known are {", ".join(POSTED)})')
+    texts = {word: found.get(word) or "" for word in POSTED if word not in ("name", "data")}
+    for word, value in texts.items():
+        if not isinstance(value, str) or len(value) > _WORD_MAX:
+            raise EventError(f"{word}: a text of at most {_WORD_MAX} characters is expected")
+    if not isinstance(found["data"], dict):
+        raise EventError("data: a JSON object is expected")
+    who = Address.parse(texts["address"]) if texts["address"] else None
+    given = texts["idempotency_key"] or (idempotency(examined.message_id, str(place)) if examined.message_id else None)
+    event = make_event(
+        found["name"], found["data"], at=now, source="address", key=texts["key"], address=who,
+        contact_name=texts["contact_name"], locale=texts["locale"], idempotency_key=given,
+    )  # fmt: skip
+    _refuse_homograph(who)
+    return event
 
 
 def _event(examined: Examined, name: str, data: str | dict[str, Any], source: str, key: str, now: datetime) -> Event:
     who = examined.contact
     event = make_event(name, data, at=now, source=source, key=key, address=who, locale=examined.locale)
-    if who is not None and is_homograph(who.local, who.domain):
-        raise EventError(refusal(str(who)))
+    _refuse_homograph(who)
     return replace(
         event, contact_name=_customer(event.data, examined.contact), idempotency_key=_idempotency(examined, event)
     )
+
+
+def _refuse_homograph(who: Address | None) -> None:
+    if who is not None and is_homograph(who.local, who.domain):
+        raise EventError(refusal(str(who)))
 
 
 def _idempotency(examined: Examined, event: Event) -> str | None:

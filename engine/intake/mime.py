@@ -1,7 +1,7 @@
-"""The HTML parts of a mail, by a splitter of our own whose work is bounded before it begins.
+"""The parts of a mail that people read, HTML and plain, by a splitter of our own whose work is bounded before it begins.
 
-No tree is built and nothing is decoded but text/html: multiparts are cut at their boundaries (RFC 2046 section 5.1.1)
-down to DEPTH levels and PARTS parts, attachments and forwarded messages are left alone, and decoded text is counted.
+No tree is built and nothing is decoded but text/html and text/plain: multiparts are cut at their boundaries (RFC 2046 section
+5.1.1) down to DEPTH levels and PARTS parts, attachments and forwarded messages are left alone, and decoded text is counted.
 What is over a limit is left out and said. Each level is scanned once: the work is at most DEPTH times the mail's size.
 """
 
@@ -17,7 +17,8 @@ from deliverability.rawmail import first_value, split_message
 DEPTH: Final = 20
 PARTS: Final = 1000
 LARGEST: Final = 16 * 1024 * 1024  # octets of a mail that is entered
-DECODED: Final = 1024 * 1024  # octets of decoded HTML, all parts together
+DECODED: Final = 1024 * 1024  # octets of decoded text, all parts together
+_PLAIN: Final = ("text/plain", "application/json")
 _HEADER: Final = 65_536  # octets of a part's own header
 _VALUE: Final = 600  # octets of a Content-Type that are read
 
@@ -28,14 +29,15 @@ _PARAMETER: Final = re.compile(
 
 @dataclass(slots=True)
 class Html:
-    """The decoded HTML parts, and what was left out and why."""
+    """The decoded HTML parts, the plain ones, and what was left out and why."""
 
     parts: list[str] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
 def html_parts(content: bytes) -> Html:
-    """Every text/html part of the mail that is no attachment. Never raises."""
+    """Every text/html part of the mail that is no attachment, and what of text there is. Never raises."""
     found = Html()
     if len(content) > LARGEST:
         found.left_out.append(f"the mail is larger than {LARGEST} octets")
@@ -56,21 +58,23 @@ def html_parts(content: bytes) -> Html:
                 parts = list(_parts(body, parameters.get("boundary", ""), PARTS - seen + 1))
                 stack.extend((part, depth + 1) for part in reversed(parts))
         elif kind == "text/html" and not _is_attachment(header):
-            room -= _take(header, body, parameters, room, found)
+            room -= _take(header, body, parameters, room, found, found.parts)
+        elif kind in _PLAIN and not _is_attachment(header):
+            room -= _take(header, body, parameters, room, found, found.plain)
     return found
 
 
-def _take(header: bytes, body: bytes, parameters: dict[str, str], room: int, found: Html) -> int:
-    """Decode one HTML part into `found`; the octets it took."""
+def _take(header: bytes, body: bytes, parameters: dict[str, str], room: int, found: Html, into: list[str]) -> int:
+    """Decode one part; the octets it took."""
     codec = codec_of(parameters.get("charset", "utf-8"))
     if codec is None:
         found.left_out.append(f"the charset {parameters['charset'][:40]!r} is not read")
         return 0
     octets = _transfer_decoded(header, body)
     if len(octets) > room:
-        found.left_out.append(f"the HTML is larger than {DECODED} octets")
+        found.left_out.append(f"its text is larger than {DECODED} octets")
         return 0
-    found.parts.append(octets.decode(codec, "replace"))
+    into.append(octets.decode(codec, "replace"))
     return len(octets)
 
 

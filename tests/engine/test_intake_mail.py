@@ -14,9 +14,9 @@ from mail_shop import Place, open_store
 
 from deliverability.address import Address
 from deliverability.rawmail import without
-from engine.intake.mail import Examined, examine, shows_marker, with_structured
+from engine.intake.mail import Examined, examine, shows_marker, with_answer
 from engine.intake.recording import record_mail
-from engine.intake.structured import read_structured
+from engine.intake.wants import read_mail
 from engine.store.groups import GroupStore
 from mta.queue.delivery import Stream
 
@@ -109,8 +109,8 @@ def test_what_cant_be_understood_is_said_and_the_mail_goes_on(field: str, troubl
 def test_a_marker_is_seen_through_every_transfer_encoding(cte: str) -> None:
     content = html_mail(cte)
     found = examine(content, [ANN], NOON)
-    assert found.wants_parser
-    found = with_structured(found, {"read": read_structured(content)}, NOON)
+    assert found.wants
+    found = with_answer(found, {"read": read_mail(found.wants.request(content))}, NOON)
     (event,) = found.events
     assert (event.name, event.source, event.key) == ("order.placed", "markup", "TS-4711")
     assert (event.contact_name, event.data["total"]) == ("Ann Example", 49.8)
@@ -131,12 +131,13 @@ def test_a_marker_is_seen_in_base64_wherever_it_falls(before: bytes, mark: bytes
 
 def test_what_the_header_says_comes_before_what_the_html_says() -> None:
     content = html_mail("8bit").replace(b"Content-Type", b"X-Posthouse-Event: order.placed\r\nContent-Type", 1)
-    found = with_structured(examine(content, [ANN], NOON), {"read": read_structured(content)}, NOON)
+    found = examine(content, [ANN], NOON)
+    found = with_answer(found, {"read": read_mail(found.wants.request(content))}, NOON)
     assert [event.source for event in found.events] == ["header"]
 
 
 def test_a_parser_that_gave_up_is_a_trouble_and_no_more() -> None:
-    found = with_structured(examined(), {"unread": "took longer than 2 s"}, NOON)
+    found = with_answer(examined(), {"unread": "took longer than 2 s"}, NOON)
     assert found.events == () and found.troubles == ("structured data unread: took longer than 2 s",)
 
 
@@ -144,7 +145,9 @@ def test_nobody_whose_address_is_made_to_look_like_another_is_written_down_for_a
     odd = Address.parse("раypal@аpple.com")
     content = mail("X-Posthouse-Event: order.placed", "X-Posthouse-Deliver: no", body="schema.org")
     found = examine(content, [odd], NOON)
-    found = with_structured(found, {"read": {"events": [{"name": "parcel.delivered", "data": {}}]}}, NOON)
+    found = with_answer(
+        found, {"read": {"events": [{"name": "parcel.delivered", "data": {}, "source": "markup"}]}}, NOON
+    )
     assert found.deliver and found.events == ()
     assert len(found.troubles) == 2 and all("made to look like those of another" in each for each in found.troubles)
 
@@ -169,4 +172,4 @@ def test_a_mail_handed_over_twice_is_one_event(store: GroupStore) -> None:
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: f"X-Posthouse-Event: {text}\r\n\r\n".encode()))
 def test_any_mail_can_be_examined(content: bytes) -> None:
     found = examine(content, [ANN], NOON)
-    assert isinstance(found.wants_parser, bool) and all(event.address == ANN for event in found.events)
+    assert all(event.address == ANN for event in found.events)

@@ -72,7 +72,7 @@ def test_what_is_too_deep_too_many_or_too_large_is_said() -> None:
     many = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * (PARTS + 5)
     assert html_parts(many).left_out == [f"the mail has more than {PARTS} parts"]
     large = b"Content-Type: text/html\r\n\r\n" + b"x" * (DECODED + 1)
-    assert html_parts(large).left_out == [f"the HTML is larger than {DECODED} octets"]
+    assert html_parts(large).left_out == [f"its text is larger than {DECODED} octets"]
     assert html_parts(b"x" * (17 * 1024 * 1024)).left_out == ["the mail is larger than 16777216 octets"]
 
 
