@@ -54,10 +54,7 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             {"entry": each.entry.link.seq, "at": _iso(each.entry.link.at_ms), **each.told}
             for each in batches.history(tx, contact_id)
         ],
-        "suppression": _rows(
-            tx, ("reason", "scope", "evidence", "at"),
-            "SELECT reason, scope, evidence, at_ms FROM suppression WHERE key = ? ORDER BY at_ms", key,
-        ),
+        "suppression": suppression.about(tx, key),
         "mails": _rows(
             tx, ("message", "at", "subject", "flow", "step"),
             "SELECT m.id, m.received_ms, m.subject, s.flow, s.step FROM sending s JOIN message m ON m.id = s.message_id"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from deliverability.text import clean
 from engine.audience.contacts import note_event
-from mta.ports import Tx, to_ms
+from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import Stream
 
 
@@ -129,6 +129,23 @@ def standing(tx: Tx, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         ):
             found.setdefault(hidden.get(kept, kept), []).append((reason, list_id))
     return found
+
+
+def about(tx: Tx, key: str) -> list[dict[str, Any]]:
+    """All that stands against mail to this address, oldest first, also from before its data was erased."""
+    salt = _salt(tx)
+    rows = tx.query(
+        "SELECT s.reason, s.scope, COALESCE(l.name, ''), s.source, s.evidence, s.at_ms, s.expires_ms"
+        " FROM suppression s LEFT JOIN list l ON l.id = s.list_id WHERE s.key IN (?,?) ORDER BY s.at_ms, s.reason, l.name",
+        (key, hide(key, salt) if salt else key),
+    )
+    return [
+        {
+            "reason": reason, "scope": scope, "list": mailing_list, "source": source, "evidence": evidence,
+            "at": from_ms(at).isoformat(), "until": from_ms(until).isoformat() if until else None,
+        }
+        for reason, scope, mailing_list, source, evidence, at, until in rows
+    ]  # fmt: skip
 
 
 def was_erased(tx: Tx, key: str) -> bool:

@@ -88,10 +88,11 @@ def set_values(
 
 @app.command()
 def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) -> None:
-    """What conditions and templates see of a person, and where they stand with each list."""
+    """What conditions and templates see of a person, where they stand with each list, and what stops mail to them."""
     from engine.audience.contacts import contact_facts
     from engine.audience.dossier import subscriptions
     from engine.audience.engagement import with_level
+    from engine.audience.suppression import about
 
     def look(tx: "Tx", now: "datetime") -> dict[str, Any]:
         contact_id = _find(tx, address)
@@ -99,6 +100,7 @@ def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) ->
         return facts | {
             "engagement": with_level(facts["engagement"], now),
             "subscriptions": subscriptions(tx, contact_id),
+            "suppression": about(tx, parse_address(address).key),
         }
 
     facts = _read(config_path, look)
@@ -109,9 +111,25 @@ def show(address: Who, config_path: ConfigPath = None, as_json: Json = False) ->
         when = [f"{name} {each[name][:16]}" for name in ("asked", "reminded", "confirmed", "ended") if each[name]]
         why = f" ({each['why']})" if each["why"] else ""
         print(f"list {each['list']:<15} {each['state']:<13} by {each['source']}: {', '.join(when)}{why}")
+    for each in facts.pop("suppression"):
+        print(f"suppressed   {_stop(each)}")
     for key, value in facts.items():
         if value not in ("", None, [], {}):
             print(f"{key:<12} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+
+
+def _stop(told: dict[str, Any]) -> str:
+    """What one suppression stops, and why."""
+    of = (
+        f"mail of list {told['list']}"
+        if told["list"]
+        else "marketing mail"
+        if told["scope"] != "all"
+        else "mail at all"
+    )
+    until = f" until {told['until'][:16]}" if told["until"] else ""
+    evidence = f" ({told['evidence']})" if told["evidence"] else ""
+    return f"{told['reason']} since {told['at'][:16]}{until}: no {of}{evidence}"
 
 
 @app.command()

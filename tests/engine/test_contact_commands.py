@@ -1,5 +1,6 @@
 """People from the command line: who is written down, and who is not."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,9 @@ from clock import NOON
 from mail_shop import open_store
 
 from deliverability.address import Address
-from engine.audience import dossier
-from engine.audience.contacts import find_contact
-from engine.audience.suppression import BACK, is_suppressed
+from engine.audience import dossier, lists
+from engine.audience.contacts import ensure_contact, find_contact
+from engine.audience.suppression import BACK, Reason, is_suppressed, suppress
 from engine.commands import run
 from engine.config import load
 from engine.house import ensure_state
@@ -49,6 +50,33 @@ def test_who_was_erased_comes_back_with_a_word_and_without_marketing_mail(state:
     store.write_now(erase)
     assert add(capsys, str(ANN)) == (0, f"ann@example.org is written down\n{BACK}\n", "")
     assert store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "erased"}
+    store.close()
+
+
+def test_whoever_looks_at_a_person_is_told_what_stops_mail_to_them(state: Path, capsys: Said) -> None:
+    add(capsys, str(ANN))
+    store = open_store(state)
+
+    def stop(tx: Tx) -> None:
+        tea = lists.create(tx, "tea", title="Tea", now=NOON).id
+        suppress(tx, ANN.key, Reason.UNSUBSCRIBE, list_id=tea, evidence="by one click", now=NOON)
+        suppress(tx, ANN.key, Reason.PAUSED, until=NOON + timedelta(days=30), now=NOON)
+
+    def forget(tx: Tx) -> None:
+        contact_id = find_contact(tx, ANN)
+        assert contact_id is not None
+        dossier.erase(tx, contact_id, ANN.key, salt=b"s" * 16, now=NOON)
+        ensure_contact(tx, ANN, now=NOON)  # an event, or a mail to them, brings them back
+
+    store.write_now(stop)
+    assert run(["contact", "show", str(ANN)]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("suppressed")] == [
+        "suppressed   paused since 2026-03-02T12:00 until 2026-04-01T12:00: no marketing mail",
+        "suppressed   unsubscribe since 2026-03-02T12:00: no mail of list tea (by one click)",
+    ]
+    store.write_now(forget)
+    assert run(["contact", "show", str(ANN)]) == 0
+    assert "suppressed   erased since 2026-03-02T12:00: no marketing mail\n" in capsys.readouterr().out
     store.close()
 
 
