@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from engine.audience import batches, figures, suppression, tags
+from engine.audience import batches, figures, lists, suppression, tags
 from engine.audience.batches import Leaf
 from engine.audience.ledger import canonical
 from engine.audience.lists import LEFT
@@ -111,7 +111,7 @@ def take(
         rows.append(_Row(person, leaf, contact.id, barred, reasons, is_new and len(person.standings) < 2))
     ids = {row[0] for row in (*standings, *left)}
     with figures.kept(tx, sorted(ids & were), sorted(ids)):
-        tx.executemany(_STAND, standings)
+        tx.executemany(_STAND, _with_ends(tx, standings, now))
         if left:
             tx.executemany(_LEAVE, left)
     if pairs:
@@ -162,8 +162,8 @@ def _told(person: Person, kept: Mapping[str, str] | None = None, reasons: Collec
 
 
 _STAND: Final = (
-    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms)"
-    " VALUES (?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO NOTHING"
+    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms, due_ms, expires_ms)"
+    " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO NOTHING"
 )
 # Who left elsewhere leaves here too, unless they said yes here after that.
 _LEAVE: Final = (
@@ -251,6 +251,19 @@ def _standing_row(contact_id: int, each: Standing, source: str, now_ms: int) -> 
     confirmed = (each.confirmed_ms or now_ms) if each.state == "confirmed" else each.confirmed_ms
     ended = (each.ended_ms or now_ms) if each.state == "unsubscribed" else None
     return contact_id, each.list_id, each.state, source, min(asked, ended or asked), confirmed, ended
+
+
+def _with_ends(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[tuple[Any, ...]]:
+    """When each of these is over. Who was asked elsewhere and has not answered is not asked again by an import: their
+    time begins now, as if this list had asked, and ends without a reminder."""
+    waiting = {row[1] for row in rows if row[2] == lists.SubscriptionState.UNCONFIRMED}
+    found = {list_id: lists.by_id(tx, list_id) for list_id in waiting}
+    ends = {key: to_ms(now + each.settings.expire_after) for key, each in found.items() if each is not None}
+    none = (None, None)
+    return [
+        (*row, ends[row[1]], ends[row[1]]) if row[2] == lists.SubscriptionState.UNCONFIRMED else row + none
+        for row in rows
+    ]
 
 
 def _json(fields: Mapping[str, Any]) -> str:

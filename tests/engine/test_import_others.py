@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from exchange_desk import Desk
 from mail_shop import Asker, Place
 
 from deliverability.address import Address
-from engine.audience import dossier, lists
+from engine.audience import dossier, lists, unconfirmed
 from engine.audience.consent import Answer
 from engine.audience.contacts import find_contact
 from engine.audience.lists import ListError
@@ -268,6 +269,26 @@ def test_listmonk_s_dump_brings_every_list_with_its_states_and_bounces(desk: Des
         ("cy@example.org", "hard bounce"), ("di@example.org", "unsubscribe"),
     ]  # fmt: skip
     assert desk.contacts()[0]["name"] == "Ann \\ Archer"
+
+
+def test_who_never_answered_elsewhere_does_not_wait_here_for_ever(desk: Desk) -> None:
+    desk.take(desk.file(DUMP, "dump.sql"), lists=(), list_names={"Tea Letters": "tea"})
+
+    reminded = []
+
+    def settle(days: int) -> int:
+        when = desk.clock.now() + timedelta(days=days)
+        return desk.store.write_now(
+            lambda tx: unconfirmed.settle(tx, when, lambda tx, who: reminded.append(who), b"s" * 32)
+        )
+
+    assert settle(6) == 0
+    assert settle(8) == 1
+    assert reminded == []
+    assert ("bob@example.org", "tea", "unsubscribed", "import 1") in desk.standings()
+    assert desk.rows("SELECT why FROM subscription WHERE state = 'unsubscribed' ORDER BY why") == [
+        ("left",), ("not confirmed in time",),
+    ]  # fmt: skip
 
 
 def test_lists_of_listmonk_that_are_not_here_are_named_with_the_remedy(desk: Desk) -> None:
