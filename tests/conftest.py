@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from house_postgres import Postgres
+
+# No test depends on how fast the machine is just now.
+settings.register_profile("posthouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("posthouse")
 
 Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQL database
 
