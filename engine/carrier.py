@@ -104,7 +104,8 @@ class Carrier:
         self._open()
         hearing = asyncio.create_task(self._hear())
         beating = asyncio.create_task(self._beat())
-        work = [asyncio.create_task(self._relay.scheduler.run()), asyncio.create_task(self._runner.run())]
+        tasks = (self._relay.scheduler.run(), self._runner.run(), self._sender.run())
+        work = [asyncio.create_task(each) for each in tasks]
         if self._order["number"] == 0:
             work.append(asyncio.create_task(self._pickup.run()))
             if self._config.routing.mta_sts:
@@ -162,6 +163,7 @@ class Carrier:
         )  # fmt: skip
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay, self._runner.wake, self._read_intake())
+        self._sender = self._house.sender(self._owner, self._relay.scheduler.wake)
         self._credentials = Credentials(self._store, chance)
         returns = Returns(self._house, self._parser, self._runner.wake)
         self._doors = self._make_doors(submission, returns)
@@ -230,10 +232,12 @@ class Carrier:
             if "wake" in message:
                 self._relay.scheduler.wake(message["wake"])
                 self._runner.wake()
+                self._sender.wake()
             if "clock" in message:
                 self._clock.offset = timedelta(milliseconds=message["clock"])
                 self._relay.scheduler.rearm()
                 self._runner.wake()
+                self._sender.wake()
             if "grants" in message:
                 self._relay.use_grants(message["grants"])
             if "shares" in message:

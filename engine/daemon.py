@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from engine import carrier, config, notify
 from engine.audience import asking, suppression, unconfirmed
+from engine.campaigns.keeper import CampaignKeeper
 from engine.catalogue import watching
 from engine.conductor import Conductor
 from engine.config import Config
@@ -108,6 +109,9 @@ class Office:
             lambda *what: self.house.late(*what), is_gone, self._chores(),
         )  # fmt: skip
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
+        self.campaigns = CampaignKeeper(
+            self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, lambda: self.clock.offset
+        )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),
             lambda: self._ring({"suspensions": True}),
@@ -141,6 +145,7 @@ class Office:
         await self._metrics.start()
         self._start(self._janitor.run(), is_vital=True)
         self._start(self.keeper.run(), is_vital=True)
+        self._start(self.campaigns.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
@@ -322,6 +327,7 @@ class Office:
         self.tell(clock=offset // timedelta(milliseconds=1))
         self._janitor.ring()
         self.keeper.ring()
+        self.campaigns.ring()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""
@@ -342,6 +348,7 @@ class Office:
         await old_web.stop()
         self.conductor.use(self.config)
         self.keeper.use(ZoneInfo(self.config.mail.zone))
+        self.campaigns.use(ZoneInfo(self.config.mail.zone))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         old = list(self.crew.hands.values())
         if not await self.crew.hire(self.config.carriers):

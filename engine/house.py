@@ -21,9 +21,10 @@ from engine.audience import suppression, trials, unconfirmed
 from engine.audience.contacts import find_contact, note_event
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
+from engine.campaigns import following, stopping
+from engine.campaigns.sender import Sender
 from engine.config import Config
 from engine.running.runner import Runner
-from engine.sending import permission
 from engine.sending.arbiter import Arbiter
 from engine.sending.checking import mail_names
 from engine.sending.compose import Composer
@@ -98,6 +99,8 @@ class House:
         for each in settled:
             if each.state is State.BOUNCED and each.stage != "queue":
                 self._bounced(tx, each)
+            if each.origin == following.ORIGIN:
+                following.settled(tx, each, self.clock.now())
             if each.state in _NAMES:
                 who = self._note(tx, each, _NAMES[each.state], each.reply)
                 if who is not None:
@@ -115,9 +118,14 @@ class House:
         """The event of a mail that the engine made; flows may wait for it. Whose mail it was."""
         if each.origin in ("submission", "dsn"):
             return None
-        row = tx.one("SELECT contact_id, flow, step FROM sending WHERE message_id = ?", (each.message_id,))
+        row = tx.one(
+            "SELECT s.contact_id, s.flow, s.step, COALESCE(g.name, ''), s.variant FROM sending s"
+            " LEFT JOIN campaign g ON g.id = s.campaign_id WHERE s.message_id = ?",
+            (each.message_id,),
+        )
         if row is not None:
             data = {"flow": row[1], "step": row[2], "reply": reply, "message": each.message_id}
+            data |= {"campaign": row[3], "variant": row[4]} if row[3] else {}
             note_event(tx, name, row[0], data, self.clock.now())
         return None if row is None else row[0]
 
@@ -180,6 +188,12 @@ class House:
             share=share, arbiter=self.arbiter, wake=wake,
         )  # fmt: skip
 
+    def sender(self, owner: int, wake: Callable[[Iterable[str]], None]) -> Sender:
+        """What writes the mails of campaigns, for the carrier with this lease."""
+        return Sender(
+            self.store, self.composer, self.clock, self.chance, self.config.queue, owner, arbiter=self.arbiter, wake=wake
+        )  # fmt: skip
+
     def settle_unconfirmed(self, tx: Tx, now: datetime) -> int:
         """Remind of, or end, subscriptions that nobody confirmed; how many were looked at."""
         reminders = Reminders(self.composer, self.config.queue, lambda: self.chance.octets(16), now)
@@ -188,7 +202,7 @@ class House:
     @property
     def gate(self) -> Gate:
         """The queue's last question before mail leaves."""
-        return permission.gate
+        return stopping.gate
 
     def template_names(self) -> set[str]:
         """The mails that flows may send."""

@@ -17,6 +17,7 @@ Draw: TypeAlias = Callable[[FlowPicture, int], str]
 MODULES: Final = {
     "audit": "prove from the database that every accepted delivery has one end",
     "bounce": "what mail that came back means: who failed, who is to blame, for good or not",
+    "campaign": "one mail to many: check, plan, start, schedule, show, pause, stop, recall, retry, resend",
     "consent": "what people agreed to, and the proof of it",
     "contact": "the people that we know: add, import, show, change, merge, export, erase",
     "coupon": "pools of coupon codes: make, load, show; who has a code",

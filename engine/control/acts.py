@@ -18,7 +18,7 @@ from engine.audience.contacts import OddAddress
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
-from engine.control import flows, queueing, segments, shaping
+from engine.control import campaign_plans, campaigns, flows, queueing, segments, shaping
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
@@ -266,6 +266,16 @@ ACTS: Final[Mapping[str, Act]] = {
     "segments/remove": segments.remove,
     "segments/check": segments.check_only,
     "segments/count": segments.count_once,
+    "campaigns/check": campaigns.check,
+    "campaigns/plan": campaign_plans.plan,
+    "campaigns/start": campaigns.start,
+    "campaigns/schedule": campaigns.schedule,
+    "campaigns/pause": campaigns.pause,
+    "campaigns/resume": campaigns.resume,
+    "campaigns/stop": campaigns.stop,
+    "campaigns/recall": campaigns.recall,
+    "campaigns/retry": campaigns.retry,
+    "campaigns/resend": campaigns.resend,
     "queue/cancel": queueing.cancel,
     "queue/retry": queueing.retry,
     "queue/hold": queueing.hold,

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, flows, reasons, segments, shaping, views, waits
+from engine.control import acts, campaign_views, flows, reasons, segments, shaping, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol.acts import Done, Refused
@@ -75,6 +75,9 @@ class ControlServer:
                 web.get("/v1/flows/{name}/history", self._flow_history),
                 web.get("/v1/flows/{name}/text", self._flow_text),
                 web.get("/v1/flows/{name}/why-not", self._why_not),
+                web.get("/v1/campaigns", self._campaigns),
+                web.get("/v1/campaigns/{name}", self._campaign),
+                web.get("/v1/campaigns/{name}/recipients", self._recipients),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/segments/{name}", self._segment),
                 web.get("/v1/segments/{name}/members", self._members),
@@ -235,6 +238,17 @@ class ControlServer:
 
     async def _why_not(self, request: web.Request) -> web.Response:
         return _json(await reasons.why_not(self.house, request.match_info["name"], Asked(request.query)))
+
+    async def _campaigns(self, request: web.Request) -> web.Response:
+        return _json(await campaign_views.every(self.house, self._office.campaigns.book))
+
+    async def _campaign(self, request: web.Request) -> web.Response:
+        book = self._office.campaigns.book
+        return _json(await campaign_views.one(self.house, book, request.match_info["name"]))
+
+    async def _recipients(self, request: web.Request) -> web.Response:
+        book, name = self._office.campaigns.book, request.match_info["name"]
+        return _json(await campaign_views.recipients(self.house, book, name, Asked(request.query)))
 
     async def _segments(self, request: web.Request) -> web.Response:
         return _json(await segments.every(self.house, self._office.keeper.book))

@@ -51,6 +51,8 @@ _WHICH: Final[Shape] = {
     **dict.fromkeys(FILTERS, _is_word), "deliveries": _are_numbers, "dry_run": _is_flag, **_texts("by", "why", "after"),
 }  # fmt: skip
 
+_RUN: Final[Shape] = {**_texts("campaign", "by", "why"), "run": _is_number}
+
 BODIES: Final[Mapping[str, Shape]] = {
     "lists": _texts("name", "title", "purpose", "confirmation"),
     "lists/set": {**_texts("name"), "set": _is_object},
@@ -67,6 +69,16 @@ BODIES: Final[Mapping[str, Shape]] = {
     "flows": {**_texts("source", "file", "by"), "map": _is_object, **dict.fromkeys(("move", "leave"), _is_flag)},
     "flows/plan": {**_texts("source", "file"), "map": _is_object, "leave": _is_flag},
     "flows/state": {**_texts("flow", "state", "by"), "end": _is_flag},
+    "campaigns/check": _texts("source", "file"),
+    "campaigns/plan": _texts("source", "file", "at"),
+    "campaigns/start": {**_texts("source", "file", "by"), "again": _is_flag},
+    "campaigns/schedule": {**_texts("source", "file", "by", "at"), "again": _is_flag},
+    "campaigns/pause": _RUN,
+    "campaigns/resume": _RUN,
+    "campaigns/stop": {**_RUN, "all": _is_flag},
+    "campaigns/recall": _RUN,
+    "campaigns/retry": {**_RUN, "what": _is_text},
+    "campaigns/resend": {**_RUN, "subject": _is_text},
     "queue/cancel": _WHICH,
     "queue/hold": _WHICH,
     "queue/release": _WHICH,
@@ -84,6 +96,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/queue/shape": ("by", "stream", "limit"),
     "/v1/messages": (*FILTERS, "sort", "limit", "offset", "after"),
     "/v1/doubts": ("open", "limit"),
+    "/v1/campaigns/{name}/recipients": ("run", "state", "after", "limit"),
     "/v1/flows/{name}/text": ("version",),
     "/v1/flows/{name}/why-not": ("address",),
     "/v1/segments/{name}/members": ("after", "limit"),

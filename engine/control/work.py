@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
+from engine.campaigns.keeper import CampaignKeeper
 from engine.conductor import Conductor
 from engine.segments.keeper import SegmentKeeper
 from engine.system import SystemClock
@@ -15,6 +16,7 @@ class Office(Protocol):
     clock: SystemClock
     conductor: Conductor
     keeper: SegmentKeeper
+    campaigns: CampaignKeeper
 
     @property
     def hands(self) -> Mapping[int, Any]: ...

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.campaigns import following as campaigns
 from engine.flow.entering import NotEntered, Renewed, Told, enter
 from engine.flow.model import WaitFor
 from engine.flow.waits import resolve_intent
@@ -51,6 +52,7 @@ class Matcher:
         taken = Taken()
         events = [each for each in claim(tx, ids) if each.contact_id is not None]
         if events:
+            campaigns.heard(tx, [campaigns.Heard(e.name, e.contact_id, e.data, e.at) for e in events if e.contact_id])
             flows, segments = self.book.flows(tx), self.segments.segments(tx)
             for turn in in_turns(events, lambda event: event.contact_id):
                 for event in turn:

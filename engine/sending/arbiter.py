@@ -146,11 +146,12 @@ def give_back(tx: Tx, message_id: int, contact_id: int) -> None:
     tx.put("DELETE FROM mailed WHERE contact_id = ? AND message_id = ?", (contact_id, message_id))
 
 
-def withdraw(tx: Tx, kind: Kind, ref: int, now: datetime) -> None:
-    """Whoever asked for it wants a held mail no more (a campaign was stopped)."""
-    tx.put(
-        "UPDATE held_mail SET ended_ms = ?, ended_how = 'withdrawn' WHERE kind = ? AND ref = ? AND ended_ms IS NULL",
-        (to_ms(now), str(kind), ref),
+def withdraw(tx: Tx, kind: Kind, ref: int, now: datetime, limit: int) -> int:
+    """Whoever asked for them wants up to `limit` held mails no more (a campaign was stopped); how many there were."""
+    return tx.execute(
+        "UPDATE held_mail SET ended_ms = ?, ended_how = 'withdrawn' WHERE id IN (SELECT id FROM held_mail"
+        " WHERE kind = ? AND ref = ? AND ended_ms IS NULL LIMIT ?)",
+        (to_ms(now), str(kind), ref, limit),
     )
 
 

@@ -48,6 +48,23 @@ def check_mails(resources: Resources, names: list[str] | None = None) -> list[Ma
     return [fault for name in (mail_names(resources) if names is None else names) for fault in checker.mail(name)]
 
 
+def text_fault(source: str) -> str:
+    """What is wrong with a text that an operator wrote outside any template, such as a subject; "" where nothing is."""
+    if "{" not in source:
+        return ""
+    sandbox = Sandbox(lambda name: None, dict(FILTERS), dict(FUNCTIONS))
+    environment = Environment()
+    environment.filters, environment.tests = sandbox.filters, sandbox.tests
+    try:
+        tree = environment.parse(source)
+    except TemplateSyntaxError as err:
+        return err.message or "syntax error"
+    if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None) is not None:
+        return "a text is no template file: it includes and extends nothing"
+    faults = _unknown_names(tree, "")
+    return faults[0].problem if faults else ""
+
+
 class _Checker:
     def __init__(self, resources: Resources, texts: Texts) -> None:
         self._resources, self._texts = resources, texts
@@ -70,7 +87,7 @@ class _Checker:
         seen.add(file)
         try:
             tree = self._environment.parse(self._resources.read(file), file)
-            unknown = self._unknown_names(tree, file)
+            unknown = _unknown_names(tree, file)
         except ResourceError as err:
             yield MailFault(file, 0, f"{err}: a mail has an .html.j2 and a .txt.j2")
             return
@@ -83,16 +100,6 @@ class _Checker:
             if other is not None:
                 yield from self._file(other, section, seen)
 
-    def _unknown_names(self, tree: nodes.Template, file: str) -> list[MailFault]:
-        faults = []
-        unknown = meta.find_undeclared_variables(tree) - _GIVEN - set(_made_here(tree))
-        for name in sorted(unknown):
-            line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 0)
-            near = difflib.get_close_matches(name, _GIVEN, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(GIVEN))})"
-            faults.append(MailFault(file, line, f"{name} is nothing that a mail is given{hint}"))
-        return faults
-
     def _missing_words(self, tree: nodes.Template, file: str, section: str) -> Iterator[MailFault]:
         for call in tree.find_all(nodes.Call):
             is_words = isinstance(call.node, nodes.Name) and call.node.name == "t" and bool(call.args)
@@ -103,6 +110,17 @@ class _Checker:
                 words = self._texts.of(tag)
                 if words.has_section(section) and not words.has(section, key):
                     yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}')
+
+
+def _unknown_names(tree: nodes.Template, file: str) -> list[MailFault]:
+    faults = []
+    unknown = meta.find_undeclared_variables(tree) - _GIVEN - set(_made_here(tree))
+    for name in sorted(unknown):
+        line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 0)
+        near = difflib.get_close_matches(name, _GIVEN, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(GIVEN))})"
+        faults.append(MailFault(file, line, f"{name} is nothing that a mail is given{hint}"))
+    return faults
 
 
 def _made_here(tree: nodes.Template) -> Iterator[str]:

@@ -9,7 +9,7 @@ What templates see: contact (`contact_facts`), the facts by their names (a flow'
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -71,6 +71,18 @@ class Composed:
     needs_utf8: bool  # To holds an address that only SMTPUTF8 can carry (RFC 6532)
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What somebody wrote for this mailing: it stands in for what the template says. Texts may hold expressions."""
+
+    subject: str = ""
+    sender: str = ""  # the name in From
+    content: Mapping[str, Any] | None = None  # what the template sees as `data`
+
+
+_AS_IT_IS: Final = Wording()
+
+
 class Composer:
     """Writes mail. One for a process; safe to use in several threads."""
 
@@ -101,6 +113,7 @@ class Composer:
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
         octets: bytes, links: Mapping[str, str] | None = None, is_nameless: bool = False,
         mailing_list: MailingList | None = None, mark: Mark | None = None, said: tuple[Tracking, ...] = (),
+        wording: Wording = _AS_IT_IS,
     ) -> Composed:  # fmt: skip
         """The mail `template` to `contact`. TemplateFault when it can't be written.
 
@@ -126,11 +139,22 @@ class Composer:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
         zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
         personal = PersonalLinks(self.tokens, self.base_url, int(contact.get("id", 0)), now)
-        subject, text, html = self._parts(template, seen, words, zone, personal, tracked)
+
+        def written(text: str) -> str:
+            return self.renderer.text(
+                text, seen, words=words, section=f"mail.{template}", zone=zone, personal=personal
+            )  # fmt: skip
+
+        if wording.content is not None:
+            seen["data"] = plain(_filled(wording.content, written))
+        told = written(wording.subject) if wording.subject else ""
+        subject, text, html = self._parts(template, seen, words, zone, personal, tracked, told)
         message_id = make_message_id(octets, self.address.domain)
         content_type, body = alternative(text, html, octets)
         try:
-            head = self._head(template, contact, subject, message_id, content_type, seen, stream, settings, now)
+            head = self._head(
+                template, contact, subject, message_id, content_type, seen, stream, settings, now, wording.sender
+            )  # fmt: skip
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
         return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
@@ -185,8 +209,9 @@ class Composer:
         zone: ZoneInfo,
         personal: PersonalLinks,
         tracked: Tracked,
+        told: str,
     ) -> tuple[str, str, str]:
-        """(subject, text, HTML)."""
+        """(subject, text, HTML). `told`: a subject that stands in for the template's."""
         section, name = f"mail.{template}", f"mail/{template}"
 
         def render(kind: str, block: str = "", track: Track | None = None, **more: str) -> str:
@@ -195,7 +220,7 @@ class Composer:
                 personal=personal, track=track,
             )  # fmt: skip
 
-        subject = cut(" ".join(render("txt", "subject").split()), SUBJECT_MAX)
+        subject = cut(" ".join((told or render("txt", "subject")).split()), SUBJECT_MAX)
         if not subject:
             raise TemplateFault(f"{name}.txt.j2", words.tag, "the subject came out empty", "subject")
         html = tracked.html(render("html", subject=subject))
@@ -204,11 +229,11 @@ class Composer:
 
     def _head(
         self, template: str, contact: Mapping[str, Any], subject: str, message_id: str, content_type: str,
-        seen: Mapping[str, Any], stream: Stream, settings: ListSettings, now: datetime,
+        seen: Mapping[str, Any], stream: Stream, settings: ListSettings, now: datetime, sender: str,
     ) -> bytes:  # fmt: skip
         name = name_of(seen) if stream is Stream.MARKETING else ""
         fields = [
-            mailbox_header("From", [(self.name, self.address)]),
+            mailbox_header("From", [(sender or self.name, self.address)]),
             mailbox_header("To", [(_display_name(seen["contact"]["name"]), Address.parse(str(contact["address"])))]),
             text_header("Subject", subject),
             header("Date", format_date(now)),
@@ -227,6 +252,17 @@ class Composer:
             if isinstance(yes := contact.get("consent"), Mapping):
                 fields.append(header("X-Consent-Entry", f"{yes['entry']}; sha256={yes['hash']}"))
         return b"".join(fields)
+
+
+def _filled(content: Any, written: Callable[[str], str]) -> Any:
+    """The content with each of its texts as it comes out for this reader."""
+    if isinstance(content, str):
+        return written(content)
+    if isinstance(content, Mapping):
+        return {key: _filled(each, written) for key, each in content.items()}
+    if isinstance(content, list | tuple):
+        return [_filled(each, written) for each in content]
+    return content
 
 
 def _display_name(name: str) -> str:

@@ -18,6 +18,8 @@ from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
 
+_SHOWN: Final = 40  # characters of a text, where it stands for its name
+_TEXTS_MAX: Final = 1_000  # texts kept compiled
 OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
 
 
@@ -40,6 +42,7 @@ class Renderer:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._sandbox = Sandbox(self._load, dict(FILTERS), dict(FUNCTIONS))
+        self._texts: dict[str, Template] = {}
 
     def render(
         self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = "",
@@ -60,6 +63,35 @@ class Renderer:
         finally:
             METER.reset(meter)
             RENDERING.reset(rendering)
+
+    def text(
+        self, source: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo,
+        personal: PersonalLinks | None = None,
+    ) -> str:  # fmt: skip
+        """A text that an operator wrote, outside any file: plain, whatever it is put into. TemplateFault."""
+        if "{" not in source:
+            return source
+        rendering = RENDERING.set(Rendering(words, section, False, zone, personal, None))
+        meter = METER.set(Meter())
+        name = source[:_SHOWN]
+        try:
+            template = self._compiled(source)
+            return _gather(template.root_render_func(template.new_context(dict(facts))))
+        except (RecursionError, MemoryError):
+            raise TemplateFault(name, words.tag, "the template calls itself without end") from None
+        except Exception as err:
+            raise _fault(err, name, words.tag) from err
+        finally:
+            METER.reset(meter)
+            RENDERING.reset(rendering)
+
+    def _compiled(self, source: str) -> Template:
+        found = self._texts.get(source)
+        if found is None:
+            if len(self._texts) >= _TEXTS_MAX:
+                self._texts.clear()
+            found = self._texts[source] = self._sandbox.from_string(source)
+        return found
 
     def _load(self, name: str) -> tuple[str, str, Any]:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_arbiter, tables_catalogue, tables_flows
+from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows
 
 
 class IdOnce(AutoField):
@@ -109,7 +109,7 @@ class MailingList(Model):
 
 class Subscription(Model):
     contact_id = IntegerField()
-    list_id = IntegerField(index=True)
+    list_id = IntegerField()
     state = TextField()  # unconfirmed, confirmed, unsubscribed
     source = TextField(default="")
     asked_ms = BigIntegerField()
@@ -338,7 +338,7 @@ class Passage(Model):
 
 
 class Sending(Model):
-    """Which step, of whose passage, a message came from."""
+    """Which step, of whose passage, a message came from; or which run of a campaign."""
 
     message_id = IntegerField(primary_key=True)
     contact_id = IntegerField(index=True)
@@ -347,6 +347,11 @@ class Sending(Model):
     step = TextField(default="")
     occurrence = IntegerField(default=1)
     template = TextField(default="")
+    campaign_id = IntegerField(null=True)
+    run_id = IntegerField(
+        null=True
+    )  # of the campaign; then `occurrence` is the contact's id, and `step` which mail to them
+    variant = TextField(default="", constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "sending"
@@ -588,6 +593,7 @@ TABLES = (
     *tables_catalogue.TABLES,
     *tables_flows.TABLES,
     *tables_arbiter.TABLES,
+    *tables_campaigns.TABLES,
 )  # fmt: skip
 
 INDEXES = (
@@ -609,4 +615,5 @@ INDEXES = (
     *tables_catalogue.INDEXES,
     *tables_flows.INDEXES,
     *tables_arbiter.INDEXES,
+    *tables_campaigns.INDEXES,
 )

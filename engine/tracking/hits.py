@@ -55,6 +55,8 @@ class _Mail:
     step: str
     template: str
     mailing_list: str
+    campaign: str
+    variant: str
     delivered_ms: int | None
 
 
@@ -95,17 +97,18 @@ def _record(tx: Tx, mail: _Mail, fetches: Sequence[Fetch]) -> int:
 
 
 def _find(tx: Tx, mark: Mark) -> _Mail | None:
+    where, which = mark.where
     row = tx.one(
-        "SELECT s.message_id, s.contact_id, s.flow, s.step, s.template, COALESCE(l.name, '') FROM sending s"
-        " JOIN message m ON m.id = s.message_id LEFT JOIN list l ON l.id = m.list_id"
-        " WHERE s.enrolment_id = ? AND s.step = ? AND s.occurrence = ?",
-        (mark.enrolment_id, mark.step, mark.occurrence),
+        "SELECT s.message_id, s.contact_id, s.flow, s.step, s.template, COALESCE(l.name, ''), COALESCE(g.name, ''),"
+        " s.variant FROM sending s JOIN message m ON m.id = s.message_id LEFT JOIN list l ON l.id = m.list_id"
+        f" LEFT JOIN campaign g ON g.id = s.campaign_id WHERE {where}",
+        which,
     )
     if row is None:
         return None
     done = tx.one("SELECT state, ended_ms FROM delivery WHERE message_id = ? LIMIT 1", (row[0],))
     delivered_ms = 0 if done is None else done[1] if done[0] == State.DELIVERED else None
-    return _Mail(row[0], row[1], row[2], row[3], row[4], row[5], delivered_ms)
+    return _Mail(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], delivered_ms)
 
 
 def _known(tx: Tx, mail: _Mail, since_ms: int) -> list[_Known]:
@@ -138,7 +141,8 @@ def _hit_of(data: Mapping[str, Any], at_ms: int) -> Hit:
 def _write(tx: Tx, mail: _Mail, fetch: Fetch, verdict: Verdict) -> None:
     data: dict[str, Any] = {
         "message": mail.message_id, "flow": mail.flow, "step": mail.step, "template": mail.template,
-        "list": mail.mailing_list, "what": str(fetch.kind), "by": str(verdict.by), "evidence": list(verdict.evidence),
+        "campaign": mail.campaign, "variant": mail.variant, "list": mail.mailing_list,
+        "what": str(fetch.kind), "by": str(verdict.by), "evidence": list(verdict.evidence),
         "agent": clean(fetch.agent)[:AGENT_MAX], "network": network_of(fetch.peer),
     }  # fmt: skip
     if fetch.kind is Kind.CLICK:

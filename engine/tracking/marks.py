@@ -14,15 +14,23 @@ from engine.audience.tokens import BadToken, Purpose, Tokens, varint
 
 TARGET_MAX: Final = 1200  # octets of an address that a link of ours stands for; mail programs cut beyond 2,000
 NAME_MAX: Final = 40
+OF_CAMPAIGN: Final = "@"  # no step of a flow begins so
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mail to one person."""
+    """One mail to one person. Of a campaign's mail the numbers are the run's and the contact's, and `step` begins with
+    OF_CAMPAIGN."""
 
     enrolment_id: int
     occurrence: int
     step: str
+
+    @property
+    def where(self) -> tuple[str, tuple[int, int, str]]:
+        """What of the table `sending`, as `s`, it names: SQL and its parameters."""
+        owner = "run_id" if self.step.startswith(OF_CAMPAIGN) else "enrolment_id"
+        return f"s.{owner} = ? AND s.occurrence = ? AND s.step = ?", (self.enrolment_id, self.occurrence, self.step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.IN_FLIGHT, Event.TIME_RAN_OUT): State.EXPIRED,  # deferred once too often
     (State.IN_FLIGHT, Event.DOT_GOING_OUT): State.AT_THE_DOT,
     (State.IN_FLIGHT, Event.ORPHANED): State.QUEUED,
+    (State.IN_FLIGHT, Event.CANCELLED): State.CANCELLED,  # taken back: its carrier is refused the dot
     (State.AT_THE_DOT, Event.ACCEPTED): State.DELIVERED,
     (State.AT_THE_DOT, Event.DEFERRED): State.QUEUED,
     (State.AT_THE_DOT, Event.REJECTED): State.BOUNCED,

@@ -64,6 +64,11 @@ def processes(tx: Tx) -> dict[int, str]:
     return dict(tx.query("SELECT id, process FROM carrier WHERE lease_until_ms > 1 AND process <> ''"))
 
 
+def living(tx: Tx) -> set[int]:
+    """Owners whose lease nobody has taken away."""
+    return {row[0] for row in tx.query("SELECT id FROM carrier WHERE lease_until_ms > 1")}
+
+
 def sweep(tx: Tx, owner: int, now: datetime, limit: int = 200) -> bool:
     """Take up to `limit` deliveries from a lapsed owner. True when none is left; then the owner is done with for
     good."""

@@ -1,7 +1,8 @@
 """An operator's hand in the queue: hold, release, cancel, redirect, retry. Each change is kept with a name and a reason.
 
 Every function works inside its caller's transaction on a bounded number of deliveries, and passes over those that are
-not in a state it may change: what is in a carrier's hands is left alone. A redirected delivery has, instead of its
+not in a state it may change: what is in a carrier's hands is left alone, but
+by `take_back`. A redirected delivery has, instead of its
 recipient's domain, the next hop it was given behind `REDIRECTED`; nothing else tells it from others, and its
 forward-path stays what it was.
 """
@@ -39,6 +40,21 @@ def cancel(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
     ]
     _note(tx, changed, "cancelled", by, now)
     return len(changed)
+
+
+def take_back(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[int]:
+    """End deliveries that have not left, those too that a carrier has in its hands: it asks before the dot, and is told
+    that they are no longer its own. The numbers of those that were ended; whatever is at the dot may have left."""
+    changed = [
+        each
+        for each in deliveries
+        if tx.execute(
+            "UPDATE delivery SET state = ?, owner = NULL, ended_ms = ?, ended_by = ? WHERE id = ? AND state IN (0, 1, 4)",
+            (int(State.CANCELLED), to_ms(now), str(by), each),
+        )
+    ]
+    _note(tx, changed, "taken back", by, now)
+    return changed
 
 
 def state_of(tx: Tx, delivery_id: int) -> State | None:

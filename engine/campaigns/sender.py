@@ -1,0 +1,93 @@
+"""The sender: writes the mails of running campaigns, in each carrier, all alike.
+
+A turn claims a handful of recipients, renders their mails, and commits them. What it holds in memory is that handful,
+whatever the audience's size. Recipients of a carrier that died are taken from it by the front office's keeper.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from engine.campaigns import runs
+from engine.campaigns.book import CampaignBook
+from engine.campaigns.claiming import claim
+from engine.campaigns.runs import Run
+from engine.campaigns.states import RunState
+from engine.campaigns.writing import Letter, Writer, read_known, write_letter
+from engine.sending.arbiter import Arbiter
+from engine.sending.compose import Composer
+from mta.ports import Chance, Clock, Store, StoreTrouble
+from mta.queue.settings import QueueSettings
+
+HANDFUL: Final = 16  # recipients in one turn: some milliseconds to commit
+POLL_SECONDS: Final = 1.0
+
+log: Final = logging.getLogger("posthouse.campaigns")
+
+
+class Sender:
+    """One process's campaigns. `owner` is its fence; `wake` tells the relay of new mail."""
+
+    def __init__(
+        self, store: Store, composer: Composer, clock: Clock, chance: Chance, queue: QueueSettings, owner: int, *,
+        arbiter: Arbiter, wake: Callable[[Iterable[str]], None] = lambda domains: None,
+    ) -> None:  # fmt: skip
+        self._store, self._composer, self._clock, self._chance = store, composer, clock, chance
+        self._owner, self._wake_relay = owner, wake
+        self._book = CampaignBook()
+        self._writer = Writer(arbiter, queue, str(composer.address))
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may be due: a campaign began, a clock moved. A hint: losing it costs one poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                is_busy = await self.turn()
+            except StoreTrouble as err:
+                log.warning("campaigns wait", extra={"why": str(err)})
+                is_busy = False
+            if not is_busy:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._woken.wait()
+
+    async def turn(self) -> bool:
+        """A handful of each running campaign. Whether any was written, so that there may be more."""
+        running = await self._store.read(
+            lambda tx: [each for each in runs.open_runs(tx, self._book) if each.state is RunState.RUNNING]
+        )
+        done = [await self._handful(each) for each in running]
+        return any(done)
+
+    async def _handful(self, run: Run) -> bool:
+        now = self._clock.now()
+        mine = await self._store.write(lambda tx: claim(tx, run, self._owner, now, HANDFUL))
+        if not mine:
+            return False
+        letters: list[Letter] = []
+        for each in await self._store.read(lambda tx: read_known(tx, mine)):
+            letters.append(write_letter(self._composer, run, each, self._chance.octets(16), self._clock.now()))
+            await asyncio.sleep(0)  # rendering takes a while: let others in between
+        await self._commit(run, letters)
+        return True
+
+    async def _commit(self, run: Run, letters: list[Letter]) -> None:
+        now = self._clock.now()
+        written = await self._store.write(lambda tx: self._writer.commit(tx, run, self._owner, letters, now))
+        self._wake_relay(written.domains)
+        told = {str(fate): count for fate, count in Counter(written.fates).items()}
+        for letter in letters:
+            if letter.mail is None and letter.reason:
+                log.error(
+                    "a campaign's mail could not be written",
+                    extra={"campaign": run.name, "contact": letter.to.contact_id, "why": letter.reason},
+                )
+        log.debug("campaign mails written", extra={"campaign": run.name, **told})

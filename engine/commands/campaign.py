@@ -1,0 +1,244 @@
+"""`posthouse campaign`: one mail to many, checked and planned before, stopped and recalled after. check needs no daemon."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
+from engine.control.client import part
+from engine.control.protocol.campaigns import Campaigns, CampaignShown, FigureRow, Recipients, RunRow
+from engine.control.protocol.wire import encode
+
+app = make_app("Campaigns: one mail to many, planned before it is sent, recalled when it should not have been.")
+
+PLAN_PATIENCE = 900.0  # seconds: a million people are asked about
+
+Name = Annotated[str, typer.Argument(help="The campaign's name.")]
+File = Annotated[Path, typer.Argument(help="A campaign file.", exists=True, dir_okay=False)]
+RunNumber = Annotated[int, typer.Option("--run", help="Which run; the newest without it.", min=0)]
+Why = Annotated[str, typer.Option("--why", help="Kept with the run.")]
+Again = Annotated[bool, typer.Option("--again", help="Although it had a run already: everybody gets it once more.")]
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Campaign files.", exists=True, dir_okay=False)],
+    config_path: ConfigPath = None,
+) -> None:
+    """Read campaign files and the mails they send; list everything that is wrong, with place and remedy.
+
+    Exit code 2 when anything is. Lists and segments are looked for by `plan`, `start` and `schedule`.
+    """
+    from engine.campaigns.model import Campaign
+    from engine.campaigns.reading import check as check_text
+    from engine.sending.checking import check_mails, mail_names
+
+    resources = own_templates(config_path)
+    names = set(mail_names(resources))
+    faults: list[object] = []
+    for file in files:
+        found = check_text(_read(file), str(file), names)
+        if isinstance(found, Campaign):
+            faults += check_mails(resources, sorted(found.templates))
+            print(f"{file}: all right, campaign {found.name} version {found.short_version}")
+        else:
+            faults += found
+    if faults:
+        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+
+
+At = Annotated[str, typer.Option("--at", help="When, instead of what the file says: 2026-12-01T10:00.")]
+
+
+@app.command()
+def plan(file: File, at: At = "", socket: Socket = None, as_json: Json = False) -> None:
+    """Who would get it and who would not, when, in which words, how long it takes, and what speaks against it. Changes
+    nothing."""
+    body = _source(file) | ({"at": at} if at else {})
+    done = ask(socket, lambda control: control.post("/v1/campaigns/plan", body, patience=PLAN_PATIENCE))
+    print(json.dumps(json.loads(encode(done)), indent=2, ensure_ascii=False) if as_json else done.text)
+
+
+@app.command()
+def start(file: File, again: Again = False, socket: Socket = None, as_json: Json = False) -> None:
+    """Begin a campaign now."""
+    act(socket, "campaigns/start", _source(file) | {"again": again, "by": who()}, as_json)
+
+
+@app.command()
+def schedule(
+    file: File, at: At = "", again: Again = False, socket: Socket = None, as_json: Json = False
+) -> None:  # fmt: skip
+    """Plan a campaign for the time that its file says: once, in each reader's own zone, or again and again."""
+    body = _source(file) | {"again": again, "by": who()} | ({"at": at} if at else {})
+    act(socket, "campaigns/schedule", body, as_json)
+
+
+@app.command("list")
+def list_campaigns(socket: Socket = None, as_json: Json = False) -> None:
+    """All campaigns, with where their newest run stands."""
+    found = ask(socket, lambda control: control.get(Campaigns, "/v1/campaigns"))
+    if as_json:
+        return _print(found)
+    for each in found.rows:
+        run = each.newest[0] if each.newest else None
+        state = run.state if run else "planned"
+        when = f"next {_time(each.next_ms)}" if each.next_ms else _time(run.began_ms or run.due_ms) if run else ""
+        done = _sum(run.figures, "delivered") if run else 0
+        print(f"{each.name:<24} {state:<10} {done:>10,} delivered  {when}  {each.title}")
+    return None
+
+
+@app.command()
+def show(
+    name: Name,
+    recipients: Annotated[
+        str, typer.Option("--recipients", help="List who stands there: delivered, excluded, waiting ... or all.")
+    ] = "",
+    run: RunNumber = 0,
+    limit: Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)] = 100,
+    after: Annotated[int, typer.Option(help="Go on behind this contact's number.", min=0)] = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Where a campaign's runs stand, with figures; or who of the newest (or --run) stands where."""
+    if recipients:
+        return _show_recipients(name, recipients, run, limit, after, socket, as_json)
+    found = ask(socket, lambda control: control.get(CampaignShown, _path(name)))
+    if as_json:
+        return _print(found)
+    print(f"{found.name}  {found.title}\n\ngoal        {found.goal}")
+    if found.next_ms:
+        print(f"next        {_time(found.next_ms)}")
+    for at, each in enumerate(found.runs):
+        _show_run(each, is_newest=at == 0)
+    return None
+
+
+def _show_run(run: RunRow, *, is_newest: bool) -> None:
+    print(f"\nrun {run.id}      {run.state}" + (f": {run.why}" if run.why else "") + f"  ({run.occasion}, by {run.by})")
+    print(f"  due       {_time(run.due_ms)}\n  began     {_time(run.began_ms)}\n  ended     {_time(run.ended_ms)}")
+    if run.verdict:
+        print(f"  test      {run.verdict}")
+    elif run.judge_ms is not None:
+        print(f"  test      is judged {_time(run.judge_ms)}")
+    if not is_newest:
+        return
+    if not run.is_resolved:
+        print("  audience  is being found")
+    for each in sorted(run.figures, key=lambda row: (row.variant, row.what, row.reason)):
+        variant = {"": "", "?": "  for the winner"}.get(each.variant, f"  variant {each.variant}")
+        print(f"  {each.what:<10}{each.people:>10,}{variant}" + (f"  {each.reason}" if each.reason else ""))
+
+
+def _show_recipients(
+    name: str, state: str, run: int, limit: int, after: int, socket: Path | None, as_json: bool
+) -> None:  # fmt: skip
+    words: dict[str, str | int] = {"limit": limit, "after": after, "run": run}
+    if state != "all":
+        words["state"] = state
+    found = ask(socket, lambda control: control.get(Recipients, _path(name, "recipients"), words))
+    if as_json:
+        return _print(found)
+    for each in found.rows:
+        variant = f"  variant {each.variant}" if each.variant else ""
+        print(f"{each.address:<40} {each.state:<10} {_time(each.at_ms)}{variant}" + f"  {each.reason}".rstrip())
+    if found.after:
+        print(f"... go on with --after {found.after}")
+    return None
+
+
+@app.command()
+def pause(name: Name, run: RunNumber = 0, why: Why = "", socket: Socket = None, as_json: Json = False) -> None:
+    """Write no more mails, and hold those that are queued."""
+    act(socket, "campaigns/pause", _run(name, run, why), as_json)
+
+
+@app.command()
+def resume(name: Name, run: RunNumber = 0, socket: Socket = None, as_json: Json = False) -> None:
+    """Let a paused campaign go on where it was."""
+    act(socket, "campaigns/resume", _run(name, run), as_json)
+
+
+@app.command()
+def stop(
+    name: Annotated[str, typer.Argument(help="The campaign's name; or --all.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every campaign there is, those that come again too.")] = False,
+    run: RunNumber = 0,
+    why: Why = "",
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Stop at once: nothing more is written, nothing more of what is queued leaves. `retry` goes on with the rest."""
+    if bool(name) == every:
+        refuse("name a campaign, or say --all", code=2)
+    body = {"all": True, "by": who(), "why": why} if every else _run(name, run, why)
+    act(socket, "campaigns/stop", body, as_json)
+
+
+@app.command()
+def recall(name: Name, run: RunNumber = 0, why: Why = "", socket: Socket = None, as_json: Json = False) -> None:
+    """Take back what has not left, and say who has it."""
+    done = act(socket, "campaigns/recall", _run(name, run, why), as_json)
+    if not as_json and done.facts.get("have_it"):
+        _show_recipients(name, "delivered", int(done.facts["run"]), 1000, 0, socket, as_json)
+
+
+@app.command()
+def retry(
+    name: Name,
+    what: Annotated[
+        str, typer.Option("--what", help="rest: what was stopped, recalled or could not be written; failed; bounced.")
+    ] = "rest",
+    run: RunNumber = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with exactly the rest: nobody who has it gets it again."""
+    act(socket, "campaigns/retry", _run(name, run) | {"what": what}, as_json)
+
+
+@app.command()
+def resend(
+    name: Name,
+    subject: Annotated[str, typer.Option("--subject", help="Instead of the campaign's own.")] = "",
+    run: RunNumber = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Write once more to those who got it and did not open or click: people are counted, machines are not."""
+    act(socket, "campaigns/resend", _run(name, run) | {"subject": subject}, as_json)
+
+
+def _run(name: str, run: int, why: str = "") -> dict[str, Any]:
+    return {"campaign": name, "by": who()} | ({"run": run} if run else {}) | ({"why": why} if why else {})
+
+
+def _source(file: Path) -> dict[str, Any]:
+    return {"source": _read(file), "file": file.name}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        refuse(f"{file} can't be read: {err}", code=2)
+
+
+def _sum(rows: tuple[FigureRow, ...], what: str) -> int:
+    return sum(each.people for each in rows if each.what == what)
+
+
+def _path(name: str, what: str = "") -> str:
+    return f"/v1/campaigns/{part(name)}" + (f"/{what}" if what else "")
+
+
+def _time(at_ms: int | None) -> str:
+    return "-" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _print(found: Any) -> None:
+    print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))

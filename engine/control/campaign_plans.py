@@ -1,0 +1,225 @@
+"""What a campaign would do, before it is started: recipients and exclusions, time, variants, the worst mails, the way out.
+
+The audience is read in short parts, so a plan for a million takes some time and holds nobody up.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from engine.audience.contacts import contact_facts
+from engine.audience.lists import MailingList, by_id, get
+from engine.campaigns import audience, lint, values
+from engine.campaigns.choosing import UNDECIDED
+from engine.campaigns.counting import Count, Tally
+from engine.campaigns.model import Campaign
+from engine.campaigns.moments import begins, next_occasion
+from engine.campaigns.writing import compose
+from engine.control.asked import Asked
+from engine.control.campaigns import checked
+from engine.control.protocol.acts import Done
+from engine.control.refusal import Refusal
+from engine.control.work import Office
+from engine.house import House
+from engine.sending.compose import Composed
+from engine.sending.render import TemplateFault
+from mta.ports import Tx, from_ms, to_ms
+from mta.queue import shaping
+
+SHOWN: Final = 12  # rows of zones, domains, mails
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as one reader would get it, or what is wrong with it."""
+
+    who: str
+    variant: str
+    language: str
+    mail: Composed | None
+    fault: str = ""
+
+
+async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """What a campaign file would do. Changes nothing."""
+    campaign, now, zone = await checked(house, body), house.clock.now(), ZoneInfo(house.config.mail.zone)
+    civil = _civil(campaign, Asked(body).text("at"), now, zone)
+    at = max(now, begins(replace(campaign.when, at=civil), now, zone))
+    count = Count(campaign, civil, at, zone, house.arbiter)
+    of = await house.store.read(lambda tx: audience.groups(tx, campaign.audience))
+    tally, after = Tally(), 0
+    while (more := await house.store.read(partial(_part, count, of, after, tally, now))) is not None:
+        after = more
+    mails = await _worst(house, campaign, tally, now)
+    facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, now))
+    eta = await house.store.read(lambda tx: _eta(tx, tally))
+    found = lint.findings(facts)
+    text = "\n".join(_words(campaign, at, tally, mails, eta, found))
+    return Done(text, _data(campaign, at, tally, mails, eta, found))
+
+
+def _part(count: Count, of: audience.Groups, after: int, tally: Tally, now: datetime, tx: Tx) -> int | None:
+    return count.part(tx, of, after, tally, now)
+
+
+def _civil(campaign: Campaign, given: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+    if given:
+        try:
+            return values.moment(given)
+        except ValueError as err:
+            raise Refusal(f"at: {err}") from None
+    return next_occasion(campaign.when, now, zone) if campaign.when.rrule else campaign.when.at
+
+
+# -- mails as their readers would get them
+
+
+async def _worst(house: House, campaign: Campaign, tally: Tally, now: datetime) -> list[Rendered]:
+    """Each variant for the longest name, for whom least is known of, and for somebody of each language."""
+    lists = dict(tally.example.values())
+    asked = [("longest name", tally.longest[1]), ("least known", tally.barest[1])]
+    asked += [(f"language {tag or '(none)'}", tally.example[tag][0]) for tag, _ in tally.locales.most_common(SHOWN)]
+    found = []
+    for who, contact_id in asked:
+        if contact_id:
+            list_id = lists.get(contact_id, next(iter(lists.values()), 0))
+            contact, of_list = await house.store.read(partial(_reader, contact_id, list_id))
+            for each in _renders(house, campaign, who, contact, of_list, now):
+                found.append(each)
+                await asyncio.sleep(0)
+    return found
+
+
+def _reader(contact_id: int, list_id: int, tx: Tx) -> tuple[dict[str, Any], MailingList | None]:
+    return contact_facts(tx, contact_id, list_id), by_id(tx, list_id) if list_id else None
+
+
+def _renders(
+    house: House, campaign: Campaign, who: str, contact: Mapping[str, Any], of_list: MailingList | None, now: datetime
+) -> Iterator[Rendered]:  # fmt: skip
+    for variant in [each.name for each in campaign.variants] or [""]:
+        try:
+            mail = compose(
+                house.composer, campaign, variant, contact, of_list, subject={}, octets=bytes(16), mark=None, now=now
+            )  # fmt: skip
+        except TemplateFault as err:
+            yield Rendered(who, variant, str(contact["locale"]), None, f"{err} (contact {contact['address']})")
+        else:
+            yield Rendered(who, variant, str(contact["locale"]), mail)
+
+
+# -- how long it takes
+
+
+@dataclass(frozen=True, slots=True)
+class Eta:
+    """A domain with most recipients: at the rate that its site took lately (None: nothing was learnt yet)."""
+
+    domain: str
+    people: int
+    site: str
+    rate: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        return self.people / self.rate if self.rate else None
+
+
+def _eta(tx: Tx, tally: Tally) -> list[Eta]:
+    found = []
+    for domain, people in tally.domains.most_common(SHOWN):
+        row = tx.one("SELECT site FROM destination WHERE domain = ?", (domain,))
+        site = row[0] if row and row[0] else domain
+        learnt = shaping.learnt(tx, "", [site]).get(site, {})
+        rate = learnt.get("rate")
+        found.append(Eta(domain, people, site, float(rate) if isinstance(rate, int | float) and rate > 0 else None))
+    return found
+
+
+# -- what the lint looks at
+
+
+def _lint_facts(tx: Tx, house: House, campaign: Campaign, mails: list[Rendered], now: datetime) -> lint.Facts:
+    found = [each for name in campaign.audience.of.lists if (each := get(tx, name)) is not None]
+    last = None
+    for each in found:
+        row = tx.one("SELECT max(message_id) FROM mailed WHERE list_id = ?", (each.id,))
+        at = tx.one("SELECT max(at_ms) FROM mailed WHERE message_id = ?", (row[0],)) if row and row[0] else None
+        last = max(filter(None, (last, from_ms(at[0]) if at and at[0] else None)), default=None)
+    name = campaign.mail.sender or house.composer.name
+    return lint.Facts(
+        [lint.OfList(each.name, each.confirmation, each.purpose) for each in found],
+        [each.mail for each in mails if each.mail is not None], name, str(house.composer.address),
+        house.config.mail.postal_address, house.config.web.base_url, last, now,
+    )  # fmt: skip
+
+
+# -- in words, and as data
+
+
+def _words(
+    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], eta: list[Eta], found: list[lint.Finding]
+) -> Iterator[str]:  # fmt: skip
+    yield f"campaign {campaign.name} version {campaign.short_version}, for {campaign.goal.event} within {campaign.goal.within}"
+    yield f"begins      {at:%Y-%m-%d %H:%M} UTC" + (f", first mail {campaign.window} later" if campaign.window else "")
+    yield f"recipients  {tally.goes:,} of {tally.people:,}"
+    yield from (f"  excluded  {count:>9,}  {reason}" for reason, count in tally.excluded.most_common())
+    yield from (f"  variant   {count:>9,}  {_variant(name)}" for name, count in sorted(tally.variants.items()) if name)
+    if campaign.every is not None:
+        yield f"throttle    {timedelta(hours=1) / campaign.every:,.0f} an hour: {_span(tally.goes * campaign.every)} in all"
+    if tally.crowded:
+        about = "" if tally.judged == tally.crowded else f" (of {tally.judged:,} that were asked about)"
+        yield f"collisions  {tally.crowded:,} were written to lately, or asked for fewer"
+        yield from (f"  would wait {count:>8,}  {reason}{about}" for reason, count in tally.held.most_common())
+    for zone, count in tally.zones.most_common(SHOWN):
+        over = f", for {tally.passed[zone]:,} the hour is over: {campaign.when.if_passed}" if tally.passed[zone] else ""
+        yield f"  zone      {count:>9,}  {zone}{over}"
+    yield "ways out    by what sites took lately"
+    for each in eta:
+        pace = f"{each.rate:,.1f}/s, {_span(timedelta(seconds=each.seconds or 0))}" if each.rate else "no limit learnt"
+        yield f"  domain    {each.people:>9,}  {each.domain}: {pace}"
+    yield "mails"
+    for render in mails:
+        told = f"{render.who}, {render.language or '-'}" + (f", variant {render.variant}" if render.variant else "")
+        yield f"  {told}: " + (
+            f'"{render.mail.subject}", {len(render.mail.content) / 1024:.0f} KiB'
+            if render.mail
+            else f"! {render.fault}"
+        )
+    yield "lint        " + ("nothing found" if not found else f"{len(found)} findings")
+    yield from (f"  {each}" for each in found)
+
+
+def _variant(name: str) -> str:
+    return "wait for the winner" if name == UNDECIDED else name
+
+
+def _span(span: timedelta) -> str:
+    minutes = span // timedelta(minutes=1)
+    return (
+        f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "under a minute"
+    )
+
+
+def _data(
+    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], eta: list[Eta], found: list[lint.Finding]
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "campaign": campaign.name, "version": campaign.version, "begins_ms": to_ms(at), "people": tally.people,
+        "recipients": tally.goes, "excluded": dict(tally.excluded), "held": dict(tally.held), "crowded": tally.crowded,
+        "judged": tally.judged, "variants": {name: count for name, count in tally.variants.items() if name},
+        "zones": dict(tally.zones), "passed": dict(tally.passed), "languages": dict(tally.locales),
+        "domains": [asdict(each) | {"seconds": each.seconds} for each in eta],
+        "mails": [
+            {
+                "who": each.who, "variant": each.variant, "language": each.language, "fault": each.fault,
+                "subject": each.mail.subject if each.mail else "", "octets": len(each.mail.content) if each.mail else 0,
+            }
+            for each in mails
+        ],
+        "lint": [asdict(each) for each in found],
+    }  # fmt: skip

@@ -1,0 +1,272 @@
+"""What an operator does to campaigns over the control socket: check, start, schedule, pause, stop, recall, retry, resend.
+
+A command that touches many recipients works in small commits; what it has not come to, the next one finds.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from engine.campaigns import audience, figures, runs, stopping, values
+from engine.campaigns.book import CampaignBook, NoCampaign, store_campaign
+from engine.campaigns.keeper import plan_next
+from engine.campaigns.model import Campaign
+from engine.campaigns.moments import begins
+from engine.campaigns.reading import check as check_text
+from engine.campaigns.runs import NewRun, Run
+from engine.campaigns.states import AGAIN, LEFT, Fate, RunState
+from engine.control.asked import Asked
+from engine.control.protocol.acts import Done
+from engine.control.refusal import Refusal
+from engine.control.work import Office
+from engine.house import House
+from engine.sending.checking import check_mails
+from mta.ports import Tx, to_ms
+from mta.queue.operating import By
+
+_THERE_ARE: Final = "`posthouse campaign list` lists them"
+_OPEN: Final = (RunState.SCHEDULED, RunState.RUNNING, RunState.PAUSED)
+_OVER: Final = (RunState.STOPPED, RunState.RECALLED, RunState.DONE)
+
+
+async def check(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Whether a campaign file makes sense here: its mails, lists and segments too."""
+    campaign = await checked(house, body)
+    return Done(f"all right, campaign {campaign.name} version {campaign.short_version}", {"version": campaign.version})
+
+
+async def start(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Begin a campaign now."""
+    campaign = await checked(house, body)
+    if campaign.when.at is not None:
+        remedy = "`posthouse campaign schedule` plans it; `when: now` in the file begins it"
+        raise Refusal(f"{campaign.name} is for {campaign.when.at:%Y-%m-%d %H:%M}, not for now", remedy, 409)
+    return await _create(house, office, body, campaign, None)
+
+
+async def schedule(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Plan a campaign for the time that its file says, or that is given."""
+    campaign = await checked(house, body)
+    given = Asked(body).text("at")
+    try:
+        civil = values.moment(given) if given else campaign.when.at
+    except ValueError as err:
+        raise Refusal(f"at: {err}") from None
+    if civil is None:
+        raise Refusal(f"{campaign.name} says no time", "write when: in the file, or give --at 2026-12-01T10:00")
+    return await _create(house, office, body, campaign, civil)
+
+
+async def pause(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Write no more mails of a run, and hold those that are queued."""
+    run, by = await _run(house, office, body), _by(body)
+    why, now = by.why or "by an operator", house.clock.now()
+    if not await _moved(house, run, (RunState.SCHEDULED, RunState.RUNNING), RunState.PAUSED, why, now):
+        raise Refusal(f"{run.name} is {run.state}: it can't be paused", "", 409)
+    held = await _all(house, lambda tx: stopping.hold(tx, run, by, now))
+    return Done(f"campaign {run.name} is paused, {held} queued mails are held", {"run": run.id, "held": held})
+
+
+async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let a paused run go on."""
+    run, by, now = await _run(house, office, body), _by(body), house.clock.now()
+    to = RunState.SCHEDULED if run.began is None else RunState.RUNNING
+    if not await _moved(house, run, (RunState.PAUSED,), to, "", now):
+        raise Refusal(f"{run.name} is {run.state}: it is not paused", "", 409)
+    released = 0
+    while domains := await house.store.write(lambda tx: stopping.let_go(tx, run, by, now)):
+        released += len(domains)
+    _wake(office)
+    return Done(
+        f"campaign {run.name} goes on, {released} held mails are released", {"run": run.id, "released": released}
+    )
+
+
+async def stop(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Stop a run, or every run there is, at once: nothing more is written, nothing more of what is queued leaves."""
+    if body.get("all"):
+        found = await house.store.read(lambda tx: runs.open_runs(tx, office.campaigns.book))
+        told = [await _stop(house, each, _by(body), RunState.STOPPED) for each in found]
+        await house.store.write(lambda tx: tx.execute("UPDATE campaign SET next_ms = NULL WHERE next_ms IS NOT NULL"))
+        return Done("\n".join(told) or "no campaign is under way", {"stopped": len(found)})
+    run = await _run(house, office, body)
+    return Done(await _stop(house, run, _by(body), RunState.STOPPED), {"run": run.id})
+
+
+async def recall(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Stop a run and take back what has not left; says how many have it, and who."""
+    run = await _run(house, office, body)
+    words = await _stop(house, run, _by(body), RunState.RECALLED)
+    have = await house.store.read(lambda tx: figures.count(tx, run.id, LEFT))
+    return Done(words, {"run": run.id, "have_it": have})
+
+
+async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Go on with exactly the rest of a run that was stopped, or with those whose mail failed."""
+    run, what, now = await _run(house, office, body), Asked(body).one_of("what", tuple(AGAIN)), house.clock.now()
+    if run.campaign is None:
+        raise Refusal(f"the campaign {run.name} can't be read by this version", "", 409)
+    count = 0
+    after: int | None = 0
+    while after is not None:
+        found, after = await house.store.write(
+            partial(stopping.again, run=run, fates=AGAIN[what], after=after, now=now)
+        )
+        count += found
+    await _moved(house, run, _OVER, RunState.RUNNING if run.began else RunState.SCHEDULED, "", now)
+    _wake(office)
+    waiting = await house.store.read(lambda tx: figures.count(tx, run.id, [Fate.WAITING]))
+    return Done(f"campaign {run.name} goes on: {count} again, {waiting} wait", {"run": run.id, "again": count})
+
+
+async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Write once more to those who got a run's mail and did not open it, as far as people can be told from machines."""
+    run, now = await _run(house, office, body), house.clock.now()
+    subject, by = Asked(body).text("subject"), _by(body).name
+    campaign = run.campaign
+    if campaign is None or run.state in _OPEN:
+        raise Refusal(f"{run.name} is {run.state}: it can be sent again when it is over", "", 409)
+    if run.parent_id is not None:
+        raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
+    new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)
+    made = await house.store.write(
+        lambda tx: runs.create(tx, run.campaign_id, run.version_id, campaign, new, now)
+    )  # fmt: skip
+    if made is None:
+        raise Refusal(f"run {run.id} was sent again already", "", 409)
+    _wake(office)
+    return Done(f"campaign {run.name} goes to those who did not open it", {"run": made})
+
+
+# -- how
+
+
+async def checked(house: House, body: dict[str, Any]) -> Campaign:
+    """The campaign of the file that was sent, if all of it makes sense here."""
+    found = check_text(_source(body), Asked(body).text("file") or "campaign.yaml", house.template_names())
+    if not isinstance(found, Campaign):
+        raise Refusal("\n".join(map(str, found)), "nothing was changed", 422)
+    if faults := check_mails(house.resources, sorted(found.templates)):
+        raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the campaign sends", 422)
+    missing = await house.store.read(
+        lambda tx: audience.missing(tx, found.audience.of) + audience.missing(tx, found.audience.minus)
+    )
+    if missing:
+        raise Refusal("\n".join(missing), "`posthouse list list` and `posthouse segment list` show what there is", 422)
+    return found
+
+
+async def _create(
+    house: House, office: Office, body: dict[str, Any], campaign: Campaign, civil: datetime | None
+) -> Done:  # fmt: skip
+    source, by, now = _source(body), _by(body).name, house.clock.now()
+    zone, book = ZoneInfo(house.config.mail.zone), office.campaigns.book
+
+    def work(tx: Tx) -> tuple[int | None, datetime | None]:
+        campaign_id, version_id = store_campaign(tx, campaign, source, now)
+        _refuse_twice(tx, campaign, book, is_again=bool(body.get("again")))
+        if campaign.when.rrule and not Asked(body).text("at"):
+            return None, plan_next(tx, campaign_id, version_id, book, now, zone)
+        due = begins(replace(campaign.when, at=civil), now, zone)
+        number = len(tx.query("SELECT id FROM campaign_run WHERE campaign_id = ?", (campaign_id,))) + 1
+        return runs.create(tx, campaign_id, version_id, campaign, NewRun(f"{number}", due, civil, by), now), due
+
+    run_id, due = await house.store.write(work)
+    _wake(office)
+    if due is None:
+        raise Refusal(f"{campaign.name} never comes again", "look at when.rrule and when.from", 422)
+    when = "begins now" if run_id and due <= now else f"begins {due:%Y-%m-%d %H:%M} UTC"
+    if campaign.window and run_id:
+        when += (
+            f"; the first mail may leave {campaign.window} later, until then `posthouse campaign recall` takes all back"
+        )
+    return Done(
+        f"campaign {campaign.name} version {campaign.short_version} {when}",
+        {"run": run_id, "version": campaign.version, "due_ms": to_ms(due)},
+    )
+
+
+def _refuse_twice(tx: Tx, campaign: Campaign, book: CampaignBook, *, is_again: bool) -> None:
+    """One run at a time, and a second one only when it is asked for by name: nobody wants a campaign twice."""
+    known = runs.of_campaign(tx, campaign.name, book, 1)
+    if known and known[0].state.is_open:
+        raise Refusal(f"{campaign.name} is {known[0].state} already", f"`posthouse campaign show {campaign.name}`", 409)
+    if known and not is_again and not campaign.when.rrule:
+        began = f"{known[0].began:%Y-%m-%d %H:%M} UTC" if known[0].began else "never begun"
+        remedy = "--again starts it anew for everybody; `posthouse campaign retry` goes on with the rest"
+        raise Refusal(f"{campaign.name} had a run already ({known[0].state}, {began})", remedy, 409)
+
+
+async def _stop(house: House, run: Run, by: By, to: RunState) -> str:
+    now = house.clock.now()
+    if not await _moved(house, run, _OPEN, to, str(by), now) and run.state is not to:
+        raise Refusal(f"{run.name} is {run.state} already", f"`posthouse campaign show {run.name}`", 409)
+    await house.store.write(
+        lambda tx: tx.execute(
+            "UPDATE campaign SET next_ms = NULL WHERE id = ? AND next_ms IS NOT NULL", (run.campaign_id,)
+        )
+    )
+    taken = await _all(house, lambda tx: stopping.take_back(tx, run, by, now))
+    await _all(house, lambda tx: stopping.withdraw(tx, run, now))
+
+    def look(tx: Tx) -> tuple[int, int, int]:
+        return (
+            figures.count(tx, run.id, LEFT), figures.count(tx, run.id, [Fate.QUEUED, Fate.CLAIMED]),
+            figures.count(tx, run.id, [Fate.WAITING]),
+        )  # fmt: skip
+
+    have, leaving, unwritten = await house.store.read(look)
+    return (
+        f"campaign {run.name} is {to}: {have} have it, {taken} were taken back, {unwritten} were never written"
+        + (f", {leaving} are leaving this moment" if leaving else "")
+        + (f"; `posthouse campaign show {run.name} --recipients delivered` names them" if have else "")
+    )
+
+
+async def _moved(
+    house: House, run: Run, come_from: tuple[RunState, ...], to: RunState, why: str, now: datetime
+) -> bool:  # fmt: skip
+    return await house.store.write(lambda tx: runs.set_state(tx, run.id, come_from, to, why, now))
+
+
+async def _all(house: House, piece: Callable[[Tx], int]) -> int:
+    """Do a piece after the other until there is nothing left to do; how much was done."""
+    count = 0
+    while done := await house.store.write(piece):
+        count += done
+    return count
+
+
+async def _run(house: House, office: Office, body: dict[str, Any]) -> Run:
+    """The run that is named, or the newest of the campaign."""
+    name, run_id, book = Asked(body).text("campaign"), body.get("run"), office.campaigns.book
+
+    def look(tx: Tx) -> Run:
+        found = runs.by_id(tx, run_id, book) if run_id else runs.latest(tx, name, book)
+        if found.name != name:
+            raise NoCampaign(f"run {run_id} is one of {found.name}")
+        return found
+
+    try:
+        return await house.store.read(look)
+    except NoCampaign as err:
+        raise Refusal(str(err), _THERE_ARE, 404) from None
+
+
+def _source(body: dict[str, Any]) -> str:
+    source = body.get("source")
+    if not isinstance(source, str):
+        raise Refusal("source is missing: the text of a campaign file")
+    return source
+
+
+def _by(body: dict[str, Any]) -> By:
+    return By(Asked(body).text("by"), Asked(body).text("why"))
+
+
+def _wake(office: Office) -> None:
+    office.campaigns.ring()
+    office.tell(wake=[])
