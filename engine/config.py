@@ -25,6 +25,7 @@ from deliverability.shaping.warmup import WarmUpSettings
 from engine.audience.asking import AskingSettings
 from engine.audience.trials import ImportSettings
 from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
+from engine.hooks.settings import HookSettings
 from engine.intake.settings import IntakeSettings
 from engine.own_doors import OwnDoors
 from engine.sections import ControlSettings, DaemonSettings, DatabaseSettings, LabSettings, MetricsSettings, WebSettings
@@ -78,6 +79,7 @@ class Config(Settings):
     dkim: DkimSettings = DkimSettings()
     mail: MailSettings = MailSettings()
     arbiter: ArbiterSettings = ArbiterSettings()
+    hooks: HookSettings = HookSettings()
     asking: AskingSettings = AskingSettings()
     imports: ImportSettings = ImportSettings()
     tracking: TrackingSettings = TrackingSettings()

@@ -17,6 +17,8 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -32,9 +34,13 @@ from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
 from engine.faults import ConfigFaults
 from engine.forkserver import ForkServer
+from engine.hooks import calls, signing
+from engine.hooks.deliverer import Deliverer
+from engine.hooks.poster import Poster
 from engine.house import House, ensure_state
 from engine.janitor import Chore, Janitor
 from engine.lock import Lock
+from engine.running.answers import webhook_answered
 from engine.running.moving import Mover
 from engine.segments.keeper import SegmentKeeper
 from engine.sending import arbiter
@@ -42,16 +48,18 @@ from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
 from engine.store.opening import store_at
-from engine.system import SystemChance, SystemClock, is_gone
+from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses
 from engine.tracking import hits
 from engine.web import bearer
 from engine.web.desk import Counted
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
+from mta.outbound.security import verifying_context
 from mta.ports import StoreTrouble, Tx
 from mta.queue import leasing
 from mta.queue.queue import Settled
+from mta.routing.resolver import DnsResolver
 
 log: Final = logging.getLogger("posthouse.daemon")
 ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knocks
@@ -116,6 +124,7 @@ class Office:
             self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),
             lambda: self._ring({"suspensions": True}),
         )  # fmt: skip
+        self.deliverer = self._make_deliverer()
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._pages = pages
@@ -147,6 +156,7 @@ class Office:
         self._start(self.keeper.run(), is_vital=True)
         self._start(self.campaigns.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
+        self._start(self.deliverer.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
@@ -300,6 +310,10 @@ class Office:
             Chore(watching.has_news, watching.tell_news),
             Chore(asking.has_old, asking.drop_old),
             Chore(arbiter.has_old, arbiter.drop_old),
+            Chore(
+                lambda tx, now: calls.has_old(tx, now - self.config.hooks.keep),
+                lambda tx, now: calls.drop_old(tx, now - self.config.hooks.keep),
+            ),
             Chore(bearer.has_old, bearer.drop_old),
             Chore(
                 lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
@@ -308,6 +322,20 @@ class Office:
             Chore(mover.is_due, mover.move_some),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
+
+    def _make_deliverer(self) -> Deliverer:
+        """What makes the calls that flows ask for."""
+        return Deliverer(
+            self.store, self._poster(), self.clock, SystemChance(), self.config.hooks, signing.key_of(self.house.secret),
+            lambda tx, call, status, well: webhook_answered(tx, call, status, well, self.clock.now()), self._wake_all,
+        )  # fmt: skip
+
+    def _poster(self) -> Poster:
+        routing = self.config.routing
+        return Poster(
+            SystemNet(), DnsResolver(self.clock, routing.resolvers), partial(verifying_context, routing.authorities),
+            self.config.hooks.permit, [ip_address(each) for each in own_addresses()],
+        )  # fmt: skip
 
     def _make_web(self) -> WebServer:
         """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
@@ -328,6 +356,7 @@ class Office:
         self._janitor.ring()
         self.keeper.ring()
         self.campaigns.ring()
+        self.deliverer.ring()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""
@@ -349,6 +378,7 @@ class Office:
         self.conductor.use(self.config)
         self.keeper.use(ZoneInfo(self.config.mail.zone))
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
+        self.deliverer.use(self._poster(), self.config.hooks)
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         old = list(self.crew.hands.values())
         if not await self.crew.hire(self.config.carriers):

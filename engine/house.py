@@ -185,7 +185,7 @@ class House:
         """What moves due enrolments. `share`: which of how many, so that carriers begin with different ones."""
         return Runner(
             self.store, self.composer, self.clock, self.chance, self.config.queue, zone=ZoneInfo(self.config.mail.zone),
-            share=share, arbiter=self.arbiter, wake=wake,
+            share=share, arbiter=self.arbiter, give_up=self.config.hooks.give_up, wake=wake,
         )  # fmt: skip
 
     def sender(self, owner: int, wake: Callable[[Iterable[str]], None]) -> Sender:

@@ -170,11 +170,14 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
         "UPDATE passage SET detail = '{}' WHERE enrolment_id IN (SELECT id FROM enrolment WHERE contact_id = ?)",
         (contact_id,),
     )
-    tx.execute("UPDATE enrolment SET data = '{}', run_key = '', contact_id = 0 WHERE contact_id = ?", (contact_id,))
+    tx.execute(
+        "UPDATE enrolment SET data = '{}', run_key = '', standing = '{}', contact_id = 0 WHERE contact_id = ?",
+        (contact_id,),
+    )
     membership.forget(tx, contact_id)
     with figures.kept(tx, [contact_id], ()):
         tx.execute("DELETE FROM subscription WHERE contact_id = ?", (contact_id,))
-    for table in ("form_answer", "preference", "tag", "sending", "mailed", "held_mail", "event"):
+    for table in ("form_answer", "preference", "tag", "sending", "mailed", "held_mail", "event", "hook_call"):
         tx.execute(f"DELETE FROM {table} WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM referral WHERE friend_id = ? OR referrer_id = ?", (contact_id, contact_id))
     tx.execute("UPDATE coupon SET contact_id = NULL, key = '', order_number = '' WHERE contact_id = ?", (contact_id,))

@@ -28,6 +28,7 @@ MODULES: Final = {
     "extractor": "events out of mails by files of your own: try one, list them",
     "field": "custom fields of contacts",
     "flow": "check, plan, apply, pause, archive and list flows",
+    "hook": "webhooks that flows call",
     "history": "a made-up shop's history, to simulate flows with",
     "import": "what was imported, and what is held back because it bounced",
     "lab": "start the lab, move its clock",

@@ -29,7 +29,7 @@ FORMAT: Final = "posthouse export 1"
 CHUNK: Final = 1000  # rows read at once
 
 # Mail and what is known of it, and what belongs to processes of this machine.
-STAY: Final = frozenset({"sending", "inbound", "spooled", "writer"})
+STAY: Final = frozenset({"sending", "inbound", "spooled", "writer", "hook_call"})
 POINTERS: Final = frozenset({"message_id", "delivery_id"})  # columns that name mail
 OF_THIS_MACHINE: Final = frozenset({"clock_offset_ms", "late_seen"})  # rows of meta
 _BLOB: Final = "$base64"

@@ -6,7 +6,6 @@ as its line here is gone.
 
 from typing import Final
 
-_STEP: Final = "take the step out"
 _DAY: Final = "let the application send an event on that day"
 
 TOP: Final[dict[str, str]] = {}
@@ -19,8 +18,6 @@ TRIGGER: Final = {
 }
 WAIT: Final[dict[str, str]] = {}
 STEPS: Final = {
-    "webhook": _STEP,
-    "notify": _STEP,
     "late": "take the line out",
     "winner": "take the line out, and look at the figures yourself",
 }

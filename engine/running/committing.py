@@ -12,17 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from deliverability.address import Address
+from engine.audience.consent import ALL_LISTS
 from engine.flow.decisions import Act, Standing
 from engine.running.due import DueRun
 from engine.running.effects import Effects, Stuck
 from engine.running.hearing import came_since
 from engine.running.passages import Happened, Passage, write_passages
-from engine.running.planning import HOLD, Happening, Letter, Plan
+from engine.running.planning import HOLD, Happening, Letter, Memo, Plan
 from engine.running.standing import Kept, Place, place_of, put_off
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.judging import Hold, Refuse, Send
 from engine.store.many import in_list
 from mta.ports import Tx, to_ms
+from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
 
@@ -98,6 +101,10 @@ class Committer:
         match each.doing:
             case Letter() as letter:
                 return self._send(tx, run, letter, each.before, done, now)
+            case Memo() as memo:
+                message_id = enqueue(tx, self._message(memo, memo.to, Stream.TRANSACTIONAL), now, self.queue).message_id
+                done.messages[memo.step] = message_id
+                return Passage(memo.step, "notify", str(memo.to), {"message": message_id})
             case Act() as act:
                 return self._act(tx, run, act, each.before, done, now)
             case passage:
@@ -126,7 +133,9 @@ class Committer:
         if isinstance(verdict, Refuse):
             done.refusals[letter.step] = verdict.reason
             return Passage(letter.step, "send", f"refused: {verdict.reason}", detail | _told(verdict))
-        message_id = enqueue(tx, self._message(letter), now, self.queue).message_id
+        message_id = enqueue(
+            tx, self._message(letter, letter.to, letter.stream, letter.list_id), now, self.queue
+        ).message_id  # fmt: skip
         tx.put(
             "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
             " VALUES (?,?,?,?,?,?,?)",
@@ -138,12 +147,12 @@ class Committer:
         done.messages[letter.step] = message_id
         return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id} | _told(verdict))
 
-    def _message(self, letter: Letter) -> NewMessage:
+    def _message(self, letter: Letter | Memo, to: Address, stream: Stream, list_id: int = ALL_LISTS) -> NewMessage:
         mail = letter.mail
         return NewMessage(
-            reverse_path=self.reverse_path, recipients=(Recipient(letter.to),), content=mail.content,
-            stream=letter.stream, origin="flow", campaign=letter.flow, needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
-            subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id, list_id=letter.list_id,
+            reverse_path=self.reverse_path, recipients=(Recipient(to),), content=mail.content,
+            stream=stream, origin="flow", campaign=letter.flow, needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
+            subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id, list_id=list_id,
         )  # fmt: skip
 
 

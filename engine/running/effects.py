@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,6 @@ from engine.flow.actions import (
     Emit,
     Join,
     Leave,
-    NotifyStaff,
     SetFields,
     StartFlow,
     StopFlow,
@@ -31,6 +30,8 @@ from engine.flow.decisions import Act
 from engine.flow.effects import added
 from engine.flow.entering import Entered, NotEntered
 from engine.flow.events import Event, idempotency, natural_key
+from engine.hooks import calls
+from engine.hooks.calls import NewCall
 from engine.intake.recording import record
 from engine.running import facts
 from engine.running.beginning import Hand
@@ -38,6 +39,23 @@ from engine.running.due import DueRun
 from engine.running.passages import Happened, Passage, write_passages
 from mta.ports import Tx, to_ms
 
+TOLD: Final = frozenset(
+    (
+        "id",
+        "address",
+        "name",
+        "locale",
+        "zone",
+        "birthday",
+        "external_id",
+        "tags",
+        "lists",
+        "segments",
+        "fields",
+        "orders",
+    )
+)
+"""What a webhook is told of the contact."""
 _END: Final = (
     "UPDATE enrolment SET state = 'ended', ended_how = 'exit', ended_ms = ?, due_ms = NULL, awaits = '',"
     " revision = revision + 1 WHERE id = ?"
@@ -68,6 +86,7 @@ class Effects:
     hand: Hand
     asks: Callable[[datetime], Asker]
     draw: Callable[[], bytes]
+    give_up: timedelta = timedelta(days=1)  # on webhooks that nobody waits for
 
     def do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck:
         """One effect of a run. What is wrong for good (a list that is gone) raises, in words for the operator."""
@@ -97,14 +116,37 @@ class Effects:
                 return self._start(tx, run, other, name, now)
             case StopFlow(flow=other):
                 return _stop(tx, run, other, name, now)
-            case CallWebhook() | NotifyStaff():
-                raise NotImplementedError
+            case CallWebhook() as webhook:
+                return self._call(tx, run, act, webhook, name, now)
         raise AssertionError(f"{act.action} is no action")
 
     def _join(self, tx: Tx, run: DueRun, of: str, flow: str, now: datetime) -> Came:
         address = Address.parse(_contact(run)["address"])
         asked = lists.subscribe(tx, of, address, answer=self._answer(run, flow), ask=self.asks(now), now=now)
         return Came("join", f"{of}: {_word(asked)}")
+
+    def _call(self, tx: Tx, run: DueRun, act: Act, webhook: CallWebhook, flow: str, now: datetime) -> Came:
+        give_up = act.due if webhook.wait and act.due else now + self.give_up
+        uid = f"msg_{self.draw().hex()[:32]}"
+        contact = {name: each for name, each in _contact(run).items() if name in TOLD}
+        content = {
+            "flow": flow, "step": act.step, "run": run.enrolment_id, "contact": contact, "event": run.event,
+            "values": dict(act.values),
+        }  # fmt: skip
+        call = NewCall(
+            uid,
+            webhook.url,
+            flow,
+            act.step,
+            act.occurrence,
+            run.enrolment_id,
+            run.contact_id,
+            webhook.wait,
+            give_up,
+            content,
+        )
+        calls.ask(tx, call, now)
+        return Came("webhook", webhook.url, {"id": uid}, {"webhook": {"status": 0}} if webhook.wait else {})
 
     def _answer(self, run: DueRun, flow: str) -> Answer:
         return Answer("", str(_contact(run)["locale"]), f"flow {flow}", salt=self.draw())

@@ -3,7 +3,7 @@
 A plan is good for the revision it was made on; `engine.running.committing` drops it when the run has changed since.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import ListError, MailingList
+from engine.flow.actions import NotifyStaff
 from engine.flow.decisions import (
     Act,
     Ask,
@@ -35,6 +36,7 @@ from engine.sending.compose import Composed
 from engine.tracking.marks import Mark
 from mta.queue.delivery import Stream
 
+NOTE: Final = "staff-note"  # the mail that tells staff a line of text
 HOLD: Final = timedelta(minutes=15)  # until a run that can't be written is tried again
 
 
@@ -62,7 +64,17 @@ class Letter:
     list_id: int = ALL_LISTS
 
 
-Doing: TypeAlias = Passage | Letter | Act
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """A mail to somebody at the shop, rendered."""
+
+    flow: str
+    step: str
+    to: Address
+    mail: Composed
+
+
+Doing: TypeAlias = Passage | Letter | Memo | Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ class Planner:
     composer: Composer
     draw: Callable[[], bytes]
     zone: ZoneInfo
+    staff: Collection[str] = ()  # whom flows may notify
 
     def plan(self, run: DueRun, now: datetime) -> Plan:
         """What shall become of a run. Never raises: a mail that can't be written holds the run before its send step."""
@@ -132,6 +145,8 @@ class Planner:
         match decision:
             case Ask():
                 return self._letter(run, flow, contact, decision, now)
+            case Act(action=NotifyStaff() as notice):
+                return self._memo(run, flow, contact, decision, notice, now)
             case Act():
                 return decision
         return _passage(decision)
@@ -146,6 +161,21 @@ class Planner:
         )  # fmt: skip
         to, list_id = Address.parse(contact["address"]), run.mailing_list.id if run.mailing_list else ALL_LISTS
         return Letter(flow.name, ask.step, ask.template, to, flow.stream, mail, list_id)
+
+    def _memo(
+        self, run: DueRun, flow: Definition, contact: dict[str, Any], act: Act, notice: NotifyStaff, now: datetime
+    ) -> Memo:  # fmt: skip
+        to = Address.parse(notice.to)
+        if to.key not in {Address.parse(each).key for each in self.staff}:
+            raise ValueError(f"{to} is not named in mail.staff, so flows may not notify it")
+        who = f"{contact['name']}, {contact['address']}" if contact["name"] else contact["address"]
+        data = {**run.event, "text": notice.text, "flow": flow.title, "step": act.step, "who": who}
+        reader = {"id": 0, "name": "", "address": str(to), "locale": "", "zone": ""}
+        mail = self.composer.compose(
+            notice.template or NOTE, reader, {"event": run.event, "data": data}, stream=Stream.TRANSACTIONAL, now=now,
+            octets=self.draw(),
+        )  # fmt: skip
+        return Memo(flow.name, act.step, to, mail)
 
 
 def _passed(before: Standing, decision: Decision) -> Standing:

@@ -7,7 +7,7 @@ whoever comes first. What can't be done is said through `alarm`, and put off or 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from engine.running.due import DueRun, next_due, read_due
 from engine.running.effects import Effects
 from engine.running.incoming import in_turns, new_events, set_aside
 from engine.running.matching import Matcher
-from engine.running.planning import Plan, Planner
+from engine.running.planning import Letter, Memo, Plan, Planner
 from engine.segments.book import SegmentBook, how_many
 from engine.sending.arbiter import Arbiter
 from engine.sending.compose import Composer
@@ -45,21 +45,23 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 
 
 class Runner:
-    """One process's flows. `zone` is the installation's; `share` (which, of how many) says whose runs come first."""
+    """One process's flows. `zone` is the installation's; `share` (which, of how many) says whose runs come first; `give_up`:
+    how long webhooks are tried."""
 
     def __init__(
         self, store: Store, composer: Composer, clock: Clock, chance: Chance, queue: QueueSettings, *,
         zone: ZoneInfo = UTC_ZONE, share: tuple[int, int] = (0, 1), arbiter: Arbiter | None = None,
+        give_up: timedelta = timedelta(days=1),
         wake: Callable[[Iterable[str]], None] = lambda domains: None, alarm: Callable[[str], None] = flowlog.alarm,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._share = store, clock, share
         self._wake_relay, self._alarm = wake, alarm
         self._book = FlowBook(alarm)
         self._matcher = Matcher(self._book, SegmentBook(zone), zone)
-        self._planner = Planner(composer, partial(chance.octets, 16), zone)
+        self._planner = Planner(composer, partial(chance.octets, 16), zone, composer.settings.staff)
         effects = Effects(
             Hand(self._book, zone), lambda now: Confirmations(composer, queue, chance.octets(16), now),
-            partial(chance.octets, SALT_OCTETS),
+            partial(chance.octets, SALT_OCTETS), give_up,
         )  # fmt: skip
         self._committer = Committer(arbiter or Arbiter(zone=zone), queue, str(composer.address), effects)
         self._woken = asyncio.Event()
@@ -161,8 +163,10 @@ class Runner:
             flowlog.held(name, run.enrolment_id, step=done.held.step, reason=done.held.reason, until=done.held.until)
         elif done.ended_how:
             flowlog.ended(name, run.enrolment_id, how=done.ended_how)
-        if done.messages and run.contact is not None:
-            self._wake_relay([str(run.contact["address"]).rpartition("@")[2]])
+        if done.messages:
+            self._wake_relay(
+                {each.doing.to.domain for each in plan.happenings if isinstance(each.doing, Letter | Memo)}
+            )
 
     # -- one commit for many, and singly where one of them fails
 

@@ -28,6 +28,9 @@ class MailSettings(Settings):
     postal_address: str = Field(
         default="", description="The sender's postal address, in the footer of every mail; most laws ask for it."
     )
+    staff: tuple[str, ...] = Field(
+        default=(), description="Addresses of people at the shop whom flows may notify; nobody else gets such mail."
+    )
     accent: str = Field(default="#1f5f52", description="The brand's colour, as #rrggbb: buttons and the line on top.")
 
     @field_validator("sender")
@@ -35,6 +38,11 @@ class MailSettings(Settings):
     def _is_mailbox(cls, value: str) -> str:
         format_mailbox(*split_mailbox(value))
         return value
+
+    @field_validator("staff")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Address.parse(each)) for each in value)
 
     @field_validator("zone")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows
+from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows, tables_hooks
 
 
 class IdOnce(AutoField):
@@ -592,6 +592,7 @@ TABLES = (
     ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
     *tables_catalogue.TABLES,
     *tables_flows.TABLES,
+    *tables_hooks.TABLES,
     *tables_arbiter.TABLES,
     *tables_campaigns.TABLES,
 )  # fmt: skip
@@ -614,6 +615,7 @@ INDEXES = (
     "CREATE UNIQUE INDEX IF NOT EXISTS enrolment_run ON enrolment (flow_id, contact_id, run_key) WHERE state = 'waiting'",
     *tables_catalogue.INDEXES,
     *tables_flows.INDEXES,
+    *tables_hooks.INDEXES,
     *tables_arbiter.INDEXES,
     *tables_campaigns.INDEXES,
 )

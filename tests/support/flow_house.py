@@ -32,6 +32,7 @@ class FlowHouse:
     def __init__(
         self, folder: Path, flow: str, *, place: Path | str | None = None, runners: int = 1,
         gate: Callable[..., str] | None = None, greedy: bool = False, policy: Policy | None = None,
+        staff: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         """`place` is where its database goes, if not into `folder`. `greedy` runners heed no shares: all of them plan
         whatever is due."""
@@ -40,7 +41,7 @@ class FlowHouse:
         self.alarms: list[str] = []
         self.woken: list[str] = []
         self.was_woken = asyncio.Event()  # whenever the relay is told of new mail
-        self.composer = make_composer(folder / "templates")
+        self.composer = make_composer(folder / "templates", staff=staff)
         self.arbiter = Arbiter(policy or Policy(), gate=gate or may_send)
         self.runners = [self.runner(*(0, 1) if greedy else (which, runners)) for which in range(runners)]
         self.apply(flow)

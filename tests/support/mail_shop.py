@@ -44,8 +44,15 @@ def open_store(place: Place, clock: FakeClock | None = None) -> GroupStore:
     return store
 
 
-def make_composer(*folders: Path, mail_domain: str = "", **settings: str) -> Composer:
-    told = {"sender": "Blue Teapot <hello@shop.example>", "postal_address": "12 Harbour Street\nHaifa", **settings}
+def make_composer(
+    *folders: Path, mail_domain: str = "", staff: tuple[str, ...] = (), **settings: str
+) -> Composer:  # fmt: skip
+    told: dict[str, Any] = {
+        "staff": staff,
+        "sender": "Blue Teapot <hello@shop.example>",
+        "postal_address": "12 Harbour Street\nHaifa",
+        **settings,
+    }
     return Composer(MailSettings(**told), Resources(folders), SECRET, BASE, mail_domain)
 
 
