@@ -27,13 +27,13 @@ def whole_language() -> Iterator[None]:
 
 def checked(text: str, known: Known = NOTHING_KNOWN) -> Definition:
     """The flow; without a head the text is its steps."""
-    found = check(text if "name:" in text else f"{HEAD}steps:\n{text}", "a.yaml", known)
+    found = check(text if text.startswith("name:") else f"{HEAD}steps:\n{text}", "a.yaml", known)
     assert isinstance(found, Definition), [str(fault) for fault in found]
     return found
 
 
 def faults(text: str, known: Known = NOTHING_KNOWN) -> list[str]:
     """What is wrong with it, as lines."""
-    found = check(text if "name:" in text else f"{HEAD}steps:\n{text}", "a.yaml", known)
+    found = check(text if text.startswith("name:") else f"{HEAD}steps:\n{text}", "a.yaml", known)
     assert isinstance(found, list) and found
     return [str(fault) for fault in found]

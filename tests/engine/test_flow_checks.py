@@ -1,0 +1,163 @@
+"""What is wrong with a flow as a whole: found by `check`, each with its place and what to do."""
+
+import pytest
+from whole_language import checked, faults, whole_language  # noqa: F401
+
+from engine.flow.known import Known
+
+NEWS = "name: a\nstream: marketing\nlist: news\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "fault"),
+    [
+        # loops
+        (
+            "  - send: a\n  - jump: {to: a, times: 5}",
+            "a.yaml:6:11: steps[2].jump: goes back to a with no wait on the way; put a wait such as wait: 1d between",
+        ),
+        (
+            '  - send: a\n  - wait: {between: ["08:00", "20:00"]}\n  - jump: a',
+            "a.yaml:7:11: steps[3].jump: goes back to a with no wait on the way; put a wait such as wait: 1d between",
+        ),
+        # what does not exist
+        (
+            "  - send: a\n  - wait: 1d\n  - jump: {to: b, times: 2}",
+            'a.yaml:7:16: steps[3].jump.to: "b": there is no step of this id',
+        ),
+        (
+            "  - send: reminder\n  - wait: {for: {event: mail.clicked, step: remindr}, timeout: 1d}",
+            'a.yaml:6:45: steps[2].wait.for.step: "remindr": no send has this id (did you mean "reminder"?);'
+            " give the send an id",
+        ),
+        (
+            "  - send: a\n  - wait: {for: {event: order.placed, step: a}, timeout: 1d}",
+            "a.yaml:6:45: steps[2].wait.for.step: is for events of mail, such as mail.clicked; leave it out",
+        ),
+        # what nobody comes to
+        (
+            "  - exit\n  - send: a\n  - send: b",
+            "a.yaml:6:5: steps[2]: nobody ever comes to this step; take it out, or what ends the flow before it",
+        ),
+        (
+            "  - if: event.a\n    then: [exit]\n    else: [{exit: no}]\n  - send: a",
+            "a.yaml:8:5: steps[2]: nobody ever comes to this step; take it out, or what ends the flow before it",
+        ),
+        # dividing by nothing
+        (
+            "  - if: event.total / 0 > 1\n    then: [exit]",
+            'a.yaml:5:23: steps[1].if: "event.total / 0 > 1": divides by nothing: the result is always missing',
+        ),
+        (
+            "  - set: {a: {from: event.x % (2 - 2)}}",
+            'a.yaml:5:32: steps[1].set.a.from: "event.x % (2 - 2)": divides by nothing: the result is always missing',
+        ),
+        # itself
+        ("  - start: a-flow", "a.yaml:5:12: steps[1].start: a flow can't start itself; write jump, or reentry: always"),
+        ("  - stop: a-flow", "a.yaml:5:11: steps[1].stop: a flow can't stop itself; write exit"),
+        (
+            "  - split: [{weight: 1, name: x}, {weight: 1, name: x}]",
+            "a.yaml:5:12: steps[1].split: two ways have the same name; choose another name",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_steps_is_said_where_it_is(steps: str, fault: str) -> None:
+    assert faults(steps) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            NEWS + "trigger: {list: {left: news}}\nsteps: [{send: a}]",
+            "a.yaml:4:24: trigger.list.left: who left news gets none of its mail; name another list, or write confirmed",
+        ),
+        (
+            NEWS + "trigger: {list: {joined: news}}\nsteps: [{send: a}]",
+            "a.yaml:4:26: trigger.list.joined: who has just joined news has not confirmed it; write confirmed,"
+            " or wait for: {event: list.confirmed} before the first mail",
+        ),
+        (
+            NEWS + "trigger: {event: order.placed}\nsteps: [{leave: news}, {send: a}]",
+            "a.yaml:5:17: steps[1].leave: the mails after this are of news, which the contact left; write exit after it",
+        ),
+        (
+            'name: a\nstream: transactional\ntrigger: {calendar: {on: 12-24, at: "10:00"}}\nsteps: [{send: a}]',
+            "a.yaml:3:10: trigger: is nothing that the person did;"
+            " transactional mail answers what the person did; write stream: marketing",
+        ),
+        (
+            "name: a\nstream: transactional\ntrigger: {segment: {entered: vip}}\nsteps: [{send: a}]",
+            "a.yaml:3:10: trigger: segment.entered is nothing that the person did;"
+            " transactional mail answers what the person did; write stream: marketing",
+        ),
+        (
+            "name: a\nstream: transactional\nholdout: 10%\ntrigger: {event: order.placed}\nsteps: [{send: a}]",
+            "a.yaml:3:10: holdout: is for marketing; nobody may be kept from mail about their own doing",
+        ),
+        (
+            "name: a\nstream: transactional\nlist: news\ntrigger: {event: order.placed}\nsteps: [{send: a}]",
+            "a.yaml:3:7: list: is for marketing; leave it out: nobody can leave their own orders",
+        ),
+        (
+            "name: a\nstream: marketing\nreentry: always\ntrigger: {event: loyal.now}\nsteps: [{send: a}, {emit: loyal.now}]",
+            "a.yaml:5:20: steps[2]: lets the contact into this very flow again, with no wait on the way; add a wait",
+        ),
+        (
+            'name: a\nstream: marketing\ntrigger: {schedule: {rrule: FREQ=WEEKLY;INTERVAL=2, at: "10:00"}}\nsteps: [{send: a}]',
+            "a.yaml:3:21: trigger.schedule: start: is missing: this rule counts from a first day; such as start: 2026-01-05",
+        ),
+        (
+            'name: a\nstream: marketing\ntrigger: {schedule: {rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30, at: "10:00"}}\n'
+            "steps: [{send: a}]",
+            "a.yaml:3:29: trigger.schedule.rrule: names no day at all; such as FREQ=WEEKLY;BYDAY=MO",
+        ),
+    ],
+)
+def test_what_consent_would_refuse_and_days_that_never_come_are_said(text: str, fault: str) -> None:
+    assert faults(text) == [fault]
+
+
+def test_who_confirms_first_may_be_written_to() -> None:
+    checked(
+        NEWS
+        + "trigger: {list: {joined: news}}\nsteps: [{wait: {for: {event: list.confirmed}, timeout: 7d}, then: [{send: a}]}]"
+    )
+    checked(NEWS + "trigger: {list: {confirmed: news}}\nsteps: [{send: a}]")
+
+
+def test_names_that_are_known_not_to_be_there_are_refused() -> None:
+    known = Known(
+        templates=["hello"],
+        lists=["news"],
+        segments=["vip"],
+        flows=["a-flow", "other"],
+        pools=["first"],
+        fields=["points"],
+    )
+    steps = """\
+  - send: helo
+  - join: newz
+  - wait: {for: {segment: vips}, timeout: 1d}
+  - start: others
+  - coupon: firsst
+  - add: {point: 1}
+"""
+    assert [fault.partition(": ")[2] for fault in faults(steps, known)] == [
+        'steps[1].send: "helo": there is no mail template of this name (did you mean "hello"?)',
+        'steps[2].join: "newz": there is no list of this name (did you mean "news"?)',
+        'steps[3].wait.for.segment: "vips": there is no segment of this name (did you mean "vip"?)',
+        'steps[4].start: "others": there is no flow of this name (did you mean "other"?)',
+        'steps[5].coupon: "firsst": there is no pool of coupons of this name (did you mean "first"?)',
+        'steps[6].add.point: "point": there is no field of contacts of this name (did you mean "points"?)',
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost/x", "http://127.0.0.1/", "http://[::1]/", "http://10.1.2.3/", "https://a:b@shop.example/", "ftp://a.example/",
+     "https://", "http://169.254.169.254/latest", "http://x.internal/"],
+)  # fmt: skip
+def test_an_address_that_may_not_be_called_is_refused(url: str) -> None:
+    (fault,) = faults(f'  - webhook: "{url}"')
+    assert "address" in fault
