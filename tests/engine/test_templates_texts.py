@@ -151,12 +151,20 @@ def test_a_wrong_catalogue_says_where(tmp_path: Path, catalogue: str, why: str) 
         Texts(Resources([tmp_path]))
 
 
+NEEDED = {"cart-coupon": {"coupon": {"code": "A-1", "expires": None}}}  # without it the mail says nothing
+
+
 @pytest.mark.parametrize("path", sorted((packaged_folder() / "mail").glob("*.j2")), ids=lambda path: path.name)
 def test_every_template_has_its_twin_and_renders_with_the_least_facts(path: Path) -> None:
     name, kind, _ = path.name.split(".")
     assert path.with_name(f"{name}.{'txt' if kind == 'html' else 'html'}.j2").exists()
     for locale in TEXTS.tags:
-        assert compose(name, person(name="", locale=locale), event={}).subject
+        assert compose(name, person(name="", locale=locale), event=NEEDED.get(name, {})).subject
+
+
+def test_a_coupon_s_mail_without_its_coupon_is_not_written() -> None:
+    with pytest.raises(TemplateFault, match="coupon is not among the facts"):
+        compose("cart-coupon", event={})
 
 
 def test_orders_of_a_strange_shape_are_faults_and_not_crashes() -> None:
