@@ -32,7 +32,7 @@ from mta.queue import tables as queue_tables
 from mta.queue.delivery import State
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 MAILS = {Path(name).name.removesuffix(".html.j2") for name in Resources().names("mail", ".html.j2")}
 

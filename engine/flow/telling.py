@@ -35,7 +35,8 @@ def told(step: Step) -> str:
         case Wait(until=until):
             return str(until)
         case WaitFor(event=event, match=match, timeout=timeout):
-            return f"for {_matched(event, match)}, {timeout} at most"
+            about = match.get("step") or match.get("segment", "")
+            return f"for {event}{f' of {about}' if about else ''}, {timeout} at most"
         case Send(template=template):
             return template
         case If(condition=condition):
