@@ -1,0 +1,78 @@
+"""`posthouse check spf` and `posthouse dkim verify`: over a file of DNS answers, without a daemon."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.commands import run
+
+CORPORA = Path(__file__).parents[1] / "data" / "corpora"
+SIGNED = CORPORA / "dkim-vectors" / "data" / "dkimpy" / "rfc6376.signed.rsa.msg"
+KEY = CORPORA / "dkim-vectors" / "data" / "dkimpy" / "test2.txt"
+ZONE = """
+shop.example:
+  - TXT: v=spf1 ip4:192.0.2.0/24 -all exp=why.shop.example
+why.shop.example:
+  - TXT: "%{i} does not send our mail"
+"""
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> str:
+    path = tmp_path / "zone.yaml"
+    path.write_text(ZONE)
+    return str(path)
+
+
+def spf(zone: str, ip: str, *more: str) -> int:
+    return run(
+        ["check", "spf", "--ip", ip, "--helo", "h.example", "--mail-from", "a@shop.example", "--dns", zone, *more]
+    )
+
+
+def test_spf_gives_the_fixed_four_fields(zone: str, capsys: Said) -> None:
+    assert spf(zone, "192.0.2.7", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "result": "pass",
+        "mechanism": "ip4:192.0.2.0/24",
+        "lookups": 0,
+        "explanation": None,
+    }
+    assert spf(zone, "198.51.100.7", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["explanation"] == "198.51.100.7 does not send our mail"
+
+
+def test_people_see_each_term_and_what_is_used_up(zone: str, capsys: Said) -> None:
+    assert spf(zone, "198.51.100.7") == 0
+    said = capsys.readouterr().out
+    assert "shop.example: ip4:192.0.2.0/24: no match" in said
+    assert "fail, by -all; 0 of 10 look-ups" in said
+
+
+def test_what_is_given_wrong_is_said(zone: str, tmp_path: Path, capsys: Said) -> None:
+    assert spf(zone, "nobody") == 2
+    assert "nobody is no IP address" in capsys.readouterr().err
+    assert spf(str(tmp_path / "gone"), "192.0.2.7") == 2
+    assert "can't be read" in capsys.readouterr().err
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("[unclosed")
+    assert spf(str(bad), "192.0.2.7") == 2
+    assert "is no YAML" in capsys.readouterr().err
+
+
+def test_a_signature_is_verified_with_one_record_or_a_zone(tmp_path: Path, capsys: Said) -> None:
+    record = KEY.read_text().strip()
+    zone = tmp_path / "zone.yaml"
+    zone.write_text(json.dumps({"test._domainkey.football.example.com": [{"TXT": record}]}))
+    for file in (KEY, zone):
+        assert run(["dkim", "verify", str(SIGNED), "--dns", str(file), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {
+            "file": str(SIGNED),
+            "signatures": [{"domain": "football.example.com", "selector": "test", "result": "pass", "reason": None}],
+        }
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("{}")
+    assert run(["dkim", "verify", str(SIGNED), "--dns", str(empty)]) == 0
+    assert "permerror: there is no key at test._domainkey.football.example.com" in capsys.readouterr().out
