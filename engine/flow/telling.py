@@ -26,7 +26,12 @@ _ACTIONS: Final[dict[type, str]] = {
 
 def kind_of(step: Step) -> str:
     """The word that the step has in a flow file."""
-    return _ACTIONS[type(step.action)] if isinstance(step, Do) else _STEPS[type(step)]
+    return word_of_action(step.action) if isinstance(step, Do) else _STEPS[type(step)]
+
+
+def word_of_action(action: actions.Action) -> str:
+    """The word that an action has in a flow file."""
+    return _ACTIONS[type(action)]
 
 
 def told(step: Step) -> str:

@@ -84,7 +84,7 @@ class Arbiter:
             return Case(asked.stream, self.zone, permission=self.gate(tx, asked.key, asked.stream, asked.list_id))
         zone, pace = self._person(tx, asked.contact_id)
         own, waiting = _held(tx, asked, now)
-        subjects = _subjects(asked.kind, asked.name, _list_name(tx, asked.list_id))
+        subjects = subjects_of(asked.kind, asked.name, _list_name(tx, asked.list_id))
         priority = self.policy.priority_of(subjects) if asked.priority is None else asked.priority
         return Case(
             asked.stream, zone, frozenset(subjects), asked.source, priority,
@@ -124,7 +124,7 @@ class Arbiter:
             (contact_id, to_ms(now - longest), 0 if self.policy.counts_all else int(Stream.MARKETING)),
         )
         return tuple(
-            Place(from_ms(at_ms), frozenset(_subjects(kind, name, of_list)), f"{kind} {name}".strip())
+            Place(from_ms(at_ms), frozenset(subjects_of(kind, name, of_list)), f"{kind} {name}".strip())
             for at_ms, kind, name, of_list in rows
         )
 
@@ -183,7 +183,7 @@ def _held(tx: Tx, asked: Asked, now: datetime) -> tuple[Held | None, tuple[Held,
         _OPEN, (asked.contact_id, asked.ref, asked.step)
     ):
         held = Held(
-            ref, source(kind, name, step), frozenset(_subjects(kind, name, of_list)), priority, *map(from_ms, times)
+            ref, source(kind, name, step), frozenset(subjects_of(kind, name, of_list)), priority, *map(from_ms, times)
         )
         if (kind, ref, step, occurrence) == (asked.kind, asked.ref, asked.step, asked.occurrence):
             mine = held
@@ -228,8 +228,8 @@ def drop_old(tx: Tx, now: datetime, limit: int = 200) -> None:
 # -- what caps and priorities speak of
 
 
-def _subjects(kind: str, name: str, of_list: str) -> tuple[str, ...]:
-    """What a mail is, the closest first."""
+def subjects_of(kind: str, name: str, of_list: str) -> tuple[str, ...]:
+    """What a mail is to caps and priorities, the closest first."""
     own = (f"{kind} {name}",) if name else ()
     return (*own, *((f"list {of_list}",) if of_list else ()), f"{kind}s", ALL)
 

@@ -7,6 +7,7 @@ only a mailbox that is there.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deliverability.address import Address, AddressError
 from engine.audience.consent import ALL_LISTS
@@ -27,7 +28,7 @@ def may_send(tx: Tx, key: str, stream: Stream, list_id: int = ALL_LISTS) -> str:
         return Refusal(suppressed)
     if stream is not Stream.MARKETING:
         return ""
-    refusal = _permission(standings(tx, [key]).get(key, {}), list_id)
+    refusal = permission(standings(tx, [key]).get(key, {}), list_id)
     return refusal or (Refusal.HELD if held_back(tx, [key], list_id) else "")
 
 
@@ -43,7 +44,7 @@ def gate(tx: Tx, claimed: Sequence[Claimed]) -> dict[int, str]:
     asked = [each for each in claimed if each.delivery_id not in held and _needs_permission(each)]
     standing = standings(tx, (keys[each.delivery_id] for each in asked))
     for each in asked:
-        refusal = _permission(standing.get(keys[each.delivery_id], {}), each.list_id)
+        refusal = permission(standing.get(keys[each.delivery_id], {}), each.list_id)
         # Whom an application writes to may be no subscriber of ours: then its word is all there is.
         if refusal and (refusal is Refusal.LEFT_LIST or each.origin != "submission"):
             held[each.delivery_id] = refusal
@@ -58,14 +59,15 @@ def _needs_permission(each: Claimed) -> bool:
     return each.stream is Stream.MARKETING and (each.list_id != ALL_LISTS or each.origin != "submission")
 
 
-def _permission(standing: Mapping[int, SubscriptionState], list_id: int) -> Refusal | str:
-    """ "" where somebody who stands like this with the lists may get marketing mail, of one list or of none."""
-    if list_id == ALL_LISTS:
+def permission(standing: Mapping[Any, SubscriptionState], mailing_list: int | str) -> Refusal | str:
+    """ "" where somebody who stands like this with the lists (by id or by name) may get marketing mail, of one list, or of
+    none (ALL_LISTS, "")."""
+    if not mailing_list:
         return "" if SubscriptionState.CONFIRMED in standing.values() else Refusal.NO_CONSENT
-    state = standing.get(list_id)
-    if state is SubscriptionState.CONFIRMED:
+    state = standing.get(mailing_list)
+    if state == SubscriptionState.CONFIRMED:
         return ""
-    return Refusal.LEFT_LIST if state is SubscriptionState.UNSUBSCRIBED else Refusal.NO_CONSENT
+    return Refusal.LEFT_LIST if state == SubscriptionState.UNSUBSCRIBED else Refusal.NO_CONSENT
 
 
 def _key(forward_path: str) -> str:

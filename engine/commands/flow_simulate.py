@@ -1,0 +1,141 @@
+"""`posthouse flow simulate`: what a flow would have done. Needs no daemon; sends nothing and writes nothing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.commands.common import ConfigPath, Json, clock, config, database, refuse
+from engine.control import place
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.flow.model import Definition
+    from engine.simulation.playing import Simulated
+    from engine.simulation.sources import Source
+    from engine.store.groups import GroupStore
+
+Which = Annotated[str, typer.Argument(metavar="FLOW|FILE", help="A flow's name, or a flow file.")]
+
+
+def simulate(
+    flow: Which,
+    since: Annotated[str, typer.Option(help="Over our own events of so long: 90d, 12 weeks.")] = "90d",
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Over a folder that `posthouse history generate` or `posthouse export` wrote."),
+    ] = None,
+    version: Annotated[str, typer.Option(help="This version of the flow: its hash, or how it begins.")] = "",
+    against: Annotated[str, typer.Option(help="And this one, mail by mail: a hash, or a flow file.")] = "",
+    seed: Annotated[int, typer.Option(help="Other draws of splits and holdout; 0 are the living flow's own.")] = 0,
+    limit: Annotated[int, typer.Option(help="Name so many mails of each kind that differ.", min=0)] = 10,
+    config_path: ConfigPath = None,
+    as_json: Json = False,
+) -> None:
+    """Play a flow over the past: who enters, mails a day, who gets three in a day, what comes after the purchase."""
+    from engine.simulation import comparing, report
+    from engine.simulation.playing import NotPlayable
+    from engine.simulation.sources import NoHistory
+
+    with _settings(config_path, history, flow, against) as (settings, store):
+        first = _definition(flow, version, store)
+        other = _definition(against if Path(against).is_file() else flow, against, store) if against else None
+        try:
+            one = _play(first, store, settings, since, history, seed)
+            two = _play(other, store, settings, since, history, seed) if other else None
+        except (NotPlayable, NoHistory) as err:
+            refuse(str(err), code=2)
+    found = comparing.compare(one.tally, two.tally) if two else None
+    if as_json:
+        told = report.as_json(first, one.tally)
+        if other and two and found:
+            told |= {"against": report.as_json(other, two.tally), "difference": comparing.as_json(found, one.people)}
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    print("\n".join(report.lines(first, one.tally, one.people)))
+    if other and two and found:
+        print()
+        print("\n".join(comparing.lines((first, one.tally), (other, two.tally), found, one.people, limit)))
+
+
+@contextmanager
+def _settings(
+    given: Path | None, history: Path | None, *flows: str
+) -> "Iterator[tuple[Config | None, GroupStore | None]]":
+    """The configuration and the database, where they are needed: a file over a folder needs neither."""
+    needs_store = history is None or any(each and not Path(each).is_file() for each in flows)
+    is_there = given is not None or place.LOCAL_CONFIG.exists() or place.SYSTEM_CONFIG.exists()
+    settings = config(given) if needs_store or is_there else None
+    store = database(settings) if needs_store and settings is not None else None
+    try:
+        yield settings, store
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _definition(which: str, version: str, store: "GroupStore | None") -> "Definition":
+    """A flow file's, or a version of the flow of this name."""
+    from engine.flow.definition import Definition, check
+
+    file = Path(which)
+    if file.is_file():
+        try:
+            found = check(file.read_text(encoding="utf-8"), which)
+        except (OSError, UnicodeDecodeError) as err:
+            refuse(f"{which} can't be read: {err}", code=2)
+    else:
+        assert store is not None
+        found = check(_source(which, version, store), f"{which}.yaml")
+    if not isinstance(found, Definition):
+        refuse(f"{len(found)} faults\n" + "\n".join(map(str, found)), code=2)
+    return found
+
+
+def _source(name: str, version: str, store: "GroupStore") -> str:
+    rows = store.read_now(
+        lambda tx: tx.query(
+            "SELECT v.source FROM flow f JOIN flow_version v ON v.flow_id = f.id WHERE f.name = ?"
+            + (" AND substr(v.hash, 1, ?) = ?" if version else " AND v.id = f.version_id"),
+            (name, len(version), version) if version else (name,),
+        )
+    )
+    if len(rows) != 1:
+        what = (
+            f"no flow file, and no flow has this name and a version {version}"
+            if version
+            else "no flow file, and no flow"
+        )
+        refuse(f"{name}: {what}", "`posthouse flow list` and `posthouse flow history NAME` list them", code=2)
+    return str(rows[0][0])
+
+
+def _play(
+    definition: "Definition", store: "GroupStore | None", settings: "Config | None", since: str, history: Path | None,
+    seed: int,
+) -> "Simulated":  # fmt: skip
+    from zoneinfo import ZoneInfo
+
+    from deliverability.settings import parse_duration
+    from engine.sending.arbiter_settings import ArbiterSettings
+    from engine.simulation.play import Rules
+    from engine.simulation.playing import simulate as play
+    from engine.simulation.sources import Database, Folder
+
+    arbiter = settings.arbiter if settings else ArbiterSettings()
+    zone = ZoneInfo(settings.mail.zone if settings else "UTC")
+    rules = Rules(arbiter.policy, zone, str(seed) if seed else "")
+    if history is not None:
+        return play(definition, Folder(history), rules, datetime(1970, 1, 1, tzinfo=UTC))
+    assert store is not None
+    try:
+        ago: timedelta = parse_duration(since)
+        begins = clock(store).now() - ago
+    except (ValueError, OverflowError) as err:
+        refuse(f"--since: {err}", code=2)
+    source: Source = Database(store)
+    return play(definition, source, rules, begins)

@@ -1,0 +1,44 @@
+"""A whole simulation: the people as they were, the events one after the other, what came of it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine.flow.model import Definition
+from engine.flow.triggers import EventTrigger
+from engine.simulation.loading import entered_before, load
+from engine.simulation.people import Person
+from engine.simulation.play import Play, Rules
+from engine.simulation.sources import Source
+from engine.simulation.tally import Tally
+from mta.ports import to_ms
+
+
+class NotPlayable(ValueError):
+    """A flow that can't be simulated, with the words that say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What came of one version. `people` are as the history leaves them."""
+
+    tally: Tally
+    people: dict[int, Person]
+
+
+def simulate(definition: Definition, source: Source, rules: Rules, since: datetime) -> Simulated:
+    """Play a version over what a source holds since then. NotPlayable, engine.simulation.sources.NoHistory."""
+    if not isinstance(definition.trigger, EventTrigger):
+        raise NotPlayable("nobody enters it by an event: only a flow with an event, list, segment or tag can be played")
+    since_ms = to_ms(since)
+    people = load(source, since_ms, rules.zone)
+    before = entered_before(source, definition.name, since_ms) if definition.reentry.rule != "always" else {}
+    tally = Tally()
+    play = Play(definition, people, replace(rules, entered_before=lambda *who: before.get(who)), tally)
+    now_ms = 0
+    for at_ms, name, contact_id, key, data in source.events(since_ms):
+        now_ms = max(now_ms, at_ms)  # what was told late is heard when it was told
+        tally.began_ms = now_ms if tally.began_ms is None else tally.began_ms
+        play.happen(now_ms, name, contact_id, key or "", data)
+    tally.ended_ms = now_ms
+    play.finish(now_ms)
+    return Simulated(tally, people)

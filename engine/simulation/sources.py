@@ -1,0 +1,118 @@
+"""Where a simulated history comes from: this installation's database, or a folder that `posthouse export` or
+`posthouse history generate` wrote.
+
+Both give the rows of the same tables, a few at a time: the database in short snapshots by a cursor, read only; a folder line
+by line. So neither is held in memory, and a daemon that runs beside is not held up.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
+
+from engine.store.groups import GroupStore
+from mta.ports import Tx
+
+Row: TypeAlias = tuple[Any, ...]
+CHUNK: Final = 2000  # rows read in one snapshot
+
+EVENT: Final = ("at_ms", "name", "contact_id", "key", "data")
+
+
+class NoHistory(ValueError):
+    """A folder that can't be read, with the words that say why."""
+
+
+class Source(Protocol):
+    """The rows of tables."""
+
+    def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Row]:
+        """All rows of a table in the order of its key; none of a table that is not there."""
+
+    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
+        """EVENT of what happened since then, in the order in which it was recorded; `only` the events of this name."""
+
+
+class Database:
+    """This installation's own past."""
+
+    def __init__(self, store: GroupStore) -> None:
+        self._store = store
+
+    def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Row]:
+        names, by = (", ".join(f'"{each}"' for each in part) for part in (columns, key))
+        after: Row = ()
+        while True:
+            where = f" WHERE ({by}) > ({','.join('?' * len(key))})" if after else ""
+            sql = f'SELECT {names}, {by} FROM "{table}"{where} ORDER BY {by} LIMIT {CHUNK}'
+            part = self._store.read_now(lambda tx, sql=sql, after=after: tx.query(sql, after))  # type: ignore[misc]
+            yield from (row[: len(columns)] for row in part)
+            if len(part) < CHUNK:
+                return
+            after = part[-1][len(columns) :]
+
+    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
+        after = self._store.read_now(lambda tx: _first_since(tx, since_ms)) - 1
+        named = " AND name = ?" if only else ""
+        sql = f"SELECT id, {', '.join(EVENT)} FROM event WHERE id > ?{named} ORDER BY id LIMIT {CHUNK}"
+        while True:
+            asked = (after, only) if only else (after,)
+            part = self._store.read_now(lambda tx, asked=asked: tx.query(sql, asked))  # type: ignore[misc]
+            yield from (row[1:] for row in part if row[1] >= since_ms)
+            if len(part) < CHUNK:
+                return
+            after = part[-1][0]
+
+
+def _first_since(tx: Tx, since_ms: int) -> int:
+    """The id of about the first event since then: ids and times go up together, or nearly so."""
+    low, high = tx.one("SELECT COALESCE(MIN(id), 1), COALESCE(MAX(id), 0) + 1 FROM event") or (1, 1)
+    while low < high:
+        middle = (low + high) // 2
+        row = tx.one("SELECT at_ms FROM event WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
+        if row is not None and row[0] < since_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return max(1, int(low) - CHUNK)
+
+
+class Folder:
+    """A folder of tables as JSON lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tables = folder / "tables"
+        if not (self._tables / "event.jsonl").is_file():
+            raise NoHistory(f"{folder} is no history: it has no tables/event.jsonl")
+
+    def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Row]:
+        path = self._tables / f"{table}.jsonl"
+        if not path.is_file():
+            return
+        yield from _lines(path, columns, b"")
+
+    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
+        path = self._tables / "event.jsonl"
+        for row in _lines(path, EVENT, only.encode()):
+            if type(row[0]) is not int or not isinstance(row[1], str) or not isinstance(row[4], str):
+                raise NoHistory(f"{path}: an event has no time, no name or no data")
+            if row[0] >= since_ms and (not only or row[1] == only):
+                yield row
+
+
+def _lines(path: Path, columns: Sequence[str], having: bytes) -> Iterator[Row]:
+    """The rows whose line has these octets."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if having in line:
+                yield _row(line, columns, f"{path}:{number}")
+
+
+def _row(line: bytes, columns: Sequence[str], place: str) -> Row:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as err:
+        raise NoHistory(f"{place}: is no JSON: {err}") from None
+    if not isinstance(found, dict):
+        raise NoHistory(f"{place}: is no JSON object")
+    return tuple(found.get(each) for each in columns)

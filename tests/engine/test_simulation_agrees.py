@@ -1,0 +1,115 @@
+"""What the simulation says of a past is what the flow did in it: the same events, on a real database, through both."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from flow_house import FlowHouse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.flow.definition import Definition, check
+from engine.simulation.play import Rules
+from engine.simulation.playing import Simulated, simulate
+from engine.simulation.sources import Database
+
+FLOW = """\
+name: f
+stream: transactional
+trigger: {event: cart.updated, where: event.total > 0, key: event.cart_id}
+reentry: {after: 3h}
+goal: {event: order.placed, within: 1d, where: event.total > 5}
+exit: event.total == 13
+steps:
+  - send: cart-reminder
+    id: first
+  - wait: 1h
+  - if: event.total > 100 or contact.orders.count >= 2
+    id: rich
+    then:
+      - send: order-thanks-gold
+      - wait: 1d
+      - send: order-thanks
+        id: last
+    else:
+      - wait: 30m
+  - send: cart-reminder
+    id: second
+"""
+PEOPLE = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowHouse]:
+    house = FlowHouse(tmp_path_factory.mktemp("flows"), FLOW)
+    yield house
+    house.store.close()
+
+
+ACTIONS = st.one_of(
+    st.tuples(
+        st.just("cart"), st.integers(0, 1), st.sampled_from(["c1", "c2"]), st.sampled_from([0, 5, 13, 200])
+    ),
+    st.tuples(st.just("order"), st.integers(0, 1), st.sampled_from([1, 10])),
+    st.tuples(st.just("advance"), st.sampled_from([1, 30, 60, 61, 200, 1440])),
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(ACTIONS, min_size=3, max_size=25))
+def test_the_same_mails_to_the_same_people_at_the_same_times(house: FlowHouse, actions: list[tuple[object, ...]]) -> None:
+    people = [f"s{next(PEOPLE)}@example.org" for _ in range(2)]
+    house.clock.advance(timedelta(days=30))
+    began = house.clock.now()
+    asyncio.run(live(house, people, actions))
+    rows = house.rows(
+        "SELECT c.id, m.received_ms, s.step, s.template FROM sending s JOIN message m ON m.id = s.message_id"
+        " JOIN contact c ON c.id = s.contact_id WHERE m.received_ms >= ? ORDER BY m.received_ms, m.id",
+        int(began.timestamp() * 1000),
+    )
+    found = played(house, FLOW, began)
+    assert sorted(found.tally.mails) == sorted(rows)
+    ends = dict(
+        house.rows(
+            "SELECT ended_how, count(*) FROM enrolment WHERE state = 'ended' AND entered_ms >= ? GROUP BY 1",
+            int(began.timestamp() * 1000),
+        )
+    )
+    assert dict(found.tally.ended) == ends
+    assert found.tally.under_way == 0
+
+
+def played(house: FlowHouse, flow: str, began: object) -> Simulated:
+    definition = check(flow, "f.yaml")
+    assert isinstance(definition, Definition)
+    return simulate(definition, Database(house.store), Rules(zone=ZoneInfo("UTC")), began)  # type: ignore[arg-type]
+
+
+async def live(house: FlowHouse, people: list[str], actions: list[tuple[object, ...]]) -> None:
+    """Minute by minute, so that what is due is done when it is due."""
+    for action in actions:
+        match action:
+            case ("cart", int(who), cart_id, total):
+                house.tell("cart.updated", people[who], cart_id=cart_id, total=total, currency="EUR", lines=[])
+                await house.settle()
+            case ("order", int(who), total):
+                house.tell("order.placed", people[who], number=f"N-{who}", total=total, currency="EUR", lines=[])
+                await house.settle()
+            case ("advance", int(minutes)):
+                await pass_time(house, timedelta(minutes=minutes))
+    await pass_time(house, timedelta(days=3))
+    house.tell("the.end", people[0])
+    await house.settle()
+
+
+async def pass_time(house: FlowHouse, span: timedelta) -> None:
+    """Let the clock stop at each moment at which something is due."""
+    until = house.clock.now() + span
+    while (due := await house.runners[0].next_due()) is not None and due <= until:
+        house.clock.advance(max(timedelta(), due - house.clock.now()))
+        await house.settle()
+    house.clock.advance(until - house.clock.now())
