@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,7 +130,7 @@ def _play(
     zone = ZoneInfo(settings.mail.zone if settings else "UTC")
     rules = Rules(arbiter.policy, zone, str(seed) if seed else "")
     if history is not None:
-        return play(definition, Folder(history), rules, datetime(1970, 1, 1, tzinfo=UTC))
+        return play(definition, Folder(history), rules)
     assert store is not None
     try:
         ago: timedelta = parse_duration(since)

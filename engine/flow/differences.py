@@ -117,10 +117,10 @@ def in_full(step: Step) -> str:
 def told(value: object) -> str:
     """A value of the model in words; "" for what says nothing."""
     match value:
-        case None | "" | () | False:
+        case None | "" | ():
             return ""
-        case True:
-            return "yes"
+        case bool():
+            return "on" if value else "off"
         case Condition(text=text):
             return " ".join(text.split())
         case Way():
@@ -146,7 +146,9 @@ def _settings(value: Any, leave_out: str = "") -> str:
     for each in named:
         text = told(getattr(value, each.name))
         if text and (not _is_default(value, each) or each is named[0]):
-            parts.append(text if each is named[0] else f"{each.name} {text}")
+            parts.append(
+                text if each is named[0] and not isinstance(getattr(value, each.name), bool) else f"{each.name} {text}"
+            )
     return ", ".join(parts)
 
 

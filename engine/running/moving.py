@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from engine.flow.model import Definition, WaitFor
 from engine.flow.versions import Destination, Fate, Route
 from engine.running import history
 from engine.running.book import FlowBook
@@ -22,13 +23,14 @@ from mta.ports import Tx, to_ms
 BATCH: Final = 150  # runs looked at in one commit
 
 _MOVE: Final = (
-    "UPDATE enrolment SET version_id = ?, step = ?, due_ms = CASE WHEN ? = 1 THEN due_ms ELSE ? END,"
+    "UPDATE enrolment SET version_id = ?, step = ?, due_ms = ?, standing = ?, awaits = ?, intent = ?,"
     " revision = revision + 1 WHERE id = ?"
 )
 _END: Final = (
-    "UPDATE enrolment SET state = 'ended', ended_how = 'exit', ended_ms = ?, due_ms = NULL, revision = revision + 1"
-    " WHERE id = ?"
+    "UPDATE enrolment SET state = 'ended', ended_how = 'exit', ended_ms = ?, due_ms = NULL, awaits = '',"
+    " revision = revision + 1 WHERE id = ?"
 )
+_KEPT: Final = ("jumps", "given")  # what somebody keeps who goes on at another step: engine.running.standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class UnderWay:
     version_id: int
     step: str
     occurrence: int
+    due_ms: int | None
+    standing: str
+    intent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,9 @@ def _move_some(tx: Tx, book: FlowBook, now: datetime) -> None:
 def under_way(tx: Tx, flow_id: int, after: tuple[int, str], limit: int, ending: str = "") -> Iterator[UnderWay]:
     """The next waiting runs of a flow, in whatever version, by contact and key."""
     rows = tx.query(
-        "SELECT id, contact_id, run_key, version_id, step, occurrence FROM enrolment WHERE flow_id = ?"
-        " AND state = 'waiting' AND (contact_id, run_key) > (?, ?) ORDER BY contact_id, run_key LIMIT ?" + ending,
+        "SELECT id, contact_id, run_key, version_id, step, occurrence, due_ms, standing, intent FROM enrolment"
+        " WHERE flow_id = ? AND state = 'waiting' AND (contact_id, run_key) > (?, ?) ORDER BY contact_id, run_key LIMIT ?"
+        + ending,
         (flow_id, *after, limit),
     )
     return (UnderWay(*row) for row in rows)
@@ -174,7 +180,7 @@ def _move_to(tx: Tx, book: FlowBook, move: Move, runs: Sequence[UnderWay], now: 
     for run, to in destinations(tx, book, route, move.version_id, runs):
         counts[to.fate] += 1
         if to.fate is Fate.MOVES:
-            moved.append((move.version_id, to.step, int(to.keeps_wait), to_ms(now), run.id))
+            moved.append((move.version_id, to.step, *_stands(run, to, definition, now), run.id))
             told = {"version": definition.version, "from": run.step, "to": to.step}
             _tell(
                 tx, move, run, Passage(f"moved {move.id}", "moved", f"to version {definition.short_version}", told), now
@@ -184,6 +190,16 @@ def _move_to(tx: Tx, book: FlowBook, move: Move, runs: Sequence[UnderWay], now: 
     tx.executemany(_MOVE, moved)
     _end(tx, move, left, now)
     return counts[Fate.MOVES], counts[Fate.STAYS], counts[Fate.LEAVES]
+
+
+def _stands(run: UnderWay, to: Destination, definition: Definition, now: datetime) -> tuple[int | None, str, str, str]:
+    """due_ms, standing, awaits and intent of a run that goes there."""
+    kept = read_data(run.standing)
+    if not to.keeps_wait:
+        return to_ms(now), json.dumps({name: kept[name] for name in _KEPT if name in kept}, ensure_ascii=False), "", ""
+    found = definition.program.get(to.step)
+    waits = kept.get("waiting_for") == to.step and found is not None and isinstance(found.step, WaitFor)
+    return run.due_ms, run.standing, found.step.event if waits else "", run.intent  # type: ignore[union-attr]
 
 
 def _end(tx: Tx, move: Move, runs: Collection[UnderWay], now: datetime) -> tuple[int, int, int]:

@@ -18,13 +18,12 @@ ANSWERED: Final = 200  # what a webhook answers
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """An event that an action caused. `depth`: how many of them led to each other."""
+    """An event that an action caused."""
 
     person: Person
     name: str
     key: str
     data: Mapping[str, Any]
-    depth: int
 
 
 def given_by(action: actions.Action, now: datetime, zone: ZoneInfo) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from engine.flow.decisions import Act, Ask, Await, Ended, Standing, WaitUntil
 from engine.flow.entering import Came, Entered, NotEntered, Renewed, Told, enter
+from engine.flow.events import natural_key
 from engine.flow.machine import HELD_OUT, decide, standing_after
 from engine.flow.model import Definition, WaitFor
 from engine.flow.telling import word_of_action
@@ -28,7 +29,6 @@ from engine.simulation.tally import Mail, Tally
 from mta.ports import from_ms, to_ms
 
 NO_POLICY: Final = Policy()
-DEEPEST: Final = 20  # events of the flow's own that follow from each other
 
 
 def _never(contact_id: int, key: str) -> datetime | None:
@@ -61,7 +61,6 @@ class Run:
     held: Held | None = None
     given: dict[str, Any] = field(default_factory=dict)  # what steps gave: coupons, answers
     recent: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # what came since its last turn
-    depth: int = 0
     is_over: bool = False
 
 
@@ -94,7 +93,7 @@ class Play:
             data = _record(text) if name in self._read else {}
             self.come(person, at_ms, name, key, data)
 
-    def come(self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], depth: int = 0) -> None:
+    def come(self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any]) -> None:
         """Something happens to somebody now."""
         people.note(person, name, data, at_ms)
         if name == "mail.delivered" and data.get("flow") != self.flow.name:
@@ -111,7 +110,7 @@ class Play:
             elif name in self._awaited:
                 self._hear(run, name, event, scope, now)
         if name == self._trigger:
-            self.enter(person, Told(name, data), event, scope, now, depth)
+            self.enter(person, Told(name, data), event, scope, now)
 
     def enter(
         self,
@@ -120,7 +119,6 @@ class Play:
         event: Mapping[str, Any],
         scope: Mapping[str, object],
         now: datetime,
-        depth: int,
     ) -> None:
         """Somebody comes to the door."""
         waiting = {run.key: run for run in self.runs.get(person.id, ())}
@@ -130,7 +128,7 @@ class Play:
         )  # fmt: skip
         match entry:
             case Entered(key=key, is_held_out=is_held_out):
-                self._begin(person, key, event, now, depth, is_held_out)
+                self._begin(person, key, event, now, is_held_out)
             case Renewed(key=key, restarts=restarts):
                 self._renew(waiting[key], event, now, restarts)
             case NotEntered(reason=reason):
@@ -149,9 +147,7 @@ class Play:
 
     # -- runs
 
-    def _begin(
-        self, person: Person, key: str, event: Mapping[str, Any], now: datetime, depth: int, is_held_out: bool
-    ) -> None:
+    def _begin(self, person: Person, key: str, event: Mapping[str, Any], now: datetime, is_held_out: bool) -> None:
         self.tally.entered += 1
         self.tally.people.add(person.id)
         if self.flow.reentry.rule != "always":
@@ -160,7 +156,7 @@ class Play:
             self.tally.ended[HELD_OUT] += 1
             return
         self._last_id += 1
-        run = Run(self._last_id, person, key, event, to_ms(now), Standing(self.flow.first), depth=depth)
+        run = Run(self._last_id, person, key, event, to_ms(now), Standing(self.flow.first))
         self.runs.setdefault(person.id, []).append(run)
         self._due(run, to_ms(now))
 
@@ -227,7 +223,7 @@ class Play:
                 if what.revision == revision and not what.is_over:
                     self._turn(what, from_ms(now_ms))
             else:
-                self.come(what.person, now_ms, what.name, what.key, what.data, what.depth)
+                self.come(what.person, now_ms, what.name, what.key, what.data)
 
     def _turn(self, run: Run, now: datetime) -> None:
         person = run.person
@@ -290,8 +286,7 @@ class Play:
             run.given |= given
             run.data = {**run.data, **given}
         for name, data in effects.enact(run.person, act, self.flow.name):
-            if run.depth < DEEPEST:
-                self._put(to_ms(now), 0, effects.Echo(run.person, name, "", data, run.depth + 1))
+            self._put(to_ms(now), 0, effects.Echo(run.person, name, natural_key(name, data), data))
 
 
 def _record(text: str) -> dict[str, Any]:

@@ -25,11 +25,12 @@ class Simulated:
     people: dict[int, Person]
 
 
-def simulate(definition: Definition, source: Source, rules: Rules, since: datetime) -> Simulated:
-    """Play a version over what a source holds since then. NotPlayable, engine.simulation.sources.NoHistory."""
+def simulate(definition: Definition, source: Source, rules: Rules, since: datetime | None = None) -> Simulated:
+    """Play a version over what a source holds since then, or from its first event on. NotPlayable,
+    engine.simulation.sources.NoHistory."""
     if not isinstance(definition.trigger, EventTrigger):
         raise NotPlayable("nobody enters it by an event: only a flow with an event, list, segment or tag can be played")
-    since_ms = to_ms(since)
+    since_ms = next((row[0] for row in source.events(0)), 0) if since is None else to_ms(since)
     people = load(source, since_ms, rules.zone)
     before = entered_before(source, definition.name, since_ms) if definition.reentry.rule != "always" else {}
     tally = Tally()

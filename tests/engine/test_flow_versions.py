@@ -98,3 +98,19 @@ def test_only_steps_that_did_not_lie_ahead_may_have_been_passed() -> None:
     assert route.at_risk("first", None) == {"first"}
     assert route.of("last", {"first"}).fate is Fate.STAYS
     assert route.of("last", {"first"}).why == "would come again to first"
+
+
+def test_what_a_jump_leads_to_may_come_again_and_what_lay_behind_a_jump_was_passed() -> None:
+    old = flow(
+        "steps:\n  - {tag: a, id: a}\n  - wait: 1d\n  - {tag: b, id: b}\n  - jump: {to: a, times: 3}\n    id: again\n"
+    )
+    new = flow("steps:\n  - {tag: b, id: b}\n  - wait: 1d\n  - {tag: a, id: a}\n")
+    assert Route(new, {}).at_risk("b", old) == {"wait-1d", "a"}
+    assert Route(old, {}).at_risk("b", old) == frozenset()
+
+
+def test_what_is_not_told_of_a_step_in_a_few_words_is_compared_too() -> None:
+    old = "steps:\n  - send: cart-reminder\n"
+    assert lines(old, old + "    tracking: off\n") == [
+        "~ cart-reminder: send cart-reminder  becomes  send cart-reminder, tracking clicks off, opens off, view off"
+    ]

@@ -207,6 +207,30 @@ async def test_a_newer_version_takes_over_from_a_move_that_is_not_over(
     assert versions == 1
 
 
+async def test_who_waits_for_an_event_goes_on_waiting_for_what_the_new_version_waits_for(make: Make) -> None:
+    waits = (
+        HEAD
+        + """\
+steps:
+  - wait: {for: {event: order.placed}, timeout: 2d}
+    id: bought
+    then: [{send: order-thanks}]
+    else: [{send: review-request}]
+"""
+    )
+    house = make(waits)
+    await crowd(house, 2)
+    assert figures(house, _moved(house, waits.replace("order.placed", "order.paid"))) == (2, 0, 0)
+    order = {"number": "A-1", "total": 9, "currency": "EUR", "lines": CART["lines"]}
+    house.tell("order.placed", "p0@example.org", **order)
+    await house.settle()
+    assert house.mails == []
+    house.tell("order.paid", "p0@example.org", **order)
+    await house.settle()
+    assert house.mails == [("p0@example.org", "order-thanks")]
+    assert house.rows("SELECT awaits, due_ms IS NOT NULL FROM enrolment WHERE state = 'waiting'") == [("order.paid", 1)]
+
+
 # -- states
 
 
