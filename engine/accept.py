@@ -10,7 +10,7 @@ commit: the mail as it came, what was concluded, the suppression, the notice to 
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -54,6 +54,11 @@ HEADLESS: Final = Reply.of(
 )
 NO_MAILBOX: Final = Reply.of(550, "5.1.1", "Nobody reads that name on this host: use a real mailbox of your own domain")
 NO_LIST: Final = Reply.of(550, "5.6.0", "X-Posthouse-List names no list (`posthouse list create` makes one)")
+COPIES_MAX: Final = 250  # messages that one commit makes of a mail of a list: others wait for it
+COPIED_MAX: Final = 4 << 20  # octets of them, beside the first
+TOO_MANY_COPIES: Final = Reply.of(
+    552, "5.3.4", "Mail of a list is kept once for each reader, which is too much here: hand it over to fewer at once"
+)
 REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
@@ -102,96 +107,113 @@ class Submission:
             examined = with_answer(examined, answer, now)
         if examined.wants.body and not examined.events and len(transaction.recipients) == 1 and examined.troubles:
             return Reply.of(550, "5.6.0", f"No event: {examined.troubles[-1]}")
-        list_id, of_list = 0, b""
+        people = self._people(transaction) if examined.deliver else ()
+        list_id, parts = 0, {b"": people}
         if name := examined.mailing_list:
             mailing_list = await house.store.look(lambda tx: lists.get(tx, name))
             if mailing_list is None:
                 return NO_LIST
-            list_id, of_list = mailing_list.id, await self._list_fields(transaction, head, mailing_list)
-        message = self._message(transaction, examined, list_id, of_list, now)
+            list_id, parts = mailing_list.id, await self._parts(people, head, mailing_list)
+        messages = [self._message(transaction, examined, list_id, of, to, now) for of, to in parts.items()]
+        if len(messages) > COPIES_MAX or sum(len(each.content) for each in messages[1:]) > COPIED_MAX:
+            return TOO_MANY_COPIES
 
-        domains = [each.forward_path.domain for each in message.recipients]
+        message, *others = messages
+        domains = [] if others else [each.forward_path.domain for each in message.recipients]
         try:
             with self._scheduler.room_for(domains, message.stream) as hand:
                 ahead = self._signatures.ahead(message.header_from, message.content, now) if hand else None
-                queued, noted = await _committed(
-                    house.store, lambda tx: self._write(tx, transaction, message, examined, hand, now)
+                written, noted = await _committed(
+                    house.store, lambda tx: self._write(tx, transaction, messages, examined, hand, now)
                 )
         except Revoked:
             return REVOKED
         except RateExceeded as exceeded:
             return Reply.of(550, "5.7.1", str(exceeded)) if exceeded.never else Reply.of(450, "4.7.1", str(exceeded))
-        if queued is None:
+        if not written:
             return Reply.of(250, "2.0.0", "taken on already")
-        maillog.accepted(
-            queued.message_id, origin="submission", reverse_path=message.reverse_path, recipients=len(message.recipients),
-            size=len(message.content),
-        )  # fmt: skip
+        queued = written[0]
+        for each, one in zip(messages, written, strict=True):
+            maillog.accepted(
+                one.message_id, origin="submission", reverse_path=each.reverse_path, recipients=len(each.recipients),
+                size=len(each.content),
+            )  # fmt: skip
         for trouble in examined.troubles:
             maillog.unread(queued.message_id, trouble)
         if noted:
             maillog.noted(queued.message_id, noted)
         if ahead and queued.claimed:
             self._signatures.keep(queued.message_id, ahead)
-        if message.recipients:
-            self._scheduler.take_on(queued, message.content, domains)
+        for each, one in zip(messages, written, strict=True):
+            if each.recipients:
+                self._scheduler.take_on(one, each.content, [to.forward_path.domain for to in each.recipients])
         if examined.events:
             self._wake_runner()
-        return Reply.of(250, "2.0.0", f"queued as {queued.message_id}")
+        told = f"queued in {len(messages)} messages, the first as" if others else "queued as"
+        return Reply.of(250, "2.0.0", f"{told} {queued.message_id}")
 
     def _write(
         self,
         tx: Tx,
         transaction: Transaction,
-        message: NewMessage,
+        messages: Sequence[NewMessage],
         examined: Examined,
         hand: Hand | None,
         now: datetime,
-    ) -> tuple[Enqueued | None, str]:
-        """The one commit, and what was noted of who writes. None, and nothing is written, when the message was taken on
-        before. Revoked, RateExceeded."""
+    ) -> tuple[list[Enqueued], str]:
+        """The one commit, and what was noted of who writes. Nothing is written when the message was taken on before.
+        Revoked, RateExceeded."""
         if transaction.key and _is_known(tx, transaction.key, now):
-            return None, ""
+            return [], ""
         if transaction.grant is not None:
-            credentials.spend(tx, transaction.grant.name, len(message.recipients), now)
+            credentials.spend(tx, transaction.grant.name, sum(len(each.recipients) for each in messages), now)
         noted = (
             instead.note(tx, self._book, examined.events, is_kept_back=not examined.deliver) if examined.events else ""
         )
-        if noted:
-            message = replace(message, remarks=(*message.remarks, noted))
-        queued = queue.enqueue(tx, message, now, self._house.config.queue, hand)
-        record_mail(tx, examined, now=now, message_id=queued.message_id)
-        keys = (each.forward_path.key for each in message.recipients)
-        self._house.arbiter.note_shop(tx, keys, queued.message_id, message.stream, message.list_id, now)
+        written = []
+        for each in messages:
+            remarked = replace(each, remarks=(*each.remarks, noted)) if noted else each
+            queued = queue.enqueue(tx, remarked, now, self._house.config.queue, hand)
+            keys = (to.forward_path.key for to in each.recipients)
+            self._house.arbiter.note_shop(tx, keys, queued.message_id, each.stream, each.list_id, now)
+            written.append(queued)
+        record_mail(tx, examined, now=now, message_id=written[0].message_id)
         if transaction.key:
-            tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (queued.message_id, transaction.key))
-        return queued, noted
+            tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (written[0].message_id, transaction.key))
+        return written, noted
 
-    async def _list_fields(self, transaction: Transaction, head: bytes, mailing_list: lists.MailingList) -> bytes:
-        """The List-* fields that the application left out, where the mail goes to one person who asked for the list."""
-        if len(transaction.recipients) != 1:
-            return b""
-        composer, key, list_id = self._house.composer, transaction.recipients[0].forward_path.key, mailing_list.id
-        contact_id = await self._house.store.look(lambda tx: lists.subscriber(tx, key, list_id))
-        if contact_id is None:
-            return b""
+    async def _parts(
+        self, people: tuple[Recipient, ...], head: bytes, mailing_list: lists.MailingList
+    ) -> dict[bytes, tuple[Recipient, ...]]:
+        """A mail of a list: the List-* fields that the application left out, with whom they are for. A link to leave is
+        one person's, so whoever asked for the list gets a message of their own; for others nothing is added."""
+        composer, list_id = self._house.composer, mailing_list.id
+        keys = [each.forward_path.key for each in people]
+        contacts = await self._house.store.look(lambda tx: lists.subscribers(tx, keys, list_id))
         try:
             sender = Address.parse(first_author(first_value(head, "From") or b""))
         except AddressError:
             sender = composer.address
-        links = composer.leaving(contact_id, list_id)
-        return lacking(head, list_fields(links, mailing_list.name, mailing_list.settings, sender))
+        parts: dict[bytes, tuple[Recipient, ...]] = {} if people else {b"": ()}
+        for each in people:
+            fields = b""
+            if contact_id := contacts.get(each.forward_path.key):
+                links = composer.leaving(contact_id, list_id)
+                fields = lacking(head, list_fields(links, mailing_list.name, mailing_list.settings, sender))
+            parts[fields] = (*parts.get(fields, ()), each)
+        return parts
 
     def _message(
-        self, transaction: Transaction, examined: Examined, list_id: int, of_list: bytes, now: datetime
-    ) -> NewMessage:
+        self, transaction: Transaction, examined: Examined, list_id: int, of_list: bytes, to: tuple[Recipient, ...],
+        now: datetime,
+    ) -> NewMessage:  # fmt: skip
         content = without(transaction.content, examined.strip) if examined.strip else transaction.content
         head, _ = split_message(content)
         content = self._missing_fields(head, now) + content
         received = _received(transaction, self._house.config.hostname, now)
         return NewMessage(
             reverse_path=transaction.reverse_path,
-            recipients=self._people(transaction) if examined.deliver else (),
+            recipients=to,
             content=received + of_list + content,
             stream=_stream(transaction, examined),
             origin="submission",

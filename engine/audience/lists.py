@@ -187,13 +187,19 @@ def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
     return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
 
 
-def subscriber(tx: Tx, key: str, list_id: int) -> int | None:
-    """The contact with this address key, when they ever asked for the list."""
-    row = tx.one(
-        "SELECT c.id FROM contact c JOIN subscription s ON s.contact_id = c.id WHERE c.key = ? AND s.list_id = ?",
-        (key, list_id),
-    )
-    return None if row is None else int(row[0])
+def subscribers(tx: Tx, keys: Iterable[str], list_id: int) -> dict[str, int]:
+    """Those of these address keys whose contact ever asked for the list, with its id."""
+    found: dict[str, int] = {}
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        rows = tx.query(
+            "SELECT c.key, c.id FROM contact c JOIN subscription s ON s.contact_id = c.id"
+            f" WHERE c.key IN ({','.join('?' * len(chunk))}) AND s.list_id = ?",
+            (*chunk, list_id),
+        )
+        found.update(rows)
+    return found
 
 
 def standings(tx: Tx, keys: Iterable[str]) -> dict[str, dict[int, SubscriptionState]]:

@@ -4,10 +4,12 @@ whose clicks count."""
 import http.client
 import json
 import re
+import smtplib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from house import letter
 from house_lab import LabTown, lab_town
 
 from engine.lab.people import Person
@@ -114,8 +116,8 @@ def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(
     made = daemon.command("domain", "add", "shop.example")  # the domain of From
     assert made.returncode == 0, made.stderr
     daemon.submit(fan, sender="writer@shop.lab", X_Posthouse_List="tea", List_Owner="<mailto:us@shop.lab>")
-    letter = town.mails_for(fan, 2)[1]
-    head = letter.raw.partition(b"\r\n\r\n")[0]
+    mail = town.mails_for(fan, 2)[1]
+    head = mail.raw.partition(b"\r\n\r\n")[0]
     for name in (
         b"List-Id: <",
         b"List-Help: ",
@@ -126,11 +128,35 @@ def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(
     assert head.count(b"\r\nList-Owner: ") == 1 and b"List-Owner: <mailto:us@shop.lab>" in head, "what was there stays"
     [signed] = re.findall(rb"h=([^;]+);", b"".join(head.partition(b"DKIM-Signature:")[2].split()).lower())[:1]
     assert {b"list-id", b"list-unsubscribe", b"list-unsubscribe-post"} <= set(signed.split(b":"))
-    assert Person().unsubscribe(letter).code == 200
+    assert Person().unsubscribe(mail).code == 200
     states = "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id WHERE c.address = ?"
     assert daemon.rows(states, fan) == [("unsubscribed",)]
     daemon.submit("stranger@shop.lab", sender="writer@shop.lab", X_Posthouse_List="tea")
     assert b"\r\nList-" not in town.mail_for("stranger@shop.lab").raw
+
+
+def test_each_reader_of_a_mail_to_several_has_a_way_of_their_own_to_leave(town: LabTown) -> None:
+    daemon, readers = town.daemon, ["one@shop.lab", "two@shop.lab"]
+    for each in readers:
+        daemon.act("lists/subscribe", list="tea", address=each)
+        Person().confirm(town.mail_for(each))
+    number = daemon.submit(
+        [*readers, "passer.by@shop.lab", "other@shop.lab"], sender="w@shop.lab", X_Posthouse_List="tea"
+    )
+    letters = [town.mails_for(each, 2)[1] for each in readers]
+    assert all(b"\r\nList-Unsubscribe-Post: " in each.raw for each in letters)
+    assert Person().unsubscribe(letters[1]).code == 200
+    states = "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id WHERE c.address = ?"
+    assert [daemon.rows(states, each) for each in readers] == [[("confirmed",)], [("unsubscribed",)]]
+    assert b"\r\nList-" not in town.mail_for("passer.by@shop.lab").raw
+    assert daemon.rows("SELECT message_id, forward_path FROM delivery WHERE message_id >= ? ORDER BY id", number) == [
+        (number, "one@shop.lab"), (number + 1, "two@shop.lab"),
+        (number + 2, "passer.by@shop.lab"), (number + 2, "other@shop.lab"),
+    ]  # fmt: skip
+    large = letter("one@shop.lab", body=("y" * 70 + "\n") * 70_000, X_Posthouse_List="tea")
+    with pytest.raises(smtplib.SMTPResponseException) as refused:
+        daemon.submit(readers, large, sender="w@shop.lab")
+    assert refused.value.smtp_code == 552 and b"once for each reader" in refused.value.smtp_error
 
 
 def test_nobody_forges_what_posthouse_sees_or_writes_down_who_looks_like_another(town: LabTown) -> None:
