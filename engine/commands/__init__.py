@@ -38,7 +38,7 @@ MODULES: Final = {
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
     "queue": "what waits, by site; retry, hold, release, cancel",
-    "report": "DMARC and TLS reports that others sent us",
+    "report": "what came of flows, campaigns, lists, domains; lift; DMARC and TLS reports that others sent us",
     "restore": "a new machine from an exported folder",
     "rules": "run the rules that judge replies over their samples, or over a reply",
     "segment": "segments: questions that are kept; who belongs, why, since when",

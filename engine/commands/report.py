@@ -1,12 +1,17 @@
-"""`posthouse report`: reports that others sent us."""
+"""`posthouse report`: what came of mail, and reports that others sent us."""
 
+from engine.commands import report_figures
 from engine.commands.common import make_app
 from engine.commands.report_read import read
 
-app = make_app("Reports that others sent us.")
+app = make_app("What came of mail; reports that others sent us.")
+app.command()(report_figures.flow)
+app.command()(report_figures.campaign)
+app.command("list")(report_figures.of_list)
+app.command()(report_figures.domain)
 app.command()(read)
 
 
 @app.callback()
 def report() -> None:
-    """Reports that others sent us: DMARC aggregate reports, TLS reports."""
+    """What came of mail, and reports that others sent us: DMARC aggregate reports, TLS reports."""

@@ -11,6 +11,7 @@ from engine.control.protocol.flows import FlowRow
 from engine.control.protocol.house import Line, Overview
 from engine.control.protocol.queue import DoubtRow, Doubts, MessageLife, MessageRow, Messages, Moment
 from engine.running.instead import KEPT_BACK, TWICE
+from engine.store.ages import first_since
 from mta.ports import Tx, to_ms
 from mta.queue import ledger, listing, operating
 from mta.queue.census import Census
@@ -100,30 +101,16 @@ def today(tx: Tx, now: datetime) -> Today:
     ended = tx.query("SELECT state, count(*) FROM delivery WHERE ended_ms >= ? GROUP BY state", (midnight,))
     return Today(
         now_ms,
-        _count(tx, "message WHERE id >= ?", _first_since(tx, "message", "received_ms", midnight)),
+        _count(tx, "message WHERE id >= ?", first_since(tx, "message", "received_ms", midnight)),
         {int(state): int(count) for state, count in ended},
-        _count(tx, "attempt WHERE outcome = 'deferred' AND id >= ?", _first_since(tx, "attempt", "at_ms", midnight)),
-        _count(tx, "event WHERE id >= ?", _first_since(tx, "event", "at_ms", midnight)),
+        _count(tx, "attempt WHERE outcome = 'deferred' AND id >= ?", first_since(tx, "attempt", "at_ms", midnight)),
+        _count(tx, "event WHERE id >= ?", first_since(tx, "event", "at_ms", midnight)),
         _count(tx, "doubt WHERE at_ms >= ?", midnight),
         _minutes(tx, now_ms),
         _count(tx, "contact"),
         figures.of_all(tx),
         _count(tx, "suppression"),
     )
-
-
-def _first_since(tx: Tx, table: str, column: str, since_ms: int) -> int:
-    """The first id of a table that is written in the order of time, whose row is not older: found by halving."""
-    row = tx.one(f"SELECT min(id), max(id) FROM {table}")
-    low, high = (row[0] or 1, (row[1] or 0) + 1) if row else (1, 1)
-    while low < high:
-        middle = (low + high) // 2
-        found = tx.one(f"SELECT id, {column} FROM {table} WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
-        if found is not None and found[1] < since_ms:
-            low = found[0] + 1
-        else:
-            high = middle
-    return low
 
 
 def overview(tx: Tx, now: datetime, base: Overview, census: Census, day: Today) -> Overview:

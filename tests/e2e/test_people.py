@@ -192,6 +192,23 @@ def test_why_and_why_not_tell_where_a_mail_came_from_and_why_there_is_none(town:
     assert wrong.returncode == 1 and 'did you mean "order-thanks"' in wrong.stderr
 
 
+def test_a_report_tells_what_came_of_a_flow(town: LabTown) -> None:
+    shown = town.daemon.command("report", "flow", "order-thanks", "--since", "60 days")
+    assert shown.returncode == 0, shown.stderr
+    assert "entered 1" in shown.stdout and "lift: nobody to compare with" in shown.stdout
+    found = json.loads(town.daemon.command("report", "flow", "order-thanks", "--since", "60 days", "--json").stdout)
+    assert [(row["group"], row["sent"]) for row in found["rows"]] == [
+        ("order-thanks", 1),
+        ("review-request", 1),
+        ("", 2),
+    ]
+    table = town.daemon.command("report", "domain", "shop.lab", "--since", "60 days", "--csv").stdout.splitlines()
+    assert table[0].startswith("domain,group,sent,delivered,bounced") and table[-1].startswith("shop.lab,all,")
+    assert "on it now" in town.daemon.command("report", "list", "tea").stdout
+    wrong = town.daemon.command("report", "flow", "order-thanks", "--since", "soon")
+    assert wrong.returncode != 0 and 'try "90 days"' in wrong.stderr
+
+
 def test_an_event_with_a_known_idempotency_key_changes_nothing(town: LabTown) -> None:
     words = ("event", "cart.updated", "--address", "cart@shop.lab", "--data", '{"cart_id": "C1", "total": 30}',
              "--idempotency-key", "only once", "--json")  # fmt: skip

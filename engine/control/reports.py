@@ -1,0 +1,119 @@
+"""Reports over the control socket: read in parts, so that no snapshot is held for long."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from deliverability.settings import parse_duration
+from engine.control.asked import Asked
+from engine.control.protocol.reports import ArmRow, FiguresRow, GrowthRow, LiftRow, ReportAnswer
+from engine.control.refusal import Refusal
+from engine.house import House
+from engine.reports.counting import COUNTS, TOTAL, Figures, Tally
+from engine.reports.gathering import START, Cursor, Gatherer, Part
+from engine.reports.growth import Growth
+from engine.reports.lift import Arm, Lift
+from engine.reports.scope import KINDS, NoScope, Scope, scope_of
+from engine.running.book import FlowBook
+from mta.ports import Tx, to_ms
+
+SINCE: Final = timedelta(days=30)
+WINDOW: Final = timedelta(days=7)
+ORDERED: Final = "order.placed"  # the goal of a flow that states none
+
+
+async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnswer:
+    """What came of the mail of a flow, of a campaign, of a list, or to a domain."""
+    now = house.clock.now()
+    since, window = _since(house, asked.text("since"), now), _window(asked.text("window"))
+    if kind not in KINDS:
+        raise Refusal(f"there is no report of a {kind[:40]}", f"there are: {', '.join(KINDS)}", 404)
+    try:
+        scope = await house.store.read(lambda tx: scope_of(tx, kind, name))
+    except NoScope as err:
+        raise Refusal(str(err), f"`posthouse {kind} list` lists them", 404) from None
+    tally = Tally()
+    await _read(house, Gatherer(scope, tally, since, window).parts)
+    lift = await _lift(house, scope, since, window) if kind == "flow" else None
+    growth = Growth(scope.id, since) if kind == "list" else None
+    if growth is not None:
+        await _read(house, [growth.part])
+    return ReportAnswer(
+        to_ms(now), kind, scope.name, to_ms(since), int(window.total_seconds()), _rows(tally),
+        entered=lift.runs + lift.held_out.people if lift else None, lift=(_lift_row(lift),) if lift else (),
+        on_it=growth.on_it if growth else None, growth=_growth(growth) if growth else (),
+    )  # fmt: skip
+
+
+async def _read(house: House, parts: Sequence[Part]) -> None:
+    for part in parts:
+        cursor: Cursor | None = START
+        while cursor is not None:
+            at = cursor
+            cursor = await house.store.read(lambda tx, part=part, at=at: part(tx, at))  # type: ignore[misc]
+
+
+async def _lift(house: House, scope: Scope, since: datetime, window: timedelta) -> Lift:
+    def goal(tx: Tx) -> str:
+        row = tx.one("SELECT version_id FROM flow WHERE id = ?", (scope.id,))
+        definition = FlowBook().definition(tx, row[0]) if row and row[0] else None
+        return definition.goal.event if definition and definition.goal else ORDERED
+
+    lift = Lift(scope.id, await house.store.read(goal), since, window)
+    await _read(house, [lift.part])
+    return lift
+
+
+def _rows(tally: Tally) -> tuple[FiguresRow, ...]:
+    """The groups in order, and all of them last."""
+    names = sorted(each for each in tally.groups if each != TOTAL)
+    return tuple(_row(each, tally.groups[each]) for each in (*names, TOTAL))
+
+
+def _row(group: str, figures: Figures) -> FiguresRow:
+    revenue = {currency: f"{amount:.2f}" for currency, amount in sorted(figures.revenue.items())}
+    return FiguresRow(group, **{each: figures.counts[each] for each in COUNTS}, revenue=revenue)
+
+
+def _lift_row(lift: Lift) -> LiftRow:
+    found = lift.difference
+    bounds = (found.value, found.low, found.high) if found else (None, None, None)
+    return LiftRow(lift.goal, _arm(lift.entered), _arm(lift.held_out), *bounds)
+
+
+def _arm(arm: Arm) -> ArmRow:
+    found = arm.share
+    bounds = (found.value, found.low, found.high) if found else (None, None, None)
+    return ArmRow(arm.people, arm.reached, *bounds)
+
+
+def _growth(growth: Growth) -> tuple[GrowthRow, ...]:
+    words = sorted({*(+growth.asked), *(+growth.confirmed), *growth.ended})
+    return tuple(GrowthRow(each, growth.asked[each], growth.confirmed[each], growth.ended[each]) for each in words)
+
+
+def _since(house: House, text: str, now: datetime) -> datetime:
+    """So long ago, or a day's midnight by the installation's clock."""
+    if not text:
+        return now - SINCE
+    try:
+        day = date.fromisoformat(text)
+        zone = ZoneInfo(house.config.mail.zone)
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return now - parse_duration(text)
+    except (ValueError, OverflowError):
+        raise Refusal(f'since: "{text[:40]}" is no duration and no day (try "90 days" or "2026-03-31")') from None
+
+
+def _window(text: str) -> timedelta:
+    try:
+        found = parse_duration(text) if text else WINDOW
+    except ValueError as err:
+        raise Refusal(f"window: {err}") from None
+    if not timedelta() < found <= timedelta(days=366):
+        raise Refusal("window: more than nothing and at most a year is expected")
+    return found

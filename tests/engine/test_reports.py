@@ -1,0 +1,248 @@
+"""Reports: mails, what people did with them, orders and lift, counted from a store with a little of everything."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clock import NOON
+from mail_shop import make_list, open_store
+
+from engine.reports.counting import TOTAL, Tally
+from engine.reports.gathering import START, Cursor, Gatherer, Part
+from engine.reports.growth import Growth
+from engine.reports.lift import Lift
+from engine.reports.scope import NoScope, scope_of
+from engine.store.groups import GroupStore
+from mta.ports import Tx, to_ms
+from mta.queue.delivery import State, Stream
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+SINCE = NOON - 10 * DAY
+
+
+@dataclass
+class Shop:
+    """A store that rows are written into, and read from in parts."""
+
+    store: GroupStore
+    messages: int = 0
+
+    def mail(
+        self, contact_id: int, step: str = "first", *, flow: str = "cart", at: float = 0, state: State = State.DELIVERED,
+        list_id: int = 0, domain: str = "example.org",
+    ) -> int:  # fmt: skip
+        """A mail of a flow, so many hours after the first day; its number."""
+        self.messages += 1
+        number, at_ms = self.messages, to_ms(SINCE + at * HOUR)
+
+        def work(tx: Tx) -> None:
+            tx.execute(
+                "INSERT INTO message (id, reverse_path, stream, origin, subject, header_from, message_id, size, recipients,"
+                " received_ms, needs_utf8, has_8bit, credential, list_id)"
+                " VALUES (?,'',?,'flow','','','',1,1,?,0,0,'',?)",
+                (number, int(Stream.MARKETING), at_ms, list_id),
+            )
+            tx.execute(
+                "INSERT INTO delivery (message_id, forward_path, domain, stream, state, due_ms, expires_ms, created_ms,"
+                " attempts, doubts, notify, last_reply) VALUES (?,'x',?,1,?,0,0,?,1,0,'','')",
+                (number, domain, int(state), at_ms),
+            )
+            if flow:
+                tx.execute(
+                    "INSERT INTO sending (message_id, contact_id, enrolment_id, flow, step, occurrence, template)"
+                    " VALUES (?,?,?,?,?,1,'')",
+                    (number, contact_id, number, flow, step),
+                )
+
+        self.store.write_now(work)
+        return number
+
+    def event(self, name: str, contact_id: int, at: float, **data: Any) -> None:
+        def work(tx: Tx) -> None:
+            tx.execute(
+                "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES (?,?,'',?,'web',?,1)",
+                (name, contact_id, json.dumps(data), to_ms(SINCE + at * HOUR)),
+            )
+
+        self.store.write_now(work)
+
+    def read(self, part: Part) -> int:
+        """Read all parts; how many there were."""
+        cursor: Cursor | None = START
+        count = 0
+        while cursor is not None:
+            at = cursor
+            cursor, count = self.store.read_now(lambda tx, at=at: part(tx, at)), count + 1  # type: ignore[misc]
+        return count
+
+    def tally(self, kind: str = "flow", name: str = "cart", window: timedelta = 2 * DAY) -> Tally:
+        tally = Tally()
+        scope = self.store.read_now(lambda tx: scope_of(tx, kind, name))
+        for part in Gatherer(scope, tally, SINCE, window).parts:
+            self.read(part)
+        return tally
+
+
+@pytest.fixture
+def shop(tmp_path: Path, places: Callable[[], Path | str]) -> Iterator[Shop]:
+    store = open_store(places() or tmp_path)
+    store.write_now(
+        lambda tx: [
+            tx.execute("INSERT INTO flow (name, state) VALUES (?, 'active')", (name,)) for name in ("cart", "vip")
+        ]
+    )
+    yield Shop(store)
+    store.close()
+
+
+def some(tally: Tally, group: str = TOTAL) -> dict[str, int]:
+    return {what: count for what, count in tally.groups[group].counts.items() if count}
+
+
+def test_mails_are_counted_by_step_and_by_their_fates(shop: Shop) -> None:
+    shop.mail(1, at=-1)
+    for state in (State.DELIVERED, State.DELIVERED, State.BOUNCED, State.EXPIRED, State.QUEUED, State.CANCELLED):
+        shop.mail(1, state=state)
+    shop.mail(1, "second")
+    shop.mail(1, flow="vip")
+    found = shop.tally()
+    assert some(found) == {"sent": 7, "delivered": 3, "bounced": 1, "expired": 1, "waiting": 1, "cancelled": 1}
+    assert some(found, "second") == {"sent": 1, "delivered": 1}
+
+
+def test_each_mail_counts_once_and_machines_apart_from_people(shop: Shop) -> None:
+    first, second = shop.mail(1), shop.mail(2)
+    other = shop.mail(3, flow="vip")
+    for number in (first, first, second, other):
+        shop.event("mail.opened", 1, 1, message=number)
+    shop.event("mail.fetched", 1, 1, message=second)
+    shop.event("mail.clicked", 1, 2, message=first)
+    shop.event("mail.opened", 1, 2, message=True)
+    assert some(shop.tally()) == {"sent": 2, "delivered": 2, "opened": 2, "machines": 1, "clicked": 1}
+
+
+def test_what_names_no_mail_is_credited_to_the_last_one_within_the_window(shop: Shop) -> None:
+    shop.mail(1, at=1)
+    shop.mail(2, at=1)
+    shop.mail(2, flow="vip", at=2)
+    shop.event("mail.unsubscribed", 1, 3)
+    shop.event("mail.complained", 2, 3)  # the other flow's was the last
+    shop.event("mail.replied", 1, 1 + 49)
+    assert some(shop.tally())["unsubscribed"] == 1
+    assert "complained" not in some(shop.tally()) and "replied" not in some(shop.tally())
+    assert some(shop.tally(name="vip"))["complained"] == 1
+
+
+def test_orders_and_revenue_come_from_within_the_window_by_currency(shop: Shop) -> None:
+    shop.mail(1, at=1)
+    shop.mail(1, "second", at=3)
+    shop.event("order.placed", 1, 2, total=10.5, currency="EUR")
+    shop.event("order.placed", 1, 4, total="19.50", currency="EUR")
+    shop.event("order.placed", 1, 5, total=7, currency="ILS")
+    shop.event("order.placed", 1, 6, total="much", currency="ILS")
+    shop.event("order.placed", 1, 60, total=100, currency="EUR")
+    shop.event("order.placed", 9, 4, total=100, currency="EUR")
+    found = shop.tally()
+    assert found.groups["first"].revenue == {"EUR": Decimal("10.5")} and some(found, "first")["orders"] == 1
+    assert found.groups["second"].revenue == {"EUR": Decimal("19.50"), "ILS": Decimal("7")}
+    assert found.groups[TOTAL].counts["orders"] == 4
+
+
+def test_a_list_and_a_domain_are_grouped_by_who_wrote(shop: Shop) -> None:
+    list_id = shop.store.write_now(lambda tx: make_list(tx, "tea").id)
+    shop.mail(1, list_id=list_id)
+    shop.mail(1, list_id=list_id, flow="")
+    shop.mail(1, domain="example.net")
+    found = shop.tally("list", "tea")
+    assert some(found, "flow cart")["sent"] == some(found, "the shop")["sent"] == 1
+    assert some(shop.tally("domain", "Example.NET"))["sent"] == 1
+
+
+def test_a_name_that_is_none_is_said(shop: Shop) -> None:
+    for kind in ("flow", "list"):
+        with pytest.raises(NoScope, match=f"no {kind} nothing"):
+            shop.store.read_now(lambda tx, kind=kind: scope_of(tx, kind, "nothing"))  # type: ignore[misc]
+
+
+def test_all_is_read_in_parts_and_none_of_it_twice(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.reports.gathering.MAILS", 2)
+    monkeypatch.setattr("engine.reports.gathering.HAPPENED", 2)
+    numbers = [shop.mail(1) for _ in range(5)]
+    for number in numbers:
+        shop.event("mail.opened", 1, 1, message=number)  # all in one moment
+    assert some(shop.tally()) == {"sent": 5, "delivered": 5, "opened": 5}
+
+
+def enrol(shop: Shop, contact_id: int, how: str, at: float = 0) -> None:
+    def work(tx: Tx) -> None:
+        tx.execute(
+            "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
+            " revision, ended_how) VALUES (1, 1, ?, '', '', 'ended', '{}', 1, ?, 0, ?)",
+            (contact_id, to_ms(SINCE + at * HOUR), how),
+        )
+
+    shop.store.write_now(work)
+
+
+def test_lift_compares_people_who_entered_with_those_who_were_held_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.reports.lift.RUNS", 3)
+    for contact_id in range(1, 9):
+        enrol(shop, contact_id, "completed" if contact_id <= 5 else "holdout", at=1)
+    enrol(shop, 1, "completed", at=50)
+    for contact_id, at in ((1, 2), (1, 51), (2, 47), (3, 60), (6, 3), (7, 0)):
+        shop.event("order.placed", contact_id, at)
+    lift = Lift(1, "order.placed", SINCE, 2 * DAY)
+    shop.read(lift.part)
+    assert (lift.entered.people, lift.entered.reached, lift.runs) == (5, 2, 6)
+    assert (lift.held_out.people, lift.held_out.reached) == (3, 1)
+    assert lift.difference is not None and lift.difference.low < lift.difference.value < lift.difference.high
+    assert Lift(2, "order.placed", SINCE, DAY).difference is None
+
+
+def test_a_list_grows_by_source_and_shrinks_by_reason(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.reports.growth.PEOPLE", 2)
+    list_id = shop.store.write_now(lambda tx: make_list(tx, "tea").id)
+    before, after = to_ms(SINCE - DAY), to_ms(SINCE + DAY)
+    rows = [
+        ("confirmed", "web", "", before, before, None), ("confirmed", "web", "", after, after, None),
+        ("unconfirmed", "web", "", after, None, None), ("unsubscribed", "fair", "left", before, before, after),
+        ("unsubscribed", "", "", before, before, before),
+    ]  # fmt: skip
+
+    def work(tx: Tx) -> None:
+        for contact_id, row in enumerate(rows, 1):
+            tx.execute(
+                "INSERT INTO subscription (contact_id, list_id, state, source, why, asked_ms, confirmed_ms, ended_ms)"
+                " VALUES (?,?,?,?,?,?,?,?)",
+                (contact_id, list_id, *row),
+            )
+
+    shop.store.write_now(work)
+    growth = Growth(list_id, SINCE)
+    assert shop.read(growth.part) == 3
+    assert (+growth.asked, +growth.confirmed, growth.ended) == ({"web": 2}, {"web": 1}, {"left": 1})
+    assert growth.on_it == 2
+
+
+@pytest.mark.parametrize("name", ["event_mail", "event_order"])
+def test_what_people_did_is_found_by_an_index(tmp_path: Path, name: str) -> None:
+    from engine.reports.gathering import OF_MAIL, OF_ORDERS
+
+    store = open_store(tmp_path)
+    which = OF_MAIL if name == "event_mail" else OF_ORDERS
+    plan = store.read_now(
+        lambda tx: tx.query(
+            f"EXPLAIN QUERY PLAN SELECT id FROM event WHERE {which} AND at_ms >= ? AND (at_ms > ? OR id > ?)"
+            " ORDER BY at_ms, id LIMIT ?",
+            (1, 1, 1, 1),
+        )
+    )
+    store.close()
+    assert f"USING INDEX {name}" in str(plan) and "TEMP B-TREE" not in str(plan)
