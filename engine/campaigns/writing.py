@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
-from engine.audience.contacts import UnknownContact, contact_facts
+from engine.audience.contacts import facts_of
 from engine.audience.lists import MailingList, by_id
 from engine.campaigns import figures, runs
 from engine.campaigns.claiming import Recipient, give_back
@@ -65,16 +65,12 @@ class Written:
 
 def read_known(tx: Tx, recipients: Sequence[Recipient]) -> list[Known]:
     """All that their mails need, in one snapshot."""
-    lists: dict[int, MailingList | None] = {}
     found = []
-    for each in recipients:
-        if each.list_id not in lists:
-            lists[each.list_id] = by_id(tx, each.list_id) if each.list_id != ALL_LISTS else None
-        try:
-            contact = contact_facts(tx, each.contact_id, each.list_id)
-        except UnknownContact:
-            contact = None
-        found.append(Known(each, contact, lists[each.list_id]))
+    for list_id in {each.list_id for each in recipients}:
+        mine = [each for each in recipients if each.list_id == list_id]
+        mailing_list = by_id(tx, list_id) if list_id != ALL_LISTS else None
+        contacts = facts_of(tx, [each.contact_id for each in mine], list_id)
+        found += [Known(each, contacts.get(each.contact_id), mailing_list) for each in mine]
     return found
 
 
