@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -94,6 +95,9 @@ class Carrier:
         self._parser = Parser(to_keeper)
         self._stop: asyncio.Future[float] | None = None
         self._keys_are_old = False
+        self._way_is_free = asyncio.Event()
+        if not order["fenced"]:
+            self._way_is_free.set()
 
     async def live(self) -> int:
         loop = asyncio.get_running_loop()
@@ -104,8 +108,8 @@ class Carrier:
         self._open()
         hearing = asyncio.create_task(self._hear())
         beating = asyncio.create_task(self._beat())
-        tasks = (self._relay.scheduler.run(), self._runner.run(), self._sender.run())
-        work = [asyncio.create_task(each) for each in tasks]
+        tasks = (self._relay.scheduler.run, self._runner.run, self._sender.run)
+        work = [asyncio.create_task(self._beyond_fence(each)) for each in tasks]
         if self._order["number"] == 0:
             work.append(asyncio.create_task(self._pickup.run()))
             if self._config.routing.mta_sts:
@@ -127,6 +131,11 @@ class Carrier:
         hearing.cancel()
         self._store.close()
         return 1 if failed else 0
+
+    async def _beyond_fence(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """What sends, or leads to mail, begins once no fence stands (engine.fence)."""
+        await self._way_is_free.wait()
+        await work()
 
     # -- beginning and end
 
@@ -246,6 +255,8 @@ class Carrier:
                 self._relay.use_shut(message["shut"])
             if "paused" in message:
                 self._relay.scheduler.use_pauses(message["paused"], message["doubted"])
+            if "lifted" in message:
+                self._way_is_free.set()
             if "keys" in message:
                 await self._renew_keys()
             if "stop" in message:

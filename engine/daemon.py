@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine import carrier, config, notify
+from engine import carrier, config, fence, notify
 from engine.audience import asking, suppression, unconfirmed
 from engine.campaigns.keeper import CampaignKeeper
 from engine.catalogue import watching
@@ -103,6 +103,10 @@ class Office:
         for name in self.store.migrate():
             log.info("schema brought up to date", extra={"migration": name})
         self.store.make_ready()
+        fence.enter(self.store.write_now, settings.daemon.state_dir, SystemChance().octets, SystemClock().now())
+        self.fence = self.store.read_now(fence.standing)
+        if self.fence is not None:
+            log.error("nothing is sent until the fence is lifted", extra={"why": self.fence.why})
         self.clock.offset = self.store.read_now(read_offset)
         self.crew = Crew(
             self._forks, self.clock, self._order, heard=self._heard, gone=self._gone, start=self._start,
@@ -118,7 +122,8 @@ class Office:
         )  # fmt: skip
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.campaigns = CampaignKeeper(
-            self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, lambda: self.clock.offset
+            self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, lambda: self.clock.offset,
+            lambda: self.fence is not None,
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),
@@ -221,6 +226,7 @@ class Office:
             "number": number,
             "config": self.config.model_dump(mode="json"),
             "carriers": self.config.carriers,
+            "fenced": self.fence is not None,
             "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._doors.items()},
         }
 
@@ -267,6 +273,12 @@ class Office:
         self.crew.tell(**message)
         self._ring(message)
 
+    def lift(self) -> None:
+        """The fence is lifted: let mail go, here and on other machines."""
+        self.fence = None
+        self.tell(lifted=True)
+        self.campaigns.ring()
+
     # -- other front offices of this database
 
     def _ring(self, words: dict[str, Any]) -> None:
@@ -291,7 +303,9 @@ class Office:
             self._janitor.ring()
         if "suspensions" in words:
             await self.conductor.refresh()
-        own: dict[str, Any] = {name: words[name] for name in ("wake", "keys") if name in words}
+        if "lifted" in words:
+            self.fence = None
+        own: dict[str, Any] = {name: words[name] for name in ("wake", "keys", "lifted") if name in words}
         if "clock" in words:
             own["clock"] = self.clock.offset // timedelta(milliseconds=1)
         self.crew.tell(**own)

@@ -36,13 +36,15 @@ log: Final = logging.getLogger("posthouse.campaigns")
 
 
 class CampaignKeeper:
-    """`wake` tells the carriers; `moved` is how far the lab's clock was moved, which nobody slept through."""
+    """`wake` tells the carriers; `moved` is how far the lab's clock was moved, which nobody slept
+    through."""
 
     def __init__(
         self, store: Store, clock: Clock, zone: ZoneInfo, wake: Callable[[], None] = lambda: None,
-        moved: Callable[[], timedelta] = timedelta,
+        moved: Callable[[], timedelta] = timedelta, is_fenced: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._store, self._clock, self._zone, self._wake, self._moved = store, clock, zone, wake, moved
+        self._is_fenced = is_fenced
         self.book = CampaignBook()
         self._bell = asyncio.Event()
         self._awake_since: datetime | None = None
@@ -73,7 +75,9 @@ class CampaignKeeper:
                         await self._bell.wait()
 
     async def turn(self) -> bool:
-        """A small piece of whatever is to do; False when nothing is."""
+        """A small piece of whatever is to do; False when nothing is, or a fence stands (engine.fence)."""
+        if self._is_fenced():
+            return False
         now = self._clock.now()
         self._note_awake(now)
         is_busy = await self._recur(now)

@@ -28,6 +28,7 @@ MODULES: Final = {
     "event": "tell Posthouse that something happened",
     "export": "everything as one folder, from which a new machine goes on",
     "extractor": "events out of mails by files of your own: try one, list them",
+    "fence": "what keeps a restored backup from sending, and letting it send",
     "field": "custom fields of contacts",
     "flow": "check, plan, apply, pause, archive and list flows",
     "hook": "webhooks that flows call",

@@ -19,7 +19,9 @@ def restore(
     config_path: ConfigPath = None,
 ) -> None:
     """Fill an empty database from FOLDER, and check all of it. Keys and secrets go to the state folder."""
+    from engine import fence
     from engine.audience.ledger import Broken
+    from engine.campaigns.restored import settle
     from engine.exchange.folder import FolderError
     from engine.exchange.restoring import Folder, RowRefused
     from engine.exchange.restoring import restore as fill
@@ -30,9 +32,10 @@ def restore(
     try:
         with alone(settings):
             found = Folder.open(folder)
-            done = fill(
-                database(settings, create=True), found, SystemClock(), resume=resume, tell=lambda name, count: None
-            )
+            store = database(settings, create=True)
+            done = fill(store, found, SystemClock(), resume=resume, tell=lambda name, count: None)
+            paused = store.write_now(lambda tx: settle(tx, resume=resume))
+            fence.forget(settings.daemon.state_dir)
             places = {"keys": settings.keys_path, "secret": settings.secret_path}
             put = found.put_files(places | ({"templates": settings.templates} if settings.templates else {}))
     except RowRefused as err:
@@ -47,3 +50,7 @@ def restore(
     print(f"{done.entries:,} entries of consent and {done.imported:,} imported rows verify")
     if done.paused:
         print(f"{done.paused} flows are paused: when the old machine is gone, `posthouse flow resume NAME`")
+    if paused:
+        print(
+            f"{paused} campaigns are paused, those that come again do not: `posthouse campaign resume NAME`, or schedule"
+        )

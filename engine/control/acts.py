@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
+from engine import fence
 from engine.audience import list_settings, lists
 from engine.audience.consent import Answer
 from engine.audience.contacts import OddAddress
@@ -227,6 +228,17 @@ async def reload(house: House, office: Office, body: dict[str, Any]) -> Done:
     return Done("reloaded (the log names what was not)")
 
 
+async def lift_fence(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let a database that was restored or copied send again."""
+    by, why = _text(body, "by"), _text(body, "why")
+    if not why.strip():
+        raise Refusal("a reason is needed", "say why with --why")
+    if not await house.store.write(fence.lift):
+        raise Refusal("no fence stands: mail goes as ever", "", 409)
+    office.lift()
+    return Done("the fence is lifted: mail that waits goes, flows and campaigns go on", {"by": by, "why": why})
+
+
 async def reload_keys(house: House, office: Office, body: dict[str, Any]) -> Done:
     office.tell(keys=True)
     return Done("the carriers sign with the keys as they are now")
@@ -286,5 +298,6 @@ ACTS: Final[Mapping[str, Act]] = {
     "shaping/resume": resume,
     "reload": reload,
     "keys": reload_keys,
+    "fence/lift": lift_fence,
     "lab/advance": advance,
 }

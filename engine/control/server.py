@@ -132,6 +132,8 @@ class ControlServer:
     def _alerts(self) -> tuple[Alert, ...]:
         missing = self.house.config.carriers - sum(hand.is_ready for hand in self._office.hands.values())
         unready = (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
+        if fence := self._office.fence:
+            unready = (Alert("!", f"nothing is sent: {fence.why}; `posthouse fence lift` lets it go"), *unready)
         return (*unready, *(Alert(*row) for row in shaping.rows_of(self._office.conductor)))
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:

@@ -88,6 +88,7 @@ BODIES: Final[Mapping[str, Shape]] = {
     "shaping/resume": _texts("scope", "name", "by"),
     "reload": {},
     "keys": {},
+    "fence/lift": _texts("by", "why"),
     "lab/advance": {"by": _is_text, "seconds": _is_number},
 }  # fmt: skip
 

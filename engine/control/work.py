@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from engine.campaigns.keeper import CampaignKeeper
 from engine.conductor import Conductor
+from engine.fence import Fence
 from engine.segments.keeper import SegmentKeeper
 from engine.system import SystemClock
 
@@ -17,11 +18,14 @@ class Office(Protocol):
     conductor: Conductor
     keeper: SegmentKeeper
     campaigns: CampaignKeeper
+    fence: Fence | None
 
     @property
     def hands(self) -> Mapping[int, Any]: ...
 
     def tell(self, **message: Any) -> None: ...
+
+    def lift(self) -> None: ...
 
     async def move_clock(self, offset: timedelta) -> None: ...
 

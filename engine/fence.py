@@ -1,0 +1,138 @@
+"""The fence: a database that was restored from a backup, or copied, sends nothing until an operator says so.
+
+Each start of a front office makes a new run number and writes it twice: into the database, and into a file of the state
+folder beside it. A database that holds another number than the file was not the one that this machine ran on last: it is
+older (a backup came back) or another machine's (a copy). Then the mail that it believes to be waiting may have left long
+ago, and its flows and campaigns may have gone on elsewhere. The fence is a row, so it holds until it is lifted, whatever
+is restarted. A machine that is rolled back whole, file and database together, can't know it.
+
+On PostgreSQL several machines share one database, each with a number of its own; a machine that is new to it is believed
+when another one runs there.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mta.ports import Tx, from_ms, to_ms
+
+FILE: Final = "epoch.json"  # in the state folder
+EPOCHS: Final = "epochs"  # of meta: JSON, the run number of each machine
+FENCE: Final = "fence"  # of meta: JSON, while it is up
+OLDER: Final = "the database is older than this machine's last run: it seems to come from a backup"
+FOREIGN: Final = "the database was in use with another state folder: it seems to be a copy"
+OCTETS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Since when nothing is sent, and why."""
+
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the file says: which machine, and its last run; two while a start was writing."""
+
+    machine: str
+    runs: tuple[str, ...]
+
+
+def enter(
+    write: Callable[[Callable[[Tx], None]], object], state_dir: Path, draw: Callable[[int], bytes], now: datetime
+) -> None:
+    """Begin a run: compare, put up the fence where the two differ, write the new number down. `write` commits a work.
+
+    The file holds the old number and the new one until the database has the new one, so a crash between puts up no fence.
+    """
+    path = state_dir / FILE
+    known = _read(path)
+    machine = known.machine if known else draw(OCTETS).hex()
+    run = draw(OCTETS).hex()
+    _write(path, _Known(machine, (*(known.runs if known else ()), run)))
+    write(lambda tx: _begin(tx, known, machine, run, now))
+    _write(path, _Known(machine, (run,)))
+
+
+def standing(tx: Tx) -> Fence | None:
+    """The fence, while it is up."""
+    row = tx.one("SELECT value FROM meta WHERE key = ?", (FENCE,))
+    found = json.loads(row[0]) if row else None
+    return Fence(from_ms(found["since_ms"]), found["why"]) if found else None
+
+
+def lift(tx: Tx) -> bool:
+    """Let mail go; False when there was no fence."""
+    return tx.execute("DELETE FROM meta WHERE key = ?", (FENCE,)) == 1
+
+
+def forget(state_dir: Path) -> None:
+    """This machine begins anew, with a database that was just filled for it."""
+    (state_dir / FILE).unlink(missing_ok=True)
+
+
+def _begin(tx: Tx, known: _Known | None, machine: str, run: str, now: datetime) -> None:
+    row = tx.one("SELECT value FROM meta WHERE key = ?" + tx.for_update(), (EPOCHS,))
+    epochs: dict[str, str] = json.loads(row[0]) if row else {}
+    why = _difference(tx, known, epochs)
+    if why and standing(tx) is None:
+        _put(tx, FENCE, {"since_ms": to_ms(now), "why": why})
+    _put(tx, EPOCHS, epochs | {machine: run})
+
+
+def _difference(tx: Tx, known: _Known | None, epochs: dict[str, str]) -> str:
+    """Why the database is not the one that this machine ran on last; "" where it is, or is new."""
+    if known is None:
+        return FOREIGN if epochs and not _has_company(tx) else ""
+    if known.machine not in epochs:
+        return OLDER if epochs or _was_used(tx) else ""
+    return "" if epochs[known.machine] in known.runs else OLDER
+
+
+def _has_company(tx: Tx) -> bool:
+    """Whether a carrier of another front office holds a lease here now."""
+    counted_by, at_ms = tx.lease_time()
+    sql = "SELECT 1 FROM carrier WHERE boot_id = ? AND lease_until_ms > ? LIMIT 1"
+    return tx.dialect == "postgresql" and tx.one(sql, (counted_by, at_ms)) is not None
+
+
+def _was_used(tx: Tx) -> bool:
+    return tx.one("SELECT 1 FROM message LIMIT 1") is not None or tx.one("SELECT 1 FROM contact LIMIT 1") is not None
+
+
+def _put(tx: Tx, key: str, value: dict[str, Any]) -> None:
+    tx.execute(
+        "INSERT INTO meta (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, json.dumps(value)),
+    )
+
+
+def _read(path: Path) -> _Known | None:
+    """None where there is no file, or none that we wrote."""
+    try:
+        found = json.loads(path.read_text("ascii"))
+        return _Known(str(found["machine"]), tuple(map(str, found["runs"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, known: _Known) -> None:
+    """Durable, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(opened, "w", encoding="ascii") as file:
+        json.dump({"machine": known.machine, "runs": known.runs}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
