@@ -42,6 +42,7 @@ from engine.janitor import Chore, Janitor
 from engine.lock import Lock
 from engine.running.answers import webhook_answered
 from engine.running.moving import Mover
+from engine.running.sweeping import Sweeper
 from engine.segments.keeper import SegmentKeeper
 from engine.sending import arbiter
 from engine.sockets import handed_over, listen, listen_unix
@@ -130,6 +131,7 @@ class Office:
             lambda: self._ring({"suspensions": True}),
         )  # fmt: skip
         self.deliverer = self._make_deliverer()
+        self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all)
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._pages = pages
@@ -162,6 +164,7 @@ class Office:
         self._start(self.campaigns.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
         self._start(self.deliverer.run(), is_vital=True)
+        self._start(self.sweeper.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
@@ -371,6 +374,7 @@ class Office:
         self.keeper.ring()
         self.campaigns.ring()
         self.deliverer.ring()
+        self.sweeper.ring()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""
@@ -393,6 +397,7 @@ class Office:
         self.keeper.use(ZoneInfo(self.config.mail.zone))
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
         self.deliverer.use(self._poster(), self.config.hooks)
+        self.sweeper.use(ZoneInfo(self.config.mail.zone))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         old = list(self.crew.hands.values())
         if not await self.crew.hire(self.config.carriers):

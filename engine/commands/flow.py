@@ -96,6 +96,24 @@ def resume(name: Name, socket: Socket = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def start(
+    name: Name,
+    address: Annotated[str, typer.Argument(help="Of a contact that is known.")],
+    data: Annotated[str, typer.Option(help='The run\'s data as JSON, such as \'{"number": "A-1"}\'.')] = "{}",
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Let somebody into a flow by hand, whatever it begins with; its where and its rule of re-entry hold."""
+    try:
+        told = json.loads(data)
+    except ValueError as err:
+        refuse(f"the data is no JSON: {err}", code=2)
+    if not isinstance(told, dict):
+        refuse('the data is no JSON object, such as {"number": "A-1"}', code=2)
+    act(socket, "flows/start", {"flow": name, "address": address, "data": told, "by": who()}, as_json)
+
+
+@app.command()
 def archive(
     name: Name,
     end: Annotated[bool, typer.Option("--end", help="Whoever is inside leaves now.")] = False,

@@ -274,6 +274,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "events": post_event,
     "flows": flows.apply,
     "flows/plan": flows.plan,
+    "flows/start": flows.start,
     "segments": segments.store,
     "segments/remove": segments.remove,
     "segments/check": segments.check_only,

@@ -8,19 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from deliverability.address import Address, AddressError
 from engine.audience import lists
+from engine.audience.contacts import find_contact
 from engine.control.protocol.acts import Done
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.flow.definition import Definition, check
 from engine.flow.differences import Difference, difference
+from engine.flow.entering import Entered, Entry, NotEntered, Renewed
+from engine.flow.events import EventError, read_data
 from engine.flow.grammar import near
 from engine.flow.known import Known
 from engine.flow.versions import Destination, Fate, Route
 from engine.house import House
 from engine.running import history, moving
+from engine.running.beginning import Hand
 from engine.running.book import Applied, FlowBook, apply_flow, set_flow_state
 from engine.sending.checking import check_mails
 from mta.ports import Tx, to_ms
@@ -101,6 +107,39 @@ async def set_state(house: House, office: Office, body: dict[str, Any]) -> Done:
         told, figures = await _errand(house, office, errand)
         return Done(f"flow {name} is {state}; {told}", figures)
     return Done(f"flow {name} is {state}")
+
+
+async def start(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Let somebody who is known into a flow, with data of their own."""
+    name, text = _text(body, "flow"), _text(body, "address")
+    data = body.get("data") or {}
+    try:
+        address, told = Address.parse(text), read_data(data)
+    except (AddressError, EventError) as err:
+        raise Refusal(str(err), "nothing was done") from None
+    hand, now = Hand(FlowBook(), ZoneInfo(house.config.mail.zone)), house.clock.now()
+    by = _text(body, "by", "") or "an operator"
+
+    def work(tx: Tx) -> tuple[Entry, int]:
+        contact_id = find_contact(tx, address)
+        if contact_id is None:
+            raise Refusal(f"there is no contact {address}", f"`posthouse contact add {address}` makes one", 404)
+        try:
+            return hand.start(tx, name, contact_id, told, now, by=by)
+        except LookupError as err:
+            raise Refusal(str(err), _THERE_ARE, 404) from None
+
+    entry, enrolment_id = await house.store.write(work)
+    office.tell(wake=[])
+    facts = {"flow": name, "address": str(address), "run": enrolment_id}
+    match entry:
+        case NotEntered(reason=reason):
+            raise Refusal(f"{address} does not enter {name}: {reason}", "`posthouse why-not` says more", 409)
+        case Renewed():
+            return Done(f"{address} is in {name} already: run {enrolment_id} has newer data", facts)
+        case Entered(is_held_out=True):
+            return Done(f"{address} is held out of {name}: run {enrolment_id} is over", facts)
+    return Done(f"{address} entered {name}: run {enrolment_id}", facts)
 
 
 async def changes(house: House, name: str) -> FlowHistory:

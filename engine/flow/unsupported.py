@@ -6,16 +6,8 @@ as its line here is gone.
 
 from typing import Final
 
-_DAY: Final = "let the application send an event on that day"
-
 TOP: Final[dict[str, str]] = {}
-TRIGGER: Final = {
-    "date": _DAY,
-    "calendar": _DAY,
-    "inactivity": "write the last event that is expected, a wait, and that event again as the goal",
-    "schedule": "let a timer run `posthouse event`",
-    "manual": "write an event name of your own and send it with `posthouse event`",
-}
+TRIGGER: Final[dict[str, str]] = {}
 WAIT: Final[dict[str, str]] = {}
 STEPS: Final = {
     "late": "take the line out",

@@ -35,6 +35,7 @@ class Beginning:
     data: Mapping[str, Any]
     cause: str  # an event's name, or who says so
     detail: Mapping[str, Any]
+    due: datetime | None = None  # when the first step should come; None: now
 
 
 def begin(tx: Tx, of: Beginning, entry: Entered, now: datetime, happened: list[Happened]) -> int:
@@ -43,7 +44,7 @@ def begin(tx: Tx, of: Beginning, entry: Entered, now: datetime, happened: list[H
     state = (
         ("ended", END, None, now_ms, HELD_OUT)
         if entry.is_held_out
-        else ("waiting", flow.definition.first, now_ms, None, None)
+        else ("waiting", flow.definition.first, to_ms(of.due or now), None, None)
     )
     word, step, due_ms, ended_ms, how = state
     enrolment_id = tx.insert(

@@ -43,6 +43,14 @@ class FlowBook:
         self._versions: dict[int, Definition | None] = {}
         self._begun: tuple[list[tuple[Any, ...]], Mapping[str, tuple[ActiveFlow, ...]]] = ([], {})
 
+    def all(self, tx: Tx) -> list[ActiveFlow]:
+        """The flows that people may enter now, whatever they begin with."""
+        rows = tx.query(
+            "SELECT id, version_id, state FROM flow WHERE state <> 'archived' AND version_id IS NOT NULL ORDER BY id"
+        )
+        found = [(row, self.definition(tx, row[1])) for row in rows]
+        return [ActiveFlow(row[0], row[1], row[2], definition) for row, definition in found if definition is not None]
+
     def flows(self, tx: Tx) -> Mapping[str, tuple[ActiveFlow, ...]]:
         """The flows that people may enter now by events, by the event that each begins with."""
         rows = tx.query(

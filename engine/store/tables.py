@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows, tables_hooks
+from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows, tables_hooks, tables_sweeps
 
 
 class IdOnce(AutoField):
@@ -593,6 +593,7 @@ TABLES = (
     *tables_catalogue.TABLES,
     *tables_flows.TABLES,
     *tables_hooks.TABLES,
+    *tables_sweeps.TABLES,
     *tables_arbiter.TABLES,
     *tables_campaigns.TABLES,
 )  # fmt: skip
@@ -619,6 +620,7 @@ INDEXES = (
     *tables_catalogue.INDEXES,
     *tables_flows.INDEXES,
     *tables_hooks.INDEXES,
+    *tables_sweeps.INDEXES,
     *tables_arbiter.INDEXES,
     *tables_campaigns.INDEXES,
 )
