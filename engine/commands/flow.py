@@ -10,12 +10,14 @@ import typer
 from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
 from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.commands.flow_simulate import simulate
+from engine.commands.flow_test import test
 from engine.control.client import part
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText
 from engine.control.protocol.wire import encode
 
 app = make_app("Check, plan, simulate, apply, move and list flows.")
 app.command()(simulate)
+app.command()(test)
 
 Name = Annotated[str, typer.Argument(help="The flow's name.")]
 File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]

@@ -124,7 +124,8 @@ class Scene:
         await self._post("keys", {})
 
     async def _flows(self) -> None:
-        for file in sorted((packaged_folder() / "flows").glob("*.yaml")):
+        files = sorted((packaged_folder() / "flows").glob("*.yaml"))
+        for file in [each for each in files if not each.name.endswith(".test.yaml")]:
             done = await self._post("flows", {"source": file.read_text(encoding="utf-8"), "file": file.name})
             self.report.note("Flows", f"{file.stem} applied", done.text, True)
 

@@ -38,11 +38,13 @@ def _never(contact_id: int, key: str) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What holds beside the flow. `zone` is the installation's; `salt` "" draws splits and holdouts as the living flow
-    does, another one anew; `entered_before` says when a run with a key was entered before the history begins."""
+    does, another one anew; `winners`: the way that everybody goes at a split; `entered_before` says when a run with a key
+    was entered before the history begins."""
 
     policy: Policy = NO_POLICY
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     salt: str = ""
+    winners: Mapping[str, str] = field(default_factory=dict)
     entered_before: Callable[[int, str], datetime | None] = _never
 
 
@@ -136,7 +138,7 @@ class Play:
 
     def finish(self, until_ms: int) -> None:
         """The history is over: what is due until then happens, nothing after it."""
-        self._until(until_ms + 1)
+        self.settle(until_ms)
         self.tally.under_way = sum(len(each) for each in self.runs.values())
 
     def _note_other(self, person: Person, at_ms: int, data: Mapping[str, Any]) -> None:
@@ -153,7 +155,7 @@ class Play:
         if self.flow.reentry.rule != "always":
             self._entered[person.id, key] = to_ms(now)
         if is_held_out:
-            self.tally.ended[HELD_OUT] += 1
+            self.note_end(person, key, HELD_OUT)
             return
         self._last_id += 1
         run = Run(self._last_id, person, key, event, to_ms(now), Standing(self.flow.first))
@@ -198,13 +200,21 @@ class Play:
 
     def _end(self, run: Run, how: str) -> None:
         run.is_over = True
-        self.tally.ended[how] += 1
+        self.note_end(run.person, run.key, how)
         mine = self.runs[run.person.id]
         mine.remove(run)
         if not mine:
             del self.runs[run.person.id]
 
+    def note_end(self, person: Person, key: str, how: str) -> None:
+        """A run is over."""
+        self.tally.ended[how] += 1
+
     # -- time
+
+    def settle(self, at_ms: int) -> None:
+        """All that is due until then happens, that moment too."""
+        self._until(at_ms + 1)
 
     def _due(self, run: Run, at_ms: int) -> None:
         run.revision += 1
@@ -228,6 +238,8 @@ class Play:
     def _turn(self, run: Run, now: datetime) -> None:
         person = run.person
         scope = facts.scope(person.facts(), dict(run.data), now, person.zone)
+        if self.rules.winners:
+            scope["winners"] = self.rules.winners
         decisions = decide(self._drawn, run.standing, scope, now=now, zone=person.zone)
         run.awaits = None
         for place, each in enumerate(decisions):

@@ -1,0 +1,159 @@
+"""Tests of flows as their authors write them: what passes, what differs, and what is wrong with a file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.commands import run
+
+FLOW = """\
+name: f
+stream: transactional
+trigger: {event: ping, key: event.id}
+reentry: always
+steps:
+  - wait: 1h
+  - send: order-thanks
+    id: first
+  - split: [{weight: 1, name: a, then: [{send: review-request, id: ask}]}, {weight: 1, name: b}]
+    id: half
+"""
+SHIPPED = sorted(Path("templates/flows").glob("*.test.yaml"))
+
+
+def said(tmp_path: Path, capsys: pytest.CaptureFixture[str], tests: str, *words: str) -> tuple[int, str]:
+    """The exit code, and what was printed, of a file with these tests."""
+    (tmp_path / "f.yaml").write_text(FLOW, "utf-8")
+    file = tmp_path / "f.test.yaml"
+    file.write_text(f"flow: f.yaml\ntests:\n{tests}", "utf-8")
+    code = run(["flow", "test", str(file), *words])
+    out, err = capsys.readouterr()
+    return code, (out + err).replace(f"{tmp_path}/", "")
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_shipped_flows_do_what_their_tests_say(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["flow", "test", str(file)]) == 0, capsys.readouterr().out
+    assert "all right" in capsys.readouterr().out
+
+
+def test_every_shipped_flow_has_tests() -> None:
+    flows = {file.stem for file in Path("templates/flows").glob("*.yaml")} - {file.stem for file in SHIPPED}
+    assert flows == {file.stem.removesuffix(".test") for file in SHIPPED}
+
+
+def test_the_manual_s_example_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```yml\n(.*?)```", Path("docs/flows/testing.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "order-thanks.yaml").write_text(Path("templates/flows/order-thanks.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "x.test.yaml").write_text(example, "utf-8")
+    assert run(["flow", "test", str(tmp_path / "x.test.yaml")]) == 0, capsys.readouterr()
+
+
+def test_what_differs_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = """\
+  - name: wrong
+    splits: {half: b}
+    script:
+      - {event: ping, data: {id: 1}}
+      - wait: 1h
+      - expect: {mails: [review-request], runs: [{ended: goal}]}
+  - name: right
+    splits: {half: a}
+    script:
+      - {event: ping, data: {id: 1}}
+      - wait: 1h
+      - expect: {mails: [order-thanks, review-request]}
+"""
+    code, words = said(tmp_path, capsys, tests)
+    assert code == 1
+    assert (
+        words
+        == """\
+f.test.yaml:8:9: wrong: mails are not as expected (- missing, + too much), at Mon 2026-03-02 10:00 UTC
+  - review-request to ann@example.org
+  + order-thanks to ann@example.org, step first, at Mon 2026-03-02 10:00 UTC
+f.test.yaml:8:9: wrong: runs are not as expected (- missing, + too much), at Mon 2026-03-02 10:00 UTC
+  - ann@example.org ended: goal
+  + ann@example.org (1) ended: completed
+f.test.yaml: 1 of 2 tests failed
+"""
+    )
+    code, words = said(tmp_path, capsys, tests, "--json")
+    told = json.loads(words)
+    assert code == 1 and [len(each["differences"]) for each in told] == [2, 0]
+
+
+def test_a_mail_that_nobody_spoke_of_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = """\
+  - name: silent
+    splits: {half: b}
+    script:
+      - {event: ping, data: {id: 1}}
+      - wait: 1h
+"""
+    code, words = said(tmp_path, capsys, tests)
+    assert code == 1
+    assert "f.test.yaml:3:5: silent: mails that no expect spoke of" in words
+
+
+def test_whoever_is_let_in_by_hand_enters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = """\
+  - name: by hand
+    splits: {half: b}
+    script:
+      - {start: ann@example.org, data: {id: 7}}
+      - expect: {runs: [{key: "7", before: first}]}
+      - wait: 1h
+      - expect: {mails: [{mail: order-thanks, step: first, at: "2026-03-02 10:00"}]}
+"""
+    assert said(tmp_path, capsys, tests) == (0, "f.test.yaml: 1 test, all right\n")
+
+
+FAULTS = {
+    "  - name: x\n    script: [{event: order.place}]\n": "4:22: ",
+    "  - name: x\n    script: [{wait: soon}]\n": "a duration is expected",
+    "  - name: x\n    script: [{expect: {mails: [order-thank]}}]\n": 'sends no mail order-thank (did you mean "order-thanks"?)',
+    "  - name: x\n    script: [{expect: {runs: [{before: frist}]}}]\n": 'has no step frist (did you mean "first"?)',
+    "  - name: x\n    script: [{expect: {runs: [{key: a}]}}]\n": "before or ended is expected",
+    "  - name: x\n    script: [{event: ping, of: nobody@example.org}]\n": "is no contact of this test",
+    "  - name: x\n    contacts: [{address: nobody}]\n    script: [{event: ping}]\n": "contacts[1].address",
+    "  - name: x\n    contacts: [{address: a@b.example, zone: Mars/Base}]\n    script: [{event: ping}]\n": "a time zone",
+    "  - name: x\n    contacts: [{address: a@b.example}, {address: a@b.example}]\n    script: []\n": "stands here twice",
+    "  - name: x\n    contacts: [{address: a@b.example}, {address: c@b.example}]\n    script: [{event: ping}]\n": "is missing",
+    "  - name: x\n    splits: {half: c}\n    script: [{event: ping}]\n": "half has no way c",
+    "  - name: x\n    splits: {haf: a}\n    script: [{event: ping}]\n": "no split haf",
+    "  - name: x\n    arbiter: {caps: [lots]}\n    script: [{event: ping}]\n": "is not a cap",
+    "  - name: x\n    begins: tomorrow\n    script: [{event: ping}]\n": "a time is expected",
+    "  - script: [{event: ping}]\n": "is missing",
+    "  - name: x\n    script: [{evnt: ping}]\n": "evnt",
+    "  []\n": "at least 1",
+}
+
+
+@pytest.mark.parametrize("tests", FAULTS, ids=lambda tests: " ".join(tests.split())[:40])
+def test_a_file_that_is_wrong_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tests: str
+) -> None:
+    code, words = said(tmp_path, capsys, tests)
+    assert code == 2
+    assert FAULTS[tests] in words
+    assert re.search(r"f\.test\.yaml:\d+:\d+: ", words)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "flow: [", "flow: ''\ntests: []", "[]", "a: &a [*a]", "flow: nowhere.yaml\ntests: []"]
+)
+def test_what_is_no_test_file_at_all_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.test.yaml"
+    file.write_text(text, "utf-8")
+    assert run(["flow", "test", str(file)]) == 2
+    assert capsys.readouterr().err
+
+
+def test_faults_of_the_flow_are_named_in_the_flow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.yaml").write_text("name: f\n", "utf-8")
+    (tmp_path / "f.test.yaml").write_text("flow: f.yaml\ntests: []\n", "utf-8")
+    assert run(["flow", "test", str(tmp_path / "f.test.yaml")]) == 2
+    assert "f.yaml:1:1" in capsys.readouterr().err
