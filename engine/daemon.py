@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from engine import carrier, config, fence, notify
 from engine.audience import asking, suppression, unconfirmed
 from engine.campaigns.keeper import CampaignKeeper
-from engine.catalogue import watching
+from engine.catalogue import pairs, watching
 from engine.conductor import Conductor
 from engine.config import Config
 from engine.control import metrics
@@ -325,6 +325,7 @@ class Office:
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
             Chore(watching.has_news, watching.tell_news),
+            Chore(pairs.has_orders, pairs.learn),
             Chore(asking.has_old, asking.drop_old),
             Chore(arbiter.has_old, arbiter.drop_old),
             Chore(

@@ -38,6 +38,8 @@ MODULES: Final = {
     "list": "lists and their double opt-in",
     "mail": "check the mails that flows send",
     "message": "one message's whole life",
+    "pair": "which products go together: learnt, pinned, banned",
+    "product": "what the shop sells: import, set, list, show",
     "queue": "what waits, by site; retry, hold, release, cancel",
     "report": "what came of flows, campaigns, lists, domains; lift; DMARC and TLS reports that others sent us",
     "restore": "a new machine from an exported folder",

@@ -1,13 +1,14 @@
 """Due runs, as read from one snapshot: enrolments whose time has come, with all that deciding needs."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.audience import lists
 from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import MailingList
+from engine.catalogue.offers import offers
 from engine.flow.decisions import Standing
 from engine.flow.model import Definition
 from engine.running import facts
@@ -40,6 +41,7 @@ class DueRun:
     contact: dict[str, Any] | None
     mailing_list: MailingList | None = None  # of the flow, where it is there
     key: str = ""
+    offered: list[dict[str, Any]] = field(default_factory=list)  # products, where a mail of the flow asks for some
 
     @property
     def standing(self) -> Standing:
@@ -47,10 +49,17 @@ class DueRun:
 
 
 def read_due(
-    tx: Tx, book: FlowBook, now: datetime, share: tuple[int, int], limit: int, skipping: Collection[int] = ()
+    tx: Tx,
+    book: FlowBook,
+    now: datetime,
+    share: tuple[int, int],
+    limit: int,
+    skipping: Collection[int] = (),
+    asks: Callable[[str], bool] = lambda template: False,
 ) -> list[DueRun]:
     """The runs of flows that are not paused, as far as they are due, the longest first, at most so many. `share` is (which,
-    of how many): whose ids are ours. `skipping`: ids of those that somebody here has in hand."""
+    of how many): whose ids are ours. `skipping`: ids of those that somebody here has in hand. `asks`: whether
+    a mail asks for products to offer."""
     which, count = share
     rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit + len(skipping)))
     rows = [row for row in rows if row[0] not in skipping][:limit]
@@ -60,13 +69,21 @@ def read_due(
         people[list_id] = facts.read_contacts(
             tx, (row[2] for row in rows if _id_of(lists_of[row[3]]) == list_id), list_id
         )
+    asking = {version_id for version_id in lists_of if _asks(book.definition(tx, version_id), asks)}
     found = []
     for enrolment_id, flow_id, contact_id, version_id, revision, key, *where, data in rows:
         of, kept = lists_of[version_id], Kept.read(*where)
         contact, definition = people[_id_of(of)].get(contact_id), book.definition(tx, version_id)
         event = facts.read_data(data) | dict(kept.given)
-        found.append(DueRun(enrolment_id, flow_id, contact_id, revision, kept, event, definition, contact, of, key))
+        offered = offers(tx, contact_id, event) if version_id in asking else []
+        found.append(
+            DueRun(enrolment_id, flow_id, contact_id, revision, kept, event, definition, contact, of, key, offered)
+        )
     return found
+
+
+def _asks(definition: Definition | None, asks: Callable[[str], bool]) -> bool:
+    return definition is not None and any(map(asks, definition.templates))
 
 
 def _list_of(tx: Tx, definition: Definition | None) -> MailingList | None:

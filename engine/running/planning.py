@@ -155,7 +155,7 @@ class Planner:
         if flow.mailing_list and run.mailing_list is None:
             raise ListError(f"there is no list {flow.mailing_list}")
         mail = self.composer.compose(
-            ask.template, contact, {"event": run.event}, stream=flow.stream, now=now, octets=self.draw(),
+            ask.template, contact, {"event": run.event, "offered": run.offered}, stream=flow.stream, now=now, octets=self.draw(),
             mailing_list=run.mailing_list, mark=Mark(run.enrolment_id, ask.occurrence, ask.step),
             said=flow.tracking_of(ask.step),
         )  # fmt: skip

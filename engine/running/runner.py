@@ -58,6 +58,7 @@ class Runner:
         self._wake_relay, self._alarm = wake, alarm
         self._book = FlowBook(alarm)
         self._matcher = Matcher(self._book, SegmentBook(zone), zone)
+        self._asks = composer.offers
         self._planner = Planner(composer, partial(chance.octets, 16), zone, composer.settings.staff)
         effects = Effects(
             Hand(self._book, zone), lambda now: Confirmations(composer, queue, chance.octets(16), now),
@@ -127,7 +128,7 @@ class Runner:
     async def move(self) -> int:
         """Move a batch of due runs; how many were moved."""
         now = self._clock.now()
-        runs = await self._store.read(lambda tx: read_due(tx, self._book, now, self._share, RUNS))
+        runs = await self._store.read(lambda tx: read_due(tx, self._book, now, self._share, RUNS, asks=self._asks))
         plans = await self._planned(runs, now)
         parts = [part for turn in in_turns(plans, _contact) for part in _parts(turn, AT_ONCE)]
         done = await self._together(parts, lambda tx, part: self._committer.commit(tx, part, now), self._put_off)

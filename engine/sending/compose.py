@@ -51,7 +51,7 @@ _TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _OURS: Final = frozenset(
     ("contact", "shop", "brand", "links", "is_marketing", "lang", "dir", "start", "end", "subject")
 )
-GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires"}
+GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires", "offered"}
 """The names that a mail's templates may use."""
 
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
@@ -158,6 +158,11 @@ class Composer:
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
         return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
+
+    def offers(self, template: str) -> bool:
+        """Whether a mail asks for `recommended` products, which have to be read for its reader (engine.catalogue.offers)
+        and given as the fact `offered`."""
+        return self.renderer.says(f"mail/{template}", "recommended")
 
     def _seen(
         self,

@@ -1,6 +1,7 @@
 """What a template can call: words, prices, dates and order lines, each in the reader's language and direction.
 
-Functions: `t(key, ...)`, and in mail `preferences_url()`, `survey_url(name, answer)`, `referral_url(list)`. Filters:
+Functions: `t(key, ...)`, and in mail `preferences_url()`, `survey_url(name, answer)`, `referral_url(list)` and
+`recommended(count)`, products that go with what the reader looks at or bought (engine.catalogue.offers). Filters:
 `money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction around it), `link` (an address that may
 be clicked), `untracked` (one that is never counted), `order_lines`, `join`. What they return is isolated already: in HTML
 by <bdi>, in plain text by characters. They read the running rendering, so macros need nothing handed down.
@@ -91,6 +92,14 @@ def referral_url(context: Context, mailing_list: Any = "") -> str:
         return _personal().referral(str(mailing_list))
     except ValueError as err:
         raise RenderTrouble(str(err)) from None
+
+
+@pass_context
+def recommended(context: Context, count: Any = 3) -> list[Any]:
+    """At most so many products for the reader, the best first; none where there is nothing to offer."""
+    offered = context.get("offered")
+    most = count if isinstance(count, int) and not isinstance(count, bool) else 3
+    return offered[: max(most, 0)] if isinstance(offered, list) else []
 
 
 def _personal() -> PersonalLinks:
@@ -185,6 +194,7 @@ def join(context: Context, items: Any, between: str = ", ") -> str:
 
 FUNCTIONS: Final[Mapping[str, Any]] = {
     "t": t, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
+    "recommended": recommended,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Any]] = {
     "iso": iso, "money": money, "number": number, "date": date, "link": link, "untracked": untracked,

@@ -43,6 +43,7 @@ class Renderer:
         self._resources = resources
         self._sandbox = Sandbox(self._load, dict(FILTERS), dict(FUNCTIONS))
         self._texts: dict[str, Template] = {}
+        self._said: dict[tuple[str, str], bool] = {}
 
     def render(
         self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = "",
@@ -63,6 +64,19 @@ class Renderer:
         finally:
             METER.reset(meter)
             RENDERING.reset(rendering)
+
+    def says(self, mail: str, word: str) -> bool:
+        """Whether one of a mail's two parts, as it was written, has this word."""
+        found = self._said.get((mail, word))
+        if found is None:
+            found = self._said[mail, word] = any(word in self._source(f"{mail}.{kind}.j2") for kind in ("html", "txt"))
+        return found
+
+    def _source(self, name: str) -> str:
+        try:
+            return self._resources.read(name)
+        except ResourceError:
+            return ""  # whoever renders it will hear of it
 
     def text(
         self, source: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo,

@@ -1,6 +1,6 @@
-"""The catalogue's tables: coupons and parcels."""
+"""The catalogue's tables: coupons, parcels, products and their pairs."""
 
-from peewee import SQL, BigIntegerField, IntegerField, Model, TextField
+from peewee import SQL, BigIntegerField, CompositeKey, IntegerField, Model, TextField
 
 
 class CouponPool(Model):
@@ -51,10 +51,54 @@ class Parcel(Model):
         table_name = "parcel"
 
 
-TABLES = (CouponPool, Coupon, Parcel)
+class ProductRow(Model):
+    """What a shop sells."""
+
+    sku = TextField(primary_key=True)
+    name = TextField(default="")
+    price = BigIntegerField(null=True)  # hundredths
+    currency = TextField(default="")
+    stock = IntegerField(null=True)  # NULL: nobody counts
+    low = IntegerField(default=5)
+    url = TextField(default="")
+    image = TextField(default="")
+    kin = TextField(default="", index=True)  # the group that it goes with
+    changed_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "product"
+
+
+class ProductSale(Model):
+    """How many orders a product was in: engine.catalogue.pairs."""
+
+    sku = TextField(primary_key=True)
+    orders = IntegerField(default=0)
+
+    class Meta:
+        table_name = "product_sale"
+
+
+class ProductPair(Model):
+    """Two products, the lesser SKU first: how many orders had both, and what people say of it."""
+
+    one = TextField()
+    other = TextField()
+    together = IntegerField(default=0)
+    standing = TextField(default="")  # engine.catalogue.pairs.Standing
+
+    class Meta:
+        table_name = "product_pair"
+        primary_key = CompositeKey("one", "other")
+
+
+TABLES = (CouponPool, Coupon, Parcel, ProductRow, ProductSale, ProductPair)
 
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS coupon_free ON coupon (pool, id) WHERE state = 'free'",
     "CREATE INDEX IF NOT EXISTS coupon_until ON coupon (until_ms) WHERE state = 'free' AND until_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS coupon_given ON coupon (contact_id, pool) WHERE contact_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS pair_one ON product_pair (one, together)",
+    "CREATE INDEX IF NOT EXISTS pair_other ON product_pair (other, together)",
+    "CREATE INDEX IF NOT EXISTS pair_told ON product_pair (one, other) WHERE standing <> ''",
 )

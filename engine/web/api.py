@@ -19,11 +19,12 @@ from deliverability.address import Address
 from engine.audience.contacts import Change, OddAddress, TakenId, change, ensure_contact, find_contact
 from engine.audience.fields import FieldError, declared
 from engine.audience.suppression import BACK, was_erased
+from engine.catalogue.products import ProductError, read_product, store
 from engine.flow.events import make_event
 from engine.intake.recording import record
 from engine.web import bearer
 from engine.web.bearer import Bearer
-from engine.web.bodies import B, ContactBody, EventBody, Faulty, happened, parse
+from engine.web.bodies import B, ContactBody, EventBody, Faulty, ProductsBody, happened, parse
 from engine.web.desk import Desk
 from engine.web.limits import Limits
 from engine.web.openapi import document
@@ -44,6 +45,7 @@ def add(app: web.Application, desk: Desk) -> None:
     doors = _Doors(desk)
     app.router.add_post("/v1/events", doors.events)
     app.router.add_post("/v1/contacts", doors.contacts)
+    app.router.add_post("/v1/products", doors.products)
     app.router.add_get("/v1/openapi.json", doors.description)
 
 
@@ -78,7 +80,23 @@ class _Doors:
     async def contacts(self, request: web.Request) -> web.Response:
         return await self._serve(request, "contacts", ContactBody, self._contact)
 
+    async def products(self, request: web.Request) -> web.Response:
+        return await self._serve(request, "products", ProductsBody, self._products)
+
     # -- what they do
+
+    def _products(self, tx: Tx, body: ProductsBody) -> Result:
+        told, faults = [], []
+        for place, each in enumerate(body.told):
+            try:
+                told.append(read_product(each))
+            except ProductError as err:
+                word, _, why = str(err).partition(": ")
+                faults.append(Fault(f"/products/{place}/{word}", why or str(err)))
+        if faults:
+            raise Faulty(faults)
+        done = store(tx, told, self._desk.clock.now())
+        return Result(201 if done.new else 200, {"new": done.new, "changed": done.changed, "events": done.events})
 
     def _event(self, tx: Tx, body: EventBody) -> Result:
         now = self._desk.clock.now()

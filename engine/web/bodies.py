@@ -18,6 +18,8 @@ from engine.audience.contacts import (
     tidy_zone,
 )
 from engine.audience.fields import TEXT_MAX
+from engine.catalogue.products import LOW, PART, SKU_MAX, STOCK_MAX, URL_MAX
+from engine.catalogue.products import NAME_MAX as NAMED_MAX
 from engine.flow.events import MAX_DATA, MAX_KEY, EventError, check_told, read_data
 from engine.web.problems import Fault
 
@@ -128,6 +130,31 @@ class EventBody(Body):
     idempotency_key: Line = Field(
         default="", max_length=200, description="A second event with the same one changes nothing, whoever tells it."
     )
+
+
+class ProductBody(Body):
+    """A product: what is left out stays as it is."""
+
+    sku: Line = Field(min_length=1, max_length=SKU_MAX)
+    name: Line = Field(default="", max_length=NAMED_MAX)
+    price: Annotated[float | int | None, Field(ge=0, lt=10**10, description="At most two decimals.")] = None
+    currency: Annotated[str, Field(max_length=3, json_schema_extra={"pattern": "^([A-Za-z]{3})?$"})] = ""
+    stock: Annotated[int | None, Field(le=STOCK_MAX, ge=-STOCK_MAX, description="null: nobody counts.")] = None
+    low: Annotated[int, Field(ge=0, le=STOCK_MAX, description="From here on few are left.")] = LOW
+    url: Line = Field(default="", max_length=URL_MAX)
+    image: Line = Field(default="", max_length=URL_MAX)
+    group: Line = Field(default="", max_length=SKU_MAX, description="What it goes with.")
+
+
+class ProductsBody(Body):
+    """Products, to be written over what is known of them."""
+
+    products: list[ProductBody] = Field(min_length=1, max_length=PART)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """Each product as it was told, without what was left out."""
+        return [each.model_dump(exclude_unset=True) for each in self.products]
 
 
 class ContactBody(Body):

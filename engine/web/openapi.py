@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from engine.web.bodies import Body, ContactBody, EventBody
+from engine.web.bodies import Body, ContactBody, EventBody, ProductsBody
 
 _PROBLEM: Final = {
     "type": "object",
@@ -32,6 +32,9 @@ _DONE: Final = {
     "properties": {
         "id": {"type": "integer"},
         "repeat": {"type": "boolean", "description": "It was known already, by its idempotency_key."},
+        "new": {"type": "integer", "description": "Products that were not known."},
+        "changed": {"type": "integer", "description": "Others that are different now."},
+        "events": {"type": "integer", "description": "What followed: prices that fell, products that are back or few."},
         "warning": {"type": "string", "description": "What whoever told of this person should know."},
     },
     "additionalProperties": False,
@@ -53,12 +56,13 @@ _REFUSALS: Final = {
 def document(base_url: str) -> dict[str, Any]:
     """The whole description."""
     _, schemas = models_json_schema(
-        [(EventBody, "validation"), (ContactBody, "validation")], ref_template="#/components/schemas/{model}"
+        [(EventBody, "validation"), (ContactBody, "validation"), (ProductsBody, "validation")],
+        ref_template="#/components/schemas/{model}",
     )
     schemas["$defs"] |= {"Done": _DONE, "Problem": _PROBLEM}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Posthouse", "version": "1", "description": "Events and contacts, from applications."},
+        "info": {"title": "Posthouse", "version": "1", "description": "Events, contacts and products, from applications."},
         "servers": [{"url": base_url}],
         "security": [{"token": []}],
         "paths": {
@@ -68,6 +72,9 @@ def document(base_url: str) -> dict[str, Any]:
                     "Write down what is known of a person", "putContact", ContactBody,
                     conflict="Another contact has this external_id.",
                 )
+            },
+            "/v1/products": {
+                "post": _operation("Write down what is known of products", "putProducts", ProductsBody, conflict="")
             },
         },
         "components": {
