@@ -32,7 +32,7 @@ async def door(place: Place) -> AsyncIterator[Door]:
         def more(tx: Tx) -> None:
             declare(tx, Field("size", Kind.NUMBER), NOON)
             declare(tx, Field("tea", Kind.CHOICE, choices=("black", "green")), NOON)
-            bearer.add(tx, Bearer("shop", frozenset({"events", "contacts"}), 60), hash_of(TOKEN), NOON)
+            bearer.add(tx, Bearer("shop", frozenset({"events", "contacts", "products"}), 60), hash_of(TOKEN), NOON)
 
         door.store.write_now(more)
         yield door
@@ -73,6 +73,24 @@ async def test_an_events_own_key_makes_a_repeat_harmless(door: Door) -> None:
     assert (await post(door, "/v1/events", body))[0] == 201
     code, answer, _ = await post(door, "/v1/events", body)
     assert (code, answer) == (200, {"repeat": True})
+
+
+async def test_products_are_written_down_and_their_changes_are_events(door: Door) -> None:
+    told = {"products": [{"sku": "tea", "price": 12.5, "currency": "EUR", "stock": 0}, {"sku": "cup"}]}
+    code, answer, _ = await post(door, "/v1/products", told)
+    assert (code, answer) == (201, {"new": 2, "changed": 0, "events": 0})
+    code, answer, _ = await post(door, "/v1/products", {"products": [{"sku": "tea", "price": 9, "stock": 4}]})
+    assert (code, answer) == (200, {"new": 0, "changed": 1, "events": 2})
+    assert door.rows("SELECT name, contact_id, key FROM event WHERE name LIKE 'product.%' ORDER BY id") == [
+        ("product.price_dropped", None, "tea"), ("product.back_in_stock", None, "tea"),
+    ]  # fmt: skip
+
+
+async def test_all_faults_of_products_are_said_at_once_and_none_is_taken(door: Door) -> None:
+    told = [{"sku": "tea"}, {"sku": "a", "price": 1.234}, {"sku": "b", "url": "javascript:x"}]
+    code, answer, _ = await post(door, "/v1/products", {"products": told})
+    assert (code, list(faults(answer))) == (422, ["/products/1/price", "/products/2/url"])
+    assert door.rows("SELECT sku FROM product") == []
 
 
 async def test_a_contact_is_made_and_then_changed(door: Door) -> None:
