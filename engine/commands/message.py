@@ -24,7 +24,8 @@ def message(
     if as_json:
         print(json.dumps(json.loads(encode(life)), indent=2, ensure_ascii=False))
         return
-    print(f"message {life.message_id}: {life.subject}\nfrom {life.header_from} to {', '.join(life.recipients)}")
+    writer = life.header_from or f"<{life.reverse_path}>"
+    print(f"message {life.message_id}: {life.subject}\nfrom {writer} to {', '.join(life.recipients)}")
     for moment in life.moments:
         at = datetime.fromtimestamp(moment.at_ms / 1000, UTC)
         print(f"{at:%Y-%m-%d %H:%M:%S} {moment.glyph} {moment.what:<16} {moment.text}")

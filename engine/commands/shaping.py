@@ -39,7 +39,7 @@ def show(site: Name, socket: Socket = None, as_json: Json = False) -> None:
         )
     print(f"\n{'carrier':<10} {'slots':>6} {'open':>6} {'waiting':>8}  rate")
     for share in found.shares:
-        rate = "not paced" if share.rate is None else f"{share.rate * 60:g} a minute"
+        rate = "not paced" if share.rate is None else f"{share.rate * 60:.3g} a minute" if share.slots else ""
         print(f"{share.pid:<10} {share.slots:>6} {share.open:>6} {share.waiting:>8}  {rate}")
 
 

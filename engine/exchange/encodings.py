@@ -136,6 +136,8 @@ def _binary(seen: Seen) -> str:
 def _weigh(samples: Sequence[bytes]) -> str:
     """The one encoding that makes words of these lines."""
     texts = {name: text for name in _PLAUSIBLE if (text := _decoded(samples, CODECS[name])) is not None}
+    if not texts:
+        raise NoText(f"the file is no text: not in {', '.join(('UTF-8', 'UTF-16', *_PLAUSIBLE))}")
     scores = {name: _share(text, _PLAUSIBLE[name]) for name, text in texts.items()}
     if min(scores.get("Windows-1251", 0), scores.get("Windows-1255", 0)) > 0.5:
         # Every Hebrew word is small Cyrillic letters too: which language comes to such letters?

@@ -194,6 +194,8 @@ def parse(model: type[B], octets: bytes) -> B:
         raise Faulty([Fault("", f"is no JSON: {err.msg} at line {err.lineno}, column {err.colno}")], 400) from None
     except ValueError as err:
         raise Faulty([Fault("", f"is no JSON: {str(err)[:80]}")], 400) from None
+    if not isinstance(told, dict):
+        raise Faulty([Fault("", "is no JSON object")])
     if _depth(told) > _DEEPEST:
         raise Faulty([Fault("", "nested too deeply")])
     try:

@@ -58,6 +58,7 @@ def test_without_evidence_the_candidates_are_shown_with_what_each_makes_of_a_lin
     ("octets", "words"),
     [
         (b"", "empty"),
+        (bytes(range(128, 256)) * 9, "no text: not in UTF-8"),
         (b"PK\x03\x04" + bytes(500), "save it as CSV"),
         (b"\x1f\x8b\x08" + bytes(range(256)), "gzip"),
         (b"%PDF-1.7\n\xff\xfe", "PDF"),

@@ -177,6 +177,7 @@ async def test_all_that_is_wrong_is_said_at_once_with_its_place(door: Door) -> N
 async def test_what_is_no_event_is_refused_with_the_place(door: Door, body: bytes, code: int, pointer: str) -> None:
     got, answer, _ = await post(door, "/v1/events", body)
     assert (got, list(faults(answer))) == (code, [pointer])
+    assert "EventBody" not in str(answer), "names of ours say nothing to others"
     assert door.rows("SELECT 1 FROM event WHERE source = 'http'") == []
 
 
