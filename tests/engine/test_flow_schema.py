@@ -168,9 +168,9 @@ def test_every_word_is_told_of() -> None:
     assert set(ABOUT) == set(STEP) and set(TRIGGER_ABOUT) == set(TRIGGER.kinds)
 
 
-FLOWS = [each for each in sorted((ROOT / "templates" / "flows").glob("*.yaml")) if not each.stem.endswith(".test")]
+SHIPPED = [each for each in sorted((ROOT / "templates" / "flows").glob("*.yaml")) if not each.stem.endswith(".test")]
 
 
-@pytest.mark.parametrize("file", FLOWS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_the_flows_that_come_with_posthouse_follow_the_schema(file: Path) -> None:
     VALIDATOR.validate(YAML(typ="safe", pure=True).load(file.read_text("utf-8")))
