@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run test e2e check torture bench corpus snapshots wheel audit clean
+.PHONY: help run test e2e check torture torture-flows bench corpus snapshots wheel audit clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: $(STAMP)  ## Style, types, layers
 
 torture: $(STAMP)  ## kill -9 200 times (KILLS) while 8,000 messages pass (7 min); the books must balance
 	$(BIN)/python -m tests.e2e.torture --kills $(or $(KILLS),200)
+
+torture-flows: $(STAMP)  ## kill -9 200 times (KILLS) while 100,000 people (ENROLMENTS) pass a flow; prints its audit
+	$(BIN)/python -m tests.e2e.torture_flows --kills $(or $(KILLS),200) --enrolments $(or $(ENROLMENTS),100000)
 
 bench: $(STAMP)  ## Measure beside Postfix + OpenDKIM on this machine, and say which bars are met (10 min)
 	$(BIN)/python -m bench
