@@ -17,7 +17,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
-from engine.flow.definition import Definition, check
+from engine.flow.definition import Definition, check, recall
 from engine.flow.differences import Difference, difference
 from engine.flow.entering import Entered, Entry, NotEntered, Renewed
 from engine.flow.events import EventError, read_data
@@ -226,7 +226,7 @@ async def _route(house: House, body: dict[str, Any], definition: Definition) -> 
 
 def _steps_known(tx: Tx, name: str) -> set[str]:
     sources = tx.query("SELECT v.source FROM flow_version v JOIN flow f ON f.id = v.flow_id WHERE f.name = ?", (name,))
-    found = (check(source, f"{name}.yaml") for (source,) in sources)
+    found = (recall(source, f"{name}.yaml") for (source,) in sources)
     return {step for each in found if isinstance(each, Definition) for step in each.program}
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
-from engine.flow.definition import check
+from engine.flow.definition import recall
 from engine.flow.model import Definition, Step, ways_of
 from engine.flow.telling import kind_of, told, told_trigger
 from mta.ports import Tx
@@ -38,7 +38,7 @@ def flow_picture(tx: Tx, name: str, now_ms: int) -> FlowPicture | None:
     if row is None:
         return None
     flow_id, state, source = row
-    definition = check(source, name)
+    definition = recall(source, name)
     if not isinstance(definition, Definition):  # it was applied by a version that understood more
         return FlowPicture(now_ms, name, name, str(definition[0]), state, "", "")
     waiting = dict(tx.query(_WAITING, (flow_id,)))

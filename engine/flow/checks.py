@@ -1,6 +1,6 @@
 """What is wrong with a flow as a whole, each of its parts being right: looked for at `check`, with the place."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ class _Case:
     flow: Definition
     root: Node
     places: Mapping[str, Entry]
+    ids: Collection[str]  # of all steps, those too that can't be read
 
     def blame(self, path: str, message: str, remedy: str = "") -> None:
         """A fault at a key of the file, such as trigger.list."""
@@ -40,10 +41,11 @@ class _Case:
         self.page.sheet.fault(node, f"{place.path}.{path}" if path else place.path, message, remedy)
 
 
-def find_faults(page: Page, flow: Definition, root: Node, places: Mapping[str, Entry]) -> None:
-    """Note all of them."""
-    case = _Case(page, flow, root, places)
-    for look in _LOOKS:
+def find_faults(page: Page, flow: Definition, root: Node, places: Mapping[str, Entry], ids: Collection[str]) -> None:
+    """Note all of them. What hangs on every step being there is looked for only where each could be read."""
+    case = _Case(page, flow, root, places, ids)
+    is_whole = not page.sheet.faults
+    for look in (*_LOOKS, *_LOOKS_AT_THE_WHOLE) if is_whole else _LOOKS:
         look(case)
 
 
@@ -64,12 +66,12 @@ def _look_for_steps(case: _Case) -> None:
     """Steps that jumps and waits name."""
     sends = {step.id for step in walk(case.flow.steps) if isinstance(step, Send)}
     for step in walk(case.flow.steps):
-        if isinstance(step, Jump) and step.to not in case.flow.program:
-            case.blame_step(step, "jump.to", f'"{step.to}": there is no step of this id{near(step.to, case.places)}')
+        if isinstance(step, Jump) and step.to not in case.ids:
+            case.blame_step(step, "jump.to", f'"{step.to}": there is no step of this id{near(step.to, case.ids)}')
         elif isinstance(step, WaitFor) and (named := step.match.get("step")) is not None:
             if not step.event.startswith("mail."):
                 case.blame_step(step, "wait.for.step", "is for events of mail, such as mail.clicked", "leave it out")
-            elif named not in sends:
+            elif named not in sends and (named in case.places or named not in case.ids):
                 hint = near(named, sends)
                 case.blame_step(step, "wait.for.step", f'"{named}": no send has this id{hint}', "give the send an id")
 
@@ -203,6 +205,8 @@ def _look_at_schedule(case: _Case) -> None:
 
 
 _LOOKS: Final[tuple[Callable[[_Case], None], ...]] = (
-    _look_for_steps, _look_for_flows, _look_for_ways, _look_for_loops, _look_for_chains, _look_for_the_unreached,
-    _look_for_consent, _look_at_schedule,
+    _look_for_steps, _look_for_flows, _look_for_ways, _look_for_consent, _look_at_schedule,
+)  # fmt: skip
+_LOOKS_AT_THE_WHOLE: Final[tuple[Callable[[_Case], None], ...]] = (
+    _look_for_loops, _look_for_chains, _look_for_the_unreached,
 )  # fmt: skip

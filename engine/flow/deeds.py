@@ -32,7 +32,7 @@ def _emit(found: Any) -> Action:
 def _webhook(found: Any) -> Action:
     if isinstance(found, str):
         return actions.CallWebhook(found)
-    waits = found.get("wait") == "true"
+    waits = found.get("wait", False)
     return actions.CallWebhook(found["url"], waits, found.get("timeout"), _given(found.get("data")))
 
 

@@ -17,7 +17,7 @@ from engine.flow.shapes import Page
 from engine.flow.steps import StepReader, read_tracking
 from engine.flow.words import FLOW
 
-__all__ = ["Definition", "Fault", "check", "version_of"]
+__all__ = ["Definition", "Fault", "check", "recall", "version_of"]
 
 
 def check(text: str, filename: str, known: Known = NOTHING_KNOWN) -> Definition | list[Fault]:
@@ -25,12 +25,13 @@ def check(text: str, filename: str, known: Known = NOTHING_KNOWN) -> Definition 
 
     `known` are the names of mails, lists and the like that there are, as far as anybody knows.
     """
-    sheet = Sheet(filename)
-    root = sheet.compose(text)
-    definition = _read(Page(sheet, known), root, version_of(text)) if root is not None else None
-    if sheet.faults or definition is None:
-        return sorted(sheet.faults, key=lambda fault: (fault.line, fault.column))
-    return definition
+    return _read(text, Page(Sheet(filename), known), judges=True)
+
+
+def recall(text: str, filename: str) -> Definition | list[Fault]:
+    """The flow of a version that was applied. It was judged then: a fault of the whole that a later `check` finds stops
+    nobody who is under way."""
+    return _read(text, Page(Sheet(filename), NOTHING_KNOWN), judges=False)
 
 
 def version_of(text: str) -> str:
@@ -40,7 +41,15 @@ def version_of(text: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(page: Page, root: Node, version: str) -> Definition | None:
+def _read(text: str, page: Page, *, judges: bool) -> Definition | list[Fault]:
+    root = page.sheet.compose(text)
+    definition = _definition(page, root, version_of(text), judges) if root is not None else None
+    if page.sheet.faults or definition is None:
+        return sorted(page.sheet.faults, key=lambda fault: (fault.line, fault.column))
+    return definition
+
+
+def _definition(page: Page, root: Node, version: str, judges: bool) -> Definition | None:
     """None where something that must be there is not. What is wrong with the flow as a whole is looked for last."""
     values = FLOW.parts(page, Entry("", root, root))
     reader = StepReader(page, values.get("name", ""))
@@ -54,8 +63,8 @@ def _read(page: Page, root: Node, version: str) -> Definition | None:
         values.get("list", ""), read_tracking(values.get("tracking")), values.get("holdout", 0.0),
         Writes(values["writes"]) if "writes" in values else None,
     )  # fmt: skip
-    if not page.sheet.faults:
-        find_faults(page, definition, root, reader.places)
+    if judges:
+        find_faults(page, definition, root, reader.places, reader.ids)
     return definition
 
 

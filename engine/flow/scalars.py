@@ -54,6 +54,11 @@ def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     return parse
 
 
+def _digits(pattern: str) -> Schema:
+    """Of a pattern that whole numbers and truths follow too, which YAML does not read as texts."""
+    return {**_pattern(pattern, "integer", "boolean"), "minimum": 0}
+
+
 def _named(what: str) -> Callable[[str], str]:
     return _matching(_NAME, f"{what} is expected: small letters, digits and hyphens")
 
@@ -61,18 +66,18 @@ def _named(what: str) -> Callable[[str], str]:
 # -- names
 
 
-NAME: Final = Text(_named("a name"), _pattern(_NAME))
-ID: Final = Text(_matching(_ID, "small letters, digits, - and _ are expected"), _pattern(_ID))
-STEP: Final = Text(_matching(_ID, "the id of a step is expected"), _pattern(_ID))
-TEMPLATE: Final = NameOf("templates", _named("a mail template's name"), _pattern(_NAME))
-LIST: Final = NameOf("lists", _named("a list's name"), _pattern(_NAME))
-SEGMENT: Final = NameOf("segments", _named("a segment's name"), _pattern(_NAME))
-FLOW: Final = NameOf("flows", _named("a flow's name"), _pattern(_NAME))
-POOL: Final = NameOf("pools", _named("the name of a pool of coupons"), _pattern(_NAME))
+NAME: Final = Text(_named("a name"), _digits(_NAME))
+ID: Final = Text(_matching(_ID, "small letters, digits, - and _ are expected"), _digits(_ID))
+STEP: Final = Text(_matching(_ID, "the id of a step is expected"), _digits(_ID))
+TEMPLATE: Final = NameOf("templates", _named("a mail template's name"), _digits(_NAME))
+LIST: Final = NameOf("lists", _named("a list's name"), _digits(_NAME))
+SEGMENT: Final = NameOf("segments", _named("a segment's name"), _digits(_NAME))
+FLOW: Final = NameOf("flows", _named("a flow's name"), _digits(_NAME))
+POOL: Final = NameOf("pools", _named("the name of a pool of coupons"), _digits(_NAME))
 FIELD: Final = NameOf(
-    "fields", _matching(_FIELD, "a field's name is expected: letters, digits and _"), _pattern(_FIELD)
+    "fields", _matching(_FIELD, "a field's name is expected: letters, digits and _"), _pattern(_FIELD, "boolean")
 )
-DATUM: Final = Text(_matching(_FIELD, "a name is expected: letters, digits and _"), _pattern(_FIELD))
+DATUM: Final = Text(_matching(_FIELD, "a name is expected: letters, digits and _"), _pattern(_FIELD, "boolean"))
 
 
 def _read_tag(text: str) -> str:
@@ -113,7 +118,7 @@ def _read_told_event(text: str) -> str:
 def _event_schema(known: Iterable[str], ours: Iterable[str]) -> Schema:
     """One of these names, or one that begins with no word of ours."""
     pattern = rf"^(?!({'|'.join(sorted(ours))})(\.|$))[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
-    return {"anyOf": [{"enum": sorted(known)}, {"type": "string", "pattern": pattern, "maxLength": MAX_NAME}]}
+    return {"anyOf": [{"enum": sorted(known)}, {"type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME}]}
 
 
 EVENT: Final = Text(_read_event, _event_schema(VOCABULARY, FAMILIES))
@@ -236,7 +241,7 @@ def _read_count(least: int, most: int) -> Callable[[str], int]:
 
 def count(least: int, most: int) -> Text:
     """A whole number within bounds."""
-    return Text(_read_count(least, most), {"type": "integer", "minimum": least, "maximum": most})
+    return Text(_read_count(least, most), {"type": "integer", "minimum": least, "maximum": most}, bare=True)
 
 
 def _read_stream(text: str) -> Stream:
@@ -255,15 +260,24 @@ def _read_truth(text: str) -> bool:
     return text == "true"
 
 
+def _read_truth_of(word: str) -> Callable[[str], bool]:
+    def parse(text: str) -> bool:
+        if text != word:
+            raise ValueError(f"{word} is expected")
+        return _read_truth(text)
+
+    return parse
+
+
 def _read_switch(text: str) -> bool:
     if text not in ("on", "off"):
         raise ValueError("on or off is expected")
     return text == "on"
 
 
-TRUTH: Final = Text(_read_truth, {"type": "boolean"})
-YES: Final = OneOf(("true",))
-NO: Final = OneOf(("false",))
+TRUTH: Final = Text(_read_truth, {"type": "boolean"}, bare=True)
+YES: Final = Text(_read_truth_of("true"), {"const": True}, bare=True)
+NO: Final = Text(_read_truth_of("false"), {"const": False}, bare=True)
 SWITCH: Final = Text(_read_switch, {"enum": ["on", "off"]})
 
 

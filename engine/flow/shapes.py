@@ -35,16 +35,27 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar that `parse` understands (ValueError says what it expects)."""
+    """A scalar that `parse` understands (ValueError says what it expects). `bare`: a number or a truth, which is a text to
+    YAML where it stands in quotes."""
 
     parse: Callable[[str], Any]
     told: Schema
+    bare: bool = False
 
     def read(self, page: Page, entry: Entry) -> Any:
-        return page.sheet.read(entry, self.parse)
+        found = page.sheet.read(entry, self.parse)
+        return None if self.bare and _is_quoted(page, entry) else found
 
     def schema(self) -> Schema:
         return self.told
+
+
+def _is_quoted(page: Page, entry: Entry) -> bool:
+    """Whether the scalar stands in quotes; that is a fault."""
+    if getattr(entry.value, "style", None) not in ("'", '"'):
+        return False
+    page.sheet.fault(entry.value, entry.path, "is a text in quotes", "write it without them")
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ class OneOf:
         return f"{', '.join(others)} or {last}" if others else last
 
     def schema(self) -> Schema:
-        return {"enum": [{"true": True, "false": False}.get(word, word) for word in self.words]}
+        return {"enum": list(self.words)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,12 @@ _LETTERS: Final = "abcdefghijklmnopqrst"
 
 
 class StepReader:
-    """The steps of one file. A step that is wrong is left out, after a fault. `places` is where each step stands."""
+    """The steps of one file. A step that is wrong is left out, after a fault. `places` is where each step stands; `ids` are
+    all that were written or derived, those of steps left out among them."""
 
     def __init__(self, page: Page, flow: str) -> None:
         self._page, self._flow = page, flow
-        self._ids = set(RESERVED)
+        self.ids = set(RESERVED)
         self._count = 0
         self.places: dict[str, Entry] = {}
 
@@ -74,9 +75,9 @@ class StepReader:
     def _note_id(self, node: ScalarNode) -> None:
         if node.value in RESERVED:
             self._page.sheet.fault(node, "id", f"{node.value} is a word of our own", "choose another id")
-        elif node.value in self._ids:
+        elif node.value in self.ids:
             self._page.sheet.fault(node, "id", f"another step is called {node.value} too", "choose another id")
-        self._ids.add(node.value)
+        self.ids.add(node.value)
 
     def _id(self, values: dict[str, Any], does: str) -> str:
         """The step's own id, or one out of what it does that is not yet taken."""
@@ -84,10 +85,10 @@ class StepReader:
             return str(values["id"])
         stem = re.sub(r"[^a-z0-9]+", "-", does.lower()).strip("-")[:40].strip("-") or "step"
         derived, count = stem, 1
-        while derived in self._ids:
+        while derived in self.ids:
             count += 1
             derived = f"{stem}-{count}"
-        self._ids.add(derived)
+        self.ids.add(derived)
         return derived
 
     # -- steps

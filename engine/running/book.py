@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from engine.flow.definition import Definition, check
+from engine.flow.definition import Definition, recall
 from engine.flow.triggers import EventTrigger
 from engine.running import flowlog, history
 from engine.running.history import What
@@ -93,7 +93,7 @@ class FlowBook:
         return self._versions[version_id]
 
     def _read(self, name: str, source: str) -> Definition | None:
-        found = check(source, f"{name}.yaml")
+        found = recall(source, f"{name}.yaml")
         if isinstance(found, Definition):
             return found
         self._alarm(f"the flow {name} can't be read, whoever is in it waits: {found[0]}")

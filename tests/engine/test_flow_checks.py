@@ -3,6 +3,7 @@
 import pytest
 from whole_language import checked, faults, whole_language  # noqa: F401
 
+from engine.flow.definition import Definition, recall
 from engine.flow.known import Known
 
 NEWS = "name: a\nstream: marketing\nlist: news\n"
@@ -161,3 +162,24 @@ def test_names_that_are_known_not_to_be_there_are_refused() -> None:
 def test_an_address_that_may_not_be_called_is_refused(url: str) -> None:
     (fault,) = faults(f'  - webhook: "{url}"')
     assert "address" in fault
+
+
+def test_a_step_that_is_wrong_hides_no_other_fault_and_is_not_missed_by_what_names_it() -> None:
+    steps = """\
+  - send: reminder
+    id: first
+    late: {after: 6h, do: skp}
+  - wait: {for: {event: mail.clicked, step: first}, timeout: 1d}
+  - wait: soon
+    id: pause
+  - jump: pause
+  - jump: nowhere
+"""
+    first, second, third = faults(steps)
+    assert '"skp"' in first and '"soon"' in second and '"nowhere": there is no step of this id' in third
+
+
+def test_a_version_that_was_applied_reads_whatever_check_has_learnt_since() -> None:
+    text = "name: a\nstream: marketing\ntrigger: {event: order.placed}\nsteps: [exit, {send: a}]\n"
+    assert faults(text)
+    assert isinstance(recall(text, "a.yaml"), Definition)
