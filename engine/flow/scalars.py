@@ -118,7 +118,9 @@ def _read_told_event(text: str) -> str:
 def _event_schema(known: Iterable[str], ours: Iterable[str]) -> Schema:
     """One of these names, or one that begins with no word of ours."""
     pattern = rf"^(?!({'|'.join(sorted(ours))})(\.|$))[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
-    return {"anyOf": [{"enum": sorted(known)}, {"type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME}]}
+    return {
+        "anyOf": [{"enum": sorted(known)}, {"type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME}]
+    }
 
 
 EVENT: Final = Text(_read_event, _event_schema(VOCABULARY, FAMILIES))
