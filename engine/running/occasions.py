@@ -88,7 +88,8 @@ def part_of(tx: Tx, trigger: TimeTrigger, sweep: Sweep, default: ZoneInfo) -> Pa
     found = [
         row[0]
         for row in rows
-        if not isinstance(trigger, DateTrigger) or day in occasions(trigger, day, day, _own(trigger.name, row[1], zone))
+        if not isinstance(trigger, DateTrigger)
+        or day in occasions(trigger, day, day, own_date(trigger.name, row[1], zone))
     ]
     return Part(tuple((each, sweep.day, sweep.until) for each in found), cursor)
 
@@ -141,8 +142,8 @@ def _asked(trigger: DateTrigger, day: date) -> tuple[str, str, list[Any]]:
     return column, f" AND {column} IS NOT NULL", []
 
 
-def _own(name: str, value: Any, zone: ZoneInfo) -> date | None:
-    """The contact's date; None where it has none."""
+def own_date(name: str, value: Any, zone: ZoneInfo) -> date | None:
+    """A date of the contact's own, out of what its column holds; None where it has none."""
     try:
         if name.startswith("fields."):
             return date.fromisoformat(str(facts.read_data(value).get(name.removeprefix("fields."), ""))[:10])

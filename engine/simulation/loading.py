@@ -21,7 +21,7 @@ from mta.ports import from_ms
 _CONTACT: Final = (
     "id", "address", "name", "locale", "zone", "birthday", "external_id", "source", "fields", "orders", "spent",
     "first_order_ms", "last_order_ms", "opened_ms", "clicked_ms", "replied_ms", "visited_ms", "opens", "clicks",
-    "replies", "visits", "key",
+    "replies", "visits", "key", "created_ms",
 )  # fmt: skip
 _SIGNALS: Final = (("opened", 13, 17), ("clicked", 14, 18), ("replied", 15, 19), ("visited", 16, 20))
 
@@ -63,7 +63,8 @@ def _person(row: tuple[Any, ...], later: tuple[int, int], since_ms: int, default
     address, name, locale, zone, birthday, external_id, source = texts
     person = Person(
         row[0], address, name, locale, zone, zone_of(zone, default), birthday, external_id, source,
-        fields=_record(row[8]), orders=max(0, (row[9] or 0) - later[0]), spent=max(0, (row[10] or 0) - later[1]),
+        created_ms=row[22], fields=_record(row[8]), orders=max(0, (row[9] or 0) - later[0]),
+        spent=max(0, (row[10] or 0) - later[1]),
     )  # fmt: skip
     first_ms, last_ms = (ms if ms is not None and ms < since_ms else None for ms in row[11:13])
     person.first_order_ms, person.last_order_ms = first_ms, last_ms or first_ms

@@ -43,6 +43,7 @@ class Person:
     stopped: str = ""  # why nothing goes to them ("hard bounce") ...
     no_marketing: str = ""  # ... or no marketing mail
     pace: str = ""
+    created_ms: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """What conditions see: as engine.running.facts.read_contacts gives it."""

@@ -14,15 +14,17 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.flow.decisions import Act, Ask, Await, Ended, Standing, WaitUntil
-from engine.flow.entering import Came, Entered, NotEntered, Renewed, Told, enter
+from engine.flow.entering import Came, Entered, NotEntered, Occasion, Renewed, Told, enter
 from engine.flow.events import natural_key
 from engine.flow.machine import HELD_OUT, decide, standing_after
 from engine.flow.model import Definition, WaitFor
 from engine.flow.telling import word_of_action
-from engine.flow.triggers import EventTrigger
+from engine.flow.triggers import EventTrigger, ManualTrigger
 from engine.running import facts
+from engine.running.occasions import data_of
 from engine.sending.judging import Held, Hold, Policy, Refuse
 from engine.simulation import effects, people
+from engine.simulation.clockwork import Clockwork, Tick
 from engine.simulation.court import Court
 from engine.simulation.people import Person
 from engine.simulation.tally import Mail, Tally
@@ -73,18 +75,24 @@ class Play:
         self.flow, self.people, self.rules, self.tally = definition, everybody, rules, tally
         self._drawn = replace(definition, name=f"{definition.name}#{rules.salt}") if rules.salt else definition
         self.court = Court(definition, rules.policy)
+        self.clockwork = Clockwork(definition.trigger, everybody, lambda at, tick: self._put(to_ms(at), 0, tick))
         self.runs: dict[int, list[Run]] = {}
         self._entered: dict[tuple[int, str], int] = {}
         self._queue: list[tuple[int, int, int, Any]] = []
         self._count = self._last_id = 0
         trigger, goal = definition.trigger, definition.goal
         self._trigger = trigger.event if isinstance(trigger, EventTrigger) else ""
+        self._remembers = definition.reentry.rule != "always" or not isinstance(trigger, EventTrigger | ManualTrigger)
         self._goal = goal.event if goal is not None else ""
         steps = [each.step for each in definition.program.values()]
         self._awaited = frozenset(each.event for each in steps if isinstance(each, WaitFor))
         self._read = frozenset({self._trigger, self._goal, "mail.delivered"}) | self._awaited | people.CHANGES.keys()
 
     # -- what comes
+
+    def begin(self, at_ms: int) -> None:
+        """Time begins."""
+        self.clockwork.begin(from_ms(at_ms))
 
     def happen(self, at_ms: int, name: str, contact_id: int | None, key: str, text: str) -> None:
         """An event of the history; `text` is its data as JSON."""
@@ -98,6 +106,8 @@ class Play:
     def come(self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any]) -> None:
         """Something happens to somebody now."""
         people.note(person, name, data, at_ms)
+        if name == self.clockwork.event:
+            self.clockwork.heard(person, from_ms(at_ms))
         if name == "mail.delivered" and data.get("flow") != self.flow.name:
             self._note_other(person, at_ms, data)
         mine = self.runs.get(person.id)
@@ -152,7 +162,7 @@ class Play:
     def _begin(self, person: Person, key: str, event: Mapping[str, Any], now: datetime, is_held_out: bool) -> None:
         self.tally.entered += 1
         self.tally.people.add(person.id)
-        if self.flow.reentry.rule != "always":
+        if self._remembers:
             self._entered[person.id, key] = to_ms(now)
         if is_held_out:
             self.note_end(person, key, HELD_OUT)
@@ -232,8 +242,18 @@ class Play:
             if isinstance(what, Run):
                 if what.revision == revision and not what.is_over:
                     self._turn(what, from_ms(now_ms))
-            else:
+            elif isinstance(what, effects.Echo):
                 self.come(what.person, now_ms, what.name, what.key, what.data)
+            else:
+                self._tick(what, from_ms(now_ms))
+
+    def _tick(self, tick: Tick, now: datetime) -> None:
+        """An occasion of a flow that begins by time: it lets in once."""
+        for person, key in self.clockwork.come(tick, now):
+            if self._entered_at(person.id, key) is None:
+                event = data_of(key, now)
+                scope = facts.scope(person.facts(), dict(event), now, person.zone)
+                self.enter(person, Occasion(key), event, scope, now)
 
     def _turn(self, run: Run, now: datetime) -> None:
         person = run.person

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.flow.model import Definition
-from engine.flow.triggers import EventTrigger
+from engine.flow.triggers import EventTrigger, ManualTrigger
 from engine.simulation.loading import entered_before, load
 from engine.simulation.people import Person
 from engine.simulation.play import Play, Rules
@@ -28,17 +28,22 @@ class Simulated:
 def simulate(definition: Definition, source: Source, rules: Rules, since: datetime | None = None) -> Simulated:
     """Play a version over what a source holds since then, or from its first event on. NotPlayable,
     engine.simulation.sources.NoHistory."""
-    if not isinstance(definition.trigger, EventTrigger):
-        raise NotPlayable("nobody enters it by an event: only a flow with an event, list, segment or tag can be played")
+    if isinstance(definition.trigger, ManualTrigger):
+        raise NotPlayable(
+            "nobody enters it but by hand, and no history tells of that; `posthouse flow test` can start it"
+        )
     since_ms = next((row[0] for row in source.events(0)), 0) if since is None else to_ms(since)
     people = load(source, since_ms, rules.zone)
-    before = entered_before(source, definition.name, since_ms) if definition.reentry.rule != "always" else {}
+    forgets = definition.reentry.rule == "always" and isinstance(definition.trigger, EventTrigger)
+    before = {} if forgets else entered_before(source, definition.name, since_ms)
     tally = Tally()
     play = Play(definition, people, replace(rules, entered_before=lambda *who: before.get(who)), tally)
     now_ms = 0
     for at_ms, name, contact_id, key, data in source.events(since_ms):
         now_ms = max(now_ms, at_ms)  # what was told late is heard when it was told
-        tally.began_ms = now_ms if tally.began_ms is None else tally.began_ms
+        if tally.began_ms is None:
+            tally.began_ms = now_ms
+            play.begin(now_ms)
         play.happen(now_ms, name, contact_id, key or "", data)
     tally.ended_ms = now_ms
     play.finish(now_ms)

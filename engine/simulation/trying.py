@@ -63,6 +63,7 @@ class _Performance:
         self._play, self._trial = play, trial
         self._people = {each.address: each for each in play.people.values()}
         self._now = trial.begins
+        play.begin(to_ms(trial.begins))
         self._seen = 0
         self._refused: Counter[tuple[str, str]] = Counter()
 

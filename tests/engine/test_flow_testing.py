@@ -111,6 +111,47 @@ def test_whoever_is_let_in_by_hand_enters(tmp_path: Path, capsys: pytest.Capture
     assert said(tmp_path, capsys, tests) == (0, "f.test.yaml: 1 test, all right\n")
 
 
+BY_TIME = {
+    "date: {field: birthday, offset: -1d, at: '10:00', yearly: true}": ("2026-03-04 15:00", "2027-03-04 15:00"),
+    "calendar: {on: 2026-03-05, at: '10:00'}": ("2026-03-05 15:00",),
+    "schedule: {rrule: 'FREQ=WEEKLY;BYDAY=WE', at: '09:30', start: 2026-03-01}": (
+        "2026-03-04 14:30",
+        "2026-03-11 13:30",
+    ),
+    "inactivity: {event: order.placed, for: 3d}": ("2026-03-05 09:00",),
+}
+
+
+@pytest.mark.parametrize("trigger", BY_TIME, ids=lambda trigger: trigger.partition(":")[0])
+def test_flows_that_begin_by_time_let_in_on_the_contact_s_clock(
+    trigger: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = f"name: f\nstream: marketing\ntrigger: {{{trigger}}}\nsteps: [{{send: order-thanks}}]\n"
+    (tmp_path / "t.yaml").write_text(flow, "utf-8")
+    first, *more = BY_TIME[trigger]
+    span = "370d" if "birthday" in trigger else "12d"
+    mails = ", ".join(f'{{mail: order-thanks, to: ann@example.org, at: "{each}"}}' for each in (first, *more))
+    (tmp_path / "t.test.yaml").write_text(f"""\
+flow: t.yaml
+tests:
+  - name: by time
+    contacts:
+      - {{address: ann@example.org, zone: America/New_York, birthday: 1990-03-05, lists: {{news: confirmed}}}}
+      - {{address: nobody@example.org, zone: America/New_York, lists: {{news: confirmed}}}}
+    script:
+      - {{event: order.placed, of: ann@example.org, data: {{number: A-1, total: 5}}}}
+      - wait: {span}
+      - expect: {{mails: [{mails}]}}
+""", "utf-8")  # fmt: skip
+    code = run(["flow", "test", str(tmp_path / "t.test.yaml")])
+    said = capsys.readouterr().out
+    if trigger.startswith(("calendar", "schedule")):  # everybody's day
+        assert code == 1
+        assert all(line.startswith("  + order-thanks to nobody@example.org") for line in said.splitlines()[1:-1])
+    else:
+        assert code == 0, said
+
+
 FAULTS = {
     "  - name: x\n    script: [{event: order.place}]\n": "4:22: ",
     "  - name: x\n    script: [{wait: soon}]\n": "a duration is expected",
