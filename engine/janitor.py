@@ -4,7 +4,6 @@ too long, clears old octets.
 It runs in the front office, in small chunks with a pause between them, so that it never holds the writers up.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from deliverability.settings import RetrySettings
+from engine.bell import Bell
 from mta import maillog
 from mta.outbound import tls_ledger
 from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
@@ -55,25 +55,20 @@ class Janitor:
         self._cursor = 0
         self._next_sweep = 0.0
         self._seen = 0  # the youngest delivery that was looked at for being late
-        self._bell = asyncio.Event()
+        self._bell = Bell()
 
     def ring(self) -> None:
         """Work now: a carrier died, or the clock was moved."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._bell.clear()
             try:
                 await self.round()
             except StoreTrouble as err:
                 maillog.store_trouble("janitor", err)
-            try:
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await self._bell.wait()
-            except TimeoutError:
-                pass
+            await self._bell.rest(EVERY_SECONDS)
 
     async def round(self) -> None:
         """Everything once. Writes only where a cheap look found something to do."""

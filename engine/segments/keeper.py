@@ -5,7 +5,6 @@ in transactions of at most SETTLED contacts; between any two of them everybody e
 begun anew. What carriers see after events (`engine.segments.keeping.after_event`) is true meanwhile, too.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.audience import membership
+from engine.bell import Bell
 from engine.segments import rfm
 from engine.segments.book import Segment, SegmentBook
 from engine.segments.keeping import SETTLED, Found, differing, is_current, settle_many
@@ -57,7 +57,7 @@ class SegmentKeeper:
         self._look: _Look | None = None
         self._sample: _Sample | None = None
         self._given_up: set[tuple[int, str]] = set()
-        self._bell = asyncio.Event()
+        self._bell = Bell()
 
     def use(self, zone: ZoneInfo) -> None:
         """The configuration was read again."""
@@ -65,23 +65,18 @@ class SegmentKeeper:
 
     def ring(self) -> None:
         """Work now: a segment is new, or the clock was moved."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._bell.clear()
             try:
                 busy = await self.turn()
             except StoreTrouble as err:
                 log.warning("segments wait", extra={"why": str(err)})
                 busy = False
             if not busy:
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._bell.wait()
-                except TimeoutError:
-                    pass
+                await self._bell.rest(POLL_SECONDS)
 
     async def turn(self) -> bool:
         """One small piece of whatever is to do; False when nothing is."""
