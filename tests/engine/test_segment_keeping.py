@@ -27,12 +27,12 @@ from mta.ports import Tx
 WELCOME = """\
 name: welcome-vip
 title: Welcome among the best
-about: A mail to whoever comes into the segment.
-stream: transactional
+about: A tag to whoever comes into the segment.
+stream: marketing
 trigger: {event: segment.entered, where: event.segment == 'vip' and 'vip' in contact.segments}
 reentry: always
 steps:
-  - send: order-thanks
+  - tag: greeted
 """
 BEN = "ben@example.org"
 ANSWER = Answer("", source="web", salt=bytes(32))
@@ -107,7 +107,7 @@ async def test_an_event_moves_its_contact_at_once_and_a_flow_hears_of_it(house: 
     assert house.members() == [ANN]
     assert house.told == ["segment.entered"]
     assert house.history == [(1, "order.placed")]
-    assert house.mails == [(ANN, "order-thanks")]
+    assert house.rows("SELECT c.address, t.tag FROM tag t JOIN contact c ON c.id = t.contact_id") == [(ANN, "greeted")]
 
 
 @pytest.mark.parametrize(
