@@ -49,6 +49,7 @@ from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
 from engine.store.opening import store_at
+from engine.sunset.teller import Teller
 from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses
 from engine.tracking import hits
 from engine.web import bearer
@@ -320,7 +321,7 @@ class Office:
 
     def _chores(self) -> list[Chore]:
         """What the janitor does beside the queue's own."""
-        mover = Mover()
+        mover, teller = Mover(), Teller(self.config.tracking)
         return [
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
@@ -338,6 +339,7 @@ class Office:
                 lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),
             ),
             Chore(mover.is_due, mover.move_some),
+            Chore(teller.is_due, teller.do),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import Address, AddressError
-from deliverability.settings import Duration, Settings
+from deliverability.settings import Duration, Settings, parse_duration
 from engine.audience.contacts import tidy_locale, tidy_name
 
 WORDS_MAX: Final = 2000  # characters of a purpose
@@ -55,6 +55,24 @@ class ListSettings(Settings):
     clicks: Switch = Field(default="on", description="Whether links of its mail are counted: on or off.")
     opens: Switch = Field(default="on", description="Whether its mail holds a picture that is counted: on or off.")
     view: Switch = Field(default="on", description="Whether its mail has a link to be read in a browser: on or off.")
+
+    sunset: str = Field(
+        default="off",
+        description="Whether flows are told who ignores it (list.ignored): off, on (a silence is long by the list's own"
+        ' rhythm) or how long a silence is long, such as "180 days".',
+    )
+
+    @field_validator("sunset")
+    @classmethod
+    def _is_sunset(cls, value: str) -> str:
+        if value not in ("on", "off") and not timedelta(days=30) <= parse_duration(value) <= timedelta(days=730):
+            raise ValueError(f'"{value[:20]}" is not off, on, or from 30 to 730 days')
+        return value
+
+    @property
+    def silence(self) -> timedelta | None:
+        """How long a silence is long where somebody says so; None: by the list's rhythm."""
+        return None if self.sunset in ("on", "off") else parse_duration(self.sunset)
 
     @field_validator("template", "reminder")
     @classmethod

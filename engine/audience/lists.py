@@ -34,7 +34,7 @@ LEFT: Final = "left"  # why a subscription that was ended by the person has ende
 
 _CHUNK: Final = 500  # keys in one question
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class ListError(ValueError):
@@ -105,7 +105,7 @@ def create(
     tx: Tx, name: str, *, title: str, purpose: str = "", confirmation: str = "double", now: datetime
 ) -> MailingList:
     """A new list. ListError when the name is taken or is no name."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ListError(f'"{name[:70]}" is no list name: use small letters, digits and hyphens')
     if confirmation not in CONFIRMATIONS:
         raise ListError(f'confirmation is "double" or "single", not "{confirmation[:20]}"')

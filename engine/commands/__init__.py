@@ -47,6 +47,7 @@ MODULES: Final = {
     "segment": "segments: questions that are kept; who belongs, why, since when",
     "sendmail": "hand over a mail as sendmail(8) does, also while the daemon is down",
     "shaping": "what limits a site, and who set it; suspend, resume",
+    "sunset": "who ignores a list; the flow that asks them once",
     "suppression": "who is not written to, and why; lift it",
     "survey": "questions that mails ask",
     "token": "which applications may use the HTTP interface",

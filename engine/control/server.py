@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, campaign_views, flows, reasons, reports, segments, shaping, views, waits
+from engine.control import acts, campaign_views, flows, reasons, reports, segments, shaping, sunset, views, waits
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol.acts import Done, Refused
@@ -79,6 +79,7 @@ class ControlServer:
                 web.get("/v1/campaigns/{name}", self._campaign),
                 web.get("/v1/campaigns/{name}/recipients", self._recipients),
                 web.get("/v1/reports/{kind}/{name}", self._report),
+                web.get("/v1/lists/{name}/sunset", self._sunset),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/segments/{name}", self._segment),
                 web.get("/v1/segments/{name}/members", self._members),
@@ -256,6 +257,9 @@ class ControlServer:
     async def _report(self, request: web.Request) -> web.Response:
         about = request.match_info
         return _json(await reports.report(self.house, about["kind"], about["name"], Asked(request.query)))
+
+    async def _sunset(self, request: web.Request) -> web.Response:
+        return _json(await sunset.plan(self.house, request.match_info["name"], Asked(request.query)))
 
     async def _segments(self, request: web.Request) -> web.Response:
         return _json(await segments.every(self.house, self._office.keeper.book))

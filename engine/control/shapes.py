@@ -102,6 +102,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/flows/{name}/text": ("version",),
     "/v1/flows/{name}/why-not": ("address",),
     "/v1/reports/{kind}/{name}": ("since", "window"),
+    "/v1/lists/{name}/sunset": ("limit",),
     "/v1/segments/{name}/members": ("after", "limit"),
     "/v1/segments/{name}/why": ("address",),
     "/v1/segments/{name}/diff": ("since", "until", "limit"),

@@ -98,6 +98,16 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
         _LIST,
         "list",
     ),
+    "list.ignored": Kind(
+        "got its mail for long and did nothing with it",
+        {
+            **_LIST,
+            "mails": "number: how many",
+            "last": "text: ISO 8601, the last sign of life, or none",
+            "days": "number: how long a silence is long",
+        },
+        "list",
+    ),
     "preferences.changed": Kind(
         "chose what they want to get, and how often",
         {"pace": "text: week, fortnight, month, or empty", "locale": "text", "paused_until": "text: ISO 8601"},

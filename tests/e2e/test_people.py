@@ -209,6 +209,17 @@ def test_a_report_tells_what_came_of_a_flow(town: LabTown) -> None:
     assert wrong.returncode != 0 and 'try "90 days"' in wrong.stderr
 
 
+def test_sunset_says_the_rhythm_and_gives_a_flow_that_can_be_applied(town: LabTown) -> None:
+    shown = town.daemon.command("sunset", "plan", "tea")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("tea: not known (nobody got two mails)") and "0 of " in shown.stdout
+    made = town.daemon.command("sunset", "flow", "tea")
+    town.daemon.act("flows", source=made.stdout, file="sunset-tea.yaml")
+    assert "list: tea" in made.stdout and "- leave: tea" in made.stdout and "news" not in made.stdout
+    assert town.daemon.command("list", "set", "tea", "sunset=on").returncode == 0
+    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM meta WHERE key = 'sunset' AND value LIKE '%true%'"))
+
+
 def test_an_event_with_a_known_idempotency_key_changes_nothing(town: LabTown) -> None:
     words = ("event", "cart.updated", "--address", "cart@shop.lab", "--data", '{"cart_id": "C1", "total": 30}',
              "--idempotency-key", "only once", "--json")  # fmt: skip
