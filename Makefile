@@ -39,7 +39,7 @@ torture-flows: $(STAMP)  ## kill -9 200 times (KILLS) while 100,000 people (ENRO
 bench: $(STAMP)  ## Measure beside Postfix + OpenDKIM on this machine, and say which bars are met (10 min)
 	$(BIN)/python -m bench
 
-corpus: $(STAMP)  ## Read a folder of real bounces (CORPUS=folder) and say how many were understood
+corpus: $(STAMP)  ## Read real bounces, complaints and reports (CORPUS=folder) and print how well, beside the bars
 	$(BIN)/python -m bench.corpus $(CORPUS)
 
 snapshots: $(STAMP)  ## Draw the terminal's pictures anew

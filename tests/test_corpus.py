@@ -1,10 +1,12 @@
-"""`make corpus`: what it counts, and what it calls a fault."""
+"""`make corpus`: what it scores, and what it calls a miss."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from bench import corpus
+from bench.scores import Score, score
 
 REPORT = b"""\
 From: MAILER-DAEMON@mx.example
@@ -25,35 +27,43 @@ Diagnostic-Code: smtp; 550 5.1.1 <ann@mx.example>: Recipient address rejected: U
 
 --b--
 """
-LETTER = b"From: ann@mx.example\nSubject: hello\n\nNo report at all.\n"
 
 
-def test_messages_reports_and_judgements_are_counted_by_folder(tmp_path: Path) -> None:
-    for name, content in [("real/one.eml", REPORT), ("real/two.txt", LETTER), ("real/README.txt", REPORT),
-                          ("real/list.json", REPORT), ("loose.eml", REPORT.replace(b"\n", b"\r\n"))]:  # fmt: skip
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    found = corpus.read(tmp_path)
-    assert {place: (each.messages, each.reports, each.failures) for place, each in found.items()} == {
-        ".": (1, 1, 1), "real": (2, 1, 1),
-    }  # fmt: skip
-    assert found["real"].judged == {"rule": 1}
-    assert found["real"].classes == {"invalid recipient": 1}
-    assert not found["real"].faults
-    assert "Classes: invalid recipient 2" in corpus.shown(found)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A source with one bounce, and two answers of which one is wrong."""
+    source = tmp_path / "source"
+    (source / "data").mkdir(parents=True)
+    rows = []
+    for name, is_hard in (("right.eml", True), ("wrong.eml", False)):
+        (source / "data" / name).write_bytes(REPORT)
+        rows.append({"file": f"data/{name}", "kind": "bounce", "hard": is_hard, "recipient": "ann@mx.example"})
+    (source / "expected.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return tmp_path
 
 
-def test_a_reader_that_raises_is_a_fault_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_held_against_what_is_read(folder: Path) -> None:
+    scores = score(folder)
+    assert (scores.recognised.right, scores.people.right, scores.hard.right) == (2, 2, 1)
+    assert scores.not_hard == Score(0, 1, ["wrong.eml (invalid recipient)"])
+
+
+def test_a_missed_bar_is_printed_and_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert corpus.main([str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "| not said hard where it is not | 99 % | 0 of 1 (0.0 %) | MISSED |" in said
+    assert "not_hard: wrong.eml (invalid recipient)" in said
+
+
+def test_a_reader_that_raises_is_counted_as_a_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(content: bytes) -> None:
         raise RecursionError("too deep")
 
-    (tmp_path / "deep.eml").write_bytes(REPORT)
-    monkeypatch.setattr(corpus, "read_report", broken)
-    assert corpus.read(tmp_path)["."].faults == ["deep.eml: RecursionError: too deep"]
-    assert corpus.main([str(tmp_path)]) == 1
+    monkeypatch.setattr(corpus, "conclude", broken)
+    strained = corpus.strain(folder)
+    assert (strained.faults, strained.reads) == (44, 44)
 
 
-def test_a_folder_without_mail_says_what_to_give(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert corpus.main([str(tmp_path)]) == 2
+def test_a_folder_that_is_not_there_says_what_to_give(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert corpus.main([str(tmp_path / "nowhere")]) == 2
     assert "make corpus CORPUS=" in capsys.readouterr().err

@@ -4,12 +4,14 @@ It is asked about a letter that is about a failure and in which our own reader f
 words under a few header fields, never the stranger's MIME structure, which the standard library parses at any cost.
 """
 
+import re
 from email.message import Message
 from typing import Final
 
 from deliverability.bounces.opened import Opened
 
 MAX_WORDS: Final = 16_384  # characters
+_AUTHOR: Final = re.compile(r"[^\s<>@\"'(),;:]{1,64}@[\w.-]{1,253}")
 
 
 def ask_the_collection(opened: Opened) -> tuple[list[str], list[str]]:
@@ -17,7 +19,8 @@ def ask_the_collection(opened: Opened) -> tuple[list[str], list[str]]:
     from flufl.bounce import all_failures
 
     letter = Message()
-    for name in ("From", "To", "Subject"):
+    letter["From"] = next(iter(_AUTHOR.findall(opened.value("From"))), "mailer-daemon@nowhere.invalid")
+    for name in ("To", "Subject"):
         letter[name] = opened.value(name)[:500]
     letter["Content-Type"] = "text/plain; charset=utf-8"
     letter.set_payload(opened.words[:MAX_WORDS].encode("utf-8", "replace"))

@@ -60,11 +60,11 @@ def test_it_tells_of_the_same_people() -> None:
         if all(row["recipient"] for row in rows)
     ]
     for path, (row,) in answers("flufl-bounce").items():
-        people = {(each.address.lower(), each.action) for each in concluded(path).recipients}
+        people = {(each.address.lower(), each.action) for each in concluded(path).recipients if each.address}
         wanted = {(each, "failed") for each in row["permanent"]} | {(each, "delayed") for each in row["temporary"]}
         same.append(people == wanted)
     assert len(same) > 220
-    assert share(same) >= 0.97
+    assert share(same) >= 0.98
 
 
 def test_hard_is_said_where_it_is_hard_and_hardly_ever_elsewhere() -> None:
