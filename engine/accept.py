@@ -1,19 +1,16 @@
-"""The two doors' policies: what is done with a message that an application, or the world, hands over.
+"""The submission door's policy: what is done with a message that an application hands over.
 
-Submission, in this order: header fields of ours read and stripped; what the credential allows compared; what the mail
+In this order: header fields of ours read and stripped; what the credential allows compared; what the mail
 says about events read (in the parser worker where there is something to find); trace fields added; then ONE commit:
 allowance, message, deliveries, events. Only after it the 250. A trouble of ours anywhere before the commit leaves nothing
 and answers 4xx; an unreadable event never holds the mail up.
-
-Inbound, in this order: the token in the forward-path judged at RCPT; the report read in the parser worker; ONE
-commit: the mail as it came, what was concluded, the suppression, the notice to the submitter. Then the 250.
 """
 
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from deliverability.address import Address, AddressError
 from deliverability.authors import first_author
@@ -22,9 +19,7 @@ from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import count_fields, first_value, split_message, without
 from deliverability.reply import Reply
 from engine import credentials
-from engine.answers import grant, wish_of
 from engine.audience import lists, suppression
-from engine.audience.ledger import SALT_OCTETS
 from engine.credentials import RateExceeded, Revoked
 from engine.house import House
 from engine.intake.mail import Examined, Intake, examine, with_answer
@@ -38,7 +33,7 @@ from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
 from mta.ports import Store, StoreTrouble, Tx, to_ms
-from mta.queue import expiring, queue
+from mta.queue import queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, Hand, NewMessage, Recipient
 from mta.relay import Relay
@@ -123,7 +118,7 @@ class Submission:
         try:
             with self._scheduler.room_for(domains, message.stream) as hand:
                 ahead = self._signatures.ahead(message.header_from, message.content, now) if hand else None
-                written, noted = await _committed(
+                written, noted = await committed(
                     house.store, lambda tx: self._write(tx, transaction, messages, examined, hand, now)
                 )
         except Revoked:
@@ -285,62 +280,7 @@ def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
     ).encode("ascii")
 
 
-class Returns:
-    """What comes back: bounces, reports and people's answers to addresses we made, and mail to postmaster and abuse."""
-
-    def __init__(self, house: House, parser: Parser, wake_runner: Callable[[], None]) -> None:
-        self._house, self._parser, self._wake_runner = house, parser, wake_runner
-
-    def is_ours(self, forward_path: Address) -> bool:
-        """Whether the local part holds a token of ours that has not expired."""
-        house, now = self._house, self._house.clock.now()
-        if isinstance(house.tokens.read(forward_path.local, now), int):
-            return True
-        return wish_of(house.composer.tokens, forward_path.local, now) is not None
-
-    async def accept(self, transaction: Transaction) -> Reply:
-        """Keep the mail; conclude what its token and its report allow. Without a valid token nothing is concluded."""
-        now = self._house.clock.now()
-        answer = await self._parser.read("report", transaction.content)
-        report = answer.get("read")
-
-        salt = self._house.chance.octets(SALT_OCTETS)
-
-        def work(tx: Tx) -> list[str]:
-            return [
-                self._conclude(tx, transaction, each.forward_path, report, answer.get("unread"), salt, now)
-                for each in transaction.recipients
-            ]
-
-        for verdict in await _committed(self._house.store, work):
-            maillog.returned(transaction.reverse_path, verdict)
-        self._wake_runner()
-        return Reply.of(250, "2.0.0", "taken in")
-
-    def _conclude(
-        self, tx: Tx, transaction: Transaction, to: Address, report: Any, unread: str | None, salt: bytes, now: datetime
-    ) -> str:
-        delivery_id = self._house.tokens.read(to.local, now)
-        wish = wish_of(self._house.composer.tokens, to.local, now)
-        settled = expiring.find(tx, delivery_id) if isinstance(delivery_id, int) else None
-        verdict = f"unread: {unread}" if unread else "no report"
-        if wish is not None:
-            verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)
-        elif settled is None:
-            verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
-        elif report:
-            verdict = self._house.bounced_later(tx, settled, report)
-        tx.insert(
-            "INSERT INTO inbound (reverse_path, forward_path, content, verdict, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
-            (
-                transaction.reverse_path, str(to), transaction.content, verdict,
-                settled.delivery_id if settled else None, to_ms(now),
-            ),
-        )  # fmt: skip
-        return verdict
-
-
-async def _committed(store: Store, work: Callable[[Tx], T]) -> T:
+async def committed(store: Store, work: Callable[[Tx], T]) -> T:
     """The commit that a 250 waits for. When it can't be had the peer hears 4xx, and the log says why."""
     try:
         return await store.write(work)

@@ -24,7 +24,7 @@ import uvloop
 
 from deliverability.address import Address
 from engine import log as logs
-from engine.accept import Returns, Submission
+from engine.accept import Submission
 from engine.config import Config, certificate
 from engine.credentials import Credentials
 from engine.house import House
@@ -33,8 +33,10 @@ from engine.intake.mail import Intake
 from engine.intake.returns import read_return
 from engine.intake.wants import read_mail
 from engine.link import Link
+from engine.own_rules import adopt_own_rules
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
+from engine.returning import Returns
 from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses, own_process
@@ -92,6 +94,8 @@ class Carrier:
     def __init__(self, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> None:
         self._order, self._end = order, link
         self._config = Config.model_validate(order["config"])
+        if why := adopt_own_rules(self._config.daemon.state_dir):
+            log.error("the house's own rules are left out", extra={"why": why})
         self._parser = Parser(to_keeper)
         self._stop: asyncio.Future[float] | None = None
         self._keys_are_old = False

@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
 from deliverability.bounces.classify import Suppress, classify
+from deliverability.bounces.dsn import quoted_reply
+from deliverability.bounces.feedback import HEEDED
+from deliverability.bounces.judging import judge
 from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply
@@ -24,6 +27,7 @@ from engine.audience.suppression import Reason
 from engine.campaigns import following, stopping
 from engine.campaigns.sender import Sender
 from engine.config import Config
+from engine.intake.returns import told_of
 from engine.running.runner import Runner
 from engine.sending.arbiter import Arbiter
 from engine.sending.checking import mail_names
@@ -159,22 +163,40 @@ class House:
             if told := next((one for one in report["recipients"] if one["action"] in _PASSED_ON), None):
                 return self._pass_on(tx, each, told)
             return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
-        told = failed[0]
-        reply = _reported(told["diagnostic"], told["status"])
+        told = next((one for one in failed if one.get("recipient", "").lower() == each.forward_path.lower()), failed[0])
+        reply = _reported(told)
         if each.state is State.BOUNCED or _is_told(tx, each.delivery_id, _TOLD):
             return f"told already: {reply}"  # whoever knows a token may send it often
-        verdict = classify(reply, "")
+        found = judge(told_of(dict(told)))
         is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
-        if verdict.suppress is Suppress.NOW and not is_doubted:
+        if found.suppress is Suppress.NOW and not is_doubted:
             self._suppress(tx, each, str(reply), "report")
         self._note(tx, each, "mail.bounced", str(reply))
         self.notices.report(tx, each, str(reply))
-        return f"{_TOLD}{verdict.klass}, blame {verdict.blame}, suppress {verdict.suppress}: {reply}"
+        return f"{_TOLD}{found.klass}, blame {found.blame}, suppress {found.suppress}: {reply}"
+
+    def complained(self, tx: Tx, each: Settled, kind: str) -> str:
+        """A reader of this delivery complained, by a trace of ours in it: no more marketing mail, from the next message on.
+        What was concluded, in words."""
+        if kind not in HEEDED:
+            return f"complaint: {kind}, about delivery {each.delivery_id}: nothing follows"
+        if _is_told(tx, each.delivery_id, f"{_COMPLAINT}{kind}"):
+            return f"complained already: {kind}"
+        try:
+            key = Address.parse(each.forward_path).key
+        except AddressError:
+            return f"{_COMPLAINT}{kind}: no address that we may write to"
+        suppression.suppress(
+            tx, key, Reason.COMPLAINT, evidence=f"complaint: {kind}", source="feedback", delivery_id=each.delivery_id,
+            now=self.clock.now(),
+        )  # fmt: skip
+        self._note(tx, each, "mail.complained", kind)
+        return f"{_COMPLAINT}{kind}, about delivery {each.delivery_id}, suppress now"
 
     def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> str:
         """A success or a delay that the submitter may want to hear of: it was reported to us, since mail leaves with our
         reverse-path. What was concluded, in words."""
-        reply, action = _reported(told["diagnostic"], told["status"]), Action(told["action"])
+        reply, action = _reported(told), Action(told["action"])
         kind = _DELAY if action is Action.DELAYED else _SUCCESS
         if _is_told(tx, each.delivery_id, kind):
             return f"told already: {reply}"
@@ -213,15 +235,14 @@ class House:
         return keys.load_keys(tx, self.config.keys_path, self.config.dkim)
 
 
-def _reported(diagnostic: str, status: str) -> Reply:
-    """What a report says of a recipient, as a reply: its diagnostic where that is one, else its status."""
-    try:
-        return Reply.parse(diagnostic)
-    except ValueError:
-        code = {"2": 250, "4": 450}.get(status[:1], 550)
-        return Reply.of(code, status or "5.0.0", diagnostic or "reported without a reason")
+def _reported(told: Mapping[str, Any]) -> Reply:
+    """What a report says of a recipient, as a reply: the one it quotes, else its status and words."""
+    words = told["diagnostic"] or told.get("said", "")
+    code = {"2": 250, "4": 450}.get(told["status"][:1], 550)
+    return quoted_reply(words) or Reply.of(code, told["status"] or "5.0.0", words[:500] or "reported without a reason")
 
 
+_COMPLAINT = "complaint: "
 _TOLD = "bounce: "
 _SUCCESS = "success: "
 _DELAY = "delay: "

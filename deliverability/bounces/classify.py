@@ -176,6 +176,8 @@ _CLASSES: Final[Mapping[BounceClass, tuple[Blame, Suppress, float]]] = {
 }
 
 
+_own: tuple[Rule, ...] = ()
+_all: tuple[Rule, ...] = ()  # with the shipped ones; empty until something was adopted
 _TOO_MUCH: Final = {BounceClass.RATE_LIMITED, BounceClass.TOO_MANY_CONNECTIONS, BounceClass.IP_BLOCKED}
 
 
@@ -200,16 +202,29 @@ def searchable(reply: Reply) -> str:
     return _ADDRESS.sub("@", " ".join(reply.text[:MAX_TEXT].lower().split()))
 
 
-@cache
 def rules() -> tuple[Rule, ...]:
-    """All rules, in the order they are tried. Compiled once, when first asked for."""
-    return tuple(_compiled(entry) for entry in _document()["rule"])
+    """All rules, in the order they are tried: those of the house's own, then the shipped ones."""
+    return (*_own, *shipped_rules())
+
+
+@cache
+def shipped_rules() -> tuple[Rule, ...]:
+    """Those of rules.toml. Compiled once, when first asked for."""
+    return tuple(compiled(entry) for entry in _document()["rule"])
+
+
+def adopt(own: tuple[Rule, ...]) -> None:
+    """Try these before the shipped ones from now on. For the start of a process, and for nobody else."""
+    global _own, _all
+    _own = own
+    _all = (*own, *shipped_rules())
+    _judge.cache_clear()
 
 
 @lru_cache(maxsize=1_024)  # a site in trouble says the same thing thousands of times
 def _judge(code: str, enhanced: str, text: str, stage: str, provider: str) -> Verdict:
     is_permanent = code.startswith("5")
-    for rule in rules():
+    for rule in _all or shipped_rules():
         if rule.matches(code, enhanced, text, stage, provider):
             hard = is_permanent if rule.hard is None else rule.hard
             return _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
@@ -250,7 +265,8 @@ def _document() -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath("rules.toml").read_text("utf-8"))
 
 
-def _compiled(entry: Mapping[str, Any]) -> Rule:
+def compiled(entry: Mapping[str, Any]) -> Rule:
+    """An entry of a file of rules. ValueError for a class or blame that is none, re.error for a pattern."""
     klass = BounceClass(entry["class"])
     blame, _, slow_down = _CLASSES[klass]
     return Rule(

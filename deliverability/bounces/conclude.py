@@ -30,6 +30,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a message tells, before anything is judged. told: by recipient; empty for a complaint, which has `feedback`."""
+
+    kind: Kind
+    feedback: Feedback | None = None
+    told: tuple[Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """What a message means. feedback: the type of a complaint (RFC 5965 section 7.3), else None."""
 
@@ -40,30 +49,34 @@ class Conclusion:
 
 def conclude(content: bytes, limits: MimeLimits = DEFAULT_LIMITS) -> Conclusion:
     """What `content` means. Never raises; looks at no more than the limits allow."""
-    opened = Opened.of(content, limits)
+    account = account_of(Opened.of(content, limits))
+    if account.feedback:
+        people = account.feedback.addresses or ("",)  # redacted: somebody complained all the same
+        found = tuple(complaint(each, account.feedback.suppress) for each in people)
+        return Conclusion(account.kind, account.feedback.type, found)
+    return Conclusion(account.kind, None, tuple(judge(each) for each in account.told))
+
+
+def account_of(opened: Opened) -> Account:
+    """What a message tells: a complaint, a report, an automatic reply, a letter, or nothing of these, in this order."""
     feedback = read_feedback(opened)
     if feedback:
-        return _complaint(feedback)
+        return Account(Kind.COMPLAINT, feedback)
     report = report_of(opened)
     if report:
-        return _of(tuple(_told(each, opened, report) for each in report.recipients))
+        return _bounce(tuple(_told(each, opened, report) for each in report.recipients))
     if is_automatic(opened) and not comes_from_a_daemon(opened):
-        return Conclusion(Kind.AUTO_REPLY)
+        return Account(Kind.AUTO_REPLY)
     letter = read_letter(opened)
     if letter:
-        return _of(letter)
-    return Conclusion(Kind.AUTO_REPLY if is_automatic(opened) or was_answered(opened) else Kind.OTHER)
+        return _bounce(letter)
+    return Account(Kind.AUTO_REPLY if is_automatic(opened) or was_answered(opened) else Kind.OTHER)
 
 
-def _of(told: tuple[Told, ...]) -> Conclusion:
+def _bounce(told: tuple[Told, ...]) -> Account:
     actions = {each.action for each in told}
     kind = Kind.BOUNCE if "failed" in actions else Kind.DELAY if "delayed" in actions else Kind.DELIVERED
-    return Conclusion(kind, None, tuple(judge(each) for each in told))
-
-
-def _complaint(feedback: Feedback) -> Conclusion:
-    people = feedback.addresses or ("",)  # redacted: somebody complained all the same
-    return Conclusion(Kind.COMPLAINT, feedback.type, tuple(complaint(each, feedback.suppress) for each in people))
+    return Account(kind, None, told)
 
 
 def _told(each: RecipientReport, opened: Opened, report: Report) -> Told:

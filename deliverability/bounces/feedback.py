@@ -18,7 +18,7 @@ ABUSE: Final = "abuse"
 # RFC 5965 section 7.3, RFC 6591 section 3.1, RFC 6650 and the IANA registry. Any other word is "other".
 TYPES: Final = frozenset({ABUSE, "fraud", "virus", "other", "not-spam", "auth-failure", "opt-out", "miscategorized"})
 # A reader who says so wants no more of it; the other types are about servers, or take a complaint back.
-_SUPPRESSES: Final = frozenset({ABUSE, "fraud", "opt-out", "opt-out-list"})
+HEEDED: Final = frozenset({ABUSE, "fraud", "opt-out"})
 
 _FIELD: Final = re.compile(rb"^([!-9;-~]{1,60})[ \t]*:([^\n]*+(?:\n[ \t]++[^\s][^\n]*+)*)", re.MULTILINE)
 _ADDRESS: Final = re.compile(r"[^\s<>@\"'(),;:]{1,64}@[^\W_][\w.-]{0,250}\.[\w-]{2,63}")
@@ -44,7 +44,7 @@ class Feedback:
     @property
     def suppress(self) -> Suppress:
         """NOW for all marketing where the reader asked for an end."""
-        return Suppress.NOW if self.type in _SUPPRESSES else Suppress.NEVER
+        return Suppress.NOW if self.type in HEEDED else Suppress.NEVER
 
 
 def read_feedback(opened: Opened) -> Feedback | None:

@@ -8,10 +8,15 @@ import typer
 
 from deliverability.bounces.classify import Then
 from deliverability.bounces.classify import rules as all_rules
+from deliverability.bounces.normal import groups
+from deliverability.bounces.own import RuleFault, propose
 from deliverability.bounces.proving import explain, prove
 from deliverability.reply import Reply
-from engine.commands.common import Json, make_app, refuse
+from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
+from engine.own_rules import add_rule
 from mta.smtp.outcome import Stage
+
+SHOWN = 50  # kinds of replies that people are shown
 
 app = make_app("The rules by which replies are judged.")
 
@@ -42,6 +47,46 @@ def test(
         print(f"{len(all_rules())} rules, {count} samples and counter-samples, {len(findings)} findings")
     if findings:
         raise SystemExit(1)
+
+
+@app.command()
+def unclassified(config_path: ConfigPath = None, as_json: Json = False) -> None:
+    """Replies that no rule knows, those that say the same together, the most frequent first. They were judged by their
+    code alone."""
+    from engine.commands.unclassified import unknown_replies
+
+    found = groups(unknown_replies(database(config(config_path))))
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], ensure_ascii=False))
+        return
+    for each in found[:SHOWN]:
+        print(f"{each.count:>8}  {each.text}\n          such as: {each.example}")
+    print(f"{sum(each.count for each in found)} replies of {len(found)} kinds that no rule knows")
+    if found:
+        print('posthouse rules learn "REPLY" --class CLASS makes a rule of one')
+
+
+@app.command()
+def learn(
+    reply: Annotated[str, typer.Argument(help='The reply, as "550 5.7.1 the words"; the example of a kind is right.')],
+    klass: Annotated[str, typer.Option("--class", help="What it means: a class, as the manual lists them.")],
+    name: Annotated[str, typer.Option(help="How the rule is called; its words by default.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the rule, and write nothing.")] = False,
+    config_path: ConfigPath = None,
+) -> None:
+    """Make a rule of a reply, with the reply as its sample, and put it into rules.toml of the folder of state. It is proven
+    first: a rule that takes a sample of another is refused. Carriers use it from their next start (SIGHUP)."""
+    try:
+        rule = propose(reply.replace("\\n", "\n"), klass, name)
+        if dry_run:
+            print(rule, end="")
+            return
+        file = add_rule(config(config_path).daemon.state_dir, rule)
+    except RuleFault as fault:
+        refuse(str(fault), code=2)
+    except OSError as err:
+        refuse(f"the rule can't be written: {err}")
+    print(f"{rule}\nwritten to {file}; it counts from the next SIGHUP or start on")
 
 
 _MEANS = {

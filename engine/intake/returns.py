@@ -1,23 +1,49 @@
-"""Reports about our mail, read in the parser worker: what a delivery status notification says, as plain data."""
+"""Mail that came back, read in the parser worker: what it tells, as plain data. Judged is it by whoever asked."""
 
+import logging
 from typing import Any
 
-from deliverability.bounces.dsn import read_report
+from deliverability.bounces.conclude import account_of
+from deliverability.bounces.judging import Told
+from deliverability.bounces.opened import Opened
+from deliverability.bounces.traces import reverse_paths
+from deliverability.reply import EnhancedStatus
+
+# What another's reader of odd bounces (deliverability.bounces.last) says of its own faults concerns nobody.
+logging.getLogger("flufl.bounce").disabled = True
 
 
-def read_return(content: bytes) -> dict[str, Any] | None:
-    """{"recipients": [{"recipient", "action", "status", "diagnostic"}]}, or None when the mail is no report."""
-    report = read_report(content)
-    if report is None or not report.recipients:
-        return None
+def read_return(content: bytes) -> dict[str, Any]:
+    """{"kind", "feedback": the type of a complaint or None, "traces": our reverse-paths that stand in it,
+    "recipients": [{"recipient", "action", "status", "diagnostic", "said", "around"}]}.
+    """
+    opened = Opened.of(content)
+    account = account_of(opened)
     return {
+        "kind": account.kind,
+        "feedback": account.feedback.type if account.feedback else None,
+        "traces": reverse_paths(opened),
         "recipients": [
             {
-                "recipient": each.final_recipient,
+                "recipient": each.address,
                 "action": each.action,
                 "status": str(each.status or ""),
                 "diagnostic": each.diagnostic,
+                "said": each.said,
+                "around": each.around,
             }
-            for each in report.recipients
-        ]
+            for each in account.told
+        ],
     }
+
+
+def told_of(given: dict[str, Any]) -> Told:
+    """One of its recipients, as a value again."""
+    return Told(
+        address=given.get("recipient", ""),
+        action=given["action"],
+        status=EnhancedStatus.parse(given["status"]),
+        diagnostic=given["diagnostic"],
+        said=given.get("said", ""),
+        around=given.get("around", ""),
+    )

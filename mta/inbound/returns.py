@@ -1,8 +1,8 @@
 """The door for mail that comes back: bounces, complaints and reports, from anybody, to addresses that we made.
 
-Never a relay: a recipient is taken only when its domain is exactly ours and its local part is a token we gave out, or
-one of the two names that every domain must answer to. All else is refused at RCPT, so that no bounce of ours ever goes
-to a stranger whose name somebody else used.
+Never a relay: a recipient is taken only when its domain is exactly ours and its local part is a token we gave out, one of
+the two names that every domain must answer to, or one of those that reports are sent to. All else is refused at RCPT, so
+that no bounce of ours ever goes to a stranger whose name somebody else used.
 """
 
 from collections.abc import Callable, Coroutine
@@ -13,6 +13,7 @@ from deliverability.reply import Reply
 from mta.inbound.transaction import Peer, Transaction
 
 NO_SUCH_ADDRESS: Final = Reply.of(550, "5.1.1", "No such address here")
+REPORTS: Final = frozenset({"complaints", "dmarc-reports", "tls-reports"})  # what receivers are told to write to
 ALWAYS_THERE: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 section 4.5.1, RFC 2142 section 2
 
 _ROUTING: Final = frozenset('"%!@:/\\')  # old ways to write a second destination into a local part
@@ -40,6 +41,8 @@ class ReturnsPolicy:
         return None
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
+        if forward_path.domain == self._domain and forward_path.local.lower() in REPORTS:
+            return None
         if forward_path.domain in (self._domain, self._hostname) and forward_path.local.lower() in ALWAYS_THERE:
             return None
         if forward_path.domain != self._domain or not _ROUTING.isdisjoint(forward_path.local):

@@ -1,0 +1,171 @@
+"""What comes back to the daemon: who is believed, what follows, and that nothing is lost."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clock import NOON, FakeChance, FakeClock
+from mail_shop import SECRET, open_store
+
+from deliverability.address import Address
+from deliverability.bounces.classify import adopt
+from deliverability.bounces.own import propose, read_rules
+from engine.audience.suppression import is_suppressed
+from engine.config import parse
+from engine.house import House
+from engine.intake.returns import read_return
+from engine.returning import Returns
+from mta.inbound.returns import ReturnsPolicy
+from mta.inbound.transaction import Peer, Transaction
+from mta.ports import Tx
+from mta.queue import queue
+from mta.queue.delivery import Stream
+from mta.queue.queue import NewMessage, Recipient
+
+ANN = Address("ann", "example.org")
+DOMAIN = "bounce.shop.example"
+PEER = Peer("192.0.2.1", 25)
+ORIGINAL = b"From: hello@shop.example\r\nSubject: hi\r\n\r\nhi\r\n"
+
+
+class ReadHere:
+    """A parser without a process of its own."""
+
+    async def read(self, kind: str, content: bytes) -> dict[str, Any]:
+        return {"read": read_return(content)}
+
+
+class Town:
+    """A house with one delivery to Ann, and its door for what comes back."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "secret").write_bytes(SECRET)
+        config = parse(
+            f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n[bounces]\ndomain = "{DOMAIN}"\n'
+        )
+        self.clock = FakeClock()
+        self.house = House.build(config, open_store(folder, self.clock), self.clock, FakeChance())
+        message = NewMessage("a@shop.example", (Recipient(ANN),), ORIGINAL, Stream.MARKETING, "submission")
+        enqueued = self.house.store.write_now(lambda tx: queue.enqueue(tx, message, NOON, config.queue))
+        self.reverse_path = self.house.tokens.make(enqueued.deliveries[0], NOON.date(), DOMAIN)
+        self.door = Returns(self.house, ReadHere(), lambda: None)  # type: ignore[arg-type]
+
+    async def comes(self, content: str, to: str = "") -> str:
+        """Hand a mail in; what was concluded."""
+        forward = Address.parse(to or self.reverse_path)
+        transaction = Transaction("", PEER, "mx.example", is_extended=True)
+        reply = await self.door.accept(transaction.ended((Recipient(forward),), content.replace("\n", "\r\n").encode()))
+        assert reply.is_positive
+        row = self.house.store.read_now(
+            lambda tx: tx.one("SELECT verdict, content FROM inbound ORDER BY id DESC LIMIT 1")
+        )
+        assert row is not None
+        assert bytes(row[1]) == content.replace("\n", "\r\n").encode()  # kept, byte for byte
+        return str(row[0])
+
+    def suppressed(self, stream: Stream) -> str:
+        def look(tx: Tx) -> str:
+            return is_suppressed(tx, [ANN.key], stream).get(ANN.key, "")
+
+        return self.house.store.read_now(look)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def letter(reason: str) -> str:
+    return (
+        "From: MAILER-DAEMON@mx.example\nTo: x@y.example\nSubject: failure notice\n\n"
+        f"I wasn't able to deliver your message to the following addresses.\n\n<ann@example.org>:\n{reason}\n\n"
+        "--- Below this line is a copy of the message.\n\nTo: ann@example.org\n"
+    )
+
+
+def complaint(kind: str, reverse_path: str) -> str:
+    return (
+        "From: fbl@provider.example\nSubject: complaint\n"
+        "Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\n"
+        f"Content-Type: message/feedback-report\n\nFeedback-Type: {kind}\nOriginal-Rcpt-To: redacted\n\n--b\n"
+        f"Content-Type: message/rfc822\n\nReturn-Path: <{reverse_path.upper()}>\nSubject: hi\n\nhi\n--b--\n"
+    )
+
+
+async def test_a_letter_at_a_valid_token_suppresses_as_a_report_does(town: Town) -> None:
+    verdict = await town.comes(letter("Remote host said: 550 5.1.1 no such user"))
+    assert verdict.startswith("bounce: invalid recipient, blame recipient, suppress now: 550 5.1.1 no such user")
+    assert town.suppressed(Stream.TRANSACTIONAL) == "hard bounce"
+
+
+async def test_a_full_mailbox_does_not(town: Town) -> None:
+    assert (await town.comes(letter("552 5.2.2 mailbox full"))).startswith("bounce: mailbox full")
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+@pytest.mark.parametrize("to", [f"postmaster@{DOMAIN}", f"b+{'a' * 40}@{DOMAIN}"])
+async def test_without_a_valid_token_a_bounce_is_kept_and_nothing_follows(town: Town, to: str) -> None:
+    assert await town.comes(letter("550 5.1.1 no such user"), to) == "for a person"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_a_complaint_is_traced_by_our_own_reverse_path_though_it_names_nobody(town: Town) -> None:
+    content = complaint("abuse", town.reverse_path)
+    verdict = await town.comes(content, f"complaints@{DOMAIN}")
+    assert verdict == "complaint: abuse, about delivery 1, suppress now"
+    assert town.suppressed(Stream.MARKETING) == "complaint"
+    assert town.suppressed(Stream.TRANSACTIONAL) == ""
+
+
+async def test_a_complaint_that_comes_late_counts(town: Town) -> None:
+    town.clock.advance(timedelta(days=400))
+    await town.comes(complaint("abuse", town.reverse_path), f"complaints@{DOMAIN}")
+    assert town.suppressed(Stream.MARKETING) == "complaint"
+
+
+@pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "virus", "other"])
+async def test_other_types_of_feedback_stop_nothing(town: Town, kind: str) -> None:
+    verdict = await town.comes(complaint(kind, town.reverse_path), f"complaints@{DOMAIN}")
+    assert verdict == f"complaint: {kind}, about delivery 1: nothing follows"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_a_forged_trace_stops_nothing(town: Town) -> None:
+    verdict = await town.comes(complaint("abuse", f"b+{'q' * 40}@{DOMAIN}"), f"complaints@{DOMAIN}")
+    assert verdict == "complaint: abuse, about no delivery of ours that it proves"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_an_away_note_is_neither_bounce_nor_answer(town: Town) -> None:
+    note = "From: Ann <ann@example.org>\nSubject: Automatic reply: hi\nAuto-Submitted: auto-replied\n\nI am away.\n"
+    assert await town.comes(note) == "automatic reply: nothing follows"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_a_rule_of_ones_own_judges_what_comes_back(town: Town) -> None:
+    reply = "550 5.7.1 Our oracle knows nobody of that name"
+    adopt(read_rules(propose(reply, "invalid recipient", "oracle")))
+    try:
+        verdict = await town.comes(letter(f"Remote host said after RCPT TO: {reply}"))
+    finally:
+        adopt(())
+    assert verdict.startswith("bounce: invalid recipient, blame recipient, suppress now")
+
+
+@pytest.mark.parametrize(
+    ("local", "domain", "taken"),
+    [
+        ("complaints", DOMAIN, True),
+        ("DMARC-Reports", DOMAIN, True),
+        ("tls-reports", DOMAIN, True),
+        ("tls-reports", "mail.shop.example", False),
+        ("tls-reports", "elsewhere.example", False),
+        ("anybody", DOMAIN, False),
+        ("complaints%elsewhere.example", DOMAIN, False),
+    ],
+)
+async def test_reports_have_addresses_of_their_own(town: Town, local: str, domain: str, taken: bool) -> None:
+    policy = ReturnsPolicy(DOMAIN, "mail.shop.example", lambda _: False, town.door.accept)
+    transaction = Transaction("", PEER, "mx.example", is_extended=True)
+    assert (await policy.check_recipient(transaction, Address(local, domain)) is None) is taken
