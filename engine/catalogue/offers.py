@@ -12,8 +12,9 @@ from engine.catalogue.products import find
 from mta.ports import Tx
 
 MOST: Final = 12  # offered at once
-SEEDS: Final = 10  # products that offers go with
+SEEDS: Final = 6  # products that offers go with
 ORDERS: Final = 50  # of a person that are looked at
+PAIRS: Final = 12  # of each of those that are looked at
 TOGETHER: Final = 2  # orders with both before a pair is believed
 
 
@@ -23,7 +24,7 @@ def offers(tx: Tx, contact_id: int, event: Mapping[str, Any]) -> list[dict[str, 
     bought = _bought(tx, contact_id)
     seeds = list(dict.fromkeys([*looked_at, *bought]))[:SEEDS]
     theirs = {*looked_at, *bought}
-    pairs = pairs_of(tx, seeds)
+    pairs = pairs_of(tx, seeds, PAIRS)
     banned = {pair.other for pair in pairs if pair.standing is Standing.BANNED}
     good = [
         pair.other

@@ -16,7 +16,7 @@ from deliverability.text import clean
 from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 
-PART: Final = 200  # products in one transaction
+PART: Final = 100  # products in one transaction
 LOW: Final = 5  # few are left, where the product does not say
 SKU_MAX: Final = 100  # characters
 NAME_MAX: Final = 300

@@ -101,4 +101,5 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS pair_one ON product_pair (one, together)",
     "CREATE INDEX IF NOT EXISTS pair_other ON product_pair (other, together)",
     "CREATE INDEX IF NOT EXISTS pair_told ON product_pair (one, other) WHERE standing <> ''",
+    "CREATE INDEX IF NOT EXISTS pair_told_of ON product_pair (other) WHERE standing <> ''",
 )

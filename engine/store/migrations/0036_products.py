@@ -47,3 +47,4 @@ def up(migrator, db):
     db.execute_sql("CREATE INDEX IF NOT EXISTS pair_one ON product_pair (one, together)")
     db.execute_sql("CREATE INDEX IF NOT EXISTS pair_other ON product_pair (other, together)")
     db.execute_sql("CREATE INDEX IF NOT EXISTS pair_told ON product_pair (one, other) WHERE standing <> ''")
+    db.execute_sql("CREATE INDEX IF NOT EXISTS pair_told_of ON product_pair (other) WHERE standing <> ''")
