@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bench import audience, backlog, courtesy, latency, letters, pages, people, priority, turnstile
+from bench import audience, backlog, courtesy, flows, latency, letters, pages, people, priority, turnstile
 from bench.bars import Facts, judged
 from bench.calibrate import calibrate
 from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
@@ -68,6 +68,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--people", type=int, help="that are imported (1,000,000; with --quick 100,000); 0: leave out")
     parser.add_argument(
+        "--waiting",
+        type=int,
+        help="enrolments that wait in flows (1,000,000; with --quick 100,000); 0: leave flows out",
+    )
+    parser.add_argument(
         "--latency", type=int, help="messages one at a time, each round (200; with --quick 60); 0 for none"
     )
     parser.add_argument(
@@ -83,6 +88,7 @@ def _options() -> argparse.Namespace:
     options.latency = (60 if quick else 200) if options.latency is None else options.latency
     options.deliveries = (100_000 if quick else 1_000_000) if options.deliveries is None else options.deliveries
     options.audience = (100_000 if quick else 1_000_000) if options.audience is None else options.audience
+    options.waiting = (100_000 if quick else 1_000_000) if options.waiting is None else options.waiting
     options.people = (100_000 if quick else 1_000_000) if options.people is None else options.people
     options.pages = (3 if quick else 6) if options.pages is None else options.pages
     options.letters = (800 if quick else 3000) if options.letters is None else options.letters
@@ -175,6 +181,9 @@ def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
     if options.people:
         facts.people = people.measure(folder / "people", options.people)
         print(facts.people, flush=True)
+    if options.waiting:
+        facts.flows = flows.measure(folder / "flows", waiting=options.waiting)
+        print(facts.flows, flush=True)
     if not options.shaping:
         return facts
     facts.priority = priority.measure(folder / "priority", key)

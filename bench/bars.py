@@ -13,6 +13,7 @@ from bench.audience import Audience
 from bench.backlog import Backlog
 from bench.cells import Cell, Latency, Result
 from bench.courtesy import Courtesy
+from bench.flows import Flows
 from bench.pages import ACTS, Pace
 from bench.pages import WANTED as REQUESTS
 from bench.people import People
@@ -37,6 +38,7 @@ class Facts:
     courtesy: Courtesy | None = None
     people: People | None = None
     audience: Audience | None = None
+    flows: Flows | None = None
     pages: dict[str, Pace] = field(default_factory=dict)  # by what is asked for
 
 
@@ -113,6 +115,10 @@ def _alone(facts: Facts) -> list[Bar]:
                 Bar(f"pages: {act}, p99 at half that", 50, pace.p99, "ms", False),
             )
         ),
+        Bar("flow steps without mail", 5000, facts.flows.steps if facts.flows else nan, "/s"),
+        Bar("flow steps that write a letter of 20 KiB", 800, facts.flows.letters if facts.flows else nan, "/s"),
+        Bar("events matched to a hundred flows", 2000, facts.flows.events if facts.flows else nan, "/s"),
+        Bar("due ones found among a million that wait", 20, facts.flows.due_ms if facts.flows else nan, "ms", False),
         Bar("letters of the engine, 2 KiB", 900, facts.letters.get(2048, nan), "/s"),
         Bar("letters of the engine, 20 KiB", 550, facts.letters.get(20480, nan), "/s"),
         Bar("a million queued: start", 10, queue.start_seconds if queue else nan, "s", False),

@@ -171,6 +171,8 @@ async def _take_in(store: Database, runner: Runner, which: int, seconds: float) 
             await store.write(partial(_event, number=number))
             number += SESSIONS * CARRIERS
 
+    await store.write(partial(_event, number=which))
+    await runner.match()  # a process reads its flows once in its life
     sessions = [asyncio.create_task(hand_in(each)) for each in range(SESSIONS)]
     began = time.monotonic()
     while (took := time.monotonic() - began) < seconds:

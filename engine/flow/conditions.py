@@ -5,7 +5,7 @@ ConditionError says what and at which column.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.flow import expression as tree
@@ -33,6 +33,12 @@ class Condition:
 
     text: str
     root: tree.Node
+    _shown: tuple[tuple[str, tree.Node], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lookups = (each for each in tree.walk(self.root) if not isinstance(each, tree.Literal | tree.Items))
+        parts = {str(each): each for each in (self.root, *_outermost(lookups))}
+        object.__setattr__(self, "_shown", tuple(parts.items()))
 
     @classmethod
     def parse(cls, text: str, names: Names = NAMES) -> "Condition":
@@ -53,9 +59,7 @@ class Condition:
 
     def explain(self, scope: tree.Scope) -> dict[str, str | int | float | bool | None]:
         """What each part was worth, by its canonical text: the evidence that `why` shows. None is missing."""
-        whole = {str(self.root): shown(self.root.evaluate(scope))}
-        lookups = (each for each in tree.walk(self.root) if not isinstance(each, tree.Literal | tree.Items))
-        return whole | {str(each): shown(each.evaluate(scope)) for each in _outermost(lookups)}
+        return {text: shown(each.evaluate(scope)) for text, each in self._shown}
 
 
 def _outermost(found: Iterable[tree.Node]) -> Iterator[tree.Node]:

@@ -103,6 +103,12 @@ def enter(
     return Entered(key, held_out, trigger.where.explain(scope) if trigger.where is not None else {})
 
 
+def is_barred(definition: Definition, scope: Mapping[str, object]) -> bool:
+    """Whether `enter` lets nobody in by its condition, who has no run in the flow: the quick answer for most."""
+    where = definition.trigger.where
+    return where is not None and not where.evaluate(scope)
+
+
 def run_key(definition: Definition, scope: Mapping[str, object]) -> str:
     """What tells this run from the contact's others in the flow: the key's value as text; "" where there is none."""
     trigger = definition.trigger

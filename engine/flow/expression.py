@@ -89,13 +89,13 @@ class Logic:
     operands: tuple["Node", ...]
 
     def evaluate(self, scope: Scope) -> Value:
-        truths = (truth(each.evaluate(scope)) for each in self.operands)
-        match self.word:
-            case "and":
-                return all(truths)
-            case "or":
-                return any(truths)
-        return not next(truths)
+        if self.word == "not":
+            return not truth(self.operands[0].evaluate(scope))
+        wanted = self.word == "or"  # the first operand that is so decides
+        for each in self.operands:
+            if truth(each.evaluate(scope)) is wanted:
+                return wanted
+        return not wanted
 
     def parts(self) -> tuple["Node", ...]:
         return self.operands

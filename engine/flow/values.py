@@ -31,19 +31,19 @@ _KINDS: Final[dict[type, str]] = {
     list: "list", dict: "record",
 }  # fmt: skip
 
+_WHOLE: Final = frozenset(_KINDS) - {int, float}  # what is a value as it comes
+
 
 def plain(thing: object) -> Value:
     """`thing` as a value; MISSING when it is None, out of bounds, or no plain data."""
-    match thing:
-        case bool() | str() | dict() | list() | date():
-            return thing if type(thing) in _KINDS else MISSING
-        case int():
-            return thing if type(thing) is int and -LARGEST <= thing <= LARGEST else MISSING
-        case float():
-            return thing if math.isfinite(thing) else MISSING
-        case tuple():
-            return list(thing)
-    return MISSING
+    which = type(thing)
+    if which in _WHOLE:
+        return thing  # type: ignore[return-value]
+    if which is int:
+        return thing if -LARGEST <= thing <= LARGEST else MISSING  # type: ignore[operator, return-value]
+    if which is float:
+        return thing if math.isfinite(thing) else MISSING  # type: ignore[arg-type, return-value]
+    return list(thing) if isinstance(thing, tuple) else MISSING
 
 
 def kind(value: Value) -> str:
@@ -67,12 +67,12 @@ def item(value: Value, key: str | int) -> Value:
 
 def equal(left: Value, right: Value, depth: int = 0) -> bool:
     """Whether two values are the same. Missing equals nothing, not even missing; 1 is neither "1" nor true."""
-    kinds = {kind(left), kind(right)}
-    if "missing" in kinds or depth > _DEEPEST:
+    one, other = _KINDS.get(type(left)), _KINDS.get(type(right))
+    if one is None or other is None or depth > _DEEPEST:
         return False
-    if "date" in kinds:
+    if one == "date" or other == "date":
         return order(left, right) == 0
-    if len(kinds) > 1:
+    if one != other:
         return False
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(
@@ -91,12 +91,13 @@ def order(left: Value, right: Value) -> int | None:
     Numbers by size, texts by code point, dates by time. A text beside a date is read as one. A moment beside a day is
     the day that it falls on in its own zone.
     """
-    if "date" in (kind(left), kind(right)):
+    one, other = _KINDS.get(type(left)), _KINDS.get(type(right))
+    if one == "date" or other == "date":
         left, right = as_date(left), as_date(right)
         if isinstance(left, date) and isinstance(right, date):
             return _date_order(left, right)
         return None
-    if kind(left) != kind(right) or kind(left) not in ("number", "text"):
+    if one != other or one not in ("number", "text"):
         return None
     return (left > right) - (left < right)  # type: ignore[operator]
 
@@ -150,7 +151,8 @@ def reckon(sign: str, left: Value, right: Value) -> Value:
     """`left sign right` for + - * / // %. Numbers with numbers; a day and a number of days; two days. Else MISSING."""
     if kind(left) == kind(right) == "number":
         return _number(sign, left, right)  # type: ignore[arg-type]
-    if "date" in (kind(left), kind(right)):
+    one, other = _KINDS.get(type(left)), _KINDS.get(type(right))
+    if one == "date" or other == "date":
         return _date_sum(sign, left, right)
     return MISSING
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.flow.definition import Definition, recall
+from engine.flow.sieve import Sieve
 from engine.flow.triggers import EventTrigger
 from engine.running import flowlog, history
 from engine.running.history import What
@@ -41,7 +42,7 @@ class FlowBook:
     def __init__(self, alarm: Callable[[str], None] = flowlog.alarm) -> None:
         self._alarm = alarm
         self._versions: dict[int, Definition | None] = {}
-        self._begun: tuple[list[tuple[Any, ...]], Mapping[str, tuple[ActiveFlow, ...]]] = ([], {})
+        self._begun: tuple[list[tuple[Any, ...]], Mapping[str, Sieve[ActiveFlow]]] = ([], {})
 
     def all(self, tx: Tx) -> list[ActiveFlow]:
         """The flows that people may enter now, whatever they begin with."""
@@ -51,7 +52,7 @@ class FlowBook:
         found = [(row, self.definition(tx, row[1])) for row in rows]
         return [ActiveFlow(row[0], row[1], row[2], definition) for row, definition in found if definition is not None]
 
-    def flows(self, tx: Tx) -> Mapping[str, tuple[ActiveFlow, ...]]:
+    def flows(self, tx: Tx) -> Mapping[str, Sieve[ActiveFlow]]:
         """The flows that people may enter now by events, by the event that each begins with."""
         rows = tx.query(
             "SELECT id, version_id, state FROM flow WHERE state <> 'archived' AND version_id IS NOT NULL ORDER BY id"
@@ -71,14 +72,14 @@ class FlowBook:
         definition = self.definition(tx, row[1]) if row else None
         return ActiveFlow(row[0], row[1], row[2], definition) if row and definition else None
 
-    def _by_event(self, tx: Tx, rows: list[tuple[Any, ...]]) -> Mapping[str, tuple[ActiveFlow, ...]]:
+    def _by_event(self, tx: Tx, rows: list[tuple[Any, ...]]) -> Mapping[str, Sieve[ActiveFlow]]:
         found: dict[str, list[ActiveFlow]] = {}
         for flow_id, version_id, state in rows:
             if (definition := self.definition(tx, version_id)) is not None:
                 flow = ActiveFlow(flow_id, version_id, state, definition)
                 if isinstance(definition.trigger, EventTrigger):
                     found.setdefault(definition.trigger.event, []).append(flow)
-        return {event: tuple(flows) for event, flows in found.items()}
+        return {event: Sieve(flows, lambda flow: flow.definition) for event, flows in found.items()}
 
     def definition(self, tx: Tx, version_id: int) -> Definition | None:
         """A version's definition. None, after an alarm, when this program can't read it (an older program, say)."""

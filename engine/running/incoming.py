@@ -31,6 +31,17 @@ def new_events(tx: Tx, limit: int) -> list[int]:
     return [row[0] for row in tx.query("SELECT id FROM event WHERE matched = 0 ORDER BY id LIMIT ?", (limit,))]
 
 
+def versions_of(tx: Tx, ids: Sequence[int]) -> list[int]:
+    """The versions of the waiting runs of whom these events (at least one) are about."""
+    marks, which = in_list(ids)
+    rows = tx.query(
+        "SELECT DISTINCT e.version_id FROM event v JOIN enrolment e ON e.contact_id = v.contact_id AND e.state = 'waiting'"
+        f" WHERE v.id IN ({marks})",
+        which,
+    )
+    return [row[0] for row in rows]
+
+
 def claim(tx: Tx, ids: Sequence[int]) -> list[StoredEvent]:
     """Those of these events (at least one) that nobody looked at yet, in order: from now on somebody has."""
     marks, which = in_list(ids)

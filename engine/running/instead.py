@@ -25,7 +25,8 @@ def note(tx: Tx, book: FlowBook, events: Iterable[Event], *, is_kept_back: bool)
     found = {
         flow.definition.name: flow.definition.writes
         for event in told
-        for flow in flows.get(event.name, ())
+        if event.name in flows
+        for flow in flows[event.name].through(event.data)
         if isinstance(trigger := flow.definition.trigger, EventTrigger) and trigger.is_met(event.name, event.data)
     }
     if is_kept_back:

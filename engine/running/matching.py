@@ -18,8 +18,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.campaigns import following as campaigns
-from engine.flow.entering import NotEntered, Renewed, Told, enter
+from engine.flow.entering import NotEntered, Renewed, Told, enter, is_barred
 from engine.flow.model import WaitFor
+from engine.flow.sieve import Sieve
 from engine.flow.waits import resolve_intent
 from engine.running import facts
 from engine.running.beginning import Beginning, begin, entered_at, renew
@@ -62,12 +63,12 @@ class Matcher:
         return taken
 
     def _look(
-        self, tx: Tx, events: Sequence[StoredEvent], flows: Mapping[str, tuple[ActiveFlow, ...]], taken: Taken,
+        self, tx: Tx, events: Sequence[StoredEvent], flows: Mapping[str, Sieve[ActiveFlow]], taken: Taken,
         now: datetime,
     ) -> None:  # fmt: skip
         """Look at events of different contacts."""
         waiting = self._waiting(tx, events)
-        concerned = [each for each in events if each.name in flows or _is_of_a_run(each, waiting)]
+        concerned = [each for each in events if _may_begin(each, flows, waiting) or _is_of_a_run(each, waiting)]
         happened: list[Happened] = []
         goals = Goals()
         for case in self._cases(tx, concerned, now):
@@ -78,7 +79,7 @@ class Matcher:
             _hear(tx, case, going_on, now)
             if moves_zone(case.event):
                 _resolve_again(tx, case, going_on, now)
-            for flow in flows.get(case.event.name, ()):
+            for flow in _flows_for(case.event, flows, going_on):
                 self._enter(tx, case, flow, going_on, taken, happened, now)
         goals.end(tx, now)
         write_passages(tx, happened, now)
@@ -88,6 +89,8 @@ class Matcher:
         now: datetime,
     ) -> None:  # fmt: skip
         runs = {each.key: each.id for each in own if each.flow_id == flow.flow_id}
+        if not runs and is_barred(flow.definition, case.scope):
+            return
         entry = enter(
             flow.definition, Told(case.event.name, case.event.data), case.scope, contact_id=case.contact_id, waiting=runs,
             entered_at=entered_at(tx, flow.flow_id, case.contact_id), now=now, zone=case.zone,
@@ -128,6 +131,24 @@ class Matcher:
                 own = facts.zone_for(contact, self.zone)
                 cases.append(Case(event, contact["id"], facts.scope(contact, event.data, now, own), own))
         return cases
+
+
+def _flows_for(
+    event: StoredEvent, flows: Mapping[str, Sieve[ActiveFlow]], own: Sequence[Waiting]
+) -> Sequence[ActiveFlow]:  # fmt: skip
+    """The flows that an event may begin, or renew the contact's run of."""
+    sieve = flows.get(event.name)
+    if sieve is None:
+        return ()
+    through, inside = sieve.through(event.data), {each.flow_id for each in own}
+    there = {flow.flow_id for flow in through}
+    return [*through, *(flow for flow in sieve.all if flow.flow_id in inside - there)] if inside - there else through
+
+
+def _may_begin(
+    event: StoredEvent, flows: Mapping[str, Sieve[ActiveFlow]], waiting: Mapping[int, list[Waiting]]
+) -> bool:  # fmt: skip
+    return bool(_flows_for(event, flows, waiting.get(event.contact_id or 0, ())))
 
 
 def _is_of_a_run(event: StoredEvent, waiting: Mapping[int, list[Waiting]]) -> bool:

@@ -19,7 +19,7 @@ from engine.running.book import FlowBook
 from engine.running.committing import Committer, Done, hold
 from engine.running.due import DueRun, next_due, read_due
 from engine.running.effects import Effects
-from engine.running.incoming import in_turns, new_events, set_aside
+from engine.running.incoming import in_turns, new_events, set_aside, versions_of
 from engine.running.matching import Matcher
 from engine.running.planning import Letter, Memo, Plan, Planner
 from engine.segments.book import SegmentBook, how_many
@@ -107,7 +107,7 @@ class Runner:
 
     async def match(self) -> int:
         """Look at a batch of new events; how many were there."""
-        ids, segments = await self._store.read(lambda tx: (new_events(tx, EVENTS), how_many(tx)))
+        ids, segments = await self._store.read(self._look_ahead)
         now, at_once = self._clock.now(), AT_ONCE if segments <= FEW else AT_ONCE_AMONG_MANY
         parts = _parts(ids, at_once)
         for taken in await self._together(parts, lambda tx, part: self._matcher.take(tx, part, now), self._set_aside):
@@ -118,6 +118,16 @@ class Runner:
             for run in taken.ended:
                 flowlog.ended(run.flow, run.enrolment_id, how="goal")
         return len(ids)
+
+    def _look_ahead(self, tx: Tx) -> tuple[list[int], int]:
+        """New events, and how many segments there are. Flows that these may concern are read here, outside the transaction
+        that writes."""
+        ids = new_events(tx, EVENTS)
+        if ids:
+            self._book.flows(tx)
+            for version_id in versions_of(tx, ids):
+                self._book.definition(tx, version_id)
+        return ids, how_many(tx)
 
     async def _set_aside(self, event_id: int, err: Exception) -> None:
         self._alarm(f"the event {event_id} can't be looked at and was set aside: {err}")
