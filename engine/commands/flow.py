@@ -1,6 +1,7 @@
 """`posthouse flow`: check, plan, apply and list flows. check needs no daemon."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.commands.flow_simulate import simulate
 from engine.commands.flow_test import test
 from engine.control.client import part
-from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText
+from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText, Names
 from engine.control.protocol.wire import encode
 
 app = make_app("Check, plan, simulate, apply, move and list flows.")
@@ -27,10 +28,15 @@ File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay
 def check(
     files: Annotated[list[Path], typer.Argument(help="Flow files.", exists=True, dir_okay=False)],
     config_path: ConfigPath = None,
+    socket: Annotated[
+        Path | None,
+        typer.Option("--socket", help="Ask this daemon which lists, segments, flows, pools and fields there are."),
+    ] = None,
 ) -> None:
     """Read flow files and the mails they send; list everything that is wrong, with place and remedy.
 
-    Exit code 2 when anything is. Your own templates are looked at where --config names them.
+    Exit code 2 when anything is. Your own templates are looked at where --config names them; what else a file names, where
+    --socket does. `plan` and `apply` always ask.
     """
     from engine.flow.definition import Definition
     from engine.flow.definition import check as check_text
@@ -38,10 +44,15 @@ def check(
     from engine.sending.checking import check_mails, mail_names
 
     resources = own_templates(config_path)
-    names = set(mail_names(resources))
+    known = Known(templates=mail_names(resources))
+    if socket is not None:
+        there = ask(socket, lambda control: control.get(Names, "/v1/names"))
+        known = replace(
+            known, **{name: getattr(there, name) for name in ("lists", "segments", "flows", "pools", "fields")}
+        )
     faults: list[object] = []
     for file in files:
-        found = check_text(read_flow_file(file), str(file), Known(templates=names))
+        found = check_text(read_flow_file(file), str(file), known)
         if isinstance(found, Definition):
             faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, flow {found.name} version {found.short_version}")

@@ -5,16 +5,15 @@ People under way are moved by batches: this module does them for some seconds, t
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
-from engine.audience import lists
 from engine.audience.contacts import find_contact
 from engine.control.protocol.acts import Done
-from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText
+from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText, Names
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.flow.definition import Definition, check, recall
@@ -28,6 +27,7 @@ from engine.house import House
 from engine.running import history, moving
 from engine.running.beginning import Hand
 from engine.running.book import Applied, FlowBook, apply_flow, set_flow_state
+from engine.running.naming import names_there
 from engine.sending.checking import check_mails
 from mta.ports import Tx, to_ms
 
@@ -39,7 +39,7 @@ _THERE_ARE: Final = "`posthouse flow list` lists them"
 
 async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
     """What a flow file changes, and where everybody under way would go. Changes nothing."""
-    definition = _checked(house, body)
+    definition = await _checked(house, body)
     route, book = await _route(house, body, definition), FlowBook()
     flow_id, state, active = await house.store.read(lambda tx: _active(tx, book, definition.name))
     count = _Count(definition.version)
@@ -59,12 +59,10 @@ async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
 
 async def apply(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Make a flow file's text the active version of its flow; with `move`, move whoever is under way to it."""
-    definition, by, move = _checked(house, body), _text(body, "by", ""), bool(body.get("move"))
+    definition, by, move = await _checked(house, body), _text(body, "by", ""), bool(body.get("move"))
     if not move and (body.get("map") or body.get("leave")):
         raise Refusal("map and leave say where people under way go", "say move (--move) too, or leave them out")
     route = await _route(house, body, definition)
-    if (name := definition.mailing_list) and await house.store.read(lambda tx: lists.get(tx, name)) is None:
-        raise Refusal(f"there is no list {name}", f"`posthouse list create {name}` makes it", 422)
     now, source = house.clock.now(), _text(body, "source")
     detail = {"move": True, "map": dict(route.mapping), "leave": route.leaves} if move else {}
 
@@ -196,8 +194,19 @@ def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
     return value
 
 
-def _checked(house: House, body: dict[str, Any]) -> Definition:
-    definition = check(_text(body, "source"), _text(body, "file", "flow.yaml"), Known(templates=house.template_names()))
+async def names(house: House) -> Names:
+    """The names that a flow file may speak of."""
+    found = await _names_there(house)
+    return Names(to_ms(house.clock.now()), **{each.name: tuple(getattr(found, each.name)) for each in fields(found)})
+
+
+async def _names_there(house: House) -> Known:
+    return await house.store.read(lambda tx: names_there(tx, house.template_names()))
+
+
+async def _checked(house: House, body: dict[str, Any]) -> Definition:
+    source, file = _text(body, "source"), _text(body, "file", "flow.yaml")
+    definition = check(source, file, await _names_there(house))
     if not isinstance(definition, Definition):
         raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
     faults = check_mails(house.resources, sorted(definition.templates))

@@ -70,6 +70,7 @@ class ControlServer:
                 web.get("/v1/warm-up", self._warm_up),
                 web.get("/v1/shaping/{site}", self._shaping),
                 web.get("/v1/why/{site}", self._why),
+                web.get("/v1/names", self._names),
                 web.get("/v1/flows", self._flows),
                 web.get("/v1/flows/{name}", self._flow),
                 web.get("/v1/flows/{name}/history", self._flow_history),
@@ -224,6 +225,9 @@ class ControlServer:
     async def _flows(self, request: web.Request) -> web.Response:
         now_ms = to_ms(self.house.clock.now())
         return _json(await self.house.store.read(lambda tx: Flows(now_ms, views.flow_rows(tx))))
+
+    async def _names(self, request: web.Request) -> web.Response:
+        return _json(await flows.names(self.house))
 
     async def _flow(self, request: web.Request) -> web.Response:
         name, now_ms = request.match_info["name"], to_ms(self.house.clock.now())

@@ -7,6 +7,7 @@ that allows a text allows those too.
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, time
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,13 +16,14 @@ from deliverability.address import Address
 from engine.flow.actions import Given
 from engine.flow.civil import LONGEST_DAYS, Span
 from engine.flow.conditions import MAX_LENGTH, NAMES, Condition, Names
-from engine.flow.constants import refuse_nothing_below
 from engine.flow.days import SKIPS, WEEKDAYS
+from engine.flow.document import Entry
 from engine.flow.events import FAMILIES, MAX_NAME, OWN, TOLD, VOCABULARY, check_name, check_told
 from engine.flow.festivals import FESTIVALS
 from engine.flow.grammar import near
+from engine.flow.judging import judge
 from engine.flow.recurrence import RULE_PATTERN, read_rule
-from engine.flow.shapes import NameOf, OneOf, Schema, Text
+from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text
 from mta.queue.delivery import Stream
 
 MAX_TEXT: Final = 500
@@ -131,19 +133,26 @@ TOLD_EVENT: Final = Text(_read_told_event, _event_schema(_TOLD_NAMES, FAMILIES |
 # -- conditions
 
 
-def _condition_of(names: Names) -> Callable[[str], Condition]:
-    def parse(text: str) -> Condition:
-        condition = Condition.parse(text, names)
-        refuse_nothing_below(condition.text, names)
-        return condition
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A condition over these names."""
 
-    return parse
+    names: Names
+
+    def read(self, page: Page, entry: Entry) -> Condition | None:
+        def parse(text: str) -> Condition:
+            condition = Condition.parse(text, self.names)
+            judge(condition.text, self.names, page.known)
+            return condition
+
+        return page.sheet.read(entry, parse)
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number", "boolean"], "pattern": r"\S", "maxLength": MAX_LENGTH}
 
 
-_CONDITION_SCHEMA: Final[Schema] = {"type": ["string", "number", "boolean"], "pattern": r"\S", "maxLength": MAX_LENGTH}
-_LATER_NAMES: Final[Names] = {**NAMES, "trigger": None}
-CONDITION: Final = Text(_condition_of(NAMES), _CONDITION_SCHEMA)
-LATER_CONDITION: Final = Text(_condition_of(_LATER_NAMES), _CONDITION_SCHEMA)
+CONDITION: Final = Asked(NAMES)
+LATER_CONDITION: Final = Asked({**NAMES, "trigger": None})
 """Where `event` is what came later, and `trigger` the run's own."""
 
 

@@ -55,6 +55,23 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
+def test_what_a_flow_names_must_be_there(town: LabTown, tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        FLOW.replace("  - wait: 30d\n", "  - start: toa\n  - if: \"'vip' in contact.segments\"\n    then: [exit]\n"),
+    )
+    unknown = 'steps[1].start: "toa": there is no flow of this name (did you mean "tea"?)'
+    for words in (
+        ("check", file, "--socket", str(town.daemon.state / "control.sock")),
+        ("plan", file),
+        ("apply", file),
+    ):
+        refused = flow(town, *words)
+        assert refused.returncode != 0 and unknown in refused.stderr
+        assert "vip: there is no segment of this name" in refused.stderr
+    assert flow(town, "check", file).returncode == 0  # nobody was asked
+
+
 def test_a_plan_says_what_changes_and_where_everybody_goes(town: LabTown, tmp_path: Path) -> None:
     file = written(tmp_path, FLOW.replace("id: ask", "id: ask-them").replace("30d", "40d"))
     plan = said(town, "plan", file)

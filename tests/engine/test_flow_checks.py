@@ -183,3 +183,15 @@ def test_a_version_that_was_applied_reads_whatever_check_has_learnt_since() -> N
     text = "name: a\nstream: marketing\ntrigger: {event: order.placed}\nsteps: [exit, {send: a}]\n"
     assert faults(text)
     assert isinstance(recall(text, "a.yaml"), Definition)
+
+
+def test_a_condition_that_speaks_of_what_is_not_there_is_refused_with_its_column() -> None:
+    known = Known(lists=["news"], segments=["vip"], fields=["points"])
+    for condition, column, words in (
+        ("contact.fields.point > 1", 19, 'point: there is no field of contacts of this name (did you mean "points"?)'),
+        ("contact.lists.newz == 'confirmed'", 18, 'newz: there is no list of this name (did you mean "news"?)'),
+        ("'vipp' in contact.segments", 11, 'vipp: there is no segment of this name (did you mean "vip"?)'),
+    ):
+        (fault,) = faults(f'  - if: "{condition}"\n    then: [exit]', known)
+        assert fault.endswith(words) and int(fault.split(":")[2]) >= column - 10
+        checked(f'  - if: "{condition}"\n    then: [exit]')

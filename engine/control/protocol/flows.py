@@ -87,3 +87,16 @@ class FlowText:
     applied_ms: int
     operator: str = ""
     waiting: int = 0  # runs under way on it
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a flow file may name: mails, lists, segments, flows, pools of coupons, fields of contacts."""
+
+    now_ms: int
+    templates: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
