@@ -1,11 +1,10 @@
 """How people were when the simulated time begins, as far as the rows of a source tell.
 
-Subscriptions, suppressions and orders carry times, so they are rolled back to the beginning; what carries none (fields, tags,
+Subscriptions, suppressions, orders and tags carry times, so they are rolled back to the beginning; what carries none (fields,
 zone, language) is as it is now.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -23,23 +22,27 @@ _CONTACT: Final = (
     "first_order_ms", "last_order_ms", "opened_ms", "clicked_ms", "replied_ms", "visited_ms", "opens", "clicks",
     "replies", "visits", "key", "created_ms",
 )  # fmt: skip
+_ORDERED: Final = "order.placed"
+_TAGS: Final = ("contact.tagged", "contact.untagged")
 _SIGNALS: Final = (("opened", 13, 17), ("clicked", 14, 18), ("replied", 15, 19), ("visited", 16, 20))
 
 
 def load(source: Source, since_ms: int, default: ZoneInfo) -> dict[int, Person]:
     """Everybody, as they were then. `default`: the installation's zone."""
-    orders = _orders_since(source, since_ms)
+    since = _Since(source, since_ms)
     people: dict[int, Person] = {}
     by_key: dict[str, Person] = {}
     for row in source.rows("contact", _CONTACT, ("id",)):
         if type(row[0]) is int:
-            people[row[0]] = person = _person(row, orders.get(row[0], (0, 0)), since_ms, default)
+            people[row[0]] = person = _person(row, since.orders.get(row[0], (0, 0)), since_ms, default)
             by_key[str(row[21])] = person
     _subscribe(source, people, since_ms)
     _suppress(source, by_key, since_ms)
     for contact_id, tag in source.rows("tag", ("contact_id", "tag"), ("contact_id", "tag")):
-        if contact_id in people:
+        if contact_id in people and since.had.get((contact_id, tag), True):
             people[contact_id].tags |= {tag}
+    for contact_id, tag in (which for which, had in since.had.items() if had and which[0] in people):
+        people[contact_id].tags |= {tag}
     _segments(source, people, since_ms)
     for contact_id, pace in source.rows("preference", ("contact_id", "pace"), ("contact_id",)):
         if contact_id in people:
@@ -76,16 +79,25 @@ def _person(row: tuple[Any, ...], later: tuple[int, int], since_ms: int, default
     return person
 
 
-def _orders_since(source: Source, since_ms: int) -> dict[int, tuple[int, int]]:
-    """By contact: how many orders come in the simulated time, and their sum in hundredths."""
-    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for _, _, contact_id, _, data in source.events(since_ms, only="order.placed"):
-        if contact_id is not None:
-            total = _record(data).get("total")
-            is_sum = isinstance(total, int | float) and not isinstance(total, bool)
-            count, spent = found[contact_id]
-            found[contact_id] = (count + 1, spent + (round(total * 100) if is_sum else 0))  # type: ignore[operator]
-    return found
+class _Since:
+    """What comes in the simulated time, and so was not there before: `orders` by contact, how many and their sum in
+    hundredths; `had` by contact and tag, whether it was there before its first change."""
+
+    def __init__(self, source: Source, since_ms: int) -> None:
+        self.orders: dict[int, tuple[int, int]] = {}
+        self.had: dict[tuple[int, str], bool] = {}
+        for _, name, contact_id, _, text, _ in source.events(since_ms, only=(_ORDERED, *_TAGS)):
+            if contact_id is not None:
+                data = _record(text)
+                if name == _ORDERED:
+                    self._count(contact_id, data.get("total"))
+                else:
+                    self.had.setdefault((contact_id, str(data.get("tag", ""))), name == _TAGS[1])
+
+    def _count(self, contact_id: int, total: Any) -> None:
+        is_sum = isinstance(total, int | float) and not isinstance(total, bool)
+        count, spent = self.orders.get(contact_id, (0, 0))
+        self.orders[contact_id] = (count + 1, spent + (round(total * 100) if is_sum else 0))
 
 
 def _subscribe(source: Source, people: Mapping[int, Person], since_ms: int) -> None:

@@ -284,7 +284,9 @@ class Play:
         run.standing = after
         if isinstance(last, Await):
             run.awaits = last
-            if any(self._is_awaited(run, last, name, event, scope) for name, event in run.recent):
+            # What came since the step before: none did, where that was in this very turn.
+            recent = run.recent if len(decisions) == 1 else ()
+            if any(self._is_awaited(run, last, name, event, scope) for name, event in recent):
                 run.standing, after = replace(after, heard=True), replace(after, due=now)
         elif isinstance(last, Act) and after.waiting_for:  # a webhook: it is taken to have answered well
             run.standing, after = replace(after, heard=True), replace(after, due=now)

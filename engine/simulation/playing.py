@@ -1,16 +1,23 @@
 """A whole simulation: the people as they were, the events one after the other, what came of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from engine.flow.model import Definition
+from engine.flow.actions import Emit, Tag, Untag
+from engine.flow.model import Definition, Do, walk
 from engine.flow.triggers import EventTrigger, ManualTrigger
+from engine.running import facts
 from engine.simulation.loading import entered_before, load
 from engine.simulation.people import Person
 from engine.simulation.play import Play, Rules
 from engine.simulation.sources import Source
 from engine.simulation.tally import Tally
 from mta.ports import to_ms
+
+BY_FLOW: Final = "flow"  # who told of an event that a flow emitted
+TAGS: Final = ("contact.tagged", "contact.untagged")
 
 
 class NotPlayable(ValueError):
@@ -23,6 +30,18 @@ class Simulated:
 
     tally: Tally
     people: dict[int, Person]
+
+
+def _marks(definition: Definition) -> Iterator[str]:
+    """The events that a flow makes, and the tags that it gives and takes."""
+    for step in walk(definition.steps):
+        match step:
+            case Do(action=Emit(event=name)) | Do(action=Tag(tag=name)) | Do(action=Untag(tag=name)):
+                yield name
+
+
+def _tag(text: str) -> str:
+    return str(facts.read_data(text).get("tag", ""))
 
 
 def simulate(definition: Definition, source: Source, rules: Rules, since: datetime | None = None) -> Simulated:
@@ -39,7 +58,10 @@ def simulate(definition: Definition, source: Source, rules: Rules, since: dateti
     tally = Tally()
     play = Play(definition, people, replace(rules, entered_before=lambda *who: before.get(who)), tally)
     now_ms = 0
-    for at_ms, name, contact_id, key, data in source.events(since_ms):
+    own = frozenset(_marks(definition))
+    for at_ms, name, contact_id, key, data, told_by in source.events(since_ms):
+        if (name in own and told_by == BY_FLOW) or (name in TAGS and _tag(data) in own):
+            continue  # the flow's own, of then: those of the simulation stand in their place
         now_ms = max(now_ms, at_ms)  # what was told late is heard when it was told
         if tally.began_ms is None:
             tally.began_ms = now_ms

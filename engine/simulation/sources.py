@@ -16,7 +16,7 @@ from mta.ports import Tx
 Row: TypeAlias = tuple[Any, ...]
 CHUNK: Final = 2000  # rows read in one snapshot
 
-EVENT: Final = ("at_ms", "name", "contact_id", "key", "data")
+EVENT: Final = ("at_ms", "name", "contact_id", "key", "data", "source")
 
 
 class NoHistory(ValueError):
@@ -29,8 +29,8 @@ class Source(Protocol):
     def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Row]:
         """All rows of a table in the order of its key; none of a table that is not there."""
 
-    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
-        """EVENT of what happened since then, in the order in which it was recorded; `only` the events of this name."""
+    def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
+        """EVENT of what happened since then, in the order in which it was recorded; `only` the events of these names."""
 
 
 class Database:
@@ -51,12 +51,12 @@ class Database:
                 return
             after = part[-1][len(columns) :]
 
-    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
+    def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
         after = self._store.read_now(lambda tx: _first_since(tx, since_ms)) - 1
-        named = " AND name = ?" if only else ""
+        named = f" AND name IN ({','.join('?' * len(only))})" if only else ""
         sql = f"SELECT id, {', '.join(EVENT)} FROM event WHERE id > ?{named} ORDER BY id LIMIT {CHUNK}"
         while True:
-            asked = (after, only) if only else (after,)
+            asked = (after, *only)
             part = self._store.read_now(lambda tx, asked=asked: tx.query(sql, asked))  # type: ignore[misc]
             yield from (row[1:] for row in part if row[1] >= since_ms)
             if len(part) < CHUNK:
@@ -89,22 +89,22 @@ class Folder:
         path = self._tables / f"{table}.jsonl"
         if not path.is_file():
             return
-        yield from _lines(path, columns, b"")
+        yield from _lines(path, columns)
 
-    def events(self, since_ms: int, only: str = "") -> Iterator[Row]:
+    def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
         path = self._tables / "event.jsonl"
-        for row in _lines(path, EVENT, only.encode()):
+        for row in _lines(path, EVENT, [each.encode() for each in only]):
             if type(row[0]) is not int or not isinstance(row[1], str) or not isinstance(row[4], str):
                 raise NoHistory(f"{path}: an event has no time, no name or no data")
-            if row[0] >= since_ms and (not only or row[1] == only):
+            if row[0] >= since_ms and (not only or row[1] in only):
                 yield row
 
 
-def _lines(path: Path, columns: Sequence[str], having: bytes) -> Iterator[Row]:
-    """The rows whose line has these octets."""
+def _lines(path: Path, columns: Sequence[str], having: Sequence[bytes] = ()) -> Iterator[Row]:
+    """The rows, or those whose line has some of these octets."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if having in line:
+            if not having or any(each in line for each in having):
                 yield _row(line, columns, f"{path}:{number}")
 
 
