@@ -67,22 +67,30 @@ def origin_of(tx: Tx, message_id: int) -> Origin | None:
     """Where this message comes from; None where there is no such message."""
     row = tx.one(
         "SELECT m.origin, m.credential, m.stream, m.received_ms, m.list_id, s.contact_id, s.enrolment_id, s.flow, s.step,"
-        " s.occurrence, s.template FROM message m LEFT JOIN sending s ON s.message_id = m.id WHERE m.id = ?",
+        " s.occurrence, s.template, s.run_id, s.variant FROM message m LEFT JOIN sending s ON s.message_id = m.id WHERE m.id = ?",
         (message_id,),
     )
     if row is None:
         return None
-    kind, credential, number, received_ms, list_id, contact_id, enrolment_id, flow, step, occurrence, template = row
+    kind, credential, number, received_ms, list_id, contact_id, enrolment_id, flow, step, occurrence, template = row[
+        :11
+    ]
+    run_id, variant = row[11:]
     stream, at = Stream(number), from_ms(received_ms)
     is_marketing = contact_id is not None and stream is Stream.MARKETING
     consent = _consent(tx, contact_id, list_id, received_ms) if is_marketing else None
+    if run_id is not None:
+        name, version, began = _campaign(tx, run_id)
+        told = f"run {run_id}" + (f", variant {variant}" if variant else "")
+        said = _arbiter(tx, "campaign", run_id, "", occurrence)
+        return Origin(kind, name, stream, at, version, told, template, "", began, None, (), consent, said)
     if enrolment_id is None:
         return Origin(kind, flow or credential, stream, at, template=template or "", consent=consent)
     version, run_key, entered = _run(tx, enrolment_id)
     passed = _passed(tx, enrolment_id, received_ms)
     return Origin(
         kind, flow, stream, at, version, step, template, run_key, entered, _event(tx, enrolment_id), passed, consent,
-        _arbiter(tx, enrolment_id, step, occurrence),
+        _arbiter(tx, "flow", enrolment_id, step, occurrence),
     )  # fmt: skip
 
 
@@ -115,11 +123,20 @@ def _passed(tx: Tx, enrolment_id: int, until_ms: int) -> tuple[Passed, ...]:
     )
 
 
-def _arbiter(tx: Tx, enrolment_id: int, step: str, occurrence: int) -> str:
+def _campaign(tx: Tx, run_id: int) -> tuple[str, str, datetime | None]:
+    row = tx.one(
+        "SELECT c.name, v.hash, r.began_ms FROM campaign_run r JOIN campaign c ON c.id = r.campaign_id"
+        " JOIN campaign_version v ON v.id = r.version_id WHERE r.id = ?",
+        (run_id,),
+    )
+    return (row[0], row[1], from_ms(row[2]) if row[2] else None) if row else ("", "", None)
+
+
+def _arbiter(tx: Tx, kind: str, ref: int, step: str, occurrence: int) -> str:
     """What the arbiter said of the mail before it let it through."""
     row = tx.one(
-        "SELECT reason, why, since_ms, times FROM held_mail WHERE kind = 'flow' AND ref = ? AND step = ? AND occurrence = ?",
-        (enrolment_id, step, occurrence),
+        "SELECT reason, why, since_ms, times FROM held_mail WHERE kind = ? AND ref = ? AND step = ? AND occurrence = ?",
+        (kind, ref, step, occurrence),
     )
     if row is None:
         return "let through at once"

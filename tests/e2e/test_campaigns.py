@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from mta.ports import from_ms
 
 pytestmark = pytest.mark.e2e
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 READERS = {"ann@shop.lab": "Asia/Tokyo", "ben@shop.lab": "", "cem@shop.lab": "America/New_York"}
 NEWS = """
 name: {name}
@@ -80,6 +82,10 @@ def test_a_campaign_is_planned_started_and_reaches_everybody_once(town: LabTown,
     assert [len(town.mails_for(address, subject="Spring has come")) for address in READERS] == [1, 1, 1]
     assert "had a run already (done" in refused(town, "start", file).stderr
     assert "ann@shop.lab" in campaign(town, "show", "spring", "--recipients", "delivered")
+    number = town.daemon.rows("SELECT max(message_id) FROM campaign_recipient")[0][0]
+    why = town.daemon.command("why", str(number)).stdout
+    assert "by campaign spring, version" in why
+    assert "step run 1" in why
     assert "spring" in campaign(town, "list")
 
 
@@ -124,3 +130,28 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_sent(town: LabTown,
     )
     assert "there is no list nobodys" in refused(town, "start", str(tmp_path / "nobody.yaml")).stderr
     assert "there is no campaign nothing" in refused(town, "show", "nothing").stderr
+
+
+def test_a_campaign_is_paused_stopped_and_sent_again_to_those_who_did_not_open_it(
+    town: LabTown, tmp_path: Path
+) -> None:
+    campaign(town, "start", write(tmp_path, "slow", "Slowly", "throttle: 1/minute"))
+    town.daemon.until(lambda: figures(town, "slow").get("delivered") == 1)
+    assert "is paused" in campaign(town, "pause", "slow")
+    town.daemon.advance("5 min")
+    assert figures(town, "slow") == {"delivered": 1, "waiting": 2}
+    assert "goes on" in campaign(town, "resume", "slow")
+    town.daemon.until(lambda: figures(town, "slow").get("delivered") == 2)
+    assert "2 have it, 0 were taken back, 1 were never written" in campaign(town, "stop", "slow", "--why", "enough")
+    assert "slow is stopped already" in refused(town, "recall", "slow").stderr
+    assert "it can't be paused" in refused(town, "pause", "slow").stderr
+    opened, other = (mail for mail in town.lab.kept() if mail.subject == "Slowly")
+    page = re.search(rb'src="(http[^"]+/o/[^"]+\.gif)"', opened.message.get_body(("html",)).get_content().encode())  # type: ignore[union-attr]
+    assert page is not None
+    town.daemon.advance("2h")  # whoever looks at once may be a machine
+    with urllib.request.urlopen(urllib.request.Request(page[1].decode(), headers={"User-Agent": BROWSER})) as picture:
+        assert picture.status == 200
+    town.daemon.until(lambda: figures(town, "slow").get("opened") == 1)
+    campaign(town, "resend", "slow", "--subject", "Once more")
+    town.daemon.until(lambda: state(town, "slow") == "done")
+    assert [mail.rcpt_to for mail in town.lab.kept() if mail.subject == "Once more"] == [other.rcpt_to]
