@@ -19,6 +19,7 @@ _SOFTER: Final = frozenset({BounceClass.DISABLED, BounceClass.MAILBOX_FULL})
 _NAMED_AT_RCPT: Final = re.compile(r"\b[45]\d\d: <[^<>\s]+@[^<>\s]+>: ")
 _SURE_RULES: Final = ("microsoft.", "orange.", "cisco.", "messagelabs.")
 _BRACKETED: Final = re.compile(r"\[[^\[\]]{0,80}unknown[^\[\]]{0,80}\]", re.IGNORECASE)
+_FOR_NOW: Final = re.compile(r"temporar|try (?:it )?again|later", re.IGNORECASE)
 _MAY_BE_SOFTER: Final = re.compile(
     r"full|quota|space|size|exceed|disabled|suspend|inactive|locked|expired", re.IGNORECASE
 )
@@ -26,15 +27,28 @@ _STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])",
 # How mail systems tell what they had said when the reply came.
 _STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "rcpt": (
-        "rcpt to",
-        "rcpt_to",
+        "to rcpt to",
         "after rcpt",
+        ">>> rcpt to",
+        "rcpt to:<",
+        "our rcpt to",
+        "[rcpt_to]",
         "smtp:rcpt",
         "does not like recipient",
         "rejected recipient",
         "rcpt command",
     ),
-    "mail": ("mail from", "mail_from", "does not like sender", "does not like the sender", "mail command"),
+    "mail": (
+        "to mail from",
+        "after mail from",
+        ">>> mail from",
+        "mail from:<",
+        "our mail from",
+        "[mail_from]",
+        "does not like sender",
+        "does not like the sender",
+        "mail command",
+    ),
     "dot": (
         "end of data",
         ">>> data",
@@ -166,9 +180,9 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
     """
     if verdict.klass is not BounceClass.INVALID_RECIPIENT or verdict.suppress is not Suppress.NOW:
         return verdict
-    is_sure = (
+    is_sure = not _FOR_NOW.search(reply.text) and (
         stage == "rcpt"
-        or (reply.enhanced is not None and reply.enhanced.subject == 1)
+        or any(each.subject == 1 for each in (reply.enhanced, *_statuses(reply.text)) if each)
         or verdict.rule.startswith(_SURE_RULES)
         or (not stage and _NAMED_AT_RCPT.search(told.said) is not None)
         or (not stage and not replies and told.status is None and not _BRACKETED.search(reply.text))
@@ -178,12 +192,13 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
 
 def _status(told: Told, reply: Reply) -> EnhancedStatus | None:
     """The most telling enhanced code that is told."""
-    found = [
-        EnhancedStatus(int(a), int(b), int(c))
-        for a, b, c in _STATUS.findall(f"{told.diagnostic} {told.said} {told.around}")
-    ]
+    found = _statuses(f"{told.diagnostic} {told.said} {told.around}")
     known = [each for each in (reply.enhanced, told.status, *found) if each]
     return next((each for each in known if not _is_vague(each)), known[0] if known else None)
+
+
+def _statuses(text: str) -> list[EnhancedStatus]:
+    return [EnhancedStatus(int(a), int(b), int(c)) for a, b, c in _STATUS.findall(text)]
 
 
 def _is_vague(status: EnhancedStatus) -> bool:

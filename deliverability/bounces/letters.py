@@ -46,6 +46,8 @@ def read_letter(opened: Opened) -> tuple[Told, ...]:
     if not named and not _is_about_a_failure(opened):
         return ()
     ours, action = _senders(opened), _action(opened)
+    if not comes_from_a_daemon(opened) and not _is_a_machines(opened.words, ours):
+        return ()
     blocks = _blocks(opened.words, ours) or {address.lower(): (address, "") for address in named}
     if not blocks:
         failed, late = ask_the_collection(opened)
@@ -68,6 +70,15 @@ def _is_about_a_failure(opened: Opened) -> bool:
     subject = wording("subject").search(opened.value("Subject").lower()) is not None
     words = wording("failure").search(_squeezed(opened.words[:MAX_LOOK]).lower()) is not None
     return comes_from_a_daemon(opened) + subject + words >= 2
+
+
+def _is_a_machines(words: str, ours: frozenset[str]) -> bool:
+    """A person writes of failed deliveries too; whoever lists addresses, each on a line of its own or behind a colon, is a
+    machine.
+    """
+    return any(
+        (line["label"] or ":").rstrip().endswith((":", "=")) and _is_about_it(line, ours) for line in _lines(words)
+    )
 
 
 def _action(opened: Opened) -> str:
@@ -102,7 +113,8 @@ def _blocks(words: str, ours: frozenset[str]) -> dict[str, tuple[str, str]]:
 def _mentioned(words: str, ours: frozenset[str]) -> dict[str, tuple[str, str]]:
     """The first address within a line that can be the recipient's, and what is said from there on."""
     for match in _ANY_ADDRESS.finditer(words):
-        if match[0].lower() not in ours and not _NOT_THEIRS.match(match[0]):
+        before = words[max(0, match.start() - 60) : match.start()].rpartition("\n")[2].lower()
+        if match[0].lower() not in ours and not _NOT_THEIRS.match(match[0]) and not _not_about().search(before):
             start = words.rfind("\n", 0, match.start()) + 1
             return {match[0].lower(): (match[0], _squeezed(words[start:])[:MAX_SAID])}
     return {}

@@ -54,6 +54,7 @@ _OURS_BEGIN: Final = (
     "arc-seal:",
 )
 _HEADER_LINE: Final = re.compile(r"[a-z-]+:")
+_RULES: Final = ("--", "==", "**", "__", "##")
 _ORNAMENT: Final = "-=_*#+. \t"
 
 
@@ -129,14 +130,18 @@ def _end_of_words(text: str) -> int:
     start = 0
     for line in text.split("\n"):
         bare = line[:200].lstrip(_ORNAMENT).lower()
-        if (
-            bare.startswith(_OURS_BEGIN)
-            and wording("ours").match(bare)
-            and not (line[:1] in " \t" and _HEADER_LINE.match(bare))
-        ):
+        if bare.startswith(_OURS_BEGIN) and _begins_ours(line, bare):
             return start
         start += len(line) + 1
     return len(text)
+
+
+def _begins_ours(line: str, bare: str) -> bool:
+    if line[:1] in (" ", "\t") and _HEADER_LINE.match(bare):
+        return False  # a header that the letter quotes among its own words
+    if wording("ours").match(bare):
+        return True
+    return line.lstrip()[:2] in _RULES and wording("ours_in_ornaments").match(bare) is not None
 
 
 def _without_announced(body: bytes, limits: MimeLimits) -> tuple[Part, ...]:

@@ -165,6 +165,72 @@ def test_a_persons_answer_is_neither(words: str) -> None:
     assert conclude(letter(words, subject="Re: your order", sender="Ann <ann@example.org>")).kind is Kind.OTHER
 
 
+MARSHAL = """Your message:
+   From: x@y.example
+Could not be delivered because of
+
+550 5.1.1 User unknown
+
+The following recipients were affected:
+    ann@example.org
+
+Original Sender:  <x@y.example>
+"""
+INTERSCAN = """Sent <<< RCPT TO:<ann@example.org>
+Received >>> 550 5.1.1 user unknown
+Unable to deliver message to <ann@example.org>
+"""
+JAMES = """Failed recipient(s):
+ann@example.org
+
+Error message:
+550 5.1.1 - no such user
+
+Message details:
+  MAIL FROM: x@y.example
+  RCPT TO: ann@example.org
+"""
+COURIER = """                 UNDELIVERABLE MAIL
+
+Your message to the following recipients cannot be delivered:
+
+<ann@example.org>:
+>>> RCPT TO:<ann@example.org>
+<<< 550 5.1.1 User Unknown
+"""
+TENCENT = """收件人（Recipient）: ann@example.org
+退信原因 Mailbox not found.  The recipient does not exist
+"""
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Undeliverable Mail", MARSHAL),
+        ("Mail could not be delivered", INTERSCAN),
+        ("Re: hi", JAMES),
+        ("NOTICE: mail delivery status.", COURIER),
+        ("系统退信", TENCENT),
+    ],
+)
+def test_systems_that_no_corpus_here_holds_are_read_by_the_same_ways(subject: str, words: str) -> None:
+    finding = only(letter(words, subject=subject))
+    assert (finding.address, finding.hard) == ("ann@example.org", True)
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "words"),
+    [
+        ("Ann <ann@example.org>", "Re: your delivery failed to arrive",
+         "My order was not delivered, please send it to bob@example.org."),
+        ("Support <postmaster@firm.example>", "Re: mail delivery question",
+         "We looked at your question. Please contact bob@firm.example about delivery problems."),
+    ],
+)  # fmt: skip
+def test_people_write_of_failed_deliveries_too(sender: str, subject: str, words: str) -> None:
+    assert conclude(letter(words, subject=subject, sender=sender)).kind is Kind.OTHER
+
+
 def feedback(fields: str, returned: str = "To: ann@example.org") -> bytes:
     return (
         "From: fbl@provider.example\nTo: fbl@shop.example\nSubject: complaint\n"
