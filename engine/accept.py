@@ -25,7 +25,7 @@ from engine.house import House
 from engine.intake.mail import Examined, Intake, examine, with_answer
 from engine.intake.permission import refusal
 from engine.intake.recording import record_mail
-from engine.parser import Parser
+from engine.parser import TROUBLES, Parser
 from engine.running import instead
 from engine.running.book import FlowBook
 from engine.sending.list_fields import lacking, list_fields
@@ -100,8 +100,9 @@ class Submission:
         if examined.wants:
             answer = await self._parser.read("mail", examined.wants.request(transaction.content))
             examined = with_answer(examined, answer, now)
-        if examined.wants.body and not examined.events and len(transaction.recipients) == 1 and examined.troubles:
-            return Reply.of(550, "5.6.0", f"No event: {examined.troubles[-1]}")
+        if why := examined.no_event:
+            ours = examined.unread in TROUBLES  # of ours: nothing was kept, and the same mail can be read later
+            return Reply.of(*((451, "4.3.0") if ours else (550, "5.6.0")), f"No event: {why}")
         people = self._people(transaction) if examined.deliver else ()
         list_id, parts = 0, {b"": people}
         if name := examined.mailing_list:

@@ -25,6 +25,9 @@ WAIT_SECONDS: Final = 5  # for one's turn; then the mail goes on unread
 MEMORY: Final = 256 * 1024 * 1024  # octets a worker may add to what it began with
 MAILS: Final = 2000  # a worker is replaced after this many
 LONGEST: Final = 64 * 1024 * 1024  # octets of one frame
+BUSY: Final = "the parser is busy"
+GONE: Final = "no parser"
+TROUBLES: Final = frozenset({BUSY, GONE})  # why a mail is unread that another time may be read
 _HEAD: Final = struct.Struct("!I")
 
 Readers = Mapping[str, Callable[[bytes], Any]]
@@ -56,16 +59,16 @@ class Parser:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._turn.acquire()
         except TimeoutError:
-            return {"unread": "the parser is busy"}
+            return {"unread": BUSY}
         try:
             if self.is_gone:
-                return {"unread": "no parser"}
+                return {"unread": GONE}
             async with asyncio.timeout(SECONDS + 3):
                 return await self._exchange(request)
         except (TimeoutError, OSError, EOFError):
             self.is_gone = True  # a frame may be half read: this line is of no more use
             self._socket.close()
-            return {"unread": "no parser"}
+            return {"unread": GONE}
         finally:
             self._turn.release()
 

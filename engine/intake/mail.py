@@ -42,6 +42,15 @@ class Examined:
     troubles: tuple[str, ...]
     campaign: str = ""
     mailing_list: str = ""  # by its name
+    is_posted: bool = False  # its body is meant as events
+    unread: str = ""  # why the parser worker did not read it
+
+    @property
+    def no_event(self) -> str:
+        """Why a mail that is for us alone, and meant as events, tells none; "" for any other."""
+        if self.contact is not None or not self.wants.body or self.events:
+            return ""
+        return self.troubles[-1] if self.troubles and (self.is_posted or self.unread) else ""
 
     @property
     def deliver(self) -> bool:
@@ -99,7 +108,8 @@ def with_answer(examined: Examined, answer: Mapping[str, Any], now: datetime) ->
     """`examined` with what the parser worker answered. An event that a header told too is the header's."""
     read = answer.get("read")
     if not isinstance(read, dict):
-        return replace(examined, troubles=(*examined.troubles, f"structured data unread: {answer.get('unread')}"))
+        why = str(answer.get("unread"))
+        return replace(examined, troubles=(*examined.troubles, f"structured data unread: {why}"), unread=why)
     told = {event.name for event in examined.events}
     events, troubles = list(examined.events), [*examined.troubles, *map(str, read.get("left_out", ()))]
     keep_back = examined.keep_back
@@ -112,7 +122,8 @@ def with_answer(examined: Examined, answer: Mapping[str, Any], now: datetime) ->
             troubles.append(f"structured data: {err}")
         else:
             keep_back = keep_back or found.get("deliver") is False
-    return replace(examined, events=tuple(events), troubles=tuple(troubles), keep_back=keep_back)
+    is_posted = read.get("is_posted") is True
+    return replace(examined, events=tuple(events), troubles=tuple(troubles), keep_back=keep_back, is_posted=is_posted)
 
 
 def _found(examined: Examined, found: Mapping[str, Any], place: int, now: datetime) -> Event:

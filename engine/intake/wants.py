@@ -36,19 +36,22 @@ class Wants:
 
 
 def read_mail(request: bytes) -> dict[str, Any]:
-    """{"events": [{"name", "data", "source", ...}], "left_out": [why]}, ready for JSON. What mark-up tells comes before
-    what extractors find of the same."""
+    """{"events": [{"name", "data", "source", ...}], "left_out": [why], "is_posted": whether the body is meant as events},
+    ready for JSON. What mark-up tells comes before what extractors find of the same."""
     head, _, content = request.partition(b"\n")
     asked = json.loads(head)
     events: list[dict[str, Any]] = []
     left_out: list[str] = []
+    is_posted = False
     if asked["body"]:
-        _add(events, left_out, read_body(content), "address")
+        body = read_body(content)
+        is_posted = body["is_posted"]
+        _add(events, left_out, body, "address")
     if asked["markup"]:
         _add(events, left_out, read_structured(content), "markup")
     if asked["extractors"]:
         _add(events, left_out, extract(asked["extractors"], content), "extractor")
-    return {"events": events, "left_out": left_out}
+    return {"events": events, "left_out": left_out, "is_posted": is_posted}
 
 
 def _add(events: list[dict[str, Any]], left_out: list[str], found: dict[str, Any], source: str) -> None:
@@ -70,9 +73,10 @@ def read_body(content: bytes) -> dict[str, Any]:
     """The events that a mail's body is: one JSON object, or a list of them. A body that is no JSON at all, such as a
     courier's, says nothing; one that begins as JSON and is none is a trouble."""
     events: Sequence[Any] = ()
-    trouble = ""
+    trouble, is_posted = "", False
     for text in html_parts(content).plain:
         if text.lstrip()[:1] in ("{", "["):
+            is_posted = True
             try:
                 told = json.loads(text)
             except ValueError as err:
@@ -88,4 +92,5 @@ def read_body(content: bytes) -> dict[str, Any]:
     plain = [each for each in events if isinstance(each, dict) and isinstance(each.get("name"), str)]
     if len(plain) < len(events):
         left_out.append('an event of the body has no name, such as {"name": "order.placed", "data": {}}')
-    return {"events": [{**each, "data": each.get("data", {})} for each in plain[:MOST_EVENTS]], "left_out": left_out}
+    told = [{**each, "data": each.get("data", {})} for each in plain[:MOST_EVENTS]]
+    return {"events": told, "left_out": left_out, "is_posted": is_posted}

@@ -1,5 +1,6 @@
 """Extractors: files of users that find events in mails; every fault has its place, and no pattern stalls anybody."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,13 @@ def test_a_folder_gives_those_that_can_be_read_and_the_faults_of_the_others(tmp_
     assert [each.name for each in book.extractors] == ["shop-order"]
     assert [Path(each.file).name for each in book.faults] == ["b.yaml", "b.yaml", "c.yaml", "d.yaml"]
     assert read_folder(None) == Book() and read_folder(tmp_path / "none").faults[0].message == "is no folder"
+
+
+@pytest.mark.parametrize(
+    "example", re.findall(r"^```yaml\n(.*?)^```$", Path("docs/extractors.md").read_text("utf-8"), re.M | re.S)
+)
+def test_the_examples_of_the_page_are_extractors(example: str) -> None:
+    made(example)
 
 
 # -- hostile

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.address import Address
+from engine.intake.extractors.book import Book
+from engine.intake.extractors.model import Extractor
+from engine.intake.extractors.reading import read_extractor
 from engine.intake.mail import Examined, Intake, examine, with_answer
 from engine.intake.wants import MOST_EVENTS, read_body, read_mail
+from engine.parser import BUSY
 
 OURS, ANN = Address.parse("Events@mail.shop.example"), Address.parse("ann@example.org")
 INTAKE = Intake(OURS.key)
@@ -61,7 +65,21 @@ def test_what_is_wrong_with_a_body_is_said(body: Any, trouble: str) -> None:
 
 def test_a_courier_who_writes_no_json_is_no_trouble() -> None:
     found = posted("Dear customer, your parcel is on its way.")
-    assert found.events == () and found.troubles == ()
+    assert found.events == () and found.troubles == () and found.no_event == ""
+
+
+def test_only_a_mail_that_is_meant_as_events_for_us_alone_is_refused_for_telling_none() -> None:
+    assert posted("{").no_event.startswith("the body is no JSON")
+    assert posted("{", to=(OURS, ANN)).no_event == "", "it is somebody's mail"
+    unknown = (
+        "name: a\nmatch: {to: events@mail.shop.example}\nevent: {read: {text: '.*'}, when: {xyz: parcel.delivered}}\n"
+    )
+    made = read_extractor(unknown, "a.yaml")
+    assert isinstance(made, Extractor)
+    examined = examine(b"\r\nDear customer", [OURS], NOON, Intake(OURS.key, Book((made,))))
+    found = with_answer(examined, {"read": read_mail(examined.wants.request(b"\r\nDear customer"))}, NOON)
+    assert found.troubles == ("the extractor a knows no event for what the mail says",) and found.no_event == ""
+    assert with_answer(examined, {"unread": BUSY}, NOON).no_event == "structured data unread: the parser is busy"
 
 
 def test_a_mail_to_a_person_too_is_theirs_and_its_body_is_read() -> None:
@@ -85,4 +103,4 @@ def test_any_body_is_events_or_none(body: bytes) -> None:
     content = b"Message-ID: <1@a.example>\r\n\r\n" + body
     examined = examine(content, [OURS], NOON, INTAKE)
     with_answer(examined, {"read": read_mail(examined.wants.request(content))}, NOON)
-    assert set(read_body(content)) == {"events", "left_out"}
+    assert set(read_body(content)) == {"events", "left_out", "is_posted"}
