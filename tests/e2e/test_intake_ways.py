@@ -15,11 +15,17 @@ DATA = Path("tests/data")
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
-    folder = tmp_path_factory.mktemp("ways")
-    shutil.copytree(DATA / "extractors", folder / "extractors")
-    settings = {**NO_SPREAD, "intake": {"address": EVENTS, "extractors": str(folder / "extractors")}}
-    with lab_town(folder, settings) as town:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the extractors are."""
+    folder = tmp_path_factory.mktemp("ways") / "extractors"
+    shutil.copytree(DATA / "extractors", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def town(folder: Path) -> Iterator[LabTown]:
+    settings = {**NO_SPREAD, "intake": {"address": EVENTS, "extractors": str(folder)}}
+    with lab_town(folder.parent, settings) as town:
         yield town
         assert town.daemon.audit().balances
 
@@ -77,3 +83,15 @@ def test_a_mail_that_is_kept_back_says_who_writes_instead(town: LabTown) -> None
     told = town.daemon.command("message", str(number)).stdout
     assert "kept back" in told and "nobody writes instead" in told
     town.daemon.logged("noted", message_id=number)
+
+
+def test_an_extractor_that_is_added_is_in_force_after_a_reload(town: LabTown, folder: Path) -> None:
+    asked = "name: asked\nmatch: {subject: '^Question'}\nevent: inquiry.received\ndata: {subject: {subject: '(.*)'}}\n"
+    (folder / "asked.yaml").write_text(asked)
+    town.daemon.act("reload")
+
+    def told() -> list[tuple[str, str, str]]:
+        question = mail("eve@shop.lab", EVENTS, "Question about tea", "When?")
+        return events_of(town, town.daemon.submit(EVENTS, question))
+
+    assert town.daemon.until(told) == [("inquiry.received", "", "extractor")]
