@@ -110,14 +110,13 @@ def test_the_level_is_how_long_ago_it_was(days: int | None, word: str) -> None:
 
 def test_flows_ask_for_it(store: GroupStore) -> None:
     tell(store, "product.viewed", 40)
-    contact = store.read_now(lambda tx: facts.read_contact(tx, 1))
-    assert contact is not None
-    scope = facts.scope(contact, {}, NOON, UTC_ZONE)
+    contacts = store.read_now(lambda tx: facts.read_contacts(tx, [1]))
+    scope = facts.scope(contacts[1], {}, NOON, UTC_ZONE)
     for text in (
         "contact.engagement.level == 'warm'",
         "contact.engagement.score >= 3 and contact.engagement.clicks == 0",
     ):
         assert Condition.parse(text).evaluate(scope)
     assert Condition.parse("contact.engagement.score == 1").evaluate(
-        facts.scope(contact, {}, NOON + 300 * DAY, UTC_ZONE)
+        facts.scope(contacts[1], {}, NOON + 300 * DAY, UTC_ZONE)
     )

@@ -95,7 +95,7 @@ async def test_a_link_leads_to_its_target_and_is_an_event(door: Door) -> None:
     assert (name, matched, data.pop("evidence")) == ("mail.clicked", 0, [])
     assert data == {
         "message": 2, "flow": "carts", "step": "reminder", "template": "cart-reminder", "list": "tea", "what": "click",
-        "by": "person",
+        "by": "person", "campaign": "", "variant": "",
         "agent": BROWSER, "network": "127.0.0.0/24", "url": TARGET, "link": 1, "links": 4, "link_name": "cart",
     }  # fmt: skip
 
