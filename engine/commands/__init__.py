@@ -53,7 +53,7 @@ MODULES: Final = {
     "token": "which applications may use the HTTP interface",
     "trace": "a message's whole life, with every line that was said",
     "why": "why a message was written, what it or mail to a site or domain waits for, and when that ends",
-    "why-not": "why somebody did not get a flow's mail",
+    "why-not": "why somebody did not get the mail of a flow or a campaign",
 }
 
 

@@ -1,4 +1,4 @@
-"""`posthouse why-not ADDRESS FLOW`: why somebody did not get a flow's mail."""
+"""`posthouse why-not ADDRESS NAME`: why somebody did not get the mail of a flow or a campaign."""
 
 import json
 from datetime import UTC, datetime
@@ -11,20 +11,24 @@ from engine.control.client import part
 from engine.control.protocol.reasons import WhyNotAnswer
 from engine.control.protocol.wire import encode
 
-app = make_app("Why somebody did not get a flow's mail.")
+app = make_app("Why somebody did not get the mail of a flow or a campaign.")
 
 
 @app.command()
 def why_not(
     who: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom it is about.")],
-    name: Annotated[str, typer.Argument(metavar="FLOW", help="The flow's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The flow's or the campaign's name.")],
+    campaign: Annotated[bool, typer.Option("--campaign", help="The campaign, where a flow has the same name.")] = False,
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
     """What became of their runs, what came of the events that could have let them in, and what the arbiter says now: the
     first reason binds. Each with the values of its condition; None is missing."""
     whom = str(address(who))
-    found = ask(socket, lambda control: control.get(WhyNotAnswer, f"/v1/flows/{part(name)}/why-not", {"address": whom}))
+    words: dict[str, str | int] = {"address": whom}
+    if campaign:
+        words["kind"] = "campaign"
+    found = ask(socket, lambda control: control.get(WhyNotAnswer, f"/v1/why-not/{part(name)}", words))
     if as_json:
         print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
         return

@@ -15,22 +15,33 @@ from engine.reasons.origin import Origin, origin_of
 from engine.reasons.why_not import NoFlow, WhyNot
 from engine.reasons.words import Reason
 from engine.running.book import FlowBook
-from mta.ports import to_ms
+from engine.sending.arbiter import Kind
+from mta.ports import Tx, to_ms
 
 
 async def why_not(house: House, name: str, asked: Asked) -> WhyNotAnswer:
-    """Why an address did not get a flow's mail."""
+    """Why an address did not get a flow's mail, or a campaign's."""
     now = house.clock.now()
     try:
         address = Address.parse(asked.text("address"))
     except AddressError as err:
         raise Refusal(f"address: {err}") from None
+    wants_campaign = asked.one_of("kind", ("", str(Kind.FLOW), str(Kind.CAMPAIGN))) == Kind.CAMPAIGN
     question = WhyNot(FlowBook(), house.arbiter, house.arbiter.zone)
+
+    def look(tx: Tx) -> tuple[Kind, tuple[Reason, ...]]:
+        kind = Kind.CAMPAIGN if wants_campaign else question.kind_of(tx, name)
+        if kind is Kind.CAMPAIGN:
+            return kind, question.campaign_reasons(tx, address, name, now)
+        return kind, question.reasons(tx, address, name, now)
+
     try:
-        found = await house.store.read(lambda tx: question.reasons(tx, address, name, now))
+        kind, found = await house.store.read(look)
     except NoFlow as err:
-        raise Refusal(f"{err}{err.hint}", "`posthouse flow list` lists them", 404) from None
-    return WhyNotAnswer(to_ms(now), str(address), name, "flow", tuple(map(_reason, found)))
+        raise Refusal(
+            f"{err}{err.hint}", "`posthouse flow list` and `posthouse campaign list` name them", 404
+        ) from None
+    return WhyNotAnswer(to_ms(now), str(address), name, str(kind), tuple(map(_reason, found)))
 
 
 async def why_message(house: House, conductor: Conductor, message_id: int) -> WhyMessage | None:

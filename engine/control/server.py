@@ -75,7 +75,7 @@ class ControlServer:
                 web.get("/v1/flows/{name}", self._flow),
                 web.get("/v1/flows/{name}/history", self._flow_history),
                 web.get("/v1/flows/{name}/text", self._flow_text),
-                web.get("/v1/flows/{name}/why-not", self._why_not),
+                web.get("/v1/why-not/{name}", self._why_not),
                 web.get("/v1/campaigns", self._campaigns),
                 web.get("/v1/campaigns/{name}", self._campaign),
                 web.get("/v1/campaigns/{name}/recipients", self._recipients),

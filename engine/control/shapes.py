@@ -100,7 +100,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/doubts": ("open", "limit"),
     "/v1/campaigns/{name}/recipients": ("run", "state", "after", "limit"),
     "/v1/flows/{name}/text": ("version",),
-    "/v1/flows/{name}/why-not": ("address",),
+    "/v1/why-not/{name}": ("address", "kind"),
     "/v1/reports/{kind}/{name}": ("since", "window"),
     "/v1/lists/{name}/sunset": ("limit",),
     "/v1/segments/{name}/members": ("after", "limit"),

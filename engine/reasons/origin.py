@@ -72,10 +72,21 @@ def origin_of(tx: Tx, message_id: int) -> Origin | None:
     )
     if row is None:
         return None
-    kind, credential, number, received_ms, list_id, contact_id, enrolment_id, flow, step, occurrence, template = row[
-        :11
-    ]
-    run_id, variant = row[11:]
+    (
+        kind,
+        credential,
+        number,
+        received_ms,
+        list_id,
+        contact_id,
+        enrolment_id,
+        flow,
+        step,
+        occurrence,
+        template,
+        *more,
+    ) = row
+    run_id, variant = more
     stream, at = Stream(number), from_ms(received_ms)
     is_marketing = contact_id is not None and stream is Stream.MARKETING
     consent = _consent(tx, contact_id, list_id, received_ms) if is_marketing else None

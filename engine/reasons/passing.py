@@ -125,11 +125,12 @@ def _sends(tx: Tx, passages: list[_Passage]) -> Iterator[Reason]:
             text = f"at the step {each.step} the arbiter refused it" + (f": {why}" if why else "")
             yield Reason(each.result.removeprefix(_REFUSED), text, each.at)
         elif (message := each.detail.get("message")) is not None:
-            text = f"at the step {each.step} it was written as message {message}: {_fate(tx, message)}"
+            text = f"at the step {each.step} it was written as message {message}: {fate_of(tx, message)}"
             yield Reason(Word.WRITTEN, f"{text}; `posthouse why {message}`", each.at)
 
 
-def _fate(tx: Tx, message_id: int) -> str:
+def fate_of(tx: Tx, message_id: int) -> str:
+    """What became of a message, in words."""
     row = tx.one("SELECT state, ended_by, last_reply FROM delivery WHERE message_id = ? LIMIT 1", (message_id,))
     if row is None:
         return "its delivery is not kept any more"

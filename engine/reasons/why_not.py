@@ -1,4 +1,4 @@
-"""Why somebody did not get a flow's mail: every path has an answer.
+"""Why somebody did not get a flow's mail, or a campaign's: every path has an answer.
 
 First what became of their runs, the youngest first; then what came of the events that could have let them in; then what the
 arbiter would say of a mail of this flow now.
@@ -15,10 +15,12 @@ from engine.audience import lists
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import find_contact
 from engine.audience.suppression import was_erased
+from engine.campaigns.book import CampaignBook
 from engine.flow.grammar import near
 from engine.flow.model import Definition
 from engine.reasons import passing
 from engine.reasons.beginning import Beginning
+from engine.reasons.campaign import of_campaign
 from engine.reasons.words import Reason, Word
 from engine.running import facts
 from engine.running.book import FlowBook
@@ -26,14 +28,15 @@ from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.judging import Hold, Refuse, Send, judge
 from engine.sending.refusals import Refusal
 from mta.ports import Tx, from_ms
+from mta.queue.delivery import Stream
 
 
 class NoFlow(LookupError):
-    """There is no flow of that name; `hint` is the nearest."""
+    """There is no flow of that name, nor a campaign; `hint` is the nearest."""
 
     def __init__(self, name: str, hint: str) -> None:
         self.hint = hint
-        super().__init__(f"there is no flow {name}")
+        super().__init__(f"there is no flow and no campaign {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,24 @@ class WhyNot:
         found = list(self._found(tx, flow, people[contact_id], now))
         return tuple(found) or (Reason(Word.NOTHING, "the next event or day that the flow begins with lets them in"),)
 
+    def kind_of(self, tx: Tx, name: str) -> Kind:
+        """Whether this names a flow or, where there is no such flow, a campaign. NoFlow."""
+        for kind in (Kind.FLOW, Kind.CAMPAIGN):
+            if tx.one(f"SELECT 1 FROM {kind} WHERE name = ?", (name,)) is not None:
+                return kind
+        known = tx.query("SELECT name FROM flow UNION SELECT name FROM campaign ORDER BY name LIMIT 1000")
+        raise NoFlow(name, near(name, [each for (each,) in known]))
+
+    def campaign_reasons(self, tx: Tx, address: Address, name: str, now: datetime) -> tuple[Reason, ...]:
+        """The same of a campaign."""
+        contact_id = find_contact(tx, address)
+        if contact_id is None:
+            return tuple(_unknown(tx, address))
+        contact = facts.read_contacts(tx, [contact_id])[contact_id]
+        found = list(of_campaign(tx, name, contact, CampaignBook()))
+        asked = Asked(Kind.CAMPAIGN, name, 0, contact_id, Address.parse(contact["address"]).key, Stream.MARKETING)
+        return (*found, *self._judged(tx, asked, "this campaign", now))
+
     def _found(self, tx: Tx, flow: Flow, contact: dict[str, Any], now: datetime) -> Iterator[Reason]:
         definition = self.book.definition(tx, flow.version_id) if flow.version_id else None
         if definition is None:
@@ -95,12 +116,15 @@ class WhyNot:
             Kind.FLOW, definition.name, 0, contact["id"], Address.parse(contact["address"]).key, definition.stream,
             list_id=of_list.id if of_list else ALL_LISTS,
         )  # fmt: skip
+        yield from self._judged(tx, asked, "this flow", now)
+
+    def _judged(self, tx: Tx, asked: Asked, whose: str, now: datetime) -> Iterator[Reason]:
         verdict = judge(self.arbiter.case(tx, asked, now), self.arbiter.policy, now)
         why = f": {verdict.why}" if not isinstance(verdict, Send) and verdict.why else ""
         if isinstance(verdict, Hold):
-            yield Reason(verdict.reason, f"a mail of this flow would be held now{why}", until=verdict.until)
+            yield Reason(verdict.reason, f"a mail of {whose} would be held now{why}", until=verdict.until)
         elif isinstance(verdict, Refuse):
-            yield Reason(verdict.reason, f"a mail of this flow would not be written now{why}")
+            yield Reason(verdict.reason, f"a mail of {whose} would not be written now{why}")
 
 
 def _flow(tx: Tx, name: str) -> Flow:
@@ -110,7 +134,7 @@ def _flow(tx: Tx, name: str) -> Flow:
         (name,),
     )
     if row is None:
-        raise NoFlow(name, near(name, [each for (each,) in tx.query("SELECT name FROM flow ORDER BY name LIMIT 1000")]))
+        raise NoFlow(name, "")
     flow_id, name, state, version_id, since_ms = row
     return Flow(flow_id, name, state, version_id, from_ms(since_ms or 0))
 

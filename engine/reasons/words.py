@@ -12,7 +12,7 @@ from engine.sending.refusals import Refusal
 
 
 class Word(StrEnum):
-    """What else there is to say of somebody and a flow."""
+    """What else there is to say of somebody and a flow, or a campaign."""
 
     UNKNOWN = "unknown address"  # nobody of this address is known
     ANOTHER = "another contact now"  # they were merged: what comes for them is the other's
@@ -38,6 +38,10 @@ class Word(StrEnum):
     FAILED = "run failed"  # the run ended by a fault
     ANOTHER_WAY = "went another way"  # the run went where no mail is sent
     NO_SEND = "sends no mail"  # the flow has no send step
+    NOT_STARTED = "not started yet"  # the campaign has no run
+    CAMPAIGN_PAUSED = "campaign paused"  # by an operator, or because nobody was there when it was due
+    CAMPAIGN_STOPPED = "campaign stopped"  # by an operator, for good
+    RECALLED = "recalled"  # the campaign was taken back before it left
     WRITTEN = "written"  # it was: the message is named
     NOTHING = "nothing is in the way"  # the next event, or day, lets them in
 

@@ -62,6 +62,10 @@ def ask(house: FlowHouse, name: str = "cart", address: str = ANN) -> tuple[Reaso
     return found
 
 
+def kind(house: FlowHouse, name: str) -> str:
+    return house.store.read_now(lambda tx: WhyNot(FlowBook(), house.arbiter, ZoneInfo("UTC")).kind_of(tx, name))
+
+
 def words(house: FlowHouse, name: str = "cart") -> list[str]:
     return [each.word for each in ask(house, name)]
 
@@ -89,8 +93,9 @@ async def test_who_is_not_known_and_who_is_another_now(make: Make) -> None:
 
 async def test_a_flow_that_is_not_there_is_named_with_the_nearest(make: Make) -> None:
     house = make()
-    with pytest.raises(NoFlow, match="no flow cat") as caught:
-        ask(house, "cat")
+    with pytest.raises(NoFlow, match="no flow and no campaign cat") as caught:
+        kind(house, "cat")
+    assert kind(house, "cart") == "flow"
     assert 'did you mean "cart"' in caught.value.hint
 
 
@@ -211,6 +216,30 @@ async def test_a_mail_that_can_t_be_written_is_told_apart_from_a_wait(make: Make
     await house.settle()
     await house.later(hours=1)
     assert words(house) == ["mail can't be written"]
+
+
+async def test_who_is_held_out_is_told_so(make: Make) -> None:
+    house = make(FLOW.replace("reentry:", "holdout: 50%\nreentry:"))
+    found = []
+    for number in range(12):
+        who = f"p{number}@example.org"
+        house.tell("cart.updated", who, **cart())
+        await house.settle()
+        found.append(ask(house, address=who)[0].word)
+    assert set(found) == {"held out", "waits"}
+
+
+async def test_flows_that_begin_by_time_or_by_hand_say_what_they_wait_for(make: Make) -> None:
+    rest = "steps: [{send: review-request}]"
+    house = make(f"name: silent\nstream: transactional\ntrigger: {{manual: true}}\n{rest}")
+    known(house)
+    await house.settle()
+    assert words(house, "silent") == ["begun by hand"]
+    trigger = "trigger: {date: {field: birthday, at: '10:00', yearly: true}, audience: {list: tea}}"
+    house.apply(f"name: birthday\nstream: transactional\n{trigger}\n{rest}")
+    assert words(house, "birthday") == ["not in its audience", "date is not known"]
+    house.do("UPDATE contact SET birthday = '1990-12-31'")
+    assert words(house, "birthday") == ["not in its audience", "its time has not come"]
 
 
 # -- why
