@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,14 @@ from engine.control.protocol.wire import encode
 app = make_app("Check, plan, simulate, apply, move and list flows.")
 app.command()(simulate)
 app.command()(test)
+
+
+class Answer(StrEnum):
+    """Of a late mail."""
+
+    SEND = "send"
+    SKIP = "skip"
+
 
 Name = Annotated[str, typer.Argument(help="The flow's name.")]
 File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
@@ -124,6 +133,19 @@ def start(
     if not isinstance(told, dict):
         refuse('the data is no JSON object, such as {"number": "A-1"}', code=2)
     act(socket, "flows/start", {"flow": name, "address": address, "data": told, "by": who()}, as_json)
+
+
+@app.command()
+def late(
+    name: Name,
+    answer: Annotated[
+        Answer | None, typer.Argument(help="What becomes of them; without it, how many there are.")
+    ] = None,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether mails that are late, and whose flow asks, still go."""
+    act(socket, "flows/late", {"flow": name, "answer": answer.value if answer else ""}, as_json)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
 from engine.control import campaign_plans, campaigns, flows, queueing, segments, shaping
+from engine.control.late import late
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
@@ -274,6 +275,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "events": post_event,
     "flows": flows.apply,
     "flows/plan": flows.plan,
+    "flows/late": late,
     "flows/start": flows.start,
     "segments": segments.store,
     "segments/remove": segments.remove,

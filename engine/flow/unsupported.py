@@ -10,6 +10,5 @@ TOP: Final[dict[str, str]] = {}
 TRIGGER: Final[dict[str, str]] = {}
 WAIT: Final[dict[str, str]] = {}
 STEPS: Final = {
-    "late": "take the line out",
     "winner": "take the line out, and look at the figures yourself",
 }

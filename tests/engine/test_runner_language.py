@@ -14,6 +14,7 @@ from engine.audience.contacts import Change, change, contact_facts, find_contact
 from engine.audience.fields import Field, Kind, declare
 from engine.catalogue.pools import Code, Pool, load, put
 from engine.flow.shares import in_holdout
+from engine.running.answers import answer_late, asked
 
 Make = Callable[..., FlowHouse]
 HEAD = "name: f\nstream: transactional\ntrigger: {event: my.start}\nreentry: always\n"
@@ -263,3 +264,41 @@ async def test_a_wait_by_the_clock_follows_who_moves_to_another_zone(make: Make)
     assert datetime.fromtimestamp(due / 1000, UTC) == datetime(2026, 3, 3, 1, tzinfo=UTC), "ten in Tokyo"
     await house.later(hours=13)
     assert ann(house)["tags"] == ["awake"]
+
+
+# -- late mails
+
+LATE = "  - wait: 1h\n    late: {after: 6h, do: DO}\n  - send: order-thanks\n  - tag: done\n"
+
+
+async def overslept(make: Make, do: str, hours: float) -> FlowHouse:
+    """Nobody worked while the time of the mail came and went."""
+    house = make(LATE.replace("DO", do))
+    await start(house)
+    await house.later(hours=hours)
+    return house
+
+
+async def test_a_mail_in_time_goes_and_a_late_one_is_skipped_or_sent_as_the_flow_says(make: Make) -> None:
+    for do, hours, mails in (("skip", 6.5, 1), ("skip", 8, 0), ("send", 8, 1), ("ask", 6.5, 1)):
+        house = await overslept(make, do, hours)
+        assert len(house.mails) == mails
+        sent = "order-thanks: delivery asked" if mails else "order-thanks: skipped: more than 6h late"
+        assert sent in house.path
+        assert how(house) == [("f", "ended", "completed")] and ann(house)["tags"] == ["done"]
+
+
+@pytest.mark.parametrize(("answer", "mails"), [("send", 1), ("skip", 0)])
+async def test_a_late_mail_waits_for_an_operator_where_the_flow_asks(make: Make, answer: str, mails: int) -> None:
+    house = await overslept(make, "ask", 8)
+    assert house.mails == [] and how(house) == [("f", "waiting", None)]
+    assert any("asks whether a late mail goes" in alarm for alarm in house.alarms)
+    ((flow_id,),) = house.rows("SELECT id FROM flow")
+    assert house.store.read_now(lambda tx: asked(tx, flow_id)) == 1
+    await house.later(days=3)
+    assert house.mails == []
+    now = house.clock.now()
+    assert house.store.write_now(lambda tx: answer_late(tx, flow_id, answer, now, 500)) == 1
+    await house.settle()
+    assert len(house.mails) == mails and how(house) == [("f", "ended", "completed")]
+    assert house.store.read_now(lambda tx: asked(tx, flow_id)) == 0
