@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,10 @@ from flow_house import FlowHouse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.flow.model import END, Definition, If
+from deliverability.address import Address
+from engine.audience.contacts import Change, change, ensure_contact
+from engine.audience.fields import Field, Kind, declare
+from engine.flow.model import END, Definition, If, Jump, WaitFor
 from mta.ports import StoreBusy, Tx
 
 FLOW = """\
@@ -25,7 +28,10 @@ exit: event.total == 13
 steps:
   - send: cart-reminder
     id: first
-  - wait: 1h
+  - wait: {for: {event: my.answer, where: event.n == 1}, timeout: 1h}
+    id: heard
+    then: [{tag: warm}]
+    else: [{add: {points: 1}, id: counted}]
   - if: event.total > 100
     id: rich
     then:
@@ -35,8 +41,14 @@ steps:
         then: [{wait: 1d}, {send: order-thanks, id: last}, {exit: enough}]
     else:
       - wait: 30m
+      - jump: {to: first, times: 2}
+        id: round
   - send: cart-reminder
     id: second
+  - wait: {until: "10:00"}
+  - add: {points: 100}
+    id: again
+  - exit: done
 """
 PEOPLE = itertools.count()
 
@@ -44,6 +56,7 @@ PEOPLE = itertools.count()
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowHouse]:
     house = FlowHouse(tmp_path_factory.mktemp("flows"), FLOW, runners=2, greedy=True)
+    house.store.write_now(lambda tx: declare(tx, Field("points", Kind.NUMBER), house.clock.now()))
     yield house
     house.store.close()
 
@@ -53,6 +66,8 @@ ACTIONS = st.one_of(
         st.just("cart"), st.integers(0, 2), st.sampled_from(["c1", "c2"]), st.sampled_from([0, 5, 13, 200, 5000])
     ),
     st.tuples(st.just("order"), st.integers(0, 2)),
+    st.tuples(st.just("answer"), st.integers(0, 2), st.integers(0, 1)),
+    st.tuples(st.just("zone"), st.integers(0, 2), st.sampled_from(["Asia/Tokyo", "America/New_York", ""])),
     st.tuples(st.just("advance"), st.sampled_from([1, 30, 60, 61, 1440, 3000])),
     st.tuples(st.sampled_from(["match", "move", "fail"]), st.integers(0, 1)),
     st.tuples(st.sampled_from(["race", "pause", "resume"])),
@@ -70,6 +85,7 @@ def test_every_run_takes_a_path_of_its_flow_and_ends(house: FlowHouse, actions: 
     assert house.rows("SELECT count(*) FROM enrolment WHERE state <> 'ended'") == [(0,)]
     for enrolment_id, how in house.rows("SELECT id, ended_how FROM enrolment WHERE id > ?", began):
         check_path(house, enrolment_id, how)
+    check_effects(house, people)
 
 
 async def live(house: FlowHouse, people: list[str], actions: list[tuple[Any, ...]]) -> None:
@@ -79,6 +95,10 @@ async def live(house: FlowHouse, people: list[str], actions: list[tuple[Any, ...
                 house.tell("cart.updated", people[who], cart_id=cart_id, total=total, currency="EUR", lines=[])
             case ("order", who):
                 house.tell("order.placed", people[who], number=f"N-{who}", total=10, currency="EUR", lines=[])
+            case ("answer", who, n):
+                house.tell("my.answer", people[who], n=n)
+            case ("zone", who, zone):
+                house.store.write_now(lambda tx, who=who, zone=zone: move(tx, people[who], zone, house.clock.now()))  # type: ignore[misc]
             case ("advance", minutes):
                 house.clock.advance(timedelta(minutes=minutes))
             case ("match", which):
@@ -94,7 +114,7 @@ async def live(house: FlowHouse, people: list[str], actions: list[tuple[Any, ...
             case ("resume",):
                 house.set_state("f", "active")
     house.set_state("f", "active")
-    for _ in range(6):
+    for _ in range(12):
         await house.settle()
         house.clock.advance(timedelta(days=1, minutes=1))
     await house.settle()
@@ -142,8 +162,34 @@ def check_path(house: FlowHouse, enrolment_id: int, how: str) -> None:
     assert dict(sent) == asked and len(sent) == len(asked)
 
 
+def check_effects(house: FlowHouse, people: list[str]) -> None:
+    """What steps did to a contact is there as often as they were passed."""
+    for address in people:
+        rows = house.rows("SELECT id, fields FROM contact WHERE address = ?", address)
+        if not rows:
+            continue
+        [(contact_id, fields)] = rows
+        passed = [
+            step
+            for (step,) in house.rows(
+                "SELECT p.step FROM passage p JOIN enrolment e ON e.id = p.enrolment_id WHERE e.contact_id = ?",
+                contact_id,
+            )
+        ]
+        points = passed.count("counted") + 100 * passed.count("again")
+        assert json.loads(fields).get("points", 0) == points
+        assert bool(house.rows("SELECT 1 FROM tag WHERE contact_id = ?", contact_id)) == ("tag-warm" in passed)
+
+
+def move(tx: Tx, address: str, zone: str, now: datetime) -> None:
+    """The person's clock is another from now on."""
+    change(tx, ensure_contact(tx, Address.parse(address), now=now), Change(zone=zone), now)
+
+
 def following(definition: Definition, step: str, result: str) -> str:
     instruction = definition.program[step]
-    if isinstance(instruction.step, If):
+    if isinstance(instruction.step, If | WaitFor):
         return instruction.way(result)
+    if isinstance(instruction.step, Jump) and result != "else":
+        return instruction.step.to
     return instruction.next
