@@ -17,6 +17,7 @@ from engine.accept import committed
 from engine.answers import grant, wish_of
 from engine.audience.ledger import SALT_OCTETS
 from engine.house import House
+from engine.intake import reports_in
 from engine.parser import Parser
 from mta import maillog
 from mta.inbound.transaction import Transaction
@@ -67,6 +68,8 @@ class Returns:
             verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)
         elif report and report["kind"] == Kind.COMPLAINT:
             verdict = self._complained(tx, report["feedback"], [*report["traces"], to.local], now)
+        elif report and report["report"] and settled is None:
+            verdict = reports_in.keep(tx, report["report"], now)
         elif settled is None:
             verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
         elif report and report["recipients"]:

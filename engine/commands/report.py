@@ -3,6 +3,7 @@
 from engine.commands import report_figures
 from engine.commands.common import make_app
 from engine.commands.report_read import read
+from engine.commands.report_received import received, sources
 
 app = make_app("What came of mail; reports that others sent us.")
 app.command()(report_figures.flow)
@@ -10,6 +11,8 @@ app.command()(report_figures.campaign)
 app.command("list")(report_figures.of_list)
 app.command()(report_figures.domain)
 app.command()(read)
+app.command()(received)
+app.command()(sources)
 
 
 @app.callback()

@@ -3,11 +3,12 @@
 import logging
 from typing import Any
 
-from deliverability.bounces.conclude import account_of
+from deliverability.bounces.conclude import Kind, account_of
 from deliverability.bounces.judging import Told
 from deliverability.bounces.opened import Opened
 from deliverability.bounces.traces import reverse_paths
 from deliverability.reply import EnhancedStatus
+from engine.intake.reports_in import read_carried
 
 # What another's reader of odd bounces (deliverability.bounces.last) says of its own faults concerns nobody.
 logging.getLogger("flufl.bounce").disabled = True
@@ -15,11 +16,16 @@ logging.getLogger("flufl.bounce").disabled = True
 
 def read_return(content: bytes) -> dict[str, Any]:
     """{"kind", "feedback": the type of a complaint or None, "traces": our reverse-paths that stand in it,
-    "recipients": [{"recipient", "action", "status", "diagnostic", "said", "around"}]}.
+    "recipients": [{"recipient", "action", "status", "diagnostic", "said", "around"}],
+    "report": what `engine.intake.reports_in` reads of a DMARC or TLS report, or None}.
     """
     opened = Opened.of(content)
+    carried = read_carried(content)
+    if carried and "unreadable" not in carried:  # what carries a report is no bounce, whatever its letter says
+        return {"kind": Kind.OTHER, "feedback": None, "traces": [], "recipients": [], "report": carried}
     account = account_of(opened)
     return {
+        "report": carried if account.kind is Kind.OTHER else None,
         "kind": account.kind,
         "feedback": account.feedback.type if account.feedback else None,
         "traces": reverse_paths(opened),

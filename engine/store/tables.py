@@ -8,7 +8,15 @@ from typing import Any
 
 from peewee import SQL, AutoField, BigIntegerField, BlobField, CompositeKey, IntegerField, Model, NodeList, TextField
 
-from engine.store import tables_arbiter, tables_campaigns, tables_catalogue, tables_flows, tables_hooks, tables_sweeps
+from engine.store import (
+    tables_arbiter,
+    tables_campaigns,
+    tables_catalogue,
+    tables_flows,
+    tables_hooks,
+    tables_reports,
+    tables_sweeps,
+)
 
 
 class IdOnce(AutoField):
@@ -593,6 +601,7 @@ TABLES = (
     *tables_catalogue.TABLES,
     *tables_flows.TABLES,
     *tables_hooks.TABLES,
+    *tables_reports.TABLES,
     *tables_sweeps.TABLES,
     *tables_arbiter.TABLES,
     *tables_campaigns.TABLES,

@@ -169,3 +169,41 @@ async def test_reports_have_addresses_of_their_own(town: Town, local: str, domai
     policy = ReturnsPolicy(DOMAIN, "mail.shop.example", lambda _: False, town.door.accept)
     transaction = Transaction("", PEER, "mx.example", is_extended=True)
     assert (await policy.check_recipient(transaction, Address(local, domain)) is None) is taken
+
+
+DMARC = (Path(__file__).parents[1] / "data" / "corpora" / "mox" / "data" / "dmarc" / "yahoo.eml").read_bytes()
+TLS = (Path(__file__).parents[1] / "data" / "corpora" / "mox" / "data" / "tls" / "example.eml").read_bytes()
+
+
+async def test_a_report_is_kept_once_with_its_senders_and_nothing_follows(town: Town) -> None:
+    mail = DMARC.decode().replace("\r\n", "\n")
+    assert (
+        await town.comes(mail, f"dmarc-reports@{DOMAIN}")
+        == "dmarc-aggregate of Yahoo! Inc. about ueber.net: 1, of which 0 failed"
+    )
+    assert (
+        await town.comes(mail, f"dmarc-reports@{DOMAIN}")
+        == "dmarc-aggregate of Yahoo! Inc. about ueber.net: known already"
+    )
+    tls = await town.comes(TLS.decode().replace("\r\n", "\n"), f"tls-reports@{DOMAIN}")
+    assert tls == "tls-rpt of Google Inc. about test.xmox.nl: 3, of which 0 failed"
+
+    def kept(tx: Tx) -> tuple[Any, ...]:
+        return tx.query("SELECT kind, total FROM received_report ORDER BY id"), tx.query(
+            "SELECT count FROM reported_sender"
+        )
+
+    reports, senders = town.house.store.read_now(kept)
+    assert [tuple(row) for row in reports] == [("dmarc-aggregate", 1), ("tls-rpt", 3)]
+    assert [tuple(row) for row in senders] == [(1,)]
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_a_report_that_can_not_be_read_is_kept_as_a_mail_and_said(town: Town) -> None:
+    bad = (
+        "From: r@big.example\nSubject: Report\nContent-Type: application/xml\n\n"
+        "<?xml version='1.0'?><feedback><oops></feedback>\n"
+    )
+    assert (await town.comes(bad, f"dmarc-reports@{DOMAIN}")).startswith(
+        "report that can't be read: it is not well-formed"
+    )
