@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bench import audience, backlog, courtesy, flows, latency, letters, pages, people, priority, turnstile
+from bench import audience, backlog, campaign, courtesy, flows, latency, letters, pages, people, priority, turnstile
 from bench.bars import Facts, judged
 from bench.calibrate import calibrate
 from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
@@ -66,6 +66,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--audience", type=int, help="contacts with segments (1,000,000; with --quick 100,000); 0: leave out"
     )
+    parser.add_argument(
+        "--campaign", type=int, help="readers of a campaign (1,000,000; with --quick 100,000); 0: leave out"
+    )
     parser.add_argument("--people", type=int, help="that are imported (1,000,000; with --quick 100,000); 0: leave out")
     parser.add_argument(
         "--waiting",
@@ -89,6 +92,7 @@ def _options() -> argparse.Namespace:
     options.deliveries = (100_000 if quick else 1_000_000) if options.deliveries is None else options.deliveries
     options.audience = (100_000 if quick else 1_000_000) if options.audience is None else options.audience
     options.waiting = (100_000 if quick else 1_000_000) if options.waiting is None else options.waiting
+    options.campaign = (100_000 if quick else 1_000_000) if options.campaign is None else options.campaign
     options.people = (100_000 if quick else 1_000_000) if options.people is None else options.people
     options.pages = (3 if quick else 6) if options.pages is None else options.pages
     options.letters = (800 if quick else 3000) if options.letters is None else options.letters
@@ -178,6 +182,9 @@ def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
     if options.audience:
         facts.audience = audience.measure(folder / "audience", options.audience)
         print(facts.audience, flush=True)
+    if options.campaign:
+        facts.campaign = campaign.measure(folder / "campaign", key, options.campaign)
+        print(facts.campaign, flush=True)
     if options.people:
         facts.people = people.measure(folder / "people", options.people)
         print(facts.people, flush=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from bench.audience import Audience
 from bench.backlog import Backlog
+from bench.campaign import Mailing
 from bench.cells import Cell, Latency, Result
 from bench.courtesy import Courtesy
 from bench.flows import Flows
@@ -38,6 +39,7 @@ class Facts:
     courtesy: Courtesy | None = None
     people: People | None = None
     audience: Audience | None = None
+    campaign: Mailing | None = None
     flows: Flows | None = None
     pages: dict[str, Pace] = field(default_factory=dict)  # by what is asked for
 
@@ -104,6 +106,7 @@ def _latency(latencies: Sequence[Latency]) -> list[Bar]:
 
 
 def _alone(facts: Facts) -> list[Bar]:
+    mailing = facts.campaign
     queue, urgent, polite, people = facts.backlog, facts.priority, facts.courtesy, facts.people
     return [
         *(
@@ -132,6 +135,11 @@ def _alone(facts: Facts) -> list[Bar]:
         Bar("courtesy: the same, at most", 1, polite.rate if polite else nan, "", False),
         Bar("courtesy: attempts after the site's word", 0.02, polite.waste if polite else nan, "of all", False),
         *_segments(facts.audience),
+        Bar("campaign to a million: first mail", 2, mailing.first_seconds if mailing else nan, "s", False),
+        Bar("campaign to a million: memory of a process", 300, mailing.private_mib if mailing else nan, "MiB", False),
+        Bar(
+            "campaign to a million: the last mail after a stop", 1, mailing.stop_seconds if mailing else nan, "s", False
+        ),
         Bar("import of a million contacts", 120, people.seconds if people else nan, "s", False),
         Bar("import of a million: memory", 300, people.private_mib if people else nan, "MiB", False),
         Bar("import of a million: longest write lock", 30, people.longest_ms if people else nan, "ms", False),

@@ -5,6 +5,7 @@ from math import isnan
 from bench.audience import Audience
 from bench.backlog import Backlog
 from bench.bars import SIGNATURES, Bar, Facts, bars, judged
+from bench.campaign import Mailing
 from bench.cells import Cell, Latency, Result
 from bench.pages import Pace
 from bench.people import People
@@ -54,6 +55,12 @@ def test_an_import_is_held_to_its_time_its_memory_and_its_locks() -> None:
     found = bars(0.9, [], [], Facts(people=People(1_000_000, 100.0, 320.0, 25.0, 0.0)))
     words = [each.word for each in found if each.name.startswith("import")]
     assert words == ["met", "**short**", "met"]
+
+
+def test_a_campaign_is_held_to_its_first_mail_its_memory_and_its_stop() -> None:
+    found = bars(0.9, [], [], Facts(campaign=Mailing(1_000_000, 1.0, 300.0, 70.0, 60.0, 1.5)))
+    words = [each.word for each in found if each.name.startswith("campaign")]
+    assert words == ["met", "met", "**short**"]
 
 
 def test_the_table_says_what_the_machine_does_by_itself() -> None:

@@ -175,25 +175,27 @@ class _Reader:
             if name and any(each.name == name for each in read):
                 self._sheet.fault(found["name"].value, f"{path}.name", "another variant has this name")
             differs = frozenset(found) - {"name"}
-            self._one_thing(node, path, differs, first)
-            first = first or differs
+            if self._one_thing(node, path, differs, first):
+                first = first or differs
             read.append(self._mail(found, name or ""))
         if len(nodes) == 1:
             self._sheet.fault(entry.key, entry.path, "one variant is none: two are needed to compare")
         return tuple(read)
 
-    def _one_thing(self, node: Node, path: str, differs: frozenset[str], first: frozenset[str]) -> None:
-        """Exactly one thing differs, and the same in all: else nobody could say what made the difference."""
+    def _one_thing(self, node: Node, path: str, differs: frozenset[str], first: frozenset[str]) -> bool:
+        """Whether exactly one thing differs, and the same in all: else nobody could say what made the difference."""
         remedy = "subject, content (or template), sender, or at"
         is_one = len(differs) == 1 or (differs and differs <= _CONTENT)
         if not is_one:
             said = ", ".join(sorted(differs)) or "nothing"
             self._sheet.fault(node, path, f"variants differ in exactly one thing, this one says {said}", remedy)
-        elif first and differs != first and not (differs | first <= _CONTENT):
+            return False
+        if first and differs != first and not (differs | first <= _CONTENT):
             told, before = ", ".join(sorted(differs)), ", ".join(sorted(first))
             self._sheet.fault(
                 node, path, f"differs in {told}, the first one in {before}", f"one thing for all: {remedy}"
             )
+        return True
 
     def _test(self, entry: Entry | None, variants: tuple[Variant, ...]) -> Test | None:
         if entry is None:

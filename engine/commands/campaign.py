@@ -98,6 +98,7 @@ def show(
     recipients: Annotated[
         str, typer.Option("--recipients", help="List who stands there: delivered, excluded, waiting ... or all.")
     ] = "",
+    address: Annotated[str, typer.Option("--address", help="Where this person stands, and why.")] = "",
     run: RunNumber = 0,
     limit: Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)] = 100,
     after: Annotated[int, typer.Option(help="Go on behind this contact's number.", min=0)] = 0,
@@ -105,8 +106,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Where a campaign's runs stand, with figures; or who of the newest (or --run) stands where."""
-    if recipients:
-        return _show_recipients(name, recipients, run, limit, after, socket, as_json)
+    if recipients or address:
+        words: dict[str, str | int] = {"limit": limit, "after": after, "run": run, "address": address}
+        return _show_recipients(name, words | ({"state": recipients} if recipients != "all" else {}), socket, as_json)
     found = ask(socket, lambda control: control.get(CampaignShown, _path(name)))
     if as_json:
         return _print(found)
@@ -134,12 +136,7 @@ def _show_run(run: RunRow, *, is_newest: bool) -> None:
         print(f"  {each.what:<10}{each.people:>10,}{variant}" + (f"  {each.reason}" if each.reason else ""))
 
 
-def _show_recipients(
-    name: str, state: str, run: int, limit: int, after: int, socket: Path | None, as_json: bool
-) -> None:  # fmt: skip
-    words: dict[str, str | int] = {"limit": limit, "after": after, "run": run}
-    if state != "all":
-        words["state"] = state
+def _show_recipients(name: str, words: dict[str, str | int], socket: Path | None, as_json: bool) -> None:
     found = ask(socket, lambda control: control.get(Recipients, _path(name, "recipients"), words))
     if as_json:
         return _print(found)
@@ -184,7 +181,8 @@ def recall(name: Name, run: RunNumber = 0, why: Why = "", socket: Socket = None,
     """Take back what has not left, and say who has it."""
     done = act(socket, "campaigns/recall", _run(name, run, why), as_json)
     if not as_json and done.facts.get("have_it"):
-        _show_recipients(name, "delivered", int(done.facts["run"]), 1000, 0, socket, as_json)
+        words: dict[str, str | int] = {"state": "delivered", "run": int(done.facts["run"]), "limit": 1000}
+        _show_recipients(name, words, socket, as_json)
 
 
 @app.command()

@@ -1,7 +1,10 @@
 """What an operator sees of campaigns."""
 
 from datetime import datetime
+from typing import Final
 
+from deliverability.address import Address, AddressError
+from engine.audience.contacts import find_contact
 from engine.campaigns import figures, runs
 from engine.campaigns.book import CampaignBook, NoCampaign
 from engine.campaigns.runs import ALL_SEEN, Run
@@ -58,9 +61,10 @@ async def one(house: House, book: CampaignBook, name: str) -> CampaignShown:
 
 
 async def recipients(house: House, book: CampaignBook, name: str, asked: Asked) -> Recipients:
-    """A page of the recipients of a run, of one state or of all."""
+    """A page of the recipients of a run, of one state or of all; or one of them, by address."""
     now, after = house.clock.now(), asked.number("after", 0)
     state = asked.one_of("state", ("", *map(str, Fate)))
+    address = asked.text("address")
     limit, run_id = asked.number("limit", 100, least=1, most=1_000), asked.number("run", 0)
 
     def look(tx: Tx) -> Recipients:
@@ -70,7 +74,7 @@ async def recipients(house: House, book: CampaignBook, name: str, asked: Asked) 
             raise Refusal(str(err), _THERE_ARE, 404) from None
         if run.name != name:
             raise Refusal(f"run {run_id} is one of {run.name}", _THERE_ARE, 404)
-        rows, seen = _page(tx, run, state, after, limit)
+        rows, seen = _page(tx, run, state, after, limit) if not address else _one(tx, run, address)
         return Recipients(to_ms(now), name, run.id, tuple(rows), seen)
 
     return await house.store.read(look)
@@ -86,6 +90,29 @@ def row_of(tx: Tx, run: Run, *, with_figures: bool = True) -> RunRow:
     )  # fmt: skip
 
 
+_ROWS: Final = (
+    "SELECT r.contact_id, COALESCE(c.address, ''), r.variant, r.state, r.reason, r.at_ms, r.message_id, r.opened_ms,"
+    " r.clicked_ms, r.ordered_ms FROM campaign_recipient r LEFT JOIN contact c ON c.id = r.contact_id WHERE r.run_id = ?"
+)
+
+
+def _one(tx: Tx, run: Run, text: str) -> tuple[list[RecipientRow], int]:
+    """The recipient with this address. Refusal where nobody has it, or they were never in the audience."""
+    try:
+        contact_id = find_contact(tx, Address.parse(text))
+    except AddressError as err:
+        raise Refusal(f"address: {err}") from None
+    if contact_id is None:
+        raise Refusal(f"nobody is known as {text[:100]}", "`posthouse contact show` looks for people", 404)
+    rows = tx.query(f"{_ROWS} AND r.contact_id = ?", (run.id, contact_id))
+    if not rows:
+        found = (
+            "everybody of the audience was looked at" if run.cursor == ALL_SEEN else "the audience is still being found"
+        )
+        raise Refusal(f"{text[:100]} is no recipient of this run", f"{found}: who is on its lists and segments", 404)
+    return [RecipientRow(*row) for row in rows], 0
+
+
 def _page(tx: Tx, run: Run, state: str, after: int, limit: int) -> tuple[list[RecipientRow], int]:
     """Rows, and the number to go on behind; 0 at the end."""
     first = tx.one(
@@ -95,9 +122,7 @@ def _page(tx: Tx, run: Run, state: str, after: int, limit: int) -> tuple[list[Re
         return [], 0
     which, end = (" AND r.state = ?", first[0] + SPAN) if state else ("", first[0] + SPAN)
     rows = tx.query(
-        "SELECT r.contact_id, COALESCE(c.address, ''), r.variant, r.state, r.reason, r.at_ms, r.message_id, r.opened_ms,"
-        " r.clicked_ms, r.ordered_ms FROM campaign_recipient r LEFT JOIN contact c ON c.id = r.contact_id"
-        f" WHERE r.run_id = ? AND r.contact_id > ? AND r.contact_id <= ?{which} ORDER BY r.contact_id LIMIT ?",
+        f"{_ROWS} AND r.contact_id > ? AND r.contact_id <= ?{which} ORDER BY r.contact_id LIMIT ?",
         (run.id, after, end, *((state,) if state else ()), limit),
     )
     return [RecipientRow(*row) for row in rows], rows[-1][0] if len(rows) == limit else end

@@ -99,7 +99,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/queue/shape": ("by", "stream", "limit"),
     "/v1/messages": (*FILTERS, "sort", "limit", "offset", "after"),
     "/v1/doubts": ("open", "limit"),
-    "/v1/campaigns/{name}/recipients": ("run", "state", "after", "limit"),
+    "/v1/campaigns/{name}/recipients": ("run", "state", "address", "after", "limit"),
     "/v1/flows/{name}/text": ("version",),
     "/v1/why-not/{name}": ("address", "kind"),
     "/v1/reports/{kind}/{name}": ("since", "window"),

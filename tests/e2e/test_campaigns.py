@@ -1,6 +1,5 @@
 """Campaigns of a running Posthouse, by its commands, in the lab: started, by zones, recalled, resent."""
 
-import json
 import re
 import subprocess
 import urllib.request
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from house_lab import LabTown, lab_town
 
+from engine.control.protocol.campaigns import CampaignShown
 from mta.ports import from_ms
 
 pytestmark = pytest.mark.e2e
@@ -57,14 +57,17 @@ def write(folder: Path, name: str, subject: str = "Spring", more: str = "") -> s
     return str(file)
 
 
+def shown(town: LabTown, name: str) -> CampaignShown:
+    return town.daemon.control.get(CampaignShown, f"/v1/campaigns/{name}")
+
+
 def figures(town: LabTown, name: str) -> dict[str, int]:
     """How many stand where in the newest run."""
-    told = json.loads(campaign(town, "show", name, "--json"))["runs"][0]
-    return {each["what"]: each["people"] for each in told["figures"]}
+    return {each.what: each.people for each in shown(town, name).runs[0].figures}
 
 
 def state(town: LabTown, name: str) -> str:
-    return str(json.loads(campaign(town, "show", name, "--json"))["runs"][0]["state"])
+    return shown(town, name).runs[0].state
 
 
 def test_a_campaign_is_planned_started_and_reaches_everybody_once(town: LabTown, tmp_path: Path) -> None:
@@ -82,6 +85,8 @@ def test_a_campaign_is_planned_started_and_reaches_everybody_once(town: LabTown,
     assert [len(town.mails_for(address, subject="Spring has come")) for address in READERS] == [1, 1, 1]
     assert "had a run already (done" in refused(town, "start", file).stderr
     assert "ann@shop.lab" in campaign(town, "show", "spring", "--recipients", "delivered")
+    assert "delivered" in campaign(town, "show", "spring", "--address", "ann@shop.lab")
+    assert "nobody is known" in refused(town, "show", "spring", "--address", "x@shop.lab").stderr
     number = town.daemon.rows("SELECT max(message_id) FROM campaign_recipient")[0][0]
     why = town.daemon.command("why", str(number)).stdout
     assert "by campaign spring, version" in why

@@ -10,12 +10,14 @@ from campaign_house import NEWS, CampaignHouse
 from engine.campaigns import runs, stopping
 from engine.campaigns.claiming import claim, sweep
 from engine.campaigns.figures import of_run as figures_of_run
+from engine.campaigns.restored import settle as restored
 from engine.campaigns.runs import NewRun
 from engine.campaigns.states import AGAIN, RunState
 from engine.campaigns.writing import Writer, read_known, write_letter
 from engine.sending.judging import Cap, Policy
 from mta.ports import from_ms
-from mta.queue import leasing
+from mta.queue import leasing, operating, settling
+from mta.queue.claiming import claim as claim_deliveries
 from mta.queue.delivery import Event
 from mta.queue.operating import By
 from mta.queue.settings import QueueSettings
@@ -378,3 +380,70 @@ async def test_it_goes_again_to_those_who_did_not_open_it_with_another_subject(m
         ("reader-1@example.org", "In case you missed it"),
         ("reader-3@example.org", "In case you missed it"),
     ]
+
+
+async def test_hours_are_compared_on_their_day_and_the_others_get_the_better_one_next(make: Make) -> None:
+    house = make()
+    house.join(200)
+    variants = 'variants: [{name: early, at: "13:00"}, {name: late, at: "18:00"}]\n'
+    test = "test: {sample: 50%, metric: opens, after: 2h, otherwise: early}\n"
+    run = house.start(NEWS + variants + test + "when: 2026-03-02T12:30")
+    await house.settle()
+    await house.later(hours=1)
+    early = len(house.mails)
+    assert 30 < early < 70
+    house.deliver()
+    await house.later(hours=5)
+    house.deliver()
+    assert 30 < len(house.mails) - early < 70
+    for contact_id in got(house, "late"):
+        house.hear("mail.opened", contact_id, message=house.message_of(run, contact_id))
+    await house.later(hours=2)
+    assert house.run(run).winner == "late"
+    sampled = len(house.mails)
+    await house.later(hours=21)
+    assert len(house.mails) == sampled
+    await house.later(hours=1)  # 18:00 of the next day
+    assert len(house.mails) == 200
+
+
+async def test_what_a_carrier_has_in_its_hands_is_taken_back_before_its_dot(make: Make) -> None:
+    house = make()
+    house.join(2)
+    run_id = house.start()
+    await house.settle()
+    run, now, owner = house.run(run_id), house.clock.now(), house.owners[0]
+    taken = house.store.write_now(lambda tx: claim_deliveries(tx, "example.org", 1, owner, now, stopping.gate)).taken
+    assert len(taken) == 1
+    assert house.store.write_now(lambda tx: stopping.take_back(tx, run, BY, now)) == 1  # the one in hands first
+    assert not house.store.write_now(lambda tx: settling.mark_dot(tx, taken[0].delivery_id, owner))
+    assert house.states(run_id) == {"queued": 1, "recalled": 1}
+    assert house.store.write_now(lambda tx: stopping.take_back(tx, run, BY, now)) == 1
+    assert house.store.write_now(lambda tx: stopping.take_back(tx, run, BY, now)) == 0
+    assert house.states(run_id) == {"recalled": 2}
+
+
+async def test_mail_that_an_operator_took_out_of_the_queue_is_cancelled_in_the_ledger_too(make: Make) -> None:
+    house = make()
+    house.join(2)
+    run_id = house.start()
+    await house.settle()
+    now = house.clock.now()
+    assert house.store.write_now(lambda tx: operating.cancel(tx, [1, 2], BY, now)) == 2
+    await house.later(seconds=5)
+    await house.later(seconds=5)
+    assert house.states(run_id) == {"cancelled": 2}
+    assert house.run(run_id).state is RunState.DONE
+
+
+async def test_a_restored_installation_pauses_what_was_under_way(make: Make) -> None:
+    house = make()
+    house.join(3)
+    run_id = house.start(NEWS + "throttle: 1/minute")
+    await house.settle()
+    assert house.states(run_id) == {"queued": 1, "waiting": 2}
+    assert house.store.write_now(lambda tx: restored(tx, resume=False)) == 1
+    assert house.states(run_id) == {"failed": 1, "waiting": 2}
+    await house.later(minutes=10)
+    assert house.states(run_id) == {"failed": 1, "waiting": 2}
+    assert house.run(run_id).state is RunState.PAUSED
