@@ -24,7 +24,7 @@ from engine.credentials import RateExceeded, Revoked
 from engine.house import House
 from engine.intake.mail import Examined, Intake, examine, with_answer
 from engine.intake.permission import refusal
-from engine.intake.recording import record_mail
+from engine.intake.recording import KNOWN, record_mail
 from engine.parser import TROUBLES, Parser
 from engine.running import instead
 from engine.running.book import FlowBook
@@ -173,7 +173,8 @@ class Submission:
             keys = (to.forward_path.key for to in each.recipients)
             self._house.arbiter.note_shop(tx, keys, queued.message_id, each.stream, each.list_id, now)
             written.append(queued)
-        record_mail(tx, examined, now=now, message_id=written[0].message_id)
+        for event in record_mail(tx, examined, now=now, message_id=written[0].message_id):
+            queue.remark(tx, written[0].message_id, f"{KNOWN}: {event.name} {event.key}".strip())
         if transaction.key:
             tx.execute("UPDATE spooled SET message_id = ? WHERE key = ?", (written[0].message_id, transaction.key))
         return written, noted

@@ -10,6 +10,7 @@ from engine.control.counted import queue_rows
 from engine.control.protocol.flows import FlowRow
 from engine.control.protocol.house import Line, Overview
 from engine.control.protocol.queue import DoubtRow, Doubts, MessageLife, MessageRow, Messages, Moment
+from engine.intake.recording import KNOWN
 from engine.running.instead import KEPT_BACK, TWICE
 from engine.store.ages import first_since
 from mta.ports import Tx, to_ms
@@ -267,7 +268,7 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
 def _remark(at_ms: int, said: str) -> Moment:
     """What was noted about a mail when it came: who writes instead of whom, else what was not understood."""
     what, colon, why = said.partition(": ")
-    if colon and what in (KEPT_BACK, TWICE):
+    if colon and what in (KEPT_BACK, TWICE, KNOWN):
         return Moment(at_ms, what, why, "▸")
     return Moment(at_ms, "not understood", said, "!")
 

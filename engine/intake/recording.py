@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Final
 
 from engine.audience import engagement
 from engine.audience.contacts import count_order, ensure_contact
@@ -10,6 +11,8 @@ from engine.catalogue.coupons import redeem
 from engine.flow.events import Event
 from engine.intake.mail import Examined
 from mta.ports import Tx, to_ms
+
+KNOWN: Final = "known already"  # how it is noted at a mail that one of its events is none
 
 
 def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None) -> int | None:
@@ -46,7 +49,6 @@ def record(tx: Tx, event: Event, *, now: datetime, message_id: int | None = None
     return int(rows[0][0])
 
 
-def record_mail(tx: Tx, examined: Examined, *, now: datetime, message_id: int | None) -> list[int]:
-    """Write the events of a submitted mail; the ids of those that are new."""
-    ids = (record(tx, event, now=now, message_id=message_id) for event in examined.events)
-    return [each for each in ids if each is not None]
+def record_mail(tx: Tx, examined: Examined, *, now: datetime, message_id: int | None) -> list[Event]:
+    """Write the events of a submitted mail; those of them that are known already, and so are none."""
+    return [each for each in examined.events if record(tx, each, now=now, message_id=message_id) is None]

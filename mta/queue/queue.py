@@ -157,6 +157,12 @@ Follow = Callable[[Tx, Sequence[Settled]], None]
 """Told of what was settled, inside the same transaction."""
 
 
+def remark(tx: Tx, message_id: int, text: str) -> None:
+    """Note one more line at a message that was taken on."""
+    sql = "UPDATE message SET remarks = CASE WHEN remarks = '' THEN ? ELSE remarks || ? END WHERE id = ?"
+    tx.execute(sql, (text, f"\n{text}", message_id))
+
+
 def enqueue(tx: Tx, message: NewMessage, now: datetime, settings: QueueSettings, hand: Hand | None = None) -> Enqueued:
     """Take a message on. After the commit it is ours until each of its deliveries has an end.
 

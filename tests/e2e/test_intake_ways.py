@@ -49,7 +49,10 @@ def test_a_courier_mail_to_the_events_address_moves_the_parcel_of_whom_it_is_for
     courier = mail("notice@post-coach.example", EVENTS, "News", page)
     number = town.daemon.submit(EVENTS, courier)
     assert events_of(town, number) == [("parcel.delivered", "PC 123", "extractor")]
-    assert events_of(town, town.daemon.submit(EVENTS, courier)) == [], "told twice"
+    again = town.daemon.submit(EVENTS, courier)
+    assert events_of(town, again) == [], "told twice"
+    told = town.daemon.command("message", str(again)).stdout
+    assert "known already" in told and "parcel.delivered PC 123" in told
     rows = town.daemon.rows(
         "SELECT c.address FROM event e JOIN contact c ON c.id = e.contact_id WHERE e.name = 'parcel.delivered'"
     )

@@ -19,6 +19,8 @@ from engine.intake.recording import record_mail
 from engine.intake.wants import read_mail
 from engine.store.groups import GroupStore
 from mta.queue.delivery import Stream
+from mta.queue.queue import NewMessage, enqueue, remark
+from mta.queue.settings import QueueSettings
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN = Address.parse("Ann@example.org")
@@ -162,9 +164,9 @@ def test_a_mail_handed_over_twice_is_one_event(store: GroupStore) -> None:
     found = examined("X-Posthouse-Event: order.placed", 'X-Posthouse-Data: {"number": "A-1"}')
     first = store.write_now(lambda tx: record_mail(tx, found, now=NOON, message_id=1))
     again = store.write_now(lambda tx: record_mail(tx, found, now=NOON, message_id=2))
-    assert len(first) == 1 and again == []
+    assert first == [] and [(event.name, event.key) for event in again] == [("order.placed", "A-1")]
     row = store.read_now(
-        lambda tx: tx.one("SELECT name, key, source, message_id, matched FROM event WHERE id = ?", first)
+        lambda tx: tx.one("SELECT name, key, source, message_id, matched FROM event WHERE name = 'order.placed'")
     )
     assert row == ("order.placed", "A-1", "header", 1, 0)
 
@@ -173,3 +175,12 @@ def test_a_mail_handed_over_twice_is_one_event(store: GroupStore) -> None:
 def test_any_mail_can_be_examined(content: bytes) -> None:
     found = examine(content, [ANN], NOON)
     assert all(event.address == ANN for event in found.events)
+
+
+def test_a_line_may_be_noted_at_a_message_that_was_taken_on(store: GroupStore) -> None:
+    message = NewMessage("", (), b"x", Stream.TRANSACTIONAL, "submission")
+    number = store.write_now(lambda tx: enqueue(tx, message, NOON, QueueSettings())).message_id
+    for line in ("known already: parcel.delivered 1", "known already: parcel.delivered 2"):
+        store.write_now(lambda tx, line=line: remark(tx, number, line))  # type: ignore[misc]
+    noted = store.read_now(lambda tx: tx.one("SELECT remarks FROM message WHERE id = ?", (number,)))
+    assert noted == ("known already: parcel.delivered 1\nknown already: parcel.delivered 2",)
