@@ -22,6 +22,7 @@ from bench.targets import ROOT
 from deliverability.address import Address
 from engine.flow.definition import Definition, check
 from engine.flow.events import make_event
+from engine.flow.known import Known
 from engine.intake.recording import record
 from engine.running.book import FlowBook, apply_flow
 from engine.running.due import next_due, read_due
@@ -116,7 +117,7 @@ class _opened(Database):
 
 
 def _apply(tx: Tx, *, text: str) -> None:
-    found = check(text, "bench.yaml", {"bench"})
+    found = check(text, "bench.yaml", Known(templates=frozenset({"bench"})))
     assert isinstance(found, Definition), found
     apply_flow(tx, found, text, SystemClock().now())
 

@@ -14,6 +14,7 @@ from bench.targets import Posthouse
 from deliverability.address import Address
 from engine.flow.definition import Definition, check
 from engine.flow.events import make_event
+from engine.flow.known import Known
 from engine.intake.recording import record
 from engine.running.book import apply_flow
 from engine.sending.compose import Composer
@@ -64,7 +65,7 @@ class LetterHouse(Posthouse):
     def seed(self) -> None:
         _write_templates(self.state / "templates", self.size)
         now = SystemClock().now()
-        definition = check(_FLOW, "bench.yaml", {"bench"})
+        definition = check(_FLOW, "bench.yaml", Known(templates=frozenset({"bench"})))
         assert isinstance(definition, Definition), definition
         with opened(self.config) as store:
             store.write_now(lambda tx: apply_flow(tx, definition, _FLOW, now))

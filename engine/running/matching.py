@@ -30,6 +30,7 @@ from engine.running.goals import Goals
 from engine.running.hearing import is_awaited
 from engine.running.incoming import StoredEvent, claim, in_turns
 from engine.running.passages import Happened, write_passages
+from engine.running.products import spread
 from engine.running.standing import Kept
 from engine.segments.book import SegmentBook
 from engine.segments.keeping import after_event
@@ -51,7 +52,11 @@ class Matcher:
     def take(self, tx: Tx, ids: Sequence[int], now: datetime) -> Taken:
         """Look at those of these events that nobody looked at before."""
         taken = Taken()
-        events = [each for each in claim(tx, ids) if each.contact_id is not None]
+        claimed = claim(tx, ids)
+        for event in claimed:
+            if event.contact_id is None:
+                spread(tx, event)
+        events = [each for each in claimed if each.contact_id is not None]
         if events:
             campaigns.heard(tx, [campaigns.Heard(e.name, e.contact_id, e.data, e.at) for e in events if e.contact_id])
             flows, segments = self.book.flows(tx), self.segments.segments(tx)

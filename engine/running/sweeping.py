@@ -22,6 +22,7 @@ from engine.running.beginning import Beginning, begin, entered_at
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.occasions import Part, Sweep, between, data_of, part_of, zones
 from engine.running.passages import Happened, write_passages
+from engine.running.products import NO_FLOW, reach
 from mta.ports import Clock, Store, StoreTrouble, Tx, from_ms, to_ms
 
 POLL_SECONDS: Final = 5.0
@@ -72,7 +73,10 @@ class Sweeper:
         if found is None:
             return False
         sweep, flow, part = found
-        entered = await self._store.write(lambda tx: self._let_in(tx, sweep, flow, part, now))
+        if sweep.flow_id == NO_FLOW:
+            entered = await self._store.write(lambda tx: reach(tx, self._book, sweep, now, self._zone))
+        else:
+            entered = await self._store.write(lambda tx: self._let_in(tx, sweep, flow, part, now))
         if entered:
             self._wake()
         return True

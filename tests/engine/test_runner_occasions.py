@@ -192,3 +192,36 @@ async def test_where_decides_and_by_hand_one_enters_any_flow(make: Make) -> None
     for contact_id in (ann, bob):
         house.store.write_now(lambda tx, who=contact_id: hand.start(tx, "f", who, {}, now, by="an operator"))  # type: ignore[misc]
     assert runs(house) == [("ann", ""), ("ann", "2026-03-08")]
+
+
+PRICE = """\
+name: f
+stream: marketing
+trigger: {event: product.viewed, key: event.sku}
+steps:
+  - wait: {for: {event: product.price_dropped, where: event.price < trigger.price}, timeout: 30d}
+    id: cheaper
+    then: [{tag: cheaper}]
+"""
+
+
+async def test_an_event_of_the_catalogue_reaches_whoever_s_run_holds_the_product(
+    tmp_path: Path, places: Callable[[], Path | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.running.products.MOST", 2)
+    house = FlowHouse(tmp_path, PRICE, place=places())
+    for number in range(5):
+        house.tell("product.viewed", f"p{number}@example.org", sku="T-1" if number % 2 else "T-2", price=40 + number)
+    await house.settle()
+    house.tell("product.price_dropped", None, sku="T-1", price=42)
+    await house.settle()
+    await sweep(house)
+    await house.settle()
+    assert house.rows("SELECT contact_id FROM tag") == [(4,)], "the second of those who looked at it saw a lower price"
+    assert house.rows("SELECT count(*) FROM flow_sweep") == [(0,)]
+    house.tell("product.price_dropped", None, sku="T-2", price=1)
+    await house.settle()
+    await sweep(house)
+    await house.settle()
+    assert len(house.rows("SELECT contact_id FROM tag")) == 4
+    house.store.close()
