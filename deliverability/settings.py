@@ -186,6 +186,10 @@ class BounceSettings(Settings):
     token_days: Duration = Field(
         default=timedelta(days=30), description="How long after sending a bounce address is still believed."
     )
+    keep: Duration = Field(
+        default=timedelta(days=180),
+        description="How long mail that came back is kept with what was concluded, and so are others' reports.",
+    )
 
     @field_validator("domain")
     @classmethod

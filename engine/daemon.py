@@ -38,6 +38,7 @@ from engine.hooks import calls, signing
 from engine.hooks.deliverer import Deliverer
 from engine.hooks.poster import Poster
 from engine.house import House, ensure_state
+from engine.intake import kept
 from engine.janitor import Chore, Janitor
 from engine.lock import Lock
 from engine.running.answers import webhook_answered
@@ -334,6 +335,10 @@ class Office:
                 lambda tx, now: calls.drop_old(tx, now - self.config.hooks.keep),
             ),
             Chore(bearer.has_old, bearer.drop_old),
+            Chore(
+                lambda tx, now: kept.has_old(tx, now - self.config.bounces.keep),
+                lambda tx, now: kept.drop_old(tx, now - self.config.bounces.keep),
+            ),
             Chore(
                 lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
                 lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),

@@ -1,4 +1,4 @@
-"""`posthouse bounce`: what mail that came back means. Needs no daemon, believes nobody and changes nothing."""
+"""`posthouse bounce`: what mail that came back means, and what came. Needs no daemon and changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -11,10 +11,13 @@ from deliverability.bounces.conclude import Conclusion, conclude
 from deliverability.bounces.judging import Finding
 from deliverability.mime import DEFAULT_LIMITS
 from deliverability.text import clean
+from engine.commands.bounce_received import received, show
 from engine.commands.common import Json, make_app
 from engine.commands.files import read_files
 
 app = make_app("What mail that came back means.")
+app.command()(received)
+app.command()(show)
 
 _SUPPRESS: Final = {"now": "now", "after": "later", "never": "never"}
 

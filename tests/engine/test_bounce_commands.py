@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from mail_shop import open_store
 
 from engine.commands import run
+from engine.config import load
+from engine.house import ensure_state
 
 CORPORA = Path(__file__).parents[1] / "data" / "corpora"
 BOUNCE = CORPORA / "sisimai" / "data" / "lhost-qmail-18.eml"
@@ -59,3 +62,28 @@ def test_a_terminals_escapes_do_not_reach_the_screen(tmp_path: Path, capsys: Sai
     )
     assert run(["bounce", "explain", str(path)]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_came_is_listed_with_what_was_concluded_and_printed_as_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    file = tmp_path / "posthouse.toml"
+    file.write_text('hostname = "mail.shop.example"\n[daemon]\nstate_dir = "state"\n')
+    monkeypatch.setenv("POSTHOUSE_CONFIG", str(file))
+    ensure_state(load(file))
+    store = open_store(tmp_path / "state")
+    letter = b"From: a@b.example\r\nSubject: =?utf-8?q?Sch=C3=B6n?= \x1b[2J\r\n\r\nhi\r\n"
+    for verdict in ("for a person", "bounce: invalid recipient, blame recipient, suppress now: 550 no"):
+        sql = "INSERT INTO inbound (reverse_path, forward_path, content, verdict, at_ms) VALUES ('', 'abuse@x.example', ?, ?, 1)"
+        store.write_now(lambda tx, verdict=verdict, sql=sql: tx.execute(sql, (letter, verdict)))
+    store.close()
+    assert run(["bounce", "received", "--json"]) == 0
+    assert [row["id"] for row in json.loads(capsysbinary.readouterr().out)] == [2, 1]
+    assert run(["bounce", "received", "--for-people"]) == 0
+    said = capsysbinary.readouterr().out.decode()
+    assert "Schön" in said
+    assert "1 mails" in said
+    assert "\x1b" not in said
+    assert run(["bounce", "show", "1"]) == 0
+    assert capsysbinary.readouterr().out == letter
+    assert run(["bounce", "show", "7"]) == 1

@@ -14,6 +14,7 @@ from deliverability.bounces.own import propose, read_rules
 from engine.audience.suppression import is_suppressed
 from engine.config import parse
 from engine.house import House
+from engine.intake import kept
 from engine.intake.returns import read_return
 from engine.returning import Returns
 from mta.inbound.returns import ReturnsPolicy
@@ -207,3 +208,20 @@ async def test_a_report_that_can_not_be_read_is_kept_as_a_mail_and_said(town: To
     assert (await town.comes(bad, f"dmarc-reports@{DOMAIN}")).startswith(
         "report that can't be read: it is not well-formed"
     )
+
+
+async def test_what_came_back_is_let_go_of_after_its_time(town: Town) -> None:
+    await town.comes("From: a@b.example\nSubject: old\n\nx\n", f"postmaster@{DOMAIN}")
+    await town.comes(DMARC.decode().replace("\r\n", "\n"), f"dmarc-reports@{DOMAIN}")
+    town.clock.advance(timedelta(days=10))
+    await town.comes("From: a@b.example\nSubject: new\n\nx\n", f"postmaster@{DOMAIN}")
+    before = town.clock.now() - timedelta(days=5)
+
+    def let_go(tx: Tx) -> tuple[bool, int, bool, list[int]]:
+        had = kept.has_old(tx, before)
+        dropped = kept.drop_old(tx, before)
+        tables = ("inbound", "received_report", "reported_sender")
+        counts = [tx.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables]
+        return had, dropped, kept.has_old(tx, before), counts
+
+    assert town.house.store.write_now(let_go) == (True, 3, False, [1, 0, 0])
