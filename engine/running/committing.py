@@ -158,6 +158,9 @@ class Committer:
 
 def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:
     """The revisions of those runs that may be moved now: their flows are not paused, their contacts' events looked at."""
+    if lock := tx.for_update():  # people before runs, as the matcher does: else each could wait for the other
+        people, who = in_list(sorted({plan.run.contact_id for plan in plans}))
+        tx.query(f"SELECT id FROM contact WHERE id IN ({people}) ORDER BY id{lock}", who)
     marks, which = in_list([plan.run.enrolment_id for plan in plans])
     return dict(tx.query(_STANDS.format(marks) + " ORDER BY e.id" + tx.for_update("e"), which))
 

@@ -1,5 +1,6 @@
 """The arbiter at work: flows whose mail is held, released, merged and expired, on a real store."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, time, timedelta
@@ -146,6 +147,20 @@ async def test_mail_that_nobody_will_ask_about_again_keeps_no_place(make: Make) 
     await house.later(hours=23)
     await ask(house, "late")
     assert [name for (name,) in house.rows("SELECT flow FROM sending ORDER BY message_id")] == ["cart", "late"]
+
+
+async def test_two_carriers_that_judge_at_once_never_give_one_place_twice(make: Make) -> None:
+    names = [f"flow-{number}" for number in range(6)]
+    house = make(Policy(caps=(Cap(2, DAY),)), *names)
+    house.runners = [house.runner(0, 1) for _ in range(3)]  # greedy: all plan whatever is due
+    for name in names:
+        for who in (ANN, "bob@example.org"):
+            house.tell(f"my-{name}", who, key="1")
+    while any(await asyncio.gather(*(runner.turn() for runner in house.runners))):
+        pass
+    counts = dict(house.rows("SELECT contact_id, count(*) FROM sending GROUP BY contact_id"))
+    assert counts == {1: 2, 2: 2}
+    assert len(held(house)) == 8
 
 
 def asked(ref: int = 1, stream: Stream = Stream.MARKETING) -> Asked:
