@@ -44,6 +44,7 @@ from engine.lock import Lock
 from engine.running.answers import webhook_answered
 from engine.running.moving import Mover
 from engine.running.sweeping import Sweeper
+from engine.running.winners import Judge
 from engine.segments.keeper import SegmentKeeper
 from engine.sending import arbiter
 from engine.sockets import handed_over, listen, listen_unix
@@ -322,7 +323,7 @@ class Office:
 
     def _chores(self) -> list[Chore]:
         """What the janitor does beside the queue's own."""
-        mover, teller = Mover(), Teller(self.config.tracking)
+        mover, teller, splits = Mover(), Teller(self.config.tracking), Judge()
         return [
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
@@ -345,6 +346,7 @@ class Office:
             ),
             Chore(mover.is_due, mover.move_some),
             Chore(teller.is_due, teller.do),
+            Chore(splits.is_due, splits.do),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 

@@ -1,6 +1,6 @@
 """Due runs, as read from one snapshot: enrolments whose time has come, with all that deciding needs."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,10 +10,11 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.lists import MailingList
 from engine.catalogue.offers import offers
 from engine.flow.decisions import Standing
-from engine.flow.model import Definition
+from engine.flow.model import Definition, Split
 from engine.running import facts
 from engine.running.book import FlowBook
 from engine.running.standing import Kept
+from engine.running.winners import winners
 from mta.ports import Tx, to_ms
 
 OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was another's share
@@ -42,6 +43,7 @@ class DueRun:
     mailing_list: MailingList | None = None  # of the flow, where it is there
     key: str = ""
     offered: list[dict[str, Any]] = field(default_factory=list)  # products, where a mail of the flow asks for some
+    winners: Mapping[str, str] = field(default_factory=dict)  # of the flow's splits that were judged
 
     @property
     def standing(self) -> Standing:
@@ -69,6 +71,7 @@ def read_due(
         people[list_id] = facts.read_contacts(
             tx, (row[2] for row in rows if _id_of(lists_of[row[3]]) == list_id), list_id
         )
+    won = {row[1]: winners(tx, row[1]) for row in rows if _splits(book.definition(tx, row[3]))}
     asking = {version_id for version_id in lists_of if _asks(book.definition(tx, version_id), asks)}
     found = []
     for enrolment_id, flow_id, contact_id, version_id, revision, key, *where, data in rows:
@@ -77,13 +80,33 @@ def read_due(
         event = facts.read_data(data) | dict(kept.given)
         offered = offers(tx, contact_id, event) if version_id in asking else []
         found.append(
-            DueRun(enrolment_id, flow_id, contact_id, revision, kept, event, definition, contact, of, key, offered)
+            DueRun(
+                enrolment_id,
+                flow_id,
+                contact_id,
+                revision,
+                kept,
+                event,
+                definition,
+                contact,
+                of,
+                key,
+                offered,
+                won.get(flow_id, {}),
+            )
         )
     return found
 
 
 def _asks(definition: Definition | None, asks: Callable[[str], bool]) -> bool:
     return definition is not None and any(map(asks, definition.templates))
+
+
+def _splits(definition: Definition | None) -> bool:
+    """Whether a split of it may have a winner."""
+    return definition is not None and any(
+        isinstance(each.step, Split) and each.step.winner is not None for each in definition.program.values()
+    )
 
 
 def _list_of(tx: Tx, definition: Definition | None) -> MailingList | None:

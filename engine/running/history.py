@@ -12,7 +12,7 @@ from mta.ports import Tx, from_ms, to_ms
 
 
 class What(StrEnum):
-    """All that an operator can do to a flow."""
+    """All that can be done to a flow."""
 
     APPLIED = "applied"  # another text, or the same again
     PAUSED = "paused"
@@ -20,6 +20,7 @@ class What(StrEnum):
     ARCHIVED = "archived"
     MOVED = "moved"  # people under way came to a version: when all were looked at
     ENDED = "ended"  # ... or out of the flow
+    JUDGED = "judged"  # a split with `winner:` had people enough: nobody did this
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class Planner:
             gone = Happening(run.standing, Passage("exit", "exit", "the contact is gone"))
             return Plan(run, (gone,), place=ended(run.standing.occurrence, "failed", run.standing.step))
         zone = facts.zone_for(run.contact, self.zone)
-        scope = facts.scope(run.contact, run.event, now, zone)
+        scope = facts.scope(run.contact, run.event, now, zone) | {"winners": run.winners}
         decisions = decide(run.definition, run.standing, scope, now=now, zone=zone)
         before, happenings = replace(run.standing, due=None), list[Happening]()
         for decision in decisions:

@@ -15,6 +15,7 @@ from engine.audience.fields import Field, Kind, declare
 from engine.catalogue.pools import Code, Pool, load, put
 from engine.flow.shares import in_holdout
 from engine.running.answers import answer_late, asked
+from engine.running.winners import Judge
 
 Make = Callable[..., FlowHouse]
 HEAD = "name: f\nstream: transactional\ntrigger: {event: my.start}\nreentry: always\n"
@@ -302,3 +303,62 @@ async def test_a_late_mail_waits_for_an_operator_where_the_flow_asks(make: Make,
     await house.settle()
     assert len(house.mails) == mails and how(house) == [("f", "ended", "completed")]
     assert house.store.read_now(lambda tx: asked(tx, flow_id)) == 0
+
+
+# -- winners of splits
+
+SPLIT = """\
+  - split:
+      - {weight: 1, name: good, then: [{tag: good}]}
+      - {weight: 1, name: bad, then: [{tag: bad}]}
+    id: test
+    winner: {metric: orders, significance: 95%, min: 10}
+"""
+
+
+async def crowd(house: FlowHouse, first: int, last: int) -> None:
+    for number in range(first, last):
+        house.tell("my.start", f"p{number}@example.org")
+    await house.settle()
+
+
+def count_winners(house: FlowHouse, judge: Judge) -> None:
+    """As the janitor does, until there is nothing left to count for now."""
+    while house.store.read_now(lambda tx: judge.is_due(tx, house.clock.now())):
+        house.store.write_now(lambda tx: judge.do(tx, house.clock.now()))
+
+
+async def test_a_split_is_judged_once_each_way_had_people_enough_and_its_winner_takes_all(make: Make) -> None:
+    house = make(SPLIT)
+    await crowd(house, 0, 50)
+    await house.later(hours=1)
+    for (address,) in house.rows(
+        "SELECT c.address FROM contact c JOIN tag t ON t.contact_id = c.id WHERE t.tag = 'good'"
+    ):
+        house.tell("order.placed", address, number=address, total=10, currency="EUR", lines=[])
+    await house.settle()
+    count_winners(house, Judge())
+    assert house.rows("SELECT count(*) FROM flow_change WHERE what = 'judged'") == [(0,)]  # nobody's time is over
+    await house.later(days=6)
+    count_winners(house, Judge())
+    count_winners(house, Judge())
+    ((detail,),) = house.rows("SELECT detail FROM flow_change WHERE what = 'judged'")
+    assert '"winner": "good"' in detail and "Fisher" in detail
+    bad = house.rows("SELECT count(*) FROM tag WHERE tag = 'bad'")
+    await crowd(house, 50, 80)
+    assert house.rows("SELECT count(*) FROM tag WHERE tag = 'bad'") == bad
+    assert house.rows("SELECT count(*) FROM tag") == [(80,)]
+
+
+async def test_where_the_difference_may_be_chance_the_split_goes_on(make: Make) -> None:
+    house = make(SPLIT)
+    await crowd(house, 0, 50)
+    await house.later(days=6)
+    count_winners(house, Judge())
+    ((detail,),) = house.rows("SELECT detail FROM flow_change WHERE what = 'judged'")
+    assert '"winner": ""' in detail
+    await crowd(house, 50, 90)
+    assert {way for (way,) in house.rows("SELECT DISTINCT tag FROM tag")} == {"good", "bad"}
+    assert house.rows(
+        "SELECT count(DISTINCT tag) FROM tag t JOIN contact c ON c.id = t.contact_id WHERE c.id > 50"
+    ) == [(2,)]
