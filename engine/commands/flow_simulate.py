@@ -105,12 +105,12 @@ def _source(name: str, version: str, store: "GroupStore") -> str:
         )
     )
     if len(rows) != 1:
-        what = (
-            f"no flow file, and no flow has this name and a version {version}"
-            if version
-            else "no flow file, and no flow"
+        which = f" and a version {version}" if version else ""
+        refuse(
+            f"{name} is no flow file, and no flow has this name{which}",
+            "`posthouse flow list` and `posthouse flow history NAME` list them",
+            code=2,
         )
-        refuse(f"{name}: {what}", "`posthouse flow list` and `posthouse flow history NAME` list them", code=2)
     return str(rows[0][0])
 
 

@@ -41,6 +41,9 @@ _HOSTS: Final = (
 )
 
 
+_KNOWN_DAYS: Final = 730  # before the history begins, at most
+
+
 @dataclass(slots=True)
 class Person:
     """Somebody who knows the shop. Rates are by day; `known_ms` is when the shop first heard of them."""
@@ -83,7 +86,8 @@ def make_person(seed: int, number: int, start_ms: int, days: int) -> Person:
     first, last = dice.pick(_FIRST[locale]), dice.pick(_LAST[locale])
     order = (last, first) if locale.startswith("zh") else (first, " ", last)
     born = date(1950, 1, 1) + timedelta(days=dice.below(20_000))
-    known_ms = start_ms + int(max(0.0, dice.between(-1, 1)) * days * 86_400_000)
+    share = dice.between(-1, 1)
+    known_ms = start_ms + int(share * (days if share > 0 else _KNOWN_DAYS) * 86_400_000)
     return Person(
         number, f"p{number}@{dice.pick(_HOSTS)}", "".join(order), locale, zone,
         born.isoformat() if dice.happens(0.4) else "", known_ms, dice,

@@ -107,11 +107,11 @@ def _subscribe(source: Source, people: Mapping[int, Person], since_ms: int) -> N
         "subscription", columns, ("contact_id", "list_id")
     ):
         person, name = people.get(contact_id), names.get(list_id)
-        if person is not None and name and asked_ms is not None and asked_ms < since_ms:
+        if person is not None and name and asked_ms is not None and asked_ms <= since_ms:
             state = SubscriptionState.UNCONFIRMED
-            if ended_ms is not None and ended_ms < since_ms:
+            if ended_ms is not None and ended_ms <= since_ms:
                 state = SubscriptionState.UNSUBSCRIBED
-            elif confirmed_ms is not None and confirmed_ms < since_ms:
+            elif confirmed_ms is not None and confirmed_ms <= since_ms:
                 state = SubscriptionState.CONFIRMED
             person.lists = {**person.lists, name: state}
 

@@ -52,16 +52,19 @@ class Database:
             after = part[-1][len(columns) :]
 
     def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
-        after = self._store.read_now(lambda tx: _first_since(tx, since_ms)) - 1
+        after, last = self._store.read_now(lambda tx: (_first_since(tx, since_ms) - 1, _last(tx)))
         named = f" AND name IN ({','.join('?' * len(only))})" if only else ""
-        sql = f"SELECT id, {', '.join(EVENT)} FROM event WHERE id > ?{named} ORDER BY id LIMIT {CHUNK}"
-        while True:
-            asked = (after, *only)
+        sql = f"SELECT {', '.join(EVENT)} FROM event WHERE id > ? AND id <= ?{named} ORDER BY id"
+        while after < last:
+            asked = (after, after + CHUNK, *only)
             part = self._store.read_now(lambda tx, asked=asked: tx.query(sql, asked))  # type: ignore[misc]
-            yield from (row[1:] for row in part if row[1] >= since_ms)
-            if len(part) < CHUNK:
-                return
-            after = part[-1][0]
+            yield from (row for row in part if row[0] >= since_ms)
+            after += CHUNK
+
+
+def _last(tx: Tx) -> int:
+    row = tx.one("SELECT MAX(id) FROM event")
+    return row[0] or 0 if row else 0
 
 
 def _first_since(tx: Tx, since_ms: int) -> int:

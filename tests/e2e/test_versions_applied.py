@@ -102,6 +102,25 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(town: LabTown, tmp_p
     assert waiting(town) == PEOPLE
 
 
+def test_a_flow_is_played_over_our_own_past_while_the_daemon_runs(town: LabTown, tmp_path: Path) -> None:
+    before = town.daemon.rows("SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM enrolment)")
+    told = json.loads(said(town, "simulate", "tea", "--since", "90d", "--json"))
+    assert (told["entered"], told["under_way"], told["mails"]) == (PEOPLE, PEOPLE, 0)
+    at_once = written(tmp_path, FLOW.replace("  - wait: 30d\n", ""))
+    told = json.loads(said(town, "simulate", "tea", "--against", at_once, "--json"))
+    assert told["against"]["mails"] == len(told["difference"]["added"]) == PEOPLE
+    assert "Mails" in said(town, "simulate", at_once)
+    assert town.daemon.rows("SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM enrolment)") == before
+    for words, reason in (
+        (("coffee",), "no flow has this name"),
+        (("tea", "--version", "zz"), "a version zz"),
+        (("tea", "--since", "soon"), "--since"),
+        (("tea", "--since", "99999999 days"), "--since"),
+    ):
+        done = flow(town, "simulate", *words)
+        assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done
+
+
 def test_people_are_moved_and_ended_and_the_history_tells_of_it(town: LabTown, tmp_path: Path) -> None:
     new = FLOW.replace("review-request", "order-thanks")
     assert f"{PEOPLE} moved, 0 stay" in said(town, "apply", written(tmp_path, new), "--move")
