@@ -180,7 +180,7 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
     """
     if verdict.klass is not BounceClass.INVALID_RECIPIENT or verdict.suppress is not Suppress.NOW:
         return verdict
-    is_sure = not _FOR_NOW.search(reply.text) and (
+    is_sure = not _FOR_NOW.search(_without_addresses(reply.text)) and (
         stage == "rcpt"
         or any(each.subject == 1 for each in (reply.enhanced, *_statuses(reply.text)) if each)
         or verdict.rule.startswith(_SURE_RULES)
@@ -188,6 +188,11 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
         or (not stage and not replies and told.status is None and not _BRACKETED.search(reply.text))
     )
     return verdict if is_sure else replace(verdict, suppress=Suppress.AFTER)
+
+
+def _without_addresses(text: str) -> str:
+    """What is said, less whom it is said of: somebody is called later@ or temporary@."""
+    return " ".join(word for word in text.split() if "@" not in word)
 
 
 def _status(told: Told, reply: Reply) -> EnhancedStatus | None:

@@ -101,6 +101,12 @@ def test_an_unknown_user_after_the_content_was_seen_is_not_held_against_the_mail
     assert (finding.klass, finding.hard, finding.suppress) == ("invalid recipient", False, Suppress.AFTER)
 
 
+def test_the_words_of_an_address_are_not_what_is_said_of_it() -> None:
+    words = "<later@example.org>: host mx.example.org said: 550 5.1.1 <later@example.org>: User unknown (RCPT TO)"
+    finding = only(letter(words))
+    assert (finding.klass, finding.hard, finding.suppress) == ("invalid recipient", True, Suppress.NOW)
+
+
 def test_a_full_mailbox_beside_an_unknown_user_is_believed_first() -> None:
     words = (
         "Your message to <ann@example.org> was rejected:\nmailbox is full\n\n<ann@example.org>: 550 5.1.1 User unknown"
