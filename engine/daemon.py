@@ -52,7 +52,7 @@ from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
 from engine.store.opening import store_at
 from engine.sunset.teller import Teller
-from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses
+from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses, zone_rules
 from engine.tracking import hits
 from engine.web import bearer
 from engine.web.desk import Counted
@@ -134,7 +134,7 @@ class Office:
             lambda: self._ring({"suspensions": True}),
         )  # fmt: skip
         self.deliverer = self._make_deliverer()
-        self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all)
+        self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, zone_rules())
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._pages = pages

@@ -13,8 +13,11 @@ import re
 import socket
 import ssl
 import time
+import zoneinfo
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
@@ -78,6 +81,18 @@ class SystemNet:
         if made is None:
             raise ConnectionError("the connection closed during the TLS handshake")
         return made
+
+
+def zone_rules() -> str:
+    """Which rules of time zones this machine has: the tzdata release, as its files name it, and the package's."""
+    found = []
+    for folder in zoneinfo.TZPATH:
+        for name in ("tzdata.zi", "+VERSION"):
+            with suppress(OSError), Path(folder, name).open(encoding="ascii", errors="replace") as lines:
+                found.append(lines.readline().strip()[:60])
+    with suppress(metadata.PackageNotFoundError):
+        found.append(metadata.version("tzdata"))
+    return ", ".join(dict.fromkeys(found))
 
 
 def boot_id() -> str:

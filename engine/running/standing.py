@@ -80,7 +80,8 @@ def put_off(kept: Kept, until: datetime | None) -> Place:
     """Where a run stands whose turn is put off, or waits for a person (None): what is late is counted from when it should
     have come first."""
     standing = kept.standing
-    intent = json.dumps(standing.intent, ensure_ascii=False) if standing.intent else ""
+    is_waiting = bool(standing.intent and standing.waiting_for)  # else what was meant by it is over
+    intent = json.dumps(standing.intent, ensure_ascii=False) if is_waiting else ""
     later = replace(kept, meant=standing.due).as_json()
     return Place(standing.step, standing.occurrence, until, None, later, "", intent)
 

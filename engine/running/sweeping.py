@@ -20,6 +20,7 @@ from engine.flow.triggers import EventTrigger, ManualTrigger, TimeTrigger
 from engine.running import facts, flowlog
 from engine.running.beginning import Beginning, begin, entered_at
 from engine.running.book import ActiveFlow, FlowBook
+from engine.running.clocks import RULES, note, read_again
 from engine.running.occasions import Part, Sweep, between, data_of, part_of, zones
 from engine.running.passages import Happened, write_passages
 from engine.running.products import NO_FLOW, reach
@@ -31,8 +32,12 @@ _MINUTE: Final = 60_000
 
 
 class Sweeper:
-    def __init__(self, store: Store, clock: Clock, zone: ZoneInfo, wake: Callable[[], None] = lambda: None) -> None:
-        """`zone`: the installation's; `wake`: somebody was let in."""
+    def __init__(
+        self, store: Store, clock: Clock, zone: ZoneInfo, wake: Callable[[], None] = lambda: None, rules: str = ""
+    ) -> None:
+        """`zone`: the installation's; `wake`: somebody was let in; `rules`: which rules of zones this machine has, "" where
+        nobody can tell."""
+        self._rules = rules
         self._store, self._clock, self._zone, self._wake = store, clock, zone, wake
         self._book = FlowBook()
         self._minute = -1  # when it looked for occasions last
@@ -65,6 +70,9 @@ class Sweeper:
         """Find occasions, once a minute; let one part in. Whether there may be more."""
         now = self._clock.now()
         if to_ms(now) // _MINUTE != self._minute:
+            if self._rules:
+                await self._store.write(lambda tx: note(tx, self._rules, now))
+                self._rules = ""  # they are the same for the life of a process
             flows = await self._store.read(self._timed)
             if flows:
                 await self._store.write(lambda tx: self._find(tx, flows, now))
@@ -73,7 +81,9 @@ class Sweeper:
         if found is None:
             return False
         sweep, flow, part = found
-        if sweep.flow_id == NO_FLOW:
+        if sweep.flow_id == RULES:
+            entered = await self._store.write(lambda tx: read_again(tx, sweep, now, self._zone))
+        elif sweep.flow_id == NO_FLOW:
             entered = await self._store.write(lambda tx: reach(tx, self._book, sweep, now, self._zone))
         else:
             entered = await self._store.write(lambda tx: self._let_in(tx, sweep, flow, part, now))

@@ -225,3 +225,29 @@ async def test_an_event_of_the_catalogue_reaches_whoever_s_run_holds_the_product
     await house.settle()
     assert len(house.rows("SELECT contact_id FROM tag")) == 4
     house.store.close()
+
+
+async def test_new_rules_of_zones_have_every_wait_by_a_clock_read_again(
+    tmp_path: Path, places: Callable[[], Path | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.running.clocks.AT_ONCE", 2)
+    flow = 'name: f\nstream: marketing\ntrigger: {event: my.start}\nsteps:\n  - wait: {until: "10:00"}\n  - wait: 1h\n'
+    house = FlowHouse(tmp_path, flow, place=places())
+
+    async def sweep_by(rules: str) -> None:
+        made = Sweeper(house.store, house.clock, ZoneInfo("UTC"), rules=rules)
+        while await made.turn():
+            pass
+
+    await sweep_by("2026a")
+    for number in range(3):
+        house.tell("my.start", f"p{number}@example.org")
+    await house.settle()
+    was = house.rows("SELECT due_ms FROM enrolment ORDER BY id")
+    house.do("UPDATE enrolment SET due_ms = due_ms + 3600000 WHERE id <> 2")  # as the rules of before had it
+    await sweep_by("2026a")
+    assert house.rows("SELECT due_ms FROM enrolment ORDER BY id") != was
+    await sweep_by("2026b")
+    assert house.rows("SELECT due_ms FROM enrolment ORDER BY id") == was
+    assert house.rows("SELECT count(*) FROM flow_sweep") == [(0,)]
+    house.store.close()
