@@ -54,7 +54,7 @@ def spawn(tmp_path: Path) -> Iterator[Callable[[], Link]]:
     store.migrate()
     store.close()
     doors: dict[str, list[int]] = {"submission": [], "submissions": [], "inbound": [], "lmtp": []}
-    order = {"number": 0, "config": config.model_dump(mode="json"), "carriers": 1, "doors": doors}
+    order = {"number": 0, "config": config.model_dump(mode="json"), "carriers": 1, "doors": doors, "fenced": False}
     servers = []
 
     def begin() -> Link:
