@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdict, classify
+from deliverability.bounces.classify import Blame, BounceClass, Suppress, Verdict, classify, searchable
 from deliverability.bounces.dsn import quoted_reply
 from deliverability.reply import EnhancedStatus, Reply
 
@@ -19,7 +19,7 @@ _SOFTER: Final = frozenset({BounceClass.DISABLED, BounceClass.MAILBOX_FULL})
 _NAMED_AT_RCPT: Final = re.compile(r"\b[45]\d\d: <[^<>\s]+@[^<>\s]+>: ")
 _SURE_RULES: Final = ("microsoft.", "orange.", "cisco.", "messagelabs.")
 _BRACKETED: Final = re.compile(r"\[[^\[\]]{0,80}unknown[^\[\]]{0,80}\]", re.IGNORECASE)
-_FOR_NOW: Final = re.compile(r"temporar|try (?:it )?again|later", re.IGNORECASE)
+_FOR_NOW: Final = re.compile(r"temporar|try (?:it )?again|\blater\b")
 _MAY_BE_SOFTER: Final = re.compile(
     r"full|quota|space|size|exceed|disabled|suspend|inactive|locked|expired", re.IGNORECASE
 )
@@ -180,7 +180,7 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
     """
     if verdict.klass is not BounceClass.INVALID_RECIPIENT or verdict.suppress is not Suppress.NOW:
         return verdict
-    is_sure = not _FOR_NOW.search(_without_addresses(reply.text)) and (
+    is_sure = not _FOR_NOW.search(searchable(reply)) and (
         stage == "rcpt"
         or any(each.subject == 1 for each in (reply.enhanced, *_statuses(reply.text)) if each)
         or verdict.rule.startswith(_SURE_RULES)
@@ -188,11 +188,6 @@ def _doubted(told: Told, verdict: Verdict, reply: Reply, stage: str, replies: li
         or (not stage and not replies and told.status is None and not _BRACKETED.search(reply.text))
     )
     return verdict if is_sure else replace(verdict, suppress=Suppress.AFTER)
-
-
-def _without_addresses(text: str) -> str:
-    """What is said, less whom it is said of: somebody is called later@ or temporary@."""
-    return " ".join(word for word in text.split() if "@" not in word)
 
 
 def _status(told: Told, reply: Reply) -> EnhancedStatus | None:

@@ -107,6 +107,12 @@ def test_the_words_of_an_address_are_not_what_is_said_of_it() -> None:
     assert (finding.klass, finding.hard, finding.suppress) == ("invalid recipient", True, Suppress.NOW)
 
 
+def test_a_server_that_says_for_now_is_not_held_against_the_mailbox_and_an_address_says_nothing() -> None:
+    words = "I wasn't able to deliver your message to:\n\n<{0}>:\n550 5.1.1 <{0}>: User unknown{1}\n"
+    assert only(letter(words.format("later-temporary@example.org", ""))).hard
+    assert not only(letter(words.format("ann@example.org", ", try again later"))).hard
+
+
 def test_a_full_mailbox_beside_an_unknown_user_is_believed_first() -> None:
     words = (
         "Your message to <ann@example.org> was rejected:\nmailbox is full\n\n<ann@example.org>: 550 5.1.1 User unknown"
