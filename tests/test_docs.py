@@ -16,7 +16,6 @@ from deliverability.bounces.classify import BounceClass
 from engine import config
 from engine.control import acts
 from engine.faults import ConfigFaults
-from engine.flow import unsupported
 from engine.flow.definition import Definition, check
 from engine.flow.entering import Bar
 from engine.flow.events import VOCABULARY
@@ -140,22 +139,6 @@ def test_every_key_of_a_flow_file_is_on_the_page() -> None:
     text = page("docs/flows.md")
     assert column(text, "The file") >= set(FLOW.keys)
     assert all(f"| `- {word}" in text for word in STEP)
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        ("top of the file", unsupported.TOP),
-        ("`trigger`", unsupported.TRIGGER),
-        ("`wait`", unsupported.WAIT),
-        ("steps", unsupported.STEPS),
-    ],
-)
-def test_every_word_that_is_refused_for_now_is_on_the_page(row: str, words: dict[str, str]) -> None:
-    section = page("docs/flows.md").partition("## Refusals\n")[2]
-    line = re.search(rf"^\| {row} \| (.*) \|$", section, re.MULTILINE)
-    assert line is not None
-    assert in_backquotes(line[1]) >= set(words)
 
 
 @pytest.mark.parametrize("example", blocks(page("docs/flows.md"), "yaml"))

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
-from whole_language import whole_language  # noqa: F401
 
 from engine.flow.days import WEEKDAYS
 from engine.flow.definition import Definition, check

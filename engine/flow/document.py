@@ -4,7 +4,7 @@ Every reader below notes what is wrong and goes on, so that one look at a file f
 constructed: no tag makes an object, `on` is a text and `10:00` is no number.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -81,10 +81,8 @@ class Sheet:
             return root
         return None
 
-    def record(
-        self, node: Node, path: str, known: Collection[str], later: Mapping[str, str] | None = None
-    ) -> dict[str, Entry]:
-        """The known keys of a mapping. Others are faults: misspelt, or (`later`) not in this version."""
+    def record(self, node: Node, path: str, known: Collection[str]) -> dict[str, Entry]:
+        """The known keys of a mapping. Others are faults."""
         if not isinstance(node, MappingNode):
             self.fault(node, path, "keys with values are expected here", f"such as {', '.join(known)}")
             return {}
@@ -95,12 +93,10 @@ class Sheet:
             entry = Entry(f"{path}.{name[:60]}" if path else name[:60], key, value)
             if name in found:
                 self.fault(key, entry.path, "stands here twice", "keep one of the two")
-            elif later and name in later:
-                self.fault(key, entry.path, "is not supported by this version", later[name])
             elif name in known:
                 found[name] = entry
             else:
-                hint = near(name, [*known, *(later or ())]) or (f" (known are {', '.join(known)})" if known else "")
+                hint = near(name, known) or (f" (known are {', '.join(known)})" if known else "")
                 self.fault(key, entry.path, f"is not known here{hint}")
         return found
 

@@ -6,7 +6,6 @@ whether a condition reads, a template is there, a jump leads somewhere.
 
 from typing import Any, Final
 
-from engine.flow import unsupported
 from engine.flow.steps import MAX_STEPS
 from engine.flow.words import FLOW, STEP, TRIGGER
 
@@ -63,7 +62,7 @@ def flow_schema() -> dict[str, Any]:
 
 
 def _steps() -> dict[str, Any]:
-    kinds = [_step(word) for word in STEP if word not in unsupported.STEPS]
+    kinds = [_step(word) for word in STEP]
     return {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"anyOf": [{"enum": ["exit"]}, *kinds]}}
 
 

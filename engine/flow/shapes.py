@@ -103,12 +103,10 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Keys with values. `needed` are those that must be there, each with what to write; `refused` are words of later
-    versions."""
+    """Keys with values. `needed` are those that must be there, each with what to write."""
 
     keys: Mapping[str, Shape]
     needed: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, page: Page, entry: Entry) -> dict[str, Any] | None:
         """The values by key. None where a needed one is missing or wrong."""
@@ -119,7 +117,7 @@ class Record:
         """The values that are there and right, by key."""
         if not is_record(page, entry, self._such_as()):
             return {}
-        found = page.sheet.record(entry.value, entry.path, tuple(self.keys), self.refused)
+        found = page.sheet.record(entry.value, entry.path, tuple(self.keys))
         above = f"{entry.path}." if entry.path else ""
         for key, remedy in self.needed.items():
             if key not in found and not self._is_misspelt(key, written(entry.value)):
@@ -128,14 +126,14 @@ class Record:
         return {key: value for key, value in values.items() if value is not None}
 
     def _is_misspelt(self, key: str, words: list[str]) -> bool:
-        """Whether a key stands there under another name, or twice, or is refused: that is said already."""
+        """Whether a key stands there under another name, or twice: that is said already."""
         return any(word == key or (word not in self.keys and near(word, [key])) for word in words)
 
     def _such_as(self) -> str:
         return next(iter(self.needed.values()), f"such as {', '.join(self.keys)}")
 
     def schema(self) -> Schema:
-        keys = {key: shape.schema() for key, shape in self.keys.items() if key not in self.refused}
+        keys = {key: shape.schema() for key, shape in self.keys.items()}
         return {
             "type": "object", "properties": keys, "required": sorted(self.needed), "additionalProperties": False,
             "minProperties": 1,
@@ -182,18 +180,16 @@ class Variants:
 
     def _nothing(self, page: Page, entry: Entry) -> None:
         beside = {key for record in self.kinds.values() for key in record.keys}
-        refused = {word: each for record in self.kinds.values() for word, each in record.refused.items()}
         before = len(page.sheet.faults)
-        page.sheet.record(entry.value, entry.path, sorted(beside), refused)
+        page.sheet.record(entry.value, entry.path, sorted(beside))
         if len(page.sheet.faults) == before:
             page.sheet.fault(entry.key, entry.path, f"one of {', '.join(self.kinds)} is expected in it", self.example)
 
     def schema(self) -> Schema:
         found = []
         for kind, record in self.kinds.items():
-            if kind not in record.refused:
-                told = record.schema()
-                found.append({**told, "required": sorted({kind, *told["required"]})})
+            told = record.schema()
+            found.append({**told, "required": sorted({kind, *told["required"]})})
         return {"anyOf": found}
 
 

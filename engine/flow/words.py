@@ -8,7 +8,6 @@ from typing import Final
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from engine.flow import scalars as of
-from engine.flow import unsupported
 from engine.flow.model import Writes
 from engine.flow.shapes import Cases, Either, ListOf, OneOf, Record, Shape, Steps, TableOf, Variants, written
 
@@ -56,7 +55,7 @@ _BY_HAND: Final[dict[str, Shape]] = {"where": of.CONDITION, "key": of.CONDITION}
 
 
 def _trigger(word: str, shape: Shape, beside: dict[str, Shape]) -> Record:
-    return Record({word: shape, **beside}, refused=unsupported.TRIGGER)
+    return Record({word: shape, **beside})
 
 
 TRIGGER: Final = Variants(
@@ -94,20 +93,18 @@ _AWAITED: Final = Variants(
 )
 _UNTIL: Final = Variants(
     {
-        "until": Record({"until": of.CLOCK, **_DAYS}, refused=unsupported.WAIT),
-        "between": Record({"between": ListOf(of.CLOCK, '"22:00"', 2, 2), **_DAYS}, refused=unsupported.WAIT),
+        "until": Record({"until": of.CLOCK, **_DAYS}),
+        "between": Record({"between": ListOf(of.CLOCK, '"22:00"', 2, 2), **_DAYS}),
     },
     'such as {until: "10:00"}',
 )
 _ON_DATE: Final = Record(
     {"date": of.CONDITION, "offset": of.OFFSET, "at": of.CLOCK},
     {"date": "such as date: contact.birthday", **_AT},
-    unsupported.WAIT,
 )
 _FOR: Final = Record(
     {"for": _AWAITED, "timeout": of.SPAN},
     {"for": "such as for: {event: order.placed}", "timeout": "such as timeout: 2d"},
-    unsupported.WAIT,
 )
 
 
@@ -153,7 +150,7 @@ _NOTIFY: Final = Variants(
 
 
 def _step(word: str, shape: Shape, beside: dict[str, Shape] | None = None, **needed: str) -> Record:
-    return Record({word: shape, **(beside or {}), **_ID}, {word: f"such as {word}: ...", **needed}, unsupported.STEPS)
+    return Record({word: shape, **(beside or {}), **_ID}, {word: f"such as {word}: ...", **needed})
 
 
 _LATE: Final[dict[str, Shape]] = {"late": LATE}
@@ -224,5 +221,4 @@ FLOW: Final = Record(
         "trigger": "such as trigger: {event: order.placed}",
         "steps": "such as steps: [{send: order-thanks}]",
     },
-    unsupported.TOP,
 )

@@ -1,7 +1,7 @@
 """What is wrong with a flow as a whole: found by `check`, each with its place and what to do."""
 
 import pytest
-from whole_language import checked, faults, whole_language  # noqa: F401
+from flow_texts import checked, faults
 
 from engine.flow.definition import Definition, recall
 from engine.flow.known import Known

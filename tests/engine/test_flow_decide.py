@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flow_texts import HEAD, checked
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whole_language import HEAD, checked, whole_language  # noqa: F401
 
 from engine.flow import actions
 from engine.flow.decisions import (

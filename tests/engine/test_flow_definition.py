@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from whole_language import whole_language  # noqa: F401
 
-from engine.flow import unsupported
 from engine.flow.definition import Definition, Fault, check, version_of
 from engine.flow.known import Known
 from engine.flow.model import Exit, If, Send, Wait
@@ -187,16 +185,6 @@ steps:
 )
 def test_what_is_wrong_is_said(text: str, words: str) -> None:
     assert any(words in fault for fault in faults(text))
-
-
-def test_a_word_of_a_later_version_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(unsupported.STEPS, "tag", "take the step out")
-    monkeypatch.setitem(unsupported.TRIGGER, "schedule", "let a timer run `posthouse event`")
-    assert faults(HEAD + "steps: [{tag: warm}]") == [
-        "a.yaml:4:10: steps[1].tag: is not supported by this version; take the step out"
-    ]
-    scheduled = HEAD.replace("{event: cart.updated,", "{schedule: x,") + "steps: [exit]"
-    assert "let a timer run `posthouse event`" in faults(scheduled)[0]
 
 
 def test_a_fault_has_its_place_as_numbers_too() -> None:

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
-from whole_language import whole_language  # noqa: F401
 
 from engine.flow import checks
 from engine.flow.definition import Definition, check
@@ -136,7 +135,7 @@ CONDITIONS = ("where", "key", "if", "case", "from", "exit", "date")  # any text 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def validator(whole_language: None) -> None:  # noqa: F811
+def validator() -> None:
     global VALIDATOR
     schema = flow_schema()
     Draft7Validator.check_schema(schema)

@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from whole_language import whole_language  # noqa: F401
 
 from tui import cli
 from tui.format import cells

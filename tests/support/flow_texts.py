@@ -1,10 +1,5 @@
-"""Flow files of the whole language, whatever the runner can do by now."""
+"""Flow files that are read, and what is wrong with them; a text may be steps alone."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from engine.flow import unsupported
 from engine.flow.definition import Definition, check
 from engine.flow.known import NOTHING_KNOWN, Known
 
@@ -13,16 +8,6 @@ name: a-flow
 stream: marketing
 trigger: {event: cart.updated}
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def whole_language() -> Iterator[None]:
-    """No word is refused for now."""
-    with pytest.MonkeyPatch.context() as patch:
-        for words in (unsupported.TOP, unsupported.TRIGGER, unsupported.WAIT, unsupported.STEPS):
-            for word in list(words):
-                patch.delitem(words, word)
-        yield
 
 
 def checked(text: str, known: Known = NOTHING_KNOWN) -> Definition:
