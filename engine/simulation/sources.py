@@ -16,6 +16,9 @@ from mta.ports import Tx
 Row: TypeAlias = tuple[Any, ...]
 CHUNK: Final = 2000  # rows read in one snapshot
 
+LAST_MS: Final = 64_060_588_800_000  # the year 4000: a wait of ten years behind it is a date still
+_COUNTS: Final = frozenset({"orders", "spent", "opens", "clicks", "replies", "visits"})
+
 EVENT: Final = ("at_ms", "name", "contact_id", "key", "data", "source")
 
 
@@ -97,7 +100,7 @@ class Folder:
     def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
         path = self._tables / "event.jsonl"
         for row in _lines(path, EVENT, [each.encode() for each in only]):
-            if type(row[0]) is not int or not isinstance(row[1], str) or not isinstance(row[4], str):
+            if row[0] is None or row[0] < 0 or row[1] is None or row[4] is None:
                 raise NoHistory(f"{path}: an event has no time, no name or no data")
             if row[0] >= since_ms and (not only or row[1] in only):
                 yield row
@@ -105,17 +108,30 @@ class Folder:
 
 def _lines(path: Path, columns: Sequence[str], having: Sequence[bytes] = ()) -> Iterator[Row]:
     """The rows, or those whose line has some of these octets."""
+    numbers = [_is_number(each) for each in columns]
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not having or any(each in line for each in having):
-                yield _row(line, columns, f"{path}:{number}")
+                yield _row(line, columns, numbers, f"{path}:{number}")
 
 
-def _row(line: bytes, columns: Sequence[str], place: str) -> Row:
+def _row(line: bytes, columns: Sequence[str], numbers: Sequence[bool], place: str) -> Row:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as err:
         raise NoHistory(f"{place}: is no JSON: {err}") from None
     if not isinstance(found, dict):
         raise NoHistory(f"{place}: is no JSON object")
-    return tuple(found.get(each) for each in columns)
+    row = tuple(map(found.get, columns))
+    for column, value, is_number in zip(columns, row, numbers, strict=True):
+        if value is not None and not (_is_usable(value) if is_number else type(value) is str):
+            raise NoHistory(f"{place}: {column} is no {'number' if is_number else 'text'} that can be used")
+    return row
+
+
+def _is_usable(value: Any) -> bool:
+    return type(value) is int and -LAST_MS <= value <= LAST_MS
+
+
+def _is_number(column: str) -> bool:
+    return column in _COUNTS or (column.endswith(("_ms", "id")) and column != "external_id")

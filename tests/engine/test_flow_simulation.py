@@ -239,6 +239,36 @@ def test_a_file_over_a_folder_needs_no_configuration(
     assert sorted((each, each.read_bytes()) for each in (tmp_path / "h").rglob("*.jsonl")) == files
 
 
+WRONG = {
+    "event": [
+        {"id": 1, "at_ms": 10**18, "name": "ping", "contact_id": 1, "data": "{}"},
+        {"at_ms": "now"},
+        {"at_ms": -5},
+        {},
+    ],
+    "contact": [{"id": 1, "orders": "many"}, {"id": 1, "created_ms": 1e300}, {"id": 1, "address": 5}, {"id": [1]}],
+    "subscription": [{"contact_id": {}, "list_id": 1}, {"contact_id": 1, "list_id": 1, "asked_ms": "x"}],
+    "tag": [{"contact_id": 1, "tag": ["x"]}],
+}
+
+
+@pytest.mark.parametrize(("table", "row"), [(table, row) for table, rows in WRONG.items() for row in rows])
+def test_rows_that_are_wrong_are_named_and_break_nothing(
+    table: str, row: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = folder(tmp_path / "h", PING, END)
+    (where / "tables" / f"{table}.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    assert command(CART, "--history", str(where)) == 2
+    assert f"{table}.jsonl" in capsys.readouterr().err
+
+
+def test_rows_that_are_odd_are_played_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd: list[dict[str, Any]] = [{}, {"id": 7, "zone": "Mars/Base", "fields": "[", "birthday": "never"}, {"id": None}]
+    where = folder(tmp_path / "h", PING, (after(), "cart.updated", 7, {"total": "x"}), END, contact=odd)
+    assert command(CART, "--history", str(where)) == 0
+    assert "1 people" in capsys.readouterr().out
+
+
 def test_what_can_t_be_played_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = folder(tmp_path / "good", PING)
     broken = folder(tmp_path / "broken", PING)
