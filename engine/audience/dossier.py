@@ -56,9 +56,16 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
         ],
         "suppression": suppression.about(tx, key),
         "mails": _rows(
-            tx, ("message", "at", "subject", "flow", "step"),
-            "SELECT m.id, m.received_ms, m.subject, s.flow, s.step FROM sending s JOIN message m ON m.id = s.message_id"
-            " WHERE s.contact_id = ? ORDER BY m.id", contact_id,
+            tx, ("message", "at", "subject", "flow", "step", "campaign"),
+            "SELECT m.id, m.received_ms, m.subject, s.flow, CASE WHEN s.run_id IS NULL THEN s.step ELSE '' END,"
+            " COALESCE(g.name, '') FROM sending s JOIN message m ON m.id = s.message_id"
+            " LEFT JOIN campaign g ON g.id = s.campaign_id WHERE s.contact_id = ? ORDER BY m.id", contact_id,
+        ),
+        "campaigns": _rows(
+            tx, ("campaign", "run", "state", "reason", "variant", "at", "opened", "clicked", "ordered"),
+            "SELECT g.name, r.run_id, r.state, r.reason, r.variant, r.at_ms, r.opened_ms, r.clicked_ms, r.ordered_ms"
+            " FROM campaign_run u JOIN campaign g ON g.id = u.campaign_id JOIN campaign_recipient r ON r.run_id = u.id"
+            " WHERE r.contact_id = ? ORDER BY r.run_id", contact_id,
         ),
         "events": [
             {"name": name, "at": _iso(at_ms), "key": about, "source": source, "data": json.loads(data)}
@@ -85,7 +92,22 @@ def subscriptions(tx: Tx, contact_id: int) -> list[dict[str, Any]]:
 
 
 _TIMES: Final = frozenset(
-    {"since", "at", "asked", "expires", "reminded", "confirmed", "counted", "ended", "entered", "given", "redeemed"}
+    {
+        "since",
+        "at",
+        "asked",
+        "expires",
+        "reminded",
+        "confirmed",
+        "counted",
+        "ended",
+        "entered",
+        "given",
+        "redeemed",
+        "opened",
+        "clicked",
+        "ordered",
+    }
 )
 
 

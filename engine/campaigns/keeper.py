@@ -186,7 +186,9 @@ class CampaignKeeper:
             return await self._store.write(lambda tx: testing.set_time(tx, run, self._zone, now))
         if run.judge > now:
             return False
-        if (judged := await self._store.write(lambda tx: testing.conclude(tx, run))) is not None:
+        counted = await self._store.read(lambda tx: testing.counts(tx, run))
+        found = await asyncio.to_thread(testing.verdict, run, counted)
+        if (judged := await self._store.write(lambda tx: testing.conclude(tx, run, found))) is not None:
             log.info("a test of variants is judged", extra={"campaign": run.name, "verdict": judged.words})
             await self._store.write(
                 lambda tx: resolving.release(tx, replace(run, winner=judged.winner), self._zone, now, 1)

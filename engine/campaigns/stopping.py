@@ -20,7 +20,7 @@ from mta.queue.operating import By
 from mta.queue.queue import Claimed
 
 CHUNK: Final = 100
-SPAN: Final = 2_000  # contact numbers looked at in one transaction
+SPAN: Final = 1_000  # contact numbers looked at in one transaction
 _OVER: Final = (str(RunState.STOPPED), str(RunState.RECALLED))
 _WAITING: Final = "d.state IN (0, 4) AND d.campaign <> '' AND d.campaign = ?"
 _HAD: Final = "d.state < 10 AND d.state IN (1) AND d.campaign = ?"

@@ -1,5 +1,6 @@
 """Judging a test of variants: once, at the time that was said, on figures of people."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -39,12 +40,16 @@ def set_time(tx: Tx, run: Run, zone: ZoneInfo, now: datetime) -> bool:
     )
 
 
-def conclude(tx: Tx, run: Run) -> Judged | None:
-    """Judge the test, for good. None when it was judged before."""
+def verdict(run: Run, counted: Mapping[str, Count]) -> Judged:
+    """What these figures say. With many people it takes a while: not to be asked in a transaction."""
     assert run.campaign is not None and run.campaign.test is not None
-    test = run.campaign.test
-    judged = judge(counts(tx, run), test.significance)
-    winner = judged.winner or test.otherwise
+    return judge(counted, run.campaign.test.significance)
+
+
+def conclude(tx: Tx, run: Run, judged: Judged) -> Judged | None:
+    """Keep a verdict, for good; with the variant that the others get. None when it was judged before."""
+    assert run.campaign is not None and run.campaign.test is not None
+    winner = judged.winner or run.campaign.test.otherwise
     words = judged.words if judged.winner else f"{judged.words}; the others get {winner or 'all variants, shared out'}"
     sql = "UPDATE campaign_run SET winner = ?, verdict = ? WHERE id = ? AND winner IS NULL"
     return Judged(winner, judged.p, words) if tx.execute(sql, (winner, words, run.id)) == 1 else None

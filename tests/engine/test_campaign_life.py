@@ -98,7 +98,7 @@ async def test_stopping_takes_back_what_has_not_left_and_retry_goes_on_with_exac
     assert house.deliver() == 0
     assert house.rows("SELECT count(*) FROM mailed") == [(4,)]
     count, after = house.store.write_now(lambda tx: stopping.again(tx, run, AGAIN["rest"], 0, now))
-    assert (count, after) == (6, 2000)
+    assert (count, after) == (6, 1000)
     assert house.store.write_now(lambda tx: runs.set_state(tx, run_id, [RunState.RECALLED], RunState.RUNNING, "", now))
     await house.settle()
     assert house.states(run_id) == {"delivered": 4, "queued": 6}
