@@ -12,7 +12,7 @@ COUNTS: Final = ("sent", *OUTCOMES, *DONE, "orders")
 
 EVENTS: Final[Mapping[str, str]] = {
     "mail.opened": "opened", "mail.fetched": "machines", "mail.clicked": "clicked", "mail.replied": "replied",
-    "mail.unsubscribed": "unsubscribed", "mail.complained": "complained",
+    "mail.unsubscribed": "unsubscribed", "list.left": "unsubscribed", "mail.complained": "complained",
 }  # fmt: skip
 """What an event counts as. An open is a person's; what a machine, a proxy or nobody knows who fetched is `machines`."""
 

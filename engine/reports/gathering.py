@@ -8,6 +8,7 @@ before, and to this report if that mail is of it: the last touch.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from engine.reports.counting import EVENTS, Tally
@@ -25,9 +26,11 @@ Cursor: TypeAlias = tuple[int, int]
 Part: TypeAlias = Callable[[Tx, Cursor], Cursor | None]
 """Reads from a cursor on; where the next part begins, or None at the end."""
 
-OF_MAIL: Final = "name IN ('mail.opened', 'mail.clicked', 'mail.replied', 'mail.unsubscribed', 'mail.complained')"
-OF_MACHINES: Final = "name = 'mail.fetched'"
-OF_ORDERS: Final = "name = 'order.placed'"
+ORDERED: Final = "order.placed"
+HAPPENED_SQL: Final = (
+    "SELECT id, contact_id, at_ms, data FROM event WHERE name = ? AND at_ms >= ? AND (at_ms > ? OR id > ?)"
+    " ORDER BY at_ms, id LIMIT ?"
+)
 
 _OUTCOMES: Final = {
     State.DELIVERED: "delivered", State.BOUNCED: "bounced", State.EXPIRED: "expired", State.CANCELLED: "cancelled",
@@ -47,12 +50,7 @@ class Gatherer:
     @property
     def parts(self) -> Sequence[Part]:
         """What there is to be read, each from START."""
-        return (
-            self._mails,
-            lambda tx, cursor: self._events(tx, cursor, OF_MAIL),
-            lambda tx, cursor: self._events(tx, cursor, OF_MACHINES),
-            lambda tx, cursor: self._events(tx, cursor, OF_ORDERS),
-        )
+        return (self._mails, *(partial(self._events, name) for name in (*EVENTS, ORDERED)))
 
     def _mails(self, tx: Tx, cursor: Cursor) -> Cursor | None:
         """Mails and their fates."""
@@ -71,40 +69,36 @@ class Gatherer:
             self.tally.add(group, _OUTCOMES.get(State(state), "waiting"), count)
         return until, 0
 
-    def _events(self, tx: Tx, cursor: Cursor, which: str) -> Cursor | None:
-        """Events of mail or orders, in the order of time."""
+    def _events(self, name: str, tx: Tx, cursor: Cursor) -> Cursor | None:
+        """Events of one name, in the order of time."""
         at_ms, event_id = cursor if cursor != START else (to_ms(self.since), 0)
-        rows = tx.query(
-            f"SELECT id, name, contact_id, at_ms, data FROM event WHERE {which} AND at_ms >= ?"
-            " AND (at_ms > ? OR id > ?) ORDER BY at_ms, id LIMIT ?",
-            (at_ms, at_ms, event_id, HAPPENED),
-        )
-        if which == OF_ORDERS:
+        rows = tx.query(HAPPENED_SQL, (name, at_ms, at_ms, event_id, HAPPENED))
+        if name == ORDERED:
             self._orders(tx, rows)
         else:
-            self._done(tx, rows)
-        return (rows[-1][3], rows[-1][0]) if len(rows) == HAPPENED else None
+            self._done(tx, EVENTS[name], rows)
+        return (rows[-1][2], rows[-1][0]) if len(rows) == HAPPENED else None
 
     def _orders(self, tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
-        for _, _, contact_id, at_ms, data in rows:
+        for _, contact_id, at_ms, data in rows:
             group = self._last_of_scope(tx, contact_id, at_ms)
             if group is not None:
                 self.tally.add(group, "orders")
                 self.tally.earn(group, read_data(data))
 
-    def _done(self, tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _done(self, tx: Tx, what: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """What people did with mails: those that the events name, or the last before."""
         found = []
-        for _, name, contact_id, at_ms, data in rows:
+        for _, contact_id, at_ms, data in rows:
             number = read_data(data).get("message")
             if not isinstance(number, int) or isinstance(number, bool):
                 number = self._last(tx, contact_id, at_ms)
             if number:
-                found.append((name, number))
-        groups = self._groups(tx, sorted({number for _, number in found}))
-        for name, number in found:
+                found.append(number)
+        groups = self._groups(tx, sorted(set(found)))
+        for number in found:
             if number in groups:
-                self.tally.add_once(groups[number], EVENTS[name], number)
+                self.tally.add_once(groups[number], what, number)
 
     def _groups(self, tx: Tx, numbers: Sequence[int]) -> dict[int, str]:
         """The groups of those of these mails that the report is about."""

@@ -615,9 +615,6 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS suppression_time ON suppression (at_ms)",
     "CREATE INDEX IF NOT EXISTS subscription_due ON subscription (due_ms) WHERE due_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS event_fetched ON event (at_ms) WHERE name = 'mail.fetched'",
-    "CREATE INDEX IF NOT EXISTS event_mail ON event (at_ms) WHERE name IN"
-    " ('mail.opened', 'mail.clicked', 'mail.replied', 'mail.unsubscribed', 'mail.complained')",
-    "CREATE INDEX IF NOT EXISTS event_order ON event (at_ms) WHERE name = 'order.placed'",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS event_new_of ON event (contact_id) WHERE matched = 0",
     "CREATE INDEX IF NOT EXISTS inbound_about ON inbound (delivery_id) WHERE delivery_id IS NOT NULL",
