@@ -19,13 +19,15 @@ from mta.ports import Tx, to_ms
 
 OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was another's share
 
-_DUE: Final = (
+_COLUMNS: Final = (
     "SELECT e.id, e.flow_id, e.contact_id, e.version_id, e.revision, e.run_key, e.step, e.occurrence, e.due_ms, e.standing,"
-    " e.intent, e.data"
-    " FROM enrolment e JOIN flow f ON f.id = e.flow_id"
-    " WHERE e.state = 'waiting' AND e.due_ms <= ? AND f.state <> 'paused' AND (e.id % ? = ? OR e.due_ms <= ?)"
-    " ORDER BY e.due_ms, e.id LIMIT ?"
+    " e.intent, e.data FROM enrolment e"
 )
+_OURS: Final = (
+    "e.state = 'waiting' AND e.due_ms <= ? AND (e.id % ? = ? OR e.due_ms <= ?) ORDER BY e.due_ms, e.id LIMIT ?"
+)
+_DUE: Final = f"{_COLUMNS} WHERE {_OURS}"
+_DUE_OF: Final = f"{_COLUMNS} WHERE e.flow_id = ? AND {_OURS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def read_due(
     of how many): whose ids are ours. `skipping`: ids of those that somebody here has in hand. `asks`: whether
     a mail asks for products to offer."""
     which, count = share
-    rows = tx.query(_DUE, (to_ms(now), count, which, to_ms(now - OVERDUE), limit + len(skipping)))
+    rows = _due(tx, (to_ms(now), count, which, to_ms(now - OVERDUE), limit + len(skipping)))
     rows = [row for row in rows if row[0] not in skipping][:limit]
     lists_of = {version_id: _list_of(tx, book.definition(tx, version_id)) for version_id in {row[3] for row in rows}}
     people: dict[int, dict[int, dict[str, Any]]] = {}
@@ -117,10 +119,27 @@ def _id_of(mailing_list: MailingList | None) -> int:
     return mailing_list.id if mailing_list else ALL_LISTS
 
 
+def _due(tx: Tx, params: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """The due rows. Where a flow is paused the others are asked one by one, so that nobody looks through those who are kept
+    in it, however many."""
+    working = _working(tx)
+    if working is None:
+        return tx.query(_DUE, params)
+    rows = [row for flow_id in working for row in tx.query(_DUE_OF, (flow_id, *params))]
+    return sorted(rows, key=lambda row: (row[8], row[0]))[: params[-1]]
+
+
+def _working(tx: Tx) -> list[int] | None:
+    """The flows that are not paused; None for all."""
+    if tx.one("SELECT 1 FROM flow WHERE state = 'paused' LIMIT 1") is None:
+        return None
+    return [row[0] for row in tx.query("SELECT id FROM flow WHERE state <> 'paused' ORDER BY id")]
+
+
 def next_due(tx: Tx) -> int | None:
     """When the next run of a flow that is not paused is due, in milliseconds since 1970; None when none waits."""
-    row = tx.one(
-        "SELECT e.due_ms FROM enrolment e JOIN flow f ON f.id = e.flow_id"
-        " WHERE e.state = 'waiting' AND e.due_ms IS NOT NULL AND f.state <> 'paused' ORDER BY e.due_ms LIMIT 1"
-    )
-    return None if row is None else int(row[0])
+    waiting = "SELECT MIN(due_ms) FROM enrolment WHERE state = 'waiting'"
+    working = _working(tx)
+    asked = [("", ())] if working is None else [(" AND flow_id = ?", (flow_id,)) for flow_id in working]
+    found = [tx.one(waiting + which, params) for which, params in asked]
+    return min((int(row[0]) for row in found if row is not None and row[0] is not None), default=None)
