@@ -25,9 +25,10 @@ _FIELDS_IN_TEXT: Final = re.compile(r"^(?:Final|Original)-Recipient[ 	]*:", re.I
 _FIELD: Final = re.compile(r"([!-9;-~]{1,60})[ \t]*:(.*)")
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 _QUOTED_REPLY: Final = re.compile(
-    r"(?:^|[\s:'>(\"[])([45]\d\d)(?::(?= )|(?=[ -]))([ -]#?(?:[45]\.\d{1,3}\.\d{1,3})?.*)"
-    r"|\b(?:error|response|reply|status) ?code:? ([45]\d\d)\b(.*)",
-    re.ASCII | re.IGNORECASE,
+    r"(?:^|[\s:'>(\"[])([45]\d\d)(?::(?= )|(?=[ -]))([ -]#?(?:[45]\.\d{1,3}\.\d{1,3})?.*)", re.ASCII
+)
+_QUOTED_CODE: Final = re.compile(
+    r"\b(?:error|response|reply|status) ?code:? ([45]\d\d)\b(.*)", re.ASCII | re.IGNORECASE
 )
 _WITHIN: Final = re.compile(r"[^\s<>@\"'(),;:]{1,64}@[\w.-]{1,253}")
 _UTF8_XTEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
@@ -191,9 +192,12 @@ def _character(match: re.Match[str]) -> str:
 def quoted_reply(diagnostic: str) -> Reply | None:
     """The reply within a diagnostic text; repeats of its codes, left by unfolded lines, are taken out."""
     match = _QUOTED_REPLY.search(diagnostic)
+    if match is None and "ode" in diagnostic:  # such as "SMTP Error Code 550"; asked only where it can be
+        match = _QUOTED_CODE.search(diagnostic)
     if match is None:
         return None
-    code, rest = match[1] or match[3], match[2] or f" {match[4]}"
+    code, rest = match[1], match[2] or " "
+    rest = rest if rest[0] in " -" else f" {rest}"
     if diagnostic[match.start()] == "[":
         rest = rest.partition("]")[0]
     rest = re.sub(rf"^(?:[ -]{code})+(?=[ -])", "", rest)

@@ -20,8 +20,17 @@ _NAMED_AT_RCPT: Final = re.compile(r"\b[45]\d\d: <[^<>\s]+@[^<>\s]+>: ")
 _SURE_RULES: Final = ("microsoft.", "orange.", "cisco.", "messagelabs.")
 _BRACKETED: Final = re.compile(r"\[[^\[\]]{0,80}unknown[^\[\]]{0,80}\]", re.IGNORECASE)
 _FOR_NOW: Final = re.compile(r"temporar|try (?:it )?again|\blater\b")
-_MAY_BE_SOFTER: Final = re.compile(
-    r"full|quota|space|size|exceed|disabled|suspend|inactive|locked|expired", re.IGNORECASE
+_MAY_BE_SOFTER: Final = (
+    "full",
+    "quota",
+    "space",
+    "size",
+    "exceed",
+    "disabled",
+    "suspend",
+    "inactive",
+    "locked",
+    "expired",
 )
 _STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])", re.ASCII)
 # How mail systems tell what they had said when the reply came.
@@ -134,9 +143,11 @@ def judge(told: Told) -> Finding:
 
 def _replies(told: Told) -> Iterator[Reply]:
     """The replies that are quoted, the report's own field first."""
+    found = False
     for text in (told.diagnostic, told.said, told.around):
-        reply = quoted_reply(text) if text else None
+        reply = quoted_reply(text) if text and not (found and text is told.around) else None
         if reply:
+            found = True
             yield reply if reply.enhanced or not told.status else Reply(reply.code, told.status, reply.lines)
 
 
@@ -158,7 +169,8 @@ def _softer(reply: Reply, verdict: Verdict, words: list[Reply], stage: str) -> t
     """Where a letter speaks of a full or disabled mailbox and its reply of an unknown user, the softer word counts."""
     if verdict.klass is BounceClass.INVALID_RECIPIENT:
         for each in words:
-            if _MAY_BE_SOFTER.search(each.text):
+            lowered = each.text.lower()
+            if any(word in lowered for word in _MAY_BE_SOFTER):
                 other = classify(each, stage)
                 if other.klass in _SOFTER:
                     return each, other
