@@ -17,6 +17,7 @@ from babel.core import get_global
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SKIPS: Final = ("weekends", "holidays")
+COUNTRIES: Final = tuple(sorted({each for each in get_global("zone_territories").values() if len(each) == 2} - {"ZZ"}))
 
 
 @dataclass(frozen=True, slots=True)

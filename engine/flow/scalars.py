@@ -16,7 +16,7 @@ from deliverability.address import Address
 from engine.flow.actions import Given
 from engine.flow.civil import LONGEST_DAYS, Span
 from engine.flow.conditions import MAX_LENGTH, NAMES, Condition, Names
-from engine.flow.days import SKIPS, WEEKDAYS
+from engine.flow.days import COUNTRIES, SKIPS, WEEKDAYS
 from engine.flow.document import Entry
 from engine.flow.events import FAMILIES, MAX_NAME, OWN, TOLD, VOCABULARY, check_name, check_told
 from engine.flow.festivals import FESTIVALS
@@ -233,9 +233,7 @@ DATE: Final = Text(_read_date, _pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}"))
 WEEKDAY: Final = OneOf(WEEKDAYS)
 SKIP: Final = OneOf(SKIPS)
 FESTIVAL: Final = OneOf(tuple(FESTIVALS), "the name of a holiday")
-COUNTRY: Final = Text(
-    _matching("[A-Z]{2}", "a country of two capital letters is expected, such as IL (ISO 3166)"), _pattern("[A-Z]{2}")
-)
+COUNTRY: Final = OneOf(COUNTRIES, "a country by its two letters, such as IL (ISO 3166),")
 
 
 # -- others

@@ -195,3 +195,9 @@ def test_a_condition_that_speaks_of_what_is_not_there_is_refused_with_its_column
         (fault,) = faults(f'  - if: "{condition}"\n    then: [exit]', known)
         assert fault.endswith(words) and int(fault.split(":")[2]) >= column - 10
         checked(f'  - if: "{condition}"\n    then: [exit]')
+
+
+def test_a_country_that_there_is_not_is_refused() -> None:
+    (fault,) = faults('  - wait: {until: "10:00", skip: [holidays], country: UK}')
+    assert "a country by its two letters, such as IL (ISO 3166), is expected" in fault
+    checked('  - wait: {until: "10:00", skip: [holidays], country: GB}')
