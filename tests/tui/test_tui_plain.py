@@ -80,7 +80,7 @@ async def test_words_that_make_no_sense_are_refused_in_a_sentence(
 
 async def test_any_other_word_is_a_command_and_the_commands_get_all_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[list[str]] = []
-    monkeypatch.setitem(sys.modules, "engine.commands", SimpleNamespace(run=lambda argv: said.append(argv) or 7))
+    monkeypatch.setitem(sys.modules, "engine.commands", SimpleNamespace(run=lambda argv, draw: said.append(argv) or 7))
     assert await _main(monkeypatch, "--socket", "x", "why", "4711") == 7
     assert await _main(monkeypatch, "--help") == 7
     assert said == [["--socket", "x", "why", "4711"], ["--help"]]
