@@ -1,6 +1,7 @@
 """`posthouse bounce`: what mail that came back means, and what came. Needs no daemon and changes nothing."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,6 +15,9 @@ from deliverability.text import clean
 from engine.commands.bounce_received import received, show
 from engine.commands.common import Json, make_app
 from engine.commands.files import read_files
+
+# What another's reader of odd bounces says of its own faults is no answer of ours (deliverability.bounces.last).
+logging.getLogger("flufl.bounce").disabled = True
 
 app = make_app("What mail that came back means.")
 app.command()(received)
