@@ -51,7 +51,10 @@ def read_again(tx: Tx, sweep: Sweep, now: datetime, zone: ZoneInfo) -> int:
         tx.execute("DELETE FROM flow_sweep WHERE id = ? AND cursor = ?", (sweep.id, sweep.cursor))
     moved = []
     for enrolment_id, intent, due_ms, name in runs:
-        due = to_ms(resolve_intent(facts.read_data(intent), zone_of(name, zone), now))
+        try:
+            due = to_ms(resolve_intent(facts.read_data(intent), zone_of(name, zone), now))
+        except (ValueError, KeyError):  # no intent of ours: its time stays
+            continue
         if due != due_ms:
             moved.append((due, enrolment_id))
     tx.executemany("UPDATE enrolment SET due_ms = ?, revision = revision + 1 WHERE id = ?", moved)

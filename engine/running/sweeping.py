@@ -61,6 +61,11 @@ class Sweeper:
             except StoreTrouble as err:
                 flowlog.store_trouble(err)
                 busy = False
+            except Exception as err:  # what is wrong with one occasion must not end the front office
+                flowlog.alarm(
+                    f"an occasion of a flow can't be worked off, and is tried again: {err or type(err).__name__}"
+                )
+                busy = False
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
