@@ -10,15 +10,17 @@ On PostgreSQL several machines share one database, each with a number of its own
 when another one runs there.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mta.ports import Tx, from_ms, to_ms
+from mta.ports import StoreTrouble, Tx, from_ms, to_ms
 
 FILE: Final = "epoch.json"  # in the state folder
 EPOCHS: Final = "epochs"  # of meta: JSON, the run number of each machine
@@ -50,14 +52,18 @@ def enter(
     """Begin a run: compare, put up the fence where the two differ, write the new number down. `write` commits a work.
 
     The file holds the old number and the new one until the database has the new one, so a crash between puts up no fence.
+    On a full disk this run goes by the last one's number; where not even the database takes a row, nothing can be claimed
+    and nothing leaves.
     """
     path = state_dir / FILE
     known = _read(path)
     machine = known.machine if known else draw(OCTETS).hex()
     run = draw(OCTETS).hex()
-    _write(path, _Known(machine, (*(known.runs if known else ()), run)))
-    write(lambda tx: _begin(tx, known, machine, run, now))
-    _write(path, _Known(machine, (run,)))
+    is_noted = _write(path, _Known(machine, (*(known.runs if known else ()), run)))
+    with suppress(StoreTrouble):
+        write(lambda tx: _begin(tx, known, machine, run if is_noted else "", now))
+        if is_noted:
+            _write(path, _Known(machine, (run,)))
 
 
 def standing(tx: Tx) -> Fence | None:
@@ -83,7 +89,8 @@ def _begin(tx: Tx, known: _Known | None, machine: str, run: str, now: datetime) 
     why = _difference(tx, known, epochs)
     if why and standing(tx) is None:
         _put(tx, FENCE, {"since_ms": to_ms(now), "why": why})
-    _put(tx, EPOCHS, epochs | {machine: run})
+    if run:
+        _put(tx, EPOCHS, epochs | {machine: run})
 
 
 def _difference(tx: Tx, known: _Known | None, epochs: dict[str, str]) -> str:
@@ -122,8 +129,18 @@ def _read(path: Path) -> _Known | None:
         return None
 
 
-def _write(path: Path, known: _Known) -> None:
-    """Durable, whole or not at all."""
+def _write(path: Path, known: _Known) -> bool:
+    """Durable, whole or not at all; False when there is no room for it."""
+    try:
+        _replace(path, known)
+    except OSError as err:
+        if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return False
+    return True
+
+
+def _replace(path: Path, known: _Known) -> None:
     fresh = path.with_suffix(".new")
     opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(opened, "w", encoding="ascii") as file:
