@@ -67,7 +67,9 @@ def _look_for_steps(case: _Case) -> None:
     sends = {step.id for step in walk(case.flow.steps) if isinstance(step, Send)}
     for step in walk(case.flow.steps):
         if isinstance(step, Jump) and step.to not in case.ids:
-            case.blame_step(step, "jump.to", f'"{step.to}": there is no step of this id{near(step.to, case.ids)}')
+            case.blame_step(
+                step, "jump.to", f'"{step.to}": there is no step of this id{near(step.to, set(case.ids) - {step.id})}'
+            )
         elif isinstance(step, WaitFor) and (named := step.match.get("step")) is not None:
             if not step.event.startswith("mail."):
                 case.blame_step(step, "wait.for.step", "is for events of mail, such as mail.clicked", "leave it out")

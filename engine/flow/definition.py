@@ -14,7 +14,7 @@ from engine.flow.entries import read_trigger
 from engine.flow.known import NOTHING_KNOWN, Known
 from engine.flow.model import Definition, Goal, Reentry, Writes, flatten
 from engine.flow.shapes import Page
-from engine.flow.steps import StepReader, read_tracking
+from engine.flow.steps import RESERVED, StepReader, read_tracking
 from engine.flow.words import FLOW
 
 __all__ = ["Definition", "Fault", "check", "recall", "version_of"]
@@ -64,7 +64,7 @@ def _definition(page: Page, root: Node, version: str, judges: bool) -> Definitio
         Writes(values["writes"]) if "writes" in values else None,
     )  # fmt: skip
     if judges:
-        find_faults(page, definition, root, reader.places, reader.ids)
+        find_faults(page, definition, root, reader.places, reader.ids - RESERVED)
     return definition
 
 

@@ -107,11 +107,13 @@ class Record:
 
     keys: Mapping[str, Shape]
     needed: Mapping[str, str] = field(default_factory=dict)
+    has_steps: bool = False  # which are read whatever else is wrong with it
 
     def read(self, page: Page, entry: Entry) -> dict[str, Any] | None:
         """The values by key. None where a needed one is missing or wrong."""
         values = self.parts(page, entry)
-        return values if values and values.keys() >= self.needed.keys() else None
+        is_whole = values.keys() >= self.needed.keys()
+        return values if values and (is_whole or self.has_steps) else None
 
     def parts(self, page: Page, entry: Entry) -> dict[str, Any]:
         """The values that are there and right, by key."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from engine.flow.conditions import Condition
 from engine.flow.deeds import read_action
 from engine.flow.document import Entry
 from engine.flow.model import (
@@ -36,6 +37,8 @@ from engine.flow.words import STEP
 MAX_STEPS: Final = 300
 MAX_NESTING: Final = 12
 RESERVED: Final = frozenset({"trigger", "goal", "exit"})  # what passages call the entries that are no step's
+
+UNREAD: Final = Condition.parse("false")  # in place of one that is wrong: its steps are looked at all the same
 
 _EXAMPLE: Final = "send: order-thanks"
 _LETTERS: Final = "abcdefghijklmnopqrst"
@@ -188,17 +191,19 @@ class StepReader:
         late = read_late(values.get("late"))
         return Send(self._id(values, template), template, tracking, late) if template else None
 
-    def _if(self, values: dict[str, Any], depth: int) -> If | None:
+    def _if(self, values: dict[str, Any], depth: int) -> If:
         condition = values.get("if")
         step_id = self._id(values, f"if-{condition.root if condition else ''}")
         ways = self._ways(values, depth, THEN, ELSE)
-        return If(step_id, condition, ways) if condition else None
+        return If(step_id, condition or UNREAD, ways)
 
     def _switch(self, values: dict[str, Any], depth: int) -> Switch:
         step_id = self._id(values, "switch")
         cases = values.get("switch", [])
-        ways = [Way(f"case-{nth}", self._branch(each["then"], depth + 1)) for nth, each in enumerate(cases, 1)]
-        return Switch(step_id, tuple(each["case"] for each in cases), (*ways, *self._ways(values, depth, ELSE)))
+        ways = [Way(f"case-{nth}", self._branch(each.get("then"), depth + 1)) for nth, each in enumerate(cases, 1)]
+        return Switch(
+            step_id, tuple(each.get("case", UNREAD) for each in cases), (*ways, *self._ways(values, depth, ELSE))
+        )
 
     def _split(self, values: dict[str, Any], depth: int) -> Split:
         step_id = self._id(values, "split")
@@ -209,7 +214,7 @@ class StepReader:
         )
         told_winner = values.get("winner")
         winner = told_winner and Winner(told_winner["metric"], told_winner["significance"], told_winner.get("min", 100))
-        return Split(step_id, tuple(each["weight"] for each in paths), ways, winner)
+        return Split(step_id, tuple(each.get("weight", 1) for each in paths), ways, winner)
 
     def _jump(self, values: dict[str, Any]) -> Jump | None:
         target = values.get("jump")

@@ -130,8 +130,12 @@ _ID: Final[dict[str, Shape]] = {"id": of.ID}
 _WAYS: Final[dict[str, Shape]] = {"then": STEPS, "else": STEPS}
 _DATA: Final = TableOf(of.DATUM, GIVEN, "such as {cart: {from: event.cart_id}}")
 _THEN: Final = {"then": "write what follows when it holds"}
-_CASE: Final = Record({"case": of.CONDITION, "then": STEPS}, {"case": "such as case: event.total > 100", **_THEN})
-_PATH: Final = Record({"weight": of.count(1, 1000), "name": of.ID, "then": STEPS}, {"weight": "such as weight: 50"})
+_CASE: Final = Record(
+    {"case": of.CONDITION, "then": STEPS}, {"case": "such as case: event.total > 100", **_THEN}, has_steps=True
+)
+_PATH: Final = Record(
+    {"weight": of.count(1, 1000), "name": of.ID, "then": STEPS}, {"weight": "such as weight: 50"}, has_steps=True
+)
 _WINNER: Final = Record(
     {"metric": OneOf(("clicks", "orders", "opens")), "significance": of.PERCENT, "min": of.count(10, 1_000_000)},
     {"metric": "write clicks, orders or opens", "significance": "such as significance: 95%"},

@@ -201,3 +201,25 @@ def test_a_country_that_there_is_not_is_refused() -> None:
     (fault,) = faults('  - wait: {until: "10:00", skip: [holidays], country: UK}')
     assert "a country by its two letters, such as IL (ISO 3166), is expected" in fault
     checked('  - wait: {until: "10:00", skip: [holidays], country: GB}')
+
+
+def test_what_stands_within_a_step_that_is_wrong_is_looked_at_too() -> None:
+    steps = """\
+  - if: event.total >
+    then: [{jump: nowhere}]
+  - switch:
+      - {case: evnt.a, then: [{wait: soon}]}
+  - split:
+      - {weight: lots, then: [{tag: [a]}]}
+      - {weight: 1}
+"""
+    places = [fault.partition(": ")[2].partition(":")[0] for fault in faults(steps)]
+    assert places == [
+        "steps[1].if", "steps[1].then[1].jump.to", "steps[2].switch[1].case", "steps[2].switch[1].then[1].wait",
+        "steps[3].split[1].weight", "steps[3].split[1].then[1].tag",
+    ]  # fmt: skip
+
+
+def test_the_words_of_our_own_are_no_steps_to_jump_to() -> None:
+    (fault,) = faults("  - wait: 1d\n  - jump: exit")
+    assert '"exit": there is no step of this id' in fault
