@@ -8,13 +8,13 @@ offices of one database may do the same: every piece asks in its transaction whe
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.bell import Bell
 from engine.campaigns import claiming, figures, following, resolving, runs, testing
 from engine.campaigns.audience import NoSuchGroup
 from engine.campaigns.book import CampaignBook
@@ -46,7 +46,7 @@ class CampaignKeeper:
         self._store, self._clock, self._zone, self._wake, self._moved = store, clock, zone, wake, moved
         self._is_fenced = is_fenced
         self.book = CampaignBook()
-        self._bell = asyncio.Event()
+        self._bell = Bell()
         self._awake_since: datetime | None = None
         self._seen = (0.0, clock.now())  # monotonic, and civil time without what the lab moved it by
         self._reconciled = 0.0
@@ -58,21 +58,18 @@ class CampaignKeeper:
 
     def ring(self) -> None:
         """Work now: a campaign was started, or the clock was moved."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._bell.clear()
             try:
                 is_busy = await self.turn()
             except StoreTrouble as err:
                 log.warning("campaigns wait", extra={"why": str(err)})
                 is_busy = False
             if not is_busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._bell.wait()
+                await self._bell.rest(POLL_SECONDS)
 
     async def turn(self) -> bool:
         """A small piece of whatever is to do; False when nothing is, or a fence stands (engine.fence)."""

@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Final
 
+from engine.bell import Bell
 from engine.campaigns import runs
 from engine.campaigns.book import CampaignBook
 from engine.campaigns.claiming import claim
@@ -39,25 +39,22 @@ class Sender:
         self._owner, self._wake_relay = owner, wake
         self._book = CampaignBook()
         self._writer = Writer(arbiter, queue, str(composer.address))
-        self._woken = asyncio.Event()
+        self._bell = Bell()
 
     def wake(self) -> None:
         """Something may be due: a campaign began, a clock moved. A hint: losing it costs one poll."""
-        self._woken.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            self._woken.clear()
             try:
                 is_busy = await self.turn()
             except StoreTrouble as err:
                 log.warning("campaigns wait", extra={"why": str(err)})
                 is_busy = False
             if not is_busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._woken.wait()
+                await self._bell.rest(POLL_SECONDS)
 
     async def turn(self) -> bool:
         """A handful of each running campaign. Whether any was written, so that there may be more."""

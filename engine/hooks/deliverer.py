@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from engine.bell import Bell
 from engine.hooks import calls, signing, trying
 from engine.hooks.calls import Call, State
 from engine.hooks.poster import Answer, Poster
@@ -29,7 +30,7 @@ class Deliverer:
         self._store, self._poster, self._clock, self._chance = store, poster, clock, chance
         self._settings, self._key, self._answered, self._wake = settings, key, answered, wake
         self._open: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
+        self._bell = Bell()
 
     def use(self, poster: Poster, settings: HookSettings) -> None:
         """The configuration was read again."""
@@ -37,20 +38,17 @@ class Deliverer:
 
     def ring(self) -> None:
         """Work now: a call was asked for, or the clock was moved."""
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled. What is under way then is tried again by the next."""
         try:
             while True:
-                self._bell.clear()
                 try:
                     await self.turn()
                 except StoreTrouble as err:
                     log.warning("webhooks wait", extra={"why": str(err)})
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._bell.wait()
+                await self._bell.rest(POLL_SECONDS)
         finally:
             for task in self._open:
                 task.cancel()
@@ -72,7 +70,7 @@ class Deliverer:
 
     def _made(self, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
-        self._bell.set()
+        self._bell.ring()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error(
                 "a webhook's answer could not be written", exc_info=error

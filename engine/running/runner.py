@@ -6,13 +6,13 @@ whoever comes first. What can't be done is said through `alarm`, and put off or 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.audience.ledger import SALT_OCTETS
+from engine.bell import Bell
 from engine.running import flowlog
 from engine.running.beginning import Hand
 from engine.running.book import FlowBook
@@ -65,25 +65,22 @@ class Runner:
             partial(chance.octets, SALT_OCTETS), give_up,
         )  # fmt: skip
         self._committer = Committer(arbiter or Arbiter(zone=zone), queue, str(composer.address), effects)
-        self._woken = asyncio.Event()
+        self._bell = Bell()
 
     def wake(self) -> None:
         """Something new may be there: an event, a clock that moved. A hint: losing it costs one poll."""
-        self._woken.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            self._woken.clear()
             try:
                 patience = 0.0 if await self.turn() else await self._patience()
             except StoreTrouble as err:
                 flowlog.store_trouble(err)
                 patience = POLL_SECONDS
             if patience > 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(patience):
-                        await self._woken.wait()
+                await self._bell.rest(patience)
 
     async def turn(self) -> bool:
         """One round: new events, then due runs. Whether anything was done, so that there may be more."""

@@ -8,13 +8,12 @@ Who comes in late (nobody was there to look) is due at the time of the occasion:
 Occasions longer ago than LOOK_BACK are over.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.bell import Bell
 from engine.flow.entering import Entered, Occasion, enter
 from engine.flow.triggers import EventTrigger, ManualTrigger, TimeTrigger
 from engine.running import facts, flowlog
@@ -41,7 +40,7 @@ class Sweeper:
         self._store, self._clock, self._zone, self._wake = store, clock, zone, wake
         self._book = FlowBook()
         self._minute = -1  # when it looked for occasions last
-        self._bell = asyncio.Event()
+        self._bell = Bell()
 
     def use(self, zone: ZoneInfo) -> None:
         """The configuration was read again."""
@@ -50,12 +49,11 @@ class Sweeper:
     def ring(self) -> None:
         """Work now: a flow is new, or the clock was moved."""
         self._minute = -1
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._bell.clear()
             try:
                 busy = await self.turn()
             except StoreTrouble as err:
@@ -67,9 +65,7 @@ class Sweeper:
                 )
                 busy = False
             if not busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._bell.wait()
+                await self._bell.rest(POLL_SECONDS)
 
     async def turn(self) -> bool:
         """Find occasions, once a minute; let one part in. Whether there may be more."""
