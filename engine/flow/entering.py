@@ -1,17 +1,17 @@
 """Entering: what an event or a day means to one contact in one flow. Pure: the runner, `why-not` and the simulation all
 ask here.
 
-The order of what is asked: is it what the trigger speaks of; is a run with this key waiting (then it is renewed: its data
-is replaced, whatever `where` says); does `where` hold; does the rule of re-entry let another run begin; is the person held
-out.
+The order of what is asked: is it what the trigger speaks of; did it happen lately; is a run with this key waiting (then it
+is renewed: its data is replaced, whatever `where` says); does `where` hold; does the rule of re-entry let another run begin;
+is the person held out.
 """
 
 import hashlib
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from engine.flow.events import MAX_KEY
@@ -21,12 +21,14 @@ from engine.flow.triggers import EventTrigger, ManualTrigger, Trigger
 from engine.flow.values import as_text
 
 Evidence: TypeAlias = Mapping[str, Any]
+OLDEST: Final = timedelta(days=7)  # between an event and being told of it, for it to begin or renew a run
 
 
 class Bar(StrEnum):
     """Every reason for not entering a flow. The same words stand in `why-not`, on screens and in reports."""
 
     OTHER_EVENT = "another event"  # the flow begins with something else
+    TOLD_LATE = "told too late"  # it happened more than OLDEST before we heard of it: the past, brought in
     CONDITION = "condition does not hold"  # the trigger's `where` is false
     ENTERED_BEFORE = "entered before"  # a run with this key was there, and the flow says `reentry: never`
     TOO_SOON = "too soon after the last run"  # ... and the time of `reentry: {after: ...}` is not over
@@ -34,10 +36,11 @@ class Bar(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event came."""
+    """An event came. `at`: when it happened, as whoever told of it says; None leaves that out of account."""
 
     event: str
     data: Mapping[str, object]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ def enter(
     trigger = definition.trigger
     if not _is_met(trigger, came):
         return NotEntered(Bar.OTHER_EVENT)
+    if isinstance(came, Told) and came.at is not None and now - came.at > OLDEST:
+        return NotEntered(Bar.TOLD_LATE)
     key = came.key if isinstance(came, Occasion) else run_key(definition, scope)
     if key in waiting:
         return Renewed(key, isinstance(trigger, EventTrigger) and trigger.restart)

@@ -97,8 +97,8 @@ class Matcher:
         if not runs and is_barred(flow.definition, case.scope):
             return
         entry = enter(
-            flow.definition, Told(case.event.name, case.event.data), case.scope, contact_id=case.contact_id, waiting=runs,
-            entered_at=entered_at(tx, flow.flow_id, case.contact_id), now=now, zone=case.zone,
+            flow.definition, Told(case.event.name, case.event.data, case.event.at), case.scope, contact_id=case.contact_id,
+            waiting=runs, entered_at=entered_at(tx, flow.flow_id, case.contact_id), now=now, zone=case.zone,
         )  # fmt: skip
         if isinstance(entry, NotEntered):
             return

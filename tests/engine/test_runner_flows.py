@@ -111,6 +111,18 @@ async def test_who_does_not_meet_the_condition_does_not_enter(make: Make) -> Non
     assert house.rows("SELECT count(*) FROM event WHERE matched = 0") == [(0,)]
 
 
+async def test_what_happened_long_before_it_was_told_begins_nothing_and_renews_nothing(make: Make) -> None:
+    house = make(CART)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    house.tell("cart.updated", at=house.clock.now() - timedelta(days=8), **cart(total=99))
+    house.tell("cart.updated", at=house.clock.now() - timedelta(days=8), **cart("c2"))
+    house.tell("cart.updated", at=house.clock.now() - timedelta(days=6), **cart("c3"))
+    await house.settle()
+    runs = house.rows("SELECT run_key, data FROM enrolment ORDER BY run_key")
+    assert [(key, json.loads(data)["total"]) for key, data in runs] == [("c1", 30), ("c3", 30)]
+
+
 async def test_each_key_is_a_run_of_its_own_and_never_runs_twice(make: Make) -> None:
     house = make(THANKS)
     for number in ("A-1", "A-2", "A-1"):
