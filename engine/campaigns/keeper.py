@@ -19,10 +19,10 @@ from engine.campaigns import claiming, figures, following, resolving, runs, test
 from engine.campaigns.audience import NoSuchGroup
 from engine.campaigns.book import CampaignBook
 from engine.campaigns.model import Late
-from engine.campaigns.moments import begins, next_occasion
+from engine.campaigns.moments import begins, newest_occasion, next_occasion
 from engine.campaigns.runs import ALL_SEEN, NewRun, Run
 from engine.campaigns.states import Fate, RunState
-from mta.ports import Clock, Store, StoreTrouble, Tx, from_ms, to_ms
+from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import leasing
 
 POLL_SECONDS: Final = 1.0
@@ -136,22 +136,24 @@ class CampaignKeeper:
     async def _recur(self, now: datetime) -> bool:
         due = await self._store.read(
             lambda tx: tx.query(
-                "SELECT id, version_id, next_ms, next_occasion FROM campaign WHERE next_ms IS NOT NULL AND next_ms <= ?",
+                "SELECT id, version_id, next_occasion FROM campaign WHERE next_ms IS NOT NULL AND next_ms <= ?",
                 (to_ms(now),),
             )
         )
-        for campaign_id, version_id, next_ms, occasion in due:
-            await self._store.write(partial(self._next, campaign_id, version_id, next_ms, occasion, now))
+        for campaign_id, version_id, occasion in due:
+            await self._store.write(partial(self._next, campaign_id, version_id, occasion, now))
         return bool(due)
 
-    def _next(self, campaign_id: int, version_id: int, next_ms: int, occasion: str, now: datetime, tx: Tx) -> None:
-        """Make the run of an occasion, and note when the one after it is."""
+    def _next(self, campaign_id: int, version_id: int, occasion: str, now: datetime, tx: Tx) -> None:
+        """Make the run of an occasion, of several that were missed the newest, and note when the one after it is."""
         campaign = self.book.version(tx, version_id)
         if campaign is None:
             return
-        civil = datetime.fromisoformat(occasion)
-        new = NewRun(occasion, from_ms(next_ms), civil, by="its calendar")
-        runs.create(tx, campaign_id, version_id, campaign, new, from_ms(next_ms))
+        civil = newest_occasion(campaign.when, datetime.fromisoformat(occasion), now, self._zone)
+        due = begins(replace(campaign.when, at=civil), now, self._zone)
+        runs.create(
+            tx, campaign_id, version_id, campaign, NewRun(civil.isoformat(), due, civil, by="its calendar"), due
+        )
         plan_next(tx, campaign_id, version_id, self.book, now, self._zone)
 
     # -- the audience

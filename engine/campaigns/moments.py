@@ -66,3 +66,14 @@ def next_occasion(when: When, after: datetime, zone: ZoneInfo) -> datetime | Non
         if begins(replace(when, at=civil), after, zone) > after:
             return civil
     return None
+
+
+def newest_occasion(when: When, civil: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+    """The civil time of the last occasion that has begun by `now` (UTC): `civil`, which has, or one after it."""
+    if when.at is None:
+        return civil
+    for each in occasions(when.rrule, when.at, civil):
+        if begins(replace(when, at=each), now, zone) > now:
+            break
+        civil = each
+    return civil

@@ -195,6 +195,17 @@ async def test_a_campaign_comes_again_every_monday_and_wednesday(make: Make) -> 
     assert len(house.mails) == 3
 
 
+async def test_of_several_occasions_that_were_missed_the_newest_is_sent(make: Make) -> None:
+    house = make()
+    house.join(1)
+    house.start(NEWS + 'when: {rrule: "FREQ=DAILY", at: "10:00", from: 2026-03-02}')
+    await house.settle()
+    await house.later(days=3)
+    assert house.rows("SELECT occasion FROM campaign_run ORDER BY id") == [("2026-03-05T10:00:00",)]
+    await house.later(days=1)
+    assert len(house.mails) == 2
+
+
 async def test_a_throttled_campaign_keeps_its_pace_whatever_the_number_of_carriers(make: Make) -> None:
     house = make(carriers=3)
     house.join(50)
