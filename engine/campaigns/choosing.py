@@ -18,6 +18,6 @@ def variant_of(campaign: Campaign, contact_id: int) -> str:
 
 
 def shared_out(campaign: Campaign, contact_id: int) -> str:
-    """One of the variants, each for as many people as any other."""
+    """One of the variants, each for about as many people as any other."""
     names = [each.name for each in campaign.variants]
     return names[int(share_of("variant", campaign.name, contact_id) * len(names))]

@@ -49,6 +49,7 @@ class Tally:
     judged: int = 0  # ... of whom the arbiter was asked
     longest: tuple[int, int] = (0, 0)  # the length of the longest name, and whose it is
     barest: tuple[int, int] = (1 << 30, 0)  # the least that is known of anybody, and who that is
+    last_ms: int = 0  # when any of them was sent marketing mail last, a flow's too; 0: never from here
     example: dict[str, tuple[int, int]] = field(default_factory=dict)  # by locale: somebody of it, and their list
 
 
@@ -119,6 +120,9 @@ class Count:
             f" SELECT contact_id FROM preference WHERE pace <> '' AND contact_id IN ({marks})",
             (*ids, *ids),
         )
+        sql = f"SELECT COALESCE(max(at_ms), 0) FROM mailed WHERE contact_id IN ({marks}) AND stream >= ?"
+        last = tx.one(sql, (*ids, int(Stream.MARKETING)))
+        tally.last_ms = max(tally.last_ms, last[0] if last else 0)
         crowded = {row[0] for row in rows}
         tally.crowded += len(crowded)
         for each in people:

@@ -54,7 +54,7 @@ class Facts:
     sender_address: str
     postal_address: str
     base_url: str
-    last: datetime | None  # when anybody of the audience's lists was written to last
+    last: datetime | None  # when anybody of the audience was sent marketing mail last, by whatever of ours
     now: datetime
 
 

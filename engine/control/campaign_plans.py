@@ -3,45 +3,30 @@
 The audience is read in short parts, so a plan for a million takes some time and holds nobody up.
 """
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.audience.contacts import contact_facts
-from engine.audience.lists import MailingList, by_id, get
+from engine.audience.lists import get
 from engine.campaigns import audience, lint, values
 from engine.campaigns.choosing import UNDECIDED
 from engine.campaigns.counting import Count, Tally
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import begins, next_occasion
-from engine.campaigns.writing import compose
 from engine.control.asked import Asked
+from engine.control.campaign_trials import Rendered, rendered
 from engine.control.campaigns import checked
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House
-from engine.sending.compose import Composed
-from engine.sending.render import TemplateFault
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
 
 SHOWN: Final = 12  # rows of zones, domains, mails
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A mail as one reader would get it, or what is wrong with it."""
-
-    who: str
-    variant: str
-    language: str
-    mail: Composed | None
-    fault: str = ""
 
 
 async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -55,7 +40,7 @@ async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
     while (more := await house.store.read(partial(_part, count, of, after, tally, now))) is not None:
         after = more
     mails = await _worst(house, campaign, tally, now)
-    facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, now))
+    facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, tally, now))
     eta = await house.store.read(lambda tx: _eta(tx, tally))
     found = lint.findings(facts)
     text = "\n".join(_words(campaign, at, tally, mails, eta, found))
@@ -87,29 +72,8 @@ async def _worst(house: House, campaign: Campaign, tally: Tally, now: datetime) 
     for who, contact_id in asked:
         if contact_id:
             list_id = lists.get(contact_id, next(iter(lists.values()), 0))
-            contact, of_list = await house.store.read(partial(_reader, contact_id, list_id))
-            for each in _renders(house, campaign, who, contact, of_list, now):
-                found.append(each)
-                await asyncio.sleep(0)
+            found += await rendered(house, campaign, who, contact_id, list_id, now)
     return found
-
-
-def _reader(contact_id: int, list_id: int, tx: Tx) -> tuple[dict[str, Any], MailingList | None]:
-    return contact_facts(tx, contact_id, list_id), by_id(tx, list_id) if list_id else None
-
-
-def _renders(
-    house: House, campaign: Campaign, who: str, contact: Mapping[str, Any], of_list: MailingList | None, now: datetime
-) -> Iterator[Rendered]:  # fmt: skip
-    for variant in [each.name for each in campaign.variants] or [""]:
-        try:
-            mail = compose(
-                house.composer, campaign, variant, contact, of_list, subject={}, octets=bytes(16), mark=None, now=now
-            )  # fmt: skip
-        except TemplateFault as err:
-            yield Rendered(who, variant, str(contact["locale"]), None, f"{err} (contact {contact['address']})")
-        else:
-            yield Rendered(who, variant, str(contact["locale"]), mail)
 
 
 # -- how long it takes
@@ -143,13 +107,11 @@ def _eta(tx: Tx, tally: Tally) -> list[Eta]:
 # -- what the lint looks at
 
 
-def _lint_facts(tx: Tx, house: House, campaign: Campaign, mails: list[Rendered], now: datetime) -> lint.Facts:
+def _lint_facts(
+    tx: Tx, house: House, campaign: Campaign, mails: list[Rendered], tally: Tally, now: datetime
+) -> lint.Facts:  # fmt: skip
     found = [each for name in campaign.audience.of.lists if (each := get(tx, name)) is not None]
-    last = None
-    for each in found:
-        row = tx.one("SELECT max(message_id) FROM mailed WHERE list_id = ?", (each.id,))
-        at = tx.one("SELECT max(at_ms) FROM mailed WHERE message_id = ?", (row[0],)) if row and row[0] else None
-        last = max(filter(None, (last, from_ms(at[0]) if at and at[0] else None)), default=None)
+    last = from_ms(tally.last_ms) if tally.last_ms else None
     name = campaign.mail.sender or house.composer.name
     return lint.Facts(
         [lint.OfList(each.name, each.confirmation, each.purpose) for each in found],

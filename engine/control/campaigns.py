@@ -19,11 +19,12 @@ from engine.campaigns.reading import check as check_text
 from engine.campaigns.runs import NewRun, Run
 from engine.campaigns.states import AGAIN, LEFT, Fate, RunState
 from engine.control.asked import Asked
+from engine.control.campaign_trials import refuse_unwritable
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House
-from engine.sending.checking import check_mails
+from engine.sending.checking import check_mails, text_fault
 from mta.ports import Tx, to_ms
 from mta.queue.operating import By
 
@@ -131,6 +132,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"{run.name} is {run.state}: it can be sent again when it is over", "", 409)
     if run.parent_id is not None:
         raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
+    if fault := text_fault(subject):
+        raise Refusal(f"subject: {fault}")
     new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)
     made = await house.store.write(
         lambda tx: runs.create(tx, run.campaign_id, run.version_id, campaign, new, now)
@@ -163,6 +166,7 @@ async def _create(
     house: House, office: Office, body: dict[str, Any], campaign: Campaign, civil: datetime | None
 ) -> Done:  # fmt: skip
     source, by, now = _source(body), _by(body).name, house.clock.now()
+    await refuse_unwritable(house, campaign, now)
     zone, book = ZoneInfo(house.config.mail.zone), office.campaigns.book
 
     def work(tx: Tx) -> tuple[int | None, datetime | None]:

@@ -1,7 +1,8 @@
 """Checking mail templates before a mail depends on them: everything that is wrong, at once, each with its place.
 
 Looked at, for each mail: both parts are there and can be parsed (with all they extend and include); every name that a
-template uses is one that it is given; every t("...") has its words in every language that has the mail.
+template uses is one that it is given; every t("...") has its words in every language that has the mail; nothing in its
+expressions is wrong whatever the facts are (engine.sending.expressions).
 """
 
 import difflib
@@ -11,13 +12,17 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
+from engine.flow.conditions import CONTACT
 from engine.sending.compose import GIVEN
+from engine.sending.expressions import expression_faults
 from engine.sending.functions import FILTERS, FUNCTIONS
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import Sandbox
 from engine.sending.texts import TextError, Texts
 
 KINDS: Final = ("html", "txt")
+_TOO_DEEP: Final = "it is nested too deeply"
+_OF_ANY_MAIL: Final = CONTACT - {"lists", "segments"}  # which only mail of flows sees of its reader
 _GIVEN: Final = frozenset((*GIVEN, *FUNCTIONS, "caller", "self", "super", "loop"))
 
 
@@ -50,8 +55,13 @@ def check_mails(resources: Resources, names: list[str] | None = None) -> list[Ma
 
 def text_fault(source: str) -> str:
     """What is wrong with a text that an operator wrote outside any template, such as a subject; "" where nothing is."""
-    if "{" not in source:
-        return ""
+    try:
+        return _text_fault(source) if "{" in source else ""
+    except RecursionError:
+        return _TOO_DEEP
+
+
+def _text_fault(source: str) -> str:
     sandbox = Sandbox(lambda name: None, dict(FILTERS), dict(FUNCTIONS))
     environment = Environment()
     environment.filters, environment.tests = sandbox.filters, sandbox.tests
@@ -61,14 +71,15 @@ def text_fault(source: str) -> str:
         return err.message or "syntax error"
     if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None) is not None:
         return "a text is no template file: it includes and extends nothing"
-    faults = _unknown_names(tree, "")
-    return faults[0].problem if faults else ""
+    if faults := _unknown_names(tree, ""):
+        return faults[0].problem
+    return next((words for _, words in expression_faults(tree, sandbox, _OF_ANY_MAIL)), "")
 
 
 class _Checker:
     def __init__(self, resources: Resources, texts: Texts) -> None:
         self._resources, self._texts = resources, texts
-        sandbox = Sandbox(resources.read, dict(FILTERS), dict(FUNCTIONS))
+        self._sandbox = sandbox = Sandbox(resources.read, dict(FILTERS), dict(FUNCTIONS))
         # Read here is the template as it was written; the sandbox weaves its meter in.
         self._environment = Environment(trim_blocks=True, lstrip_blocks=True)
         self._environment.filters, self._environment.tests = sandbox.filters, sandbox.tests
@@ -88,13 +99,18 @@ class _Checker:
         try:
             tree = self._environment.parse(self._resources.read(file), file)
             unknown = _unknown_names(tree, file)
+            wrong = list(expression_faults(tree, self._sandbox, CONTACT))
         except ResourceError as err:
             yield MailFault(file, 0, f"{err}: a mail has an .html.j2 and a .txt.j2")
             return
         except TemplateSyntaxError as err:  # an unknown filter is one too
             yield MailFault(file, err.lineno, err.message or "syntax error")
             return
+        except RecursionError:
+            yield MailFault(file, 0, _TOO_DEEP)
+            return
         yield from unknown
+        yield from (MailFault(file, line, words) for line, words in wrong)
         yield from self._missing_words(tree, file, section)
         for other in meta.find_referenced_templates(tree):
             if other is not None:

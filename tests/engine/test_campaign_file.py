@@ -98,6 +98,13 @@ def test_everything_that_is_wrong_is_said_at_once_with_line_and_column() -> None
         (("zone: contact", "zone: Europe/Berlin"), "when.if_passed: is for zone: contact"),
         (("{{ contact.name }}", "{{ contact.name"), "subject.en:"),
         (("{{ contact.name }}", "{{ person.name }}"), "person is nothing that a mail is given"),
+        (("{{ contact.name }}", "{{ contact.nam }}"), "contact.nam is nothing that is known of a contact (did you mean name?)"),
+        (("{{ contact.name }}", "{{ contact['lists'] }}"), "contact.lists is nothing that is known of a contact"),
+        (("{{ contact.name }}", "{{ 1/0 }}"), "/: division by zero"),
+        (("{{ contact.name }}", "{% if contact.name ~ (2 - 'a') %}x{% endif %}"), "- is for numbers"),
+        (("{{ contact.name }}", "{{ ''.__class__ }}"), "subject.en:"),
+        (("{{ contact.name }}", "{{ " + "(" * 2000 + ")" * 2000 + " }}"), "it is nested too deeply"),
+        (("{{ contact.name }}", "{{ contact.fields['__class__'] }}"), "__class__ is a name of Python's, not of data"),
         (("heading: Spring", "heading: '{% include \"x\" %}'"), "it includes and extends nothing"),
         (("Anna of Blue Teapot", "anna@shop.example"), "the address is that of mail.from"),
         (("content: {en: {heading: Spring, goods: [{name: Pot, price: \"4\"}]}}", "content: {en: Spring}"), "keys with texts"),
@@ -107,6 +114,16 @@ def test_everything_that_is_wrong_is_said_at_once_with_line_and_column() -> None
 def test_what_makes_no_sense_is_refused_with_a_remedy(change: tuple[str, str], expected: str) -> None:
     assert change[0] in GOOD
     assert expected in "\n".join(faults(GOOD.replace(*change)))
+
+
+def test_expressions_that_may_come_out_are_left_to_the_facts() -> None:
+    for text in (
+        "{{ 6 / 4 }}",
+        "{% for n in [1, 2] %}{{ n }}{% endfor %}",
+        "{{ 2 | number }}",
+        "{{ contact.fields.size }}",
+    ):
+        assert isinstance(check(GOOD.replace("{{ contact.name }}", text), "c.yaml", {"newsletter"}), Campaign), text
 
 
 def test_hours_can_be_compared_on_a_day_that_is_named() -> None:

@@ -19,6 +19,7 @@ from engine.campaigns.reading import check
 from engine.campaigns.writing import compose
 from engine.sending.compose import Composed
 from engine.sending.judging import Cap, Policy
+from mta.queue.delivery import Stream
 
 Make = Callable[..., CampaignHouse]
 
@@ -83,6 +84,17 @@ async def test_the_plan_says_what_the_run_then_does(make: Make) -> None:
         house.rows("SELECT reason, count(*) FROM campaign_recipient WHERE state = 'excluded' GROUP BY reason")
     )
     assert reasons == {**tally.excluded, "frequency cap": 1}
+
+
+async def test_rhythm_looks_at_all_marketing_mail_that_readers_were_sent(make: Make) -> None:
+    house = make()
+    house.join(2)
+    sql = (
+        "INSERT INTO mailed (contact_id, message_id, at_ms, stream, kind, name, list_id) VALUES (?,1,?,?,'flow','f',0)"
+    )
+    house.do(sql, 1, 5_000, int(Stream.MARKETING))
+    house.do(sql, 2, 9_000, int(Stream.TRANSACTIONAL))
+    assert counted(house, NEWS).last_ms == 5_000
 
 
 async def test_zones_are_counted_with_those_whose_hour_is_over(make: Make) -> None:

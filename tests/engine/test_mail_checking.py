@@ -33,6 +33,13 @@ def test_all_faults_come_at_once_each_with_its_place(tmp_path: Path) -> None:
     assert sum("nokey" in fault for fault in faults) >= 2  # in English and in Hebrew
 
 
+def test_expressions_that_no_facts_can_mend_are_faults(tmp_path: Path) -> None:
+    text = "{{ contact.segments | length }}\n{{ contact.nmae }}\n{{ contact.name.__class__ }}{{ 'a' + 'b' }}"
+    faults = [str(each) for each in check_mails(own(tmp_path, order_thanks__txt=text), ["order-thanks"])]
+    assert [each.split(": ")[0].rpartition(":")[2] for each in faults] == ["3", "2", "3"]
+    assert "contact.nmae is nothing that is known of a contact (did you mean name?)" in faults[1]
+
+
 def test_a_mail_without_its_other_part_or_its_words_is_a_fault(tmp_path: Path) -> None:
     faults = [str(fault) for fault in check_mails(own(tmp_path, lonely__html="hello"), ["lonely"])]
     assert any("lonely.txt.j2" in fault for fault in faults)
