@@ -1,6 +1,7 @@
 """`posthouse campaign`: one mail to many, checked and planned before, stopped and recalled after. check needs no daemon."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,9 @@ File = Annotated[Path, typer.Argument(help="A campaign file.", exists=True, dir_
 RunNumber = Annotated[int, typer.Option("--run", help="Which run; the newest without it.", min=0)]
 Why = Annotated[str, typer.Option("--why", help="Kept with the run.")]
 Again = Annotated[bool, typer.Option("--again", help="Although it had a run already: everybody gets it once more.")]
+
+Limit = Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)]
+After = Annotated[int, typer.Option(help="Go on behind this contact's number.", min=0)]
 
 
 @app.command()
@@ -100,8 +104,8 @@ def show(
     ] = "",
     address: Annotated[str, typer.Option("--address", help="Where this person stands, and why.")] = "",
     run: RunNumber = 0,
-    limit: Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)] = 100,
-    after: Annotated[int, typer.Option(help="Go on behind this contact's number.", min=0)] = 0,
+    limit: Limit = 100,
+    after: After = 0,
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +141,7 @@ def _show_run(run: RunRow, *, is_newest: bool) -> None:
 
 
 def _show_recipients(name: str, words: dict[str, str | int], socket: Path | None, as_json: bool) -> None:
-    found = ask(socket, lambda control: control.get(Recipients, _path(name, "recipients"), words))
+    found = _recipients(name, words, socket)
     if as_json:
         return _print(found)
     for each in found.rows:
@@ -146,6 +150,26 @@ def _show_recipients(name: str, words: dict[str, str | int], socket: Path | None
     if found.after:
         print(f"... go on with --after {found.after}")
     return None
+
+
+def _recipients(name: str, words: dict[str, str | int], socket: Path | None) -> Recipients:
+    """As many as the words ask for. The daemon looks at a part of the audience at a time, so it is asked until there are so
+    many; `after` is 0 unless there is one more."""
+    found = _part(name, words, socket)
+    limit = int(words["limit"])
+    while found.after and len(found.rows) < limit:
+        part = _part(name, words | {"after": found.after, "limit": limit - len(found.rows)}, socket)
+        found = replace(part, rows=found.rows + part.rows)
+    next_one = found
+    while next_one.after:
+        next_one = _part(name, words | {"after": next_one.after, "limit": 1}, socket)
+        if next_one.rows:
+            return found
+    return replace(found, after=0)
+
+
+def _part(name: str, words: dict[str, str | int], socket: Path | None) -> Recipients:
+    return ask(socket, lambda control: control.get(Recipients, _path(name, "recipients"), words))
 
 
 @app.command()
@@ -177,12 +201,15 @@ def stop(
 
 
 @app.command()
-def recall(name: Name, run: RunNumber = 0, why: Why = "", socket: Socket = None, as_json: Json = False) -> None:
-    """Take back what has not left, and say who has it."""
+def recall(
+    name: Name, run: RunNumber = 0, why: Why = "", limit: Limit = 20, after: After = 0, socket: Socket = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Take back what has not left, and say how many have it, and who the first of them are."""
     done = act(socket, "campaigns/recall", _run(name, run, why), as_json)
     if not as_json and done.facts.get("have_it"):
-        words: dict[str, str | int] = {"state": "delivered", "run": int(done.facts["run"]), "limit": 1000}
-        _show_recipients(name, words, socket, as_json)
+        words: dict[str, str | int] = {"state": "delivered", "run": int(done.facts["run"])}
+        _show_recipients(name, words | {"limit": limit, "after": after}, socket, as_json)
 
 
 @app.command()

@@ -125,7 +125,9 @@ def _page(tx: Tx, run: Run, state: str, after: int, limit: int) -> tuple[list[Re
         f"{_ROWS} AND r.contact_id > ? AND r.contact_id <= ?{which} ORDER BY r.contact_id LIMIT ?",
         (run.id, after, end, *((state,) if state else ()), limit),
     )
-    return [RecipientRow(*row) for row in rows], rows[-1][0] if len(rows) == limit else end
+    seen = rows[-1][0] if len(rows) == limit else end
+    more = tx.one("SELECT 1 FROM campaign_recipient WHERE run_id = ? AND contact_id > ? LIMIT 1", (run.id, seen))
+    return [RecipientRow(*row) for row in rows], seen if more else 0
 
 
 def _ms(at: datetime | None) -> int | None:

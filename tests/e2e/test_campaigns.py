@@ -84,7 +84,14 @@ def test_a_campaign_is_planned_started_and_reaches_everybody_once(town: LabTown,
     assert figures(town, "spring") == {"delivered": 3}
     assert [len(town.mails_for(address, subject="Spring has come")) for address in READERS] == [1, 1, 1]
     assert "had a run already (done" in refused(town, "start", file).stderr
-    assert "ann@shop.lab" in campaign(town, "show", "spring", "--recipients", "delivered")
+    for state_ in ("delivered", "all"):
+        listed = campaign(town, "show", "spring", "--recipients", state_)
+        assert "ann@shop.lab" in listed and "go on" not in listed
+    first, hint = campaign(town, "show", "spring", "--recipients", "delivered", "--limit", "2").rsplit(
+        "... go on with ", 1
+    )
+    rest = campaign(town, "show", "spring", "--recipients", "delivered", "--limit", "1", *hint.split())
+    assert "go on" not in rest and all(first.count(each) + rest.count(each) == 1 for each in READERS)
     assert "delivered" in campaign(town, "show", "spring", "--address", "ann@shop.lab")
     assert "nobody is known" in refused(town, "show", "spring", "--address", "x@shop.lab").stderr
     number = town.daemon.rows("SELECT max(message_id) FROM campaign_recipient")[0][0]
@@ -106,6 +113,18 @@ def test_a_campaign_is_recalled_within_its_window_and_goes_on_with_exactly_the_r
     assert "3 wait" in campaign(town, "retry", "mistake")
     assert town.mail_for("ben@shop.lab", "Oops")
     town.daemon.until(lambda: state(town, "mistake") == "done")
+
+
+def test_a_recall_says_how_many_have_it_and_names_them_a_page_at_a_time(town: LabTown, tmp_path: Path) -> None:
+    campaign(town, "start", write(tmp_path, "early", "Too early", "throttle: 1/minute"))
+    town.daemon.until(lambda: figures(town, "early").get("delivered") == 1)
+    town.daemon.advance("61s")
+    town.daemon.until(lambda: figures(town, "early").get("delivered") == 2)
+    told, hint = campaign(town, "recall", "early", "--limit", "1").rsplit("... go on with ", 1)
+    assert "early is recalled: 2 have it" in told
+    rest = campaign(town, "recall", "early", "--limit", "1", *hint.split())
+    assert "go on" not in rest and all(told.count(each) + rest.count(each) <= 1 for each in READERS)
+    assert sum(told.count(each) + rest.count(each) for each in READERS) == 2
 
 
 def test_each_reader_gets_it_at_their_own_hour(town: LabTown, tmp_path: Path) -> None:
@@ -135,6 +154,12 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_sent(town: LabTown,
     )
     assert "there is no list nobodys" in refused(town, "start", str(tmp_path / "nobody.yaml")).stderr
     assert "there is no campaign nothing" in refused(town, "show", "nothing").stderr
+
+
+def test_a_mail_that_can_be_written_for_nobody_is_not_started(town: LabTown, tmp_path: Path) -> None:
+    told = refused(town, "start", write(tmp_path, "hollow", "Size {{ contact.fields.size }}")).stderr
+    assert "the mail can't be written for any of the first 3 readers" in told and "size is not among the facts" in told
+    assert "hollow" not in campaign(town, "list")
 
 
 def test_a_campaign_is_paused_stopped_and_sent_again_to_those_who_did_not_open_it(
