@@ -130,7 +130,9 @@ def test_people_are_moved_and_ended_and_the_history_tells_of_it(town: LabTown, t
     assert [row["what"] for row in told["rows"]] == ["moved", "applied", "moved", "applied", "applied"]
     first = told["rows"][-1]["version"]
     assert "review-request" in said(town, "show", "tea", "--version", first[:8])
-    assert "order-thanks" in said(town, "show", "tea")
+    head, text = said(town, "show", "tea").partition("name:")[::2]
+    assert all(line.startswith(("# tea version", "# applied")) for line in head.splitlines())
+    assert f"name:{text}" == new == json.loads(said(town, "show", "tea", "--json"))["source"]
     assert f"{PEOPLE} left" in said(town, "archive", "tea", "--end")
     assert waiting(town) == 0
     town.daemon.act("events", name="order.placed", address="p9@shop.lab", data={"number": "A-9", "total": 20})

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from engine.control.clean import clean, clean_answer, clean_block
 from engine.control.protocol.acts import Done
+from engine.control.protocol.flows import FlowText
 from engine.control.protocol.house import Overview
 from engine.control.protocol.queue import MessageLife, SiteRow
 
@@ -57,6 +58,9 @@ def test_every_string_of_an_answer_is_cleaned_however_deep() -> None:
     assert facts == Done("two\nlines", {"k␛": ["v␛", {"deep": "␇"}], "count": 3})
 
 
-def test_only_the_content_of_a_message_has_lines() -> None:
+def test_only_what_has_lines_keeps_them() -> None:
     life = MessageLife(0, 1, "sub\nject", "", "", (), "", "", 0, content="a\nb")
     assert (clean_answer(life).subject, clean_answer(life).content) == ("sub␊ject", "a\nb")
+    version = FlowText(0, "te\na", "a1", "name: tea\nsteps:\n  - send: a\x1b]52;c;aGk=\x07\n", True, 0)
+    cleaned = clean_answer(version)
+    assert (cleaned.name, cleaned.source) == ("te␊a", "name: tea\nsteps:\n  - send: a␛]52;c;aGk=␇\n")
