@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,13 +19,13 @@ from deliverability.text import clean
 from engine.audience import batches, consent, engagement, tags
 from engine.audience.fields import declared, parse_all
 from engine.audience.ledger import Link
+from engine.flow.orders import hundredths
 from engine.store.many import in_list
 from mta.ports import Tx, from_ms, to_ms
 
 NAME_MAX: Final = 120  # characters of a name that are kept
 TAG_MAX: Final = 60
 
-_AMOUNT_LIMIT: Final = Decimal(10) ** 12
 _SUCH_AS: Final = {"locale": "en or he-IL", "zone": "Europe/Berlin"}
 
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
@@ -183,7 +182,7 @@ def count_order(tx: Tx, contact_id: int, data: Any, at: datetime) -> None:
         "UPDATE contact SET orders = orders + 1, spent = spent + ?,"
         " first_order_ms = CASE WHEN first_order_ms < ? THEN first_order_ms ELSE ? END,"
         " last_order_ms = CASE WHEN last_order_ms > ? THEN last_order_ms ELSE ? END WHERE id = ?",
-        (round(_total(data) * 100), at_ms, at_ms, at_ms, at_ms, contact_id),
+        (hundredths(data), at_ms, at_ms, at_ms, at_ms, contact_id),
     )
 
 
@@ -282,12 +281,3 @@ def _free_external_id(tx: Tx, contact_id: int, told: str) -> str | None:
 
 def _iso(at_ms: int | None) -> str | None:
     return None if at_ms is None else from_ms(at_ms).isoformat()
-
-
-def _total(data: Any) -> Decimal:
-    """An order's total, or 0 where it tells none that is an amount."""
-    try:
-        amount = Decimal(str(data.get("total"))) if isinstance(data, dict) else Decimal(0)
-    except InvalidOperation:
-        return Decimal(0)
-    return amount if amount.is_finite() and abs(amount) < _AMOUNT_LIMIT else Decimal(0)

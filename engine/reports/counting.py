@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
+
+from engine.flow.orders import order_total
 
 TOTAL: Final = ""  # the group of all
 OUTCOMES: Final = ("delivered", "bounced", "expired", "cancelled", "waiting")
@@ -54,7 +56,7 @@ class Tally:
 
     def earn(self, group: str, order: Mapping[str, Any]) -> None:
         """Add an order's total, where it says one."""
-        found = _amount(order.get("total"))
+        found = order_total(order)
         if found is not None:
             for each in self.of(group):
                 each.earn(str(order.get("currency") or "")[:8], found)
@@ -74,13 +76,3 @@ class Bits:
             return False
         self._bits[place] |= 1 << bit
         return True
-
-
-def _amount(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        found = Decimal(str(value)[:40])
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from engine.audience.lists import SubscriptionState
 from engine.audience.suppression import Scope
 from engine.flow.civil import zone_of
+from engine.flow.orders import hundredths
 from engine.simulation.people import Person
 from engine.simulation.sources import Source
 from mta.ports import from_ms
@@ -90,14 +91,13 @@ class _Since:
             if contact_id is not None:
                 data = _record(text)
                 if name == _ORDERED:
-                    self._count(contact_id, data.get("total"))
+                    self._count(contact_id, data)
                 else:
                     self.had.setdefault((contact_id, str(data.get("tag", ""))), name == _TAGS[1])
 
-    def _count(self, contact_id: int, total: Any) -> None:
-        is_sum = isinstance(total, int | float) and not isinstance(total, bool)
+    def _count(self, contact_id: int, order: Mapping[str, Any]) -> None:
         count, spent = self.orders.get(contact_id, (0, 0))
-        self.orders[contact_id] = (count + 1, spent + (round(total * 100) if is_sum else 0))
+        self.orders[contact_id] = (count + 1, spent + hundredths(order))
 
 
 def _subscribe(source: Source, people: Mapping[int, Person], since_ms: int) -> None:

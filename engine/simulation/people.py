@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.audience.engagement import COUNTERS, SIGNALS
 from engine.audience.lists import SubscriptionState
 from engine.audience.suppression import Reason
+from engine.flow.orders import hundredths
 from mta.ports import from_ms
 
 _NO_RECORD: Final[Mapping[str, Any]] = {}
@@ -93,9 +94,8 @@ def note(person: Person, name: str, data: Mapping[str, Any], at_ms: int) -> None
 
 
 def _ordered(person: Person, data: Mapping[str, Any], at_ms: int) -> None:
-    total = data.get("total")
     person.orders += 1
-    person.spent += round(total * 100) if isinstance(total, int | float) and not isinstance(total, bool) else 0
+    person.spent += hundredths(data)
     person.first_order_ms = person.first_order_ms or at_ms
     person.last_order_ms = at_ms
 

@@ -157,6 +157,20 @@ def test_how_people_were_then_is_rolled_back(tmp_path: Path) -> None:
     assert mails(played(where, steps, "transactional")) == [(1, "one", "02 09:00")]
 
 
+@pytest.mark.parametrize("total", [1e308, -1e308, 10**18, 9007199254740993, "1e999999", float("inf"), float("nan")])
+def test_an_order_beyond_all_money_is_an_order_that_adds_nothing(tmp_path: Path, total: object) -> None:
+    """It came, so it stays in a house's history for good."""
+    contact = [{"id": 1, "key": "k", "address": "p1@example.org", "orders": 2, "spent": 1000, "last_order_ms": 1}]
+    bought: list[Event] = [
+        (after(hours=1), "order.placed", 1, {"total": total}),
+        (after(hours=2), "ping", 1, {"id": 2}),
+    ]
+    where = folder(tmp_path / "h", PING, *bought, END, contact=contact)
+    condition = "contact.orders.count == 2 and contact.orders.total == 10"
+    steps = f"steps: [{{if: '{condition}', then: [{{send: cart-reminder, id: one}}]}}]\n"
+    assert mails(played(where, steps, "transactional")) == [(1, "one", "02 11:00")]
+
+
 # -- two versions, the plot, the words
 
 

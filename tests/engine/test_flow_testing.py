@@ -51,6 +51,21 @@ def test_the_manual_s_example_is_right(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(["flow", "test", str(tmp_path / "x.test.yaml")]) == 0, capsys.readouterr()
 
 
+@pytest.mark.parametrize("total", ["1.0e+308", "1e308", "9007199254740993"])
+def test_an_order_beyond_all_money_ends_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str], total: str) -> None:
+    tests = f"""\
+  - name: large
+    splits: {{half: b}}
+    script:
+      - {{event: order.placed, data: {{number: A-1, total: {total}}}}}
+      - {{event: ping, data: {{id: 1}}}}
+      - wait: 1h
+      - expect: {{mails: [order-thanks]}}
+"""
+    code, words = said(tmp_path, capsys, tests)
+    assert code == 0, words
+
+
 def test_what_differs_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tests = """\
   - name: wrong

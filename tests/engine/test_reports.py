@@ -154,6 +154,15 @@ def test_orders_and_revenue_come_from_within_the_window_by_currency(shop: Shop) 
     assert found.groups[TOTAL].counts["orders"] == 4
 
 
+def test_revenue_and_what_a_contact_spent_agree_on_what_is_no_amount(shop: Shop) -> None:
+    shop.mail(1, at=1)
+    for total in (9007199254740993, 1e300, "1e12", -1e12, True, None, "9" * 500, 999_999_999_999.25, "0.5"):
+        shop.event("order.placed", 1, 2, total=total, currency="EUR")
+    found = shop.tally().groups[TOTAL]
+    assert found.counts["orders"] == 9
+    assert found.revenue == {"EUR": Decimal("999999999999.75")}
+
+
 def test_a_list_and_a_domain_are_grouped_by_who_wrote(shop: Shop) -> None:
     list_id = shop.store.write_now(lambda tx: make_list(tx, "tea").id)
     shop.mail(1, list_id=list_id)
