@@ -242,12 +242,13 @@ An event says that something happened in a contact's affairs. Applications tell 
 
 These names are known. Data of another shape is taken as it comes: a condition that asks for what is not there finds it
 missing ([conditions.md](conditions.md)). Any other name of small letters, digits, `-` and `_`, joined by dots, is an
-event of your own, as long as its first word is not one of these families.
+event of your own, as long as its first word is not one of these families: `order.plcaed` is refused, with the nearest
+right word, and so is all that begins with `order.` and is not here.
 
 Names that begin with {_ALONE}
 are for Posthouse alone to make, since consent, engagement and segments follow from them. Of those only {_BUT} may be
-told by others. Whoever tells of another is refused: the HTTP interface answers 422, the control socket 400,
-`posthouse event` exits with 2, and a mail's header is noted as `not understood` while the mail goes on.
+told by others. Whoever tells of another, or misspells one, is refused: the HTTP interface answers 422, the control socket
+400, `posthouse event` exits with 2, and a mail's header is noted as `not understood` while the mail goes on.
 
 An event is about one thing: its **key**, which is the part of the data marked *key* unless it was told otherwise. Data is
 a JSON object of at most 64 KiB, ten levels deep.

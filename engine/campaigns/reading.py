@@ -16,10 +16,10 @@ from engine.campaigns.whens import read_when
 from engine.flow.civil import Span
 from engine.flow.definition import version_of
 from engine.flow.document import Entry, Fault, Sheet
-from engine.flow.grammar import near
 from engine.flow.known import NOTHING_KNOWN
 from engine.flow.scalars import EVENT, NAME
 from engine.flow.shapes import Page
+from engine.flow.spelling import near
 from engine.flow.steps import read_tracking
 from engine.flow.words import TRACKING
 

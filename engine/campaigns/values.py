@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from engine.audience.contacts import tidy_zone
 from engine.flow.civil import Span
-from engine.flow.grammar import near
+from engine.flow.spelling import near
 
 W = TypeVar("W", bound=StrEnum)
 

@@ -20,8 +20,8 @@ from engine.flow.definition import Definition, check, recall
 from engine.flow.differences import Difference, difference
 from engine.flow.entering import Entered, Entry, NotEntered, Renewed
 from engine.flow.events import EventError, read_data
-from engine.flow.grammar import near
 from engine.flow.known import Known
+from engine.flow.spelling import near
 from engine.flow.versions import Destination, Fate, Route
 from engine.house import House
 from engine.running import history, moving

@@ -8,11 +8,11 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from engine.flow import actions
 from engine.flow.document import Entry
-from engine.flow.grammar import near
 from engine.flow.model import Definition, Do, Jump, Send, Split, Step, Wait, WaitFor, walk
 from engine.flow.reach import endless, reached, takes_time, unreached
 from engine.flow.recurrence import is_anchored, is_ever
 from engine.flow.shapes import Page
+from engine.flow.spelling import near
 from engine.flow.triggers import CalendarTrigger, EventTrigger, InactivityTrigger, ScheduleTrigger
 from mta.queue.delivery import Stream
 

@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from deliverability.text import clean
-from engine.flow.grammar import near
+from engine.flow.spelling import near
 
 T = TypeVar("T")
 

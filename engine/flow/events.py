@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
+from engine.flow.spelling import near
 from engine.flow.values import LARGEST
 
 MAX_DATA: Final = 65_536  # octets of an event's data as JSON
@@ -239,7 +240,7 @@ VOCABULARY: Final[Mapping[str, Kind]] = {
 }
 
 FAMILIES: Final = frozenset(name.partition(".")[0] for name in VOCABULARY)
-"""The first words that are ours: in a flow file a name that begins so must be in the vocabulary."""
+"""The first words that are ours: a name that begins so must be in the vocabulary."""
 
 OWN: Final = frozenset(
     {
@@ -307,12 +308,22 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_known(name: str) -> str:
+    """The name, when it is well formed and, where its first word is one of ours, in the vocabulary. EventError otherwise,
+    with the nearest right word: a misspelt name would be an event that nothing ever looks at."""
+    family = check_name(name).partition(".")[0]
+    if family in FAMILIES and name not in VOCABULARY:
+        known = ", ".join(each for each in VOCABULARY if each.partition(".")[0] == family)
+        raise EventError(f"no such event{near(name, VOCABULARY)}; there are {known}")
+    return name
+
+
 def check_told(name: str) -> str:
-    """The name, when it is one that somebody else than Posthouse may tell of. EventError otherwise."""
+    """The same, when somebody else than Posthouse may tell of it. EventError otherwise."""
     family = check_name(name).partition(".")[0]
     if family in OWN and name not in TOLD:
         raise EventError(f'"{name}" is for Posthouse alone to make: no name of yours begins with "{family}."')
-    return name
+    return check_known(name)
 
 
 def natural_key(name: str, data: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ Jinja2 lexes and parses the text; then an allow-list of its nodes is admitted in
 bounds on depth and size. What is not on the list is refused with its column and words that say what to write instead.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
@@ -15,9 +14,10 @@ from jinja2.parser import Parser
 
 from engine.flow import expression as tree
 from engine.flow.civil import Span
-from engine.flow.events import FAMILIES, VOCABULARY, EventError, check_name
+from engine.flow.events import EventError, check_known
 from engine.flow.functions import FUNCTIONS
 from engine.flow.happened import SOURCES, Happened
+from engine.flow.spelling import near
 from engine.flow.values import LARGEST, plain
 
 MAX_NODES: Final = 200
@@ -45,12 +45,6 @@ def parse(text: str, names: Names, *, of_segment: bool = False, places: dict[int
         return _Admission(names, of_segment, {} if places is None else places).admit(_read(text))
     except RecursionError:
         raise ConditionError("the condition is nested too deeply") from None
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """` (did you mean "where"?)` for a misspelt word, or nothing."""
-    found = difflib.get_close_matches(word[:60].lower(), [str(each) for each in known], n=1, cutoff=0.6)
-    return f' (did you mean "{found[0]}"?)' if found else ""
 
 
 def _refuse_surrogates(text: str, column: int) -> None:
@@ -312,11 +306,9 @@ class _Admission:
 
 def _event_name(name: str, column: int) -> str:
     try:
-        check_name(name)
+        check_known(name)
     except EventError as err:
         raise ConditionError(str(err), column) from None
-    if name.partition(".")[0] in FAMILIES and name not in VOCABULARY:
-        raise ConditionError(f'"{name}" is no event{near(name, VOCABULARY)}', column)
     if name.startswith("segment."):
         raise ConditionError("a segment can't ask of segments' own events", column)
     return name

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from engine.flow.grammar import near
+from engine.flow.spelling import near
 
 _TITLES: Final = {
     "templates": "mail template",

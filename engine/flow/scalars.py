@@ -18,12 +18,12 @@ from engine.flow.civil import LONGEST_DAYS, Span
 from engine.flow.conditions import MAX_LENGTH, NAMES, Condition, Names
 from engine.flow.days import COUNTRIES, SKIPS, WEEKDAYS
 from engine.flow.document import Entry
-from engine.flow.events import FAMILIES, MAX_NAME, OWN, TOLD, VOCABULARY, check_name, check_told
+from engine.flow.events import FAMILIES, MAX_NAME, OWN, TOLD, VOCABULARY, check_known, check_told
 from engine.flow.festivals import FESTIVALS
-from engine.flow.grammar import near
 from engine.flow.judging import judge
 from engine.flow.recurrence import RULE_PATTERN, read_rule
 from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text
+from engine.flow.spelling import near
 from mta.queue.delivery import Stream
 
 MAX_TEXT: Final = 500
@@ -105,16 +105,11 @@ WORDS: Final = Text(_read_words, {"type": ["string", "number", "boolean"], "patt
 
 
 def _read_event(text: str) -> str:
-    name = check_name(text.strip())
-    family = name.partition(".")[0]
-    if name not in VOCABULARY and family in FAMILIES:
-        known = ", ".join(each for each in VOCABULARY if each.partition(".")[0] == family)
-        raise ValueError(f"no such event{near(name, VOCABULARY)}; there are {known}")
-    return name
+    return check_known(text.strip())
 
 
 def _read_told_event(text: str) -> str:
-    return check_told(_read_event(text))
+    return check_told(text.strip())
 
 
 def _event_schema(known: Iterable[str], ours: Iterable[str]) -> Schema:

@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeAlias
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from engine.flow.document import Entry, Sheet
-from engine.flow.grammar import near
 from engine.flow.known import Known
+from engine.flow.spelling import near
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -21,7 +21,7 @@ from deliverability.encoded_words import MAX_DECODED, decode_text
 from deliverability.rawmail import MessageError, fields, first_value
 from deliverability.settings import parse_duration
 from deliverability.shaping.scopes import parse_campaign
-from engine.flow.grammar import near
+from engine.flow.spelling import near
 from mta.queue.delivery import Stream
 
 T = TypeVar("T")

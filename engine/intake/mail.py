@@ -15,7 +15,7 @@ from deliverability.address import Address, AddressError
 from deliverability.homographs import is_homograph, refusal
 from deliverability.rawmail import split_message
 from engine.flow.events import Event, EventError, idempotency, make_event
-from engine.flow.grammar import near
+from engine.flow.spelling import near
 from engine.intake.extractors.book import Book
 from engine.intake.headers import STRIP, Said, read_headers
 from engine.intake.wants import Wants

@@ -16,8 +16,8 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import find_contact
 from engine.audience.suppression import was_erased
 from engine.campaigns.book import CampaignBook
-from engine.flow.grammar import near
 from engine.flow.model import Definition
+from engine.flow.spelling import near
 from engine.reasons import passing
 from engine.reasons.beginning import Beginning
 from engine.reasons.campaign import of_campaign

@@ -13,8 +13,9 @@ from typing import Final
 
 from engine.flow import expression as tree
 from engine.flow import grammar
-from engine.flow.grammar import ConditionError, near
+from engine.flow.grammar import ConditionError
 from engine.flow.happened import SOURCES, Happened
+from engine.flow.spelling import near
 from engine.flow.values import EXACT, TINY, as_date
 from engine.segments.reading import Reads, reads_of
 from engine.segments.vocabulary import DATES, RECORDS, SCALARS, Type, Vocabulary, data_type

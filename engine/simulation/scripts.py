@@ -16,11 +16,11 @@ from engine.flow import machine
 from engine.flow.civil import zone_of
 from engine.flow.document import Entry, Fault, Sheet
 from engine.flow.events import EventError, read_data
-from engine.flow.grammar import near
 from engine.flow.known import NOTHING_KNOWN
 from engine.flow.model import Definition, Split
 from engine.flow.scalars import ADDRESS, EVENT, ID, LIST, NAME, SEGMENT, SPAN, STEP, TAG, WORDS
 from engine.flow.shapes import Either, ListOf, OneOf, Page, Record, Schema, Shape, TableOf, Text, Variants
+from engine.flow.spelling import near
 from engine.sending.arbiter_settings import ArbiterSettings
 from engine.sending.refusals import Refusal
 from engine.simulation.people import Person

@@ -159,11 +159,14 @@ def test_each_reader_of_a_mail_to_several_has_a_way_of_their_own_to_leave(town: 
     assert refused.value.smtp_code == 552 and b"once for each reader" in refused.value.smtp_error
 
 
-def test_nobody_forges_what_posthouse_sees_or_writes_down_who_looks_like_another(town: LabTown) -> None:
+def test_nobody_forges_what_posthouse_sees_misspells_its_words_or_writes_down_who_looks_like_another(
+    town: LabTown,
+) -> None:
     odd, known = "раypal@аpple.com", "SELECT count(*) FROM contact"
     before = town.daemon.rows(known)
     for words, says in (
         (("event", "mail.clicked", "--address", "pal@shop.lab"), '"mail.clicked" is for Posthouse alone to make'),
+        (("event", "order.plcaed", "--address", "pal@shop.lab"), 'did you mean "order.placed"?'),
         (("event", "order.placed", "--address", odd), "are made to look like those of another"),
         (("list", "subscribe", "tea", odd, "--source", "fair"), "are made to look like those of another"),
     ):

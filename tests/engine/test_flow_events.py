@@ -47,6 +47,21 @@ def test_what_posthouse_sees_for_itself_is_told_by_nobody_else(name: str) -> Non
         make_event(name, {}, at=NOON, source="http")
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("order.plcaed", "order.placed"), ("cart.update", "cart.updated"), ("parcel.x", ""), ("order", "")],
+)
+def test_a_word_of_ours_is_misspelt_by_nobody(name: str, meant: str) -> None:
+    with pytest.raises(EventError, match="no such event") as refused:
+        make_event(name, {}, at=NOON, source="header")
+    assert f'(did you mean "{meant}"?)' in str(refused.value) if meant else "; there are" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["orders.plcaed", "shop.order.plcaed", "order-plcaed", "shipment.lost"])
+def test_a_name_of_ones_own_needs_only_another_first_word(name: str) -> None:
+    assert make_event(name, {}, at=NOON, source="header").name == name
+
+
 @pytest.mark.parametrize("name", ["mail.replied", "product.viewed", "cart.updated", "inquiry.received", "mailing.sent"])
 def test_what_applications_see_is_told_by_them(name: str) -> None:
     assert make_event(name, {}, at=NOON, source="http").name == name

@@ -90,6 +90,7 @@ def test_a_mail_that_is_kept_back_is_delivered_after_all_when_its_event_cant_be_
         ("X-Posthouse-Evnt: order.placed", 'X-Posthouse-Evnt is not known (did you mean "X-Posthouse-Event"?)'),
         ("X-Posthouse-Event: Order Placed", "X-Posthouse-Event: 'Order Placed' is no event name"),
         ("X-Posthouse-Event: mail.opened", 'X-Posthouse-Event: "mail.opened" is for Posthouse alone to make'),
+        ("X-Posthouse-Event: order.plcaed", 'X-Posthouse-Event: no such event (did you mean "order.placed"?)'),
         ("X-Posthouse-Event: list.confirmed\r\nX-Posthouse-Deliver: no", '"list.confirmed" is for Posthouse alone'),
         ("X-Posthouse-Deliver: perhaps", "X-Posthouse-Deliver: yes or no is expected"),
         ("X-Posthouse-Expires: 5 dyas", 'X-Posthouse-Expires: "5 dyas" is not a duration'),

@@ -51,6 +51,7 @@ def test_a_body_in_base64_as_json_is_read_too() -> None:
         ("{", "the body is no JSON: Expecting property name"),
         ([{"data": {}}], "has no name"),
         ({"name": "mail.opened"}, "is for Posthouse alone to make"),
+        ({"name": "order.plcaed"}, 'no such event (did you mean "order.placed"?)'),
         ({"name": "order.placed", "adress": "a@b.example"}, 'did you mean "address"?'),
         ({"name": "order.placed", "address": 7}, "address: a text of at most 200 characters is expected"),
         ({"name": "order.placed", "address": "nobody"}, "nobody"),

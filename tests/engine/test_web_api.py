@@ -172,6 +172,7 @@ async def test_all_that_is_wrong_is_said_at_once_with_its_place(door: Door) -> N
         (b'{"name": "{{ 7 * 7 }}"}', 422, "/name"),
         (b'{"name": "mail.opened", "address": "ann@example.org"}', 422, "/name"),
         (b'{"name": "list.confirmed", "address": "ann@example.org"}', 422, "/name"),
+        (b'{"name": "order.plcaed", "address": "ann@example.org"}', 422, "/name"),
     ],
 )  # fmt: skip
 async def test_what_is_no_event_is_refused_with_the_place(door: Door, body: bytes, code: int, pointer: str) -> None:

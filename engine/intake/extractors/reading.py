@@ -10,8 +10,8 @@ from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from deliverability.address import Address, AddressError, parse_domain
 from engine.flow.document import Entry, Fault, Sheet
-from engine.flow.events import VOCABULARY, EventError, check_told
-from engine.flow.grammar import near
+from engine.flow.events import EventError, check_told
+from engine.flow.spelling import near
 from engine.intake.extractors.model import Extractor, Kind, Match, Place, Reading, Repeated
 from engine.intake.patterns import Pattern
 
@@ -24,7 +24,6 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _DATUM: Final = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 _SELECTOR_MAX: Final = 300
 _DATA_MAX: Final = 50
-_FAMILIES: Final = frozenset(name.partition(".")[0] for name in VOCABULARY)
 
 
 def read_extractor(text: str, file: str) -> Extractor | list[Fault]:
@@ -212,12 +211,9 @@ def _one_of(names: frozenset[str], text: str) -> str:
 
 def _event_name(text: str) -> str:
     try:
-        name = check_told(text)
+        return check_told(text)
     except EventError as err:
         raise ValueError(str(err)) from None
-    if name.partition(".")[0] in _FAMILIES and name not in VOCABULARY:
-        raise ValueError(f"is no event of the vocabulary{near(name, VOCABULARY)}")
-    return name
 
 
 def _address(text: str) -> str:
