@@ -20,6 +20,7 @@ from engine.flow.definition import Definition, check, recall
 from engine.flow.differences import Difference, difference
 from engine.flow.entering import Entered, Entry, NotEntered, Renewed
 from engine.flow.events import EventError, read_data
+from engine.flow.feeding import round_through
 from engine.flow.known import Known
 from engine.flow.spelling import near
 from engine.flow.versions import Destination, Fate, Route
@@ -209,10 +210,20 @@ async def _checked(house: House, body: dict[str, Any]) -> Definition:
     definition = check(source, file, await _names_there(house))
     if not isinstance(definition, Definition):
         raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
+    await _refuse_round(house, definition)
     faults = check_mails(house.resources, sorted(definition.templates))
     if faults:
         raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the flow sends", 422)
     return definition
+
+
+async def _refuse_round(house: House, definition: Definition) -> None:
+    """With the flows that are there, this one must not go round for ever."""
+    there = await house.store.read(FlowBook().all)
+    others = [each.definition for each in there if each.definition.name != definition.name]
+    if way := round_through(definition, others):
+        told = f"flows that feed each other for ever, with no wait on the way: {' -> '.join(way)}"
+        raise Refusal(told, "nothing was changed: put a wait such as wait: 1d into one of them", 422)
 
 
 async def _route(house: House, body: dict[str, Any], definition: Definition) -> Route:

@@ -8,8 +8,9 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from engine.flow import actions
 from engine.flow.document import Entry
+from engine.flow.feeding import at_once, emitted, lets_in
 from engine.flow.model import Definition, Do, Jump, Send, Split, Step, Wait, WaitFor, walk
-from engine.flow.reach import endless, reached, takes_time, unreached
+from engine.flow.reach import endless, reached, unreached
 from engine.flow.recurrence import is_anchored, is_ever
 from engine.flow.shapes import Page
 from engine.flow.spelling import near
@@ -84,7 +85,7 @@ def _look_for_flows(case: _Case) -> None:
             continue
         match step.action:
             case actions.StartFlow(flow=name) if name == case.flow.name:
-                case.blame_step(step, "start", "a flow can't start itself", "write jump, or reentry: always")
+                case.blame_step(step, "start", "a flow can't start itself", "write jump to go on at a step of it")
             case actions.StopFlow(flow=name) if name == case.flow.name:
                 case.blame_step(step, "stop", "a flow can't stop itself", "write exit")
 
@@ -108,32 +109,16 @@ def _look_for_loops(case: _Case) -> None:
 
 def _look_for_chains(case: _Case) -> None:
     """A flow that at once makes the event that lets its contact in again."""
-    trigger, flow = case.flow.trigger, case.flow
-    if not isinstance(trigger, EventTrigger) or flow.reentry.rule != "always":
+    flow, trigger = case.flow, case.flow.trigger
+    if not isinstance(trigger, EventTrigger):
         return
-    at_once = reached(flow.program, [flow.first], through=lambda step: not takes_time(step))
-    for step in walk(flow.steps):
-        emitted = _emitted(step)
-        if (
-            step.id in at_once
-            and emitted is not None
-            and trigger.event == emitted[0]
-            and trigger.match in ({}, emitted[1])
-        ):
+    if flow.reentry.rule != "always" and not (trigger.restart and trigger.key is None):
+        return
+    for step in at_once(flow):
+        if emitted(step) and lets_in(flow, step):
             case.blame_step(
                 step, "", "lets the contact into this very flow again, with no wait on the way", "add a wait"
             )
-
-
-def _emitted(step: Step) -> tuple[str, dict[str, str]] | None:
-    match step:
-        case Do(action=actions.Emit(event=event)):
-            return event, {}
-        case Do(action=actions.Tag(tag=tag)):
-            return "contact.tagged", {"tag": tag}
-        case Do(action=actions.Join(mailing_list=name)):
-            return "list.joined", {"list": name}
-    return None
 
 
 def _look_for_the_unreached(case: _Case) -> None:
@@ -177,8 +162,8 @@ def _look_at_marketing(case: _Case) -> None:
             "trigger.list.left", f"who left {name} gets none of its mail", "name another list, or write confirmed"
         )
     elif entered == "list.joined" and its_list == name:
-        at_once = reached(flow.program, [flow.first], through=lambda step: not isinstance(step, Wait | WaitFor))
-        if at_once & sends:
+        early = reached(flow.program, [flow.first], through=lambda step: not isinstance(step, Wait | WaitFor))
+        if early & sends:
             remedy = "write confirmed, or wait for: {event: list.confirmed} before the first mail"
             case.blame("trigger.list.joined", f"who has just joined {name} has not confirmed it", remedy)
     for step in walk(flow.steps):

@@ -1,9 +1,9 @@
 """Entering: what an event or a day means to one contact in one flow. Pure: the runner, `why-not` and the simulation all
 ask here.
 
-The order of what is asked: is it what the trigger speaks of; did it happen lately; is a run with this key waiting (then it
-is renewed: its data is replaced, whatever `where` says); does `where` hold; does the rule of re-entry let another run begin;
-is the person held out.
+The order of what is asked: is it what the trigger speaks of; did it happen lately; is the chain that led to it too long; is
+a run with this key waiting (then it is renewed: its data is replaced, whatever `where` says); does `where` hold; does the
+rule of re-entry let another run begin; is the person held out.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ from engine.flow.values import as_text
 Evidence: TypeAlias = Mapping[str, Any]
 OLDEST: Final = timedelta(days=7)  # between an event and being told of it, for it to begin or renew a run
 
+MAX_CHAIN: Final = 20  # runs that one led to the other
+
 
 class Bar(StrEnum):
     """Every reason for not entering a flow. The same words stand in `why-not`, on screens and in reports."""
@@ -32,6 +34,7 @@ class Bar(StrEnum):
     CONDITION = "condition does not hold"  # the trigger's `where` is false
     ENTERED_BEFORE = "entered before"  # a run with this key was there, and the flow says `reentry: never`
     TOO_SOON = "too soon after the last run"  # ... and the time of `reentry: {after: ...}` is not over
+    CHAIN = "chain too long"  # flows that feed each other: what came is past the MAX_CHAINth link of their chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,18 @@ Entry: TypeAlias = Entered | Renewed | NotEntered
 
 def enter(
     definition: Definition, came: Came, scope: Mapping[str, object], *, contact_id: int, waiting: Container[str],
-    entered_at: Callable[[str], datetime | None], now: datetime, zone: ZoneInfo,
+    entered_at: Callable[[str], datetime | None], now: datetime, zone: ZoneInfo, chain: int = 0,
 ) -> Entry:  # fmt: skip
     """What comes of it for a contact. `scope`: the names that conditions speak of, in that moment; `waiting`: the keys of
     the contact's runs in this flow that wait; `entered_at`: when the last of them with a key was entered, None when there
-    was none; `zone`: the contact's own."""
+    was none; `zone`: the contact's own; `chain`: how many runs led to what came."""
     trigger = definition.trigger
     if not _is_met(trigger, came):
         return NotEntered(Bar.OTHER_EVENT)
     if isinstance(came, Told) and came.at is not None and now - came.at > OLDEST:
         return NotEntered(Bar.TOLD_LATE)
+    if chain > MAX_CHAIN:
+        return NotEntered(Bar.CHAIN)
     key = came.key if isinstance(came, Occasion) else run_key(definition, scope)
     if key in waiting:
         return Renewed(key, isinstance(trigger, EventTrigger) and trigger.restart)

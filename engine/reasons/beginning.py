@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from engine.flow.entering import Bar, Entry, NotEntered, Occasion, Told, enter
+from engine.flow.entering import MAX_CHAIN, Bar, Entry, NotEntered, Occasion, Told, enter
 from engine.flow.model import Definition
 from engine.flow.shares import in_holdout
 from engine.flow.telling import told_trigger
@@ -53,19 +53,21 @@ class Beginning:
 
     def _events(self, tx: Tx, trigger: EventTrigger) -> Iterator[Reason]:
         rows = tx.query(
-            "SELECT id, key, data, at_ms, matched FROM event WHERE contact_id = ? AND name = ?"
+            "SELECT id, key, data, at_ms, matched, chain FROM event WHERE contact_id = ? AND name = ?"
             " ORDER BY at_ms DESC, id DESC LIMIT ?",
             (self.contact["id"], trigger.event, EVENTS),
         )
         if not rows:
             yield Reason(Word.NO_EVENT, f"the flow begins with {told_trigger(trigger)}, and none came of this contact")
-        for event_id, key, data, at_ms, matched in rows:
+        for event_id, key, data, at_ms, matched, chain in rows:
             at = from_ms(at_ms)
             told = {"name": trigger.event, "key": key, "at": at.isoformat(), **facts.read_data(data)}
             if not _began(tx, event_id, self.runs):
-                yield self._event(tx, trigger, told, at, matched)
+                yield self._event(tx, trigger, told, at, matched, chain)
 
-    def _event(self, tx: Tx, trigger: EventTrigger, told: Mapping[str, Any], at: datetime, matched: int) -> Reason:
+    def _event(
+        self, tx: Tx, trigger: EventTrigger, told: Mapping[str, Any], at: datetime, matched: int, chain: int
+    ) -> Reason:
         """What one event came to."""
         which = f"the {trigger.event} of {at:%Y-%m-%d %H:%M} UTC" + (f", {told['key']}" if told["key"] else "")
         if matched == 0:
@@ -77,7 +79,7 @@ class Beginning:
                 Word.BEFORE_FLOW, f"{which} came before the flow was there ({self.since:%Y-%m-%d %H:%M} UTC)", at
             )
         scope = facts.scope(self.contact, dict(told), self.now, self.zone)
-        entry = self._enter(tx, Told(trigger.event, told), scope)
+        entry = self._enter(tx, Told(trigger.event, told), scope, chain)
         if (run := self._renewed(entry, at)) is not None:
             return Reason(Word.RENEWED, f"{which} gave newer data to the run of {run.entered:%Y-%m-%d %H:%M} UTC", at)
         if isinstance(entry, NotEntered):
@@ -108,6 +110,9 @@ class Beginning:
                 return Reason(entry.reason, text, at, values=values)
             case Bar.OTHER_EVENT:
                 return Reason(entry.reason, f"{which} is not {told_trigger(trigger)}", at)
+            case Bar.CHAIN:
+                text = f"{which}: more than {MAX_CHAIN} runs in a row led to it, so flows feed each other"
+                return Reason(entry.reason, text, at)
             case Bar.ENTERED_BEFORE:
                 return Reason(entry.reason, f"{which}: a run with this key was there, and reentry is never", at)
         last, rule = self._last(entry.key), self.definition.reentry.after
@@ -134,10 +139,10 @@ class Beginning:
         if not is_in:
             yield Reason(Word.NOT_ITS_AUDIENCE, f"the flow is for the {audience.kind} {audience.name}")
 
-    def _enter(self, tx: Tx, came: Told | Occasion, scope: Mapping[str, object]) -> Entry:
+    def _enter(self, tx: Tx, came: Told | Occasion, scope: Mapping[str, object], chain: int = 0) -> Entry:
         return enter(
             self.definition, came, scope, contact_id=int(self.contact["id"]), waiting=(),
-            entered_at=self._last, now=self.now, zone=self.zone,
+            entered_at=self._last, now=self.now, zone=self.zone, chain=chain,
         )  # fmt: skip
 
     def _last(self, key: str) -> datetime | None:

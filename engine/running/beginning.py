@@ -17,12 +17,12 @@ from mta.ports import Tx, from_ms, to_ms
 
 _BEGIN: Final = (
     "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
-    " due_ms, revision, ended_ms, ended_how) VALUES (?,?,?,?,?,?,?,1,?,?,0,?,?)"
+    " due_ms, revision, ended_ms, ended_how, chain, chained_ms) VALUES (?,?,?,?,?,?,?,1,?,?,0,?,?,?,?)"
 )
 _RENEW: Final = "UPDATE enrolment SET data = ?, revision = revision + 1 WHERE id = ?"
 _RESTART: Final = (
     "UPDATE enrolment SET data = ?, version_id = ?, step = ?, occurrence = occurrence + 1, due_ms = ?, standing = '{}',"
-    " awaits = '', intent = '', revision = revision + 1 WHERE id = ?"
+    " awaits = '', intent = '', chain = ?, chained_ms = ?, revision = revision + 1 WHERE id = ?"
 )
 
 
@@ -36,6 +36,7 @@ class Beginning:
     cause: str  # an event's name, or who says so
     detail: Mapping[str, Any]
     due: datetime | None = None  # when the first step should come; None: now
+    chain: int = 0  # how many runs led to this (engine.running.chains)
 
 
 def begin(tx: Tx, of: Beginning, entry: Entered, now: datetime, happened: list[Happened]) -> int:
@@ -51,7 +52,7 @@ def begin(tx: Tx, of: Beginning, entry: Entered, now: datetime, happened: list[H
         _BEGIN,
         (
             flow.flow_id, flow.version_id, of.contact_id, entry.key, step, word, _json(of.data), now_ms, due_ms, ended_ms,
-            how,
+            how, of.chain, now_ms,
         ),
     )  # fmt: skip
     passage = Passage("trigger", "trigger", of.cause, {**of.detail, "values": entry.values})
@@ -64,9 +65,10 @@ def begin(tx: Tx, of: Beginning, entry: Entered, now: datetime, happened: list[H
 
 def renew(tx: Tx, of: Beginning, entry: Renewed, enrolment_id: int, now: datetime) -> None:
     """A waiting run has newer data, and begins anew where its trigger says so: then its steps are another occurrence."""
-    flow = of.flow
+    flow, now_ms = of.flow, to_ms(now)
     if entry.restarts:
-        tx.put(_RESTART, (_json(of.data), flow.version_id, flow.definition.first, to_ms(now), enrolment_id))
+        first = flow.definition.first
+        tx.put(_RESTART, (_json(of.data), flow.version_id, first, now_ms, of.chain, now_ms, enrolment_id))
     else:
         tx.put(_RENEW, (_json(of.data), enrolment_id))
 
@@ -92,9 +94,18 @@ class Hand:
     zone: ZoneInfo
 
     def start(
-        self, tx: Tx, name: str, contact_id: int, data: Mapping[str, Any], now: datetime, *, by: str
+        self,
+        tx: Tx,
+        name: str,
+        contact_id: int,
+        data: Mapping[str, Any],
+        now: datetime,
+        *,
+        by: str,
+        chain: int = 0,
     ) -> tuple[Entry, int]:
-        """Let a contact into a flow: what came of it, and the run. LookupError where there is no such flow or contact."""
+        """Let a contact into a flow: what came of it, and the run. LookupError where there is no such flow or contact.
+        `chain`: how many runs led to this."""
         flow = self.book.named(tx, name)
         if flow is None:
             raise LookupError(f"there is no flow {name} that can be entered")
@@ -105,9 +116,9 @@ class Hand:
         waiting = _waiting(tx, flow.flow_id, contact_id)
         entry = enter(
             flow.definition, ByHand(), facts.scope(contact, dict(data), now, own), contact_id=contact_id, waiting=waiting,
-            entered_at=entered_at(tx, flow.flow_id, contact_id), now=now, zone=own,
+            entered_at=entered_at(tx, flow.flow_id, contact_id), now=now, zone=own, chain=chain,
         )  # fmt: skip
-        of = Beginning(flow, contact_id, data, by, {})
+        of = Beginning(flow, contact_id, data, by, {}, chain=chain)
         return entry, _written(tx, of, entry, waiting, now)
 
 

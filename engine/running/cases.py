@@ -18,11 +18,12 @@ class Run:
 
 @dataclass(slots=True)
 class Taken:
-    """What events did: the runs they began, renewed and ended."""
+    """What events did: the runs they began, renewed and ended; alarms of those that a chain too long kept from it."""
 
     entered: list[Run] = field(default_factory=list)
     renewed: list[Run] = field(default_factory=list)
     ended: list[Run] = field(default_factory=list)
+    chained: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

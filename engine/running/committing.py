@@ -60,6 +60,7 @@ class Done:
     refusals: dict[str, str] = field(default_factory=dict)
     held: HeldStep | None = None
     trouble: str = ""
+    chained: list[str] = field(default_factory=list)  # starts that a chain too long stopped: alarms
     place: Place | None = None  # where the run stands, when that is not what was planned
 
     @property
@@ -118,6 +119,8 @@ class Committer:
             done.place = put_off(Kept(replace(before, due=run.standing.due), done.given), now + HOLD)
             return None
         done.given |= came.given
+        if came.trouble:
+            done.chained.append(came.trouble)
         return None if act.then == act.step else Passage(act.step, came.kind, came.result, came.detail)
 
     def _send(self, tx: Tx, run: DueRun, letter: Letter, before: Standing, done: Done, now: datetime) -> Passage | None:

@@ -21,7 +21,7 @@ OVERDUE: Final = timedelta(seconds=5)  # after this, any process takes what was 
 
 _COLUMNS: Final = (
     "SELECT e.id, e.flow_id, e.contact_id, e.version_id, e.revision, e.run_key, e.step, e.occurrence, e.due_ms, e.standing,"
-    " e.intent, e.data FROM enrolment e"
+    " e.intent, e.chain, e.chained_ms, e.data FROM enrolment e"
 )
 _OURS: Final = (
     "e.state = 'waiting' AND e.due_ms <= ? AND (e.id % ? = ? OR e.due_ms <= ?) ORDER BY e.due_ms, e.id LIMIT ?"
@@ -46,6 +46,8 @@ class DueRun:
     key: str = ""
     offered: list[dict[str, Any]] = field(default_factory=list)  # products, where a mail of the flow asks for some
     winners: Mapping[str, str] = field(default_factory=dict)  # of the flow's splits that were judged
+    chain: int = 0  # how many runs led to this one
+    chained_ms: int = 0  # when they did
 
     @property
     def standing(self) -> Standing:
@@ -76,7 +78,7 @@ def read_due(
     won = {row[1]: winners(tx, row[1]) for row in rows if _splits(book.definition(tx, row[3]))}
     asking = {version_id for version_id in lists_of if _asks(book.definition(tx, version_id), asks)}
     found = []
-    for enrolment_id, flow_id, contact_id, version_id, revision, key, *where, data in rows:
+    for enrolment_id, flow_id, contact_id, version_id, revision, key, *where, chain, chained_ms, data in rows:
         of, kept = lists_of[version_id], Kept.read(*where)
         contact, definition = people[_id_of(of)].get(contact_id), book.definition(tx, version_id)
         event = facts.read_data(data) | dict(kept.given)
@@ -95,6 +97,8 @@ def read_due(
                 key,
                 offered,
                 won.get(flow_id, {}),
+                chain,
+                chained_ms,
             )
         )
     return found

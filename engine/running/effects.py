@@ -28,12 +28,12 @@ from engine.flow.actions import (
 )
 from engine.flow.decisions import Act
 from engine.flow.effects import added
-from engine.flow.entering import Entered, NotEntered
+from engine.flow.entering import Bar, Entered, NotEntered
 from engine.flow.events import Event, idempotency, natural_key
 from engine.hooks import calls
 from engine.hooks.calls import NewCall
 from engine.intake.recording import record
-from engine.running import facts
+from engine.running import chains, facts
 from engine.running.beginning import Hand
 from engine.running.due import DueRun
 from engine.running.passages import Happened, Passage, write_passages
@@ -70,6 +70,7 @@ class Came:
     result: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""  # for the operator; the run goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ class Effects:
 
     def do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck:
         """One effect of a run. What is wrong for good (a list that is gone) raises, in words for the operator."""
+        if not chains.makes_events(act.action):
+            return self._do(tx, run, act, now)
+        before = chains.newest(tx)
+        came = self._do(tx, run, act, now)
+        chains.mark(tx, run.contact_id, before, chains.following(run.chain, run.chained_ms, now))
+        return came
+
+    def _do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck:
         name = run.definition.name if run.definition else ""
         match act.action:
             case Tag(tag=tag):
@@ -152,8 +161,13 @@ class Effects:
         return Answer("", str(_contact(run)["locale"]), f"flow {flow}", salt=self.draw())
 
     def _start(self, tx: Tx, run: DueRun, other: str, flow: str, now: datetime) -> Came:
-        entry, enrolment_id = self.hand.start(tx, other, run.contact_id, run.event, now, by=f"flow {flow}")
+        chain = chains.following(run.chain, run.chained_ms, now)
+        entry, enrolment_id = self.hand.start(
+            tx, other, run.contact_id, run.event, now, by=f"flow {flow}", chain=chain
+        )  # fmt: skip
         match entry:
+            case NotEntered(reason=Bar.CHAIN as reason):
+                return Came("start", f"{other}: {reason}", trouble=chains.told(other, f"start of flow {flow}"))
             case NotEntered(reason=reason):
                 return Came("start", f"{other}: {reason}")
             case Entered(is_held_out=True):

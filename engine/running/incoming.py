@@ -11,7 +11,7 @@ from mta.ports import Tx, from_ms
 
 T = TypeVar("T")
 
-COLUMNS: Final = "id, name, contact_id, key, data, at_ms"
+COLUMNS: Final = "id, name, contact_id, key, data, at_ms, chain"
 SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
 
 
@@ -24,6 +24,7 @@ class StoredEvent:
     contact_id: int | None
     data: dict[str, Any]
     at: datetime
+    chain: int = 0  # how many runs led to it
 
 
 def new_events(tx: Tx, limit: int) -> list[int]:
@@ -74,7 +75,7 @@ def in_turns(things: Iterable[T], contact_of: Callable[[T], int | None]) -> list
 
 def stored(row: tuple[Any, ...]) -> StoredEvent:
     """A row of COLUMNS."""
-    event_id, name, contact_id, key, data, at_ms = row
+    event_id, name, contact_id, key, data, at_ms, chain = row
     at = from_ms(at_ms)
     told = {"name": name, "key": key, "at": at.isoformat(), **facts.read_data(data)}
-    return StoredEvent(event_id, name, contact_id, told, at)
+    return StoredEvent(event_id, name, contact_id, told, at, chain)

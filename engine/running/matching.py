@@ -18,11 +18,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.campaigns import following as campaigns
-from engine.flow.entering import NotEntered, Renewed, Told, enter, is_barred
+from engine.flow.entering import Bar, NotEntered, Renewed, Told, enter, is_barred
 from engine.flow.model import WaitFor
 from engine.flow.sieve import Sieve
 from engine.flow.waits import resolve_intent
-from engine.running import facts
+from engine.running import chains, facts
 from engine.running.beginning import Beginning, begin, entered_at, renew
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.cases import Case, Run, Taken, Waiting
@@ -32,7 +32,7 @@ from engine.running.incoming import StoredEvent, claim, in_turns
 from engine.running.passages import Happened, write_passages
 from engine.running.products import spread
 from engine.running.standing import Kept
-from engine.segments.book import SegmentBook
+from engine.segments.book import Segment, SegmentBook
 from engine.segments.keeping import after_event
 from engine.store.many import in_list
 from mta.ports import Tx, from_ms, to_ms
@@ -62,10 +62,17 @@ class Matcher:
             flows, segments = self.book.flows(tx), self.segments.segments(tx)
             for turn in in_turns(events, lambda event: event.contact_id):
                 for event in turn:
-                    assert event.contact_id is not None
-                    after_event(tx, event.name, event.contact_id, event.data, self.segments, now, segments)
+                    self._see_segments(tx, event, segments, now)
                 self._look(tx, turn, flows, taken, now)
         return taken
+
+    def _see_segments(self, tx: Tx, event: StoredEvent, segments: Sequence[Segment], now: datetime) -> None:
+        """What the event changes of the contact's segments is of the same chain."""
+        assert event.contact_id is not None
+        before = chains.newest(tx) if event.chain else 0
+        after_event(tx, event.name, event.contact_id, event.data, self.segments, now, segments)
+        if event.chain:
+            chains.mark(tx, event.contact_id, before, event.chain)
 
     def _look(
         self, tx: Tx, events: Sequence[StoredEvent], flows: Mapping[str, Sieve[ActiveFlow]], taken: Taken,
@@ -99,10 +106,15 @@ class Matcher:
         entry = enter(
             flow.definition, Told(case.event.name, case.event.data, case.event.at), case.scope, contact_id=case.contact_id,
             waiting=runs, entered_at=entered_at(tx, flow.flow_id, case.contact_id), now=now, zone=case.zone,
+            chain=case.event.chain,
         )  # fmt: skip
         if isinstance(entry, NotEntered):
+            if entry.reason is Bar.CHAIN:
+                came = f"event {case.event.id} ({case.event.name})"
+                taken.chained.append(chains.told(flow.definition.name, came))
             return
-        of = Beginning(flow, case.contact_id, case.event.data, case.event.name, {"event": case.event.id})
+        told = {"event": case.event.id}
+        of = Beginning(flow, case.contact_id, case.event.data, case.event.name, told, chain=case.event.chain)
         if isinstance(entry, Renewed):
             renew(tx, of, entry, runs[entry.key], now)
             taken.renewed.append(Run(flow.definition.name, runs[entry.key]))

@@ -114,6 +114,8 @@ class Runner:
                 flowlog.renewed(run.flow, run.enrolment_id)
             for run in taken.ended:
                 flowlog.ended(run.flow, run.enrolment_id, how="goal")
+            for alarm in taken.chained:
+                self._alarm(alarm)
         return len(ids)
 
     def _look_ahead(self, tx: Tx) -> tuple[list[int], int]:
@@ -163,6 +165,8 @@ class Runner:
         name = run.definition.name if run.definition else ""
         if trouble := done.trouble or plan.trouble:
             self._alarm(f"the enrolment {run.enrolment_id} is held or failed: {trouble}")
+        for alarm in done.chained:
+            self._alarm(alarm)
         for step, message_id in done.messages.items():
             flowlog.asked(name, run.enrolment_id, step=step, message_id=message_id)
         for step, reason in done.refusals.items():

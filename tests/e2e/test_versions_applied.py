@@ -55,6 +55,16 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
+def test_flows_that_feed_each_other_for_ever_are_refused(town: LabTown, tmp_path: Path) -> None:
+    head = "stream: transactional\nreentry: always\n"
+    first = f"name: ea\n{head}trigger: {{event: my.x}}\nsteps: [{{emit: my.y}}]\n"
+    second = f"name: eb\n{head}trigger: {{event: my.y}}\nsteps: [{{emit: my.x}}]\n"
+    assert "active" in said(town, "apply", written(tmp_path, first))
+    for word in ("plan", "apply"):
+        done = flow(town, word, written(tmp_path, second))
+        assert done.returncode != 0 and "eb -> ea -> eb" in done.stderr and "wait: 1d" in done.stderr
+
+
 def test_what_a_flow_names_must_be_there(town: LabTown, tmp_path: Path) -> None:
     file = written(
         tmp_path,

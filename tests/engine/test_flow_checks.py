@@ -54,7 +54,10 @@ NEWS = "name: a\nstream: marketing\nlist: news\n"
             'a.yaml:5:32: steps[1].set.a.from: "event.x % (2 - 2)": divides by nothing: the result is always missing',
         ),
         # itself
-        ("  - start: a-flow", "a.yaml:5:12: steps[1].start: a flow can't start itself; write jump, or reentry: always"),
+        (
+            "  - start: a-flow",
+            "a.yaml:5:12: steps[1].start: a flow can't start itself; write jump to go on at a step of it",
+        ),
         ("  - stop: a-flow", "a.yaml:5:11: steps[1].stop: a flow can't stop itself; write exit"),
         (
             "  - split: [{weight: 1, name: x}, {weight: 1, name: x}]",
@@ -103,6 +106,10 @@ def test_what_is_wrong_with_the_steps_is_said_where_it_is(steps: str, fault: str
         (
             "name: a\nstream: marketing\nreentry: always\ntrigger: {event: loyal.now}\nsteps: [{send: a}, {emit: loyal.now}]",
             "a.yaml:5:20: steps[2]: lets the contact into this very flow again, with no wait on the way; add a wait",
+        ),
+        (
+            "name: a\nstream: marketing\ntrigger: {event: my.x, restart: true}\nsteps: [{emit: my.x}, {wait: 1d}]",
+            "a.yaml:4:9: steps[1]: lets the contact into this very flow again, with no wait on the way; add a wait",
         ),
         (
             'name: a\nstream: marketing\ntrigger: {schedule: {rrule: FREQ=WEEKLY;INTERVAL=2, at: "10:00"}}\nsteps: [{send: a}]',

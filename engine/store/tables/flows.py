@@ -42,6 +42,8 @@ class Enrolment(Model):
     standing = TextField(default="{}", constraints=[SQL("DEFAULT '{}'")])  # JSON: engine.running.standing.Kept
     awaits = TextField(default="", constraints=[SQL("DEFAULT ''")])  # the event that it waits for at its step
     intent = TextField(default="", constraints=[SQL("DEFAULT ''")])  # JSON: what was meant by due_ms, by a clock
+    chain = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # of what let it in: engine.running.chains
+    chained_ms = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # when that was
 
     class Meta:
         table_name = "enrolment"

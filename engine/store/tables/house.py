@@ -23,6 +23,7 @@ class EventRow(Model):
     message_id = IntegerField(null=True)  # the mail it was read out of
     at_ms = BigIntegerField()
     matched = IntegerField(default=0)  # 1 once every flow has looked at it
+    chain = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # how many runs led to it: engine.running.chains
 
     class Meta:
         table_name = "event"
