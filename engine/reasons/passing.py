@@ -31,6 +31,7 @@ class Run:
     entered: datetime
     ended: datetime | None
     due: datetime | None
+    trouble: str = ""  # what somebody must mend before it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ class _Passage:
 def runs_of(tx: Tx, flow_id: int, contact_id: int) -> list[Run]:
     """The contact's last runs in a flow, the youngest first."""
     rows = tx.query(
-        "SELECT id, run_key, version_id, step, state, ended_how, entered_ms, ended_ms, due_ms FROM enrolment"
+        "SELECT id, run_key, version_id, step, state, ended_how, entered_ms, ended_ms, due_ms, standing FROM enrolment"
         " WHERE contact_id = ? AND flow_id = ? ORDER BY id DESC LIMIT ?",
         (contact_id, flow_id, RUNS),
     )
     return [
         Run(
             row[0], row[1], row[2], row[3], row[4] == "waiting", row[5] or "", from_ms(row[6]), _moment(row[7]),
-            _moment(row[8]),
+            _moment(row[8]), read_data(row[9]).get("trouble", ""),
         )
         for row in rows
     ]  # fmt: skip
@@ -92,12 +93,10 @@ def _standing(
     elif run.due is not None and run.due > now:
         instruction = definition.program.get(run.step)
         waits = last is not None and last.kind == "wait"
-        if instruction is not None and isinstance(instruction.step, Send) and not waits:
-            yield Reason(
-                Word.CANT_BE_WRITTEN,
-                f"it stands {where}, which failed: `flow alarm` in the log says why",
-                until=run.due,
-            )
+        if run.trouble:
+            is_mail = instruction is not None and isinstance(instruction.step, Send)
+            word = Word.CANT_BE_WRITTEN if is_mail else Word.WAITS
+            yield Reason(word, f"it stands {where}, which failed: {run.trouble}; it is tried again", until=run.due)
         else:
             told = f" ({last.step}: {last.result})" if last and waits else ""
             yield Reason(Word.WAITS, f"it stands {where}{told}", until=run.due)

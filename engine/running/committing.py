@@ -116,7 +116,7 @@ class Committer:
         came = self.effects.do(tx, run, act, now)
         if isinstance(came, Stuck):
             done.trouble = f"step {act.step}: {came.reason}"
-            done.place = put_off(Kept(replace(before, due=run.standing.due), done.given), now + HOLD)
+            done.place = put_off(Kept(replace(before, due=run.standing.due), done.given), now + HOLD, done.trouble)
             return None
         done.given |= came.given
         if came.trouble:
@@ -193,10 +193,10 @@ def _told(verdict: Send | Refuse) -> dict[str, str]:
     return told | ({"held_since": verdict.held_since.isoformat()} if verdict.held_since else {})
 
 
-def hold(tx: Tx, run: DueRun, now: datetime) -> None:
+def hold(tx: Tx, run: DueRun, why: str, now: datetime) -> None:
     """Put a run off whose plan can't be committed, so that it does not stop the others."""
     tx.execute(
         "UPDATE enrolment SET due_ms = ?, standing = ?, revision = revision + 1"
         " WHERE id = ? AND revision = ? AND state = 'waiting'",
-        (to_ms(now + HOLD), put_off(run.kept, None).kept, run.enrolment_id, run.revision),
+        (to_ms(now + HOLD), put_off(run.kept, None, why).kept, run.enrolment_id, run.revision),
     )

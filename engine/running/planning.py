@@ -118,7 +118,8 @@ class Planner:
     def plan(self, run: DueRun, now: datetime) -> Plan:
         """What shall become of a run. Never raises: a mail that can't be written holds the run before its send step."""
         if run.definition is None:
-            return Plan(run, (), place=put_off(run.kept, now + HOLD), trouble="its version of the flow can't be read")
+            why = "its version of the flow can't be read"
+            return Plan(run, (), place=put_off(run.kept, now + HOLD, why), trouble=why)
         if run.contact is None:
             gone = Happening(run.standing, Passage("exit", "exit", "the contact is gone"))
             return Plan(run, (gone,), place=ended(run.standing.occurrence, "failed", run.standing.step))
@@ -132,7 +133,7 @@ class Planner:
                 doing = self._doing(run, run.definition, run.contact, decision, now)
             except Exception as err:  # whatever a template does wrong concerns this run alone
                 why = f"{run.definition.name}, step {decision.step}: {err or type(err).__name__}"
-                held = put_off(replace(run.kept, standing=replace(before, due=run.standing.due)), now + HOLD)
+                held = put_off(replace(run.kept, standing=replace(before, due=run.standing.due)), now + HOLD, why)
                 return Plan(run, tuple(happenings), place=held, trouble=why)
             if doing is not None:
                 happenings.append(Happening(before, doing))

@@ -156,15 +156,16 @@ class Runner:
         return plans
 
     async def _put_off(self, plan: Plan, err: Exception) -> None:
-        self._alarm(f"the enrolment {plan.run.enrolment_id} can't be moved and is held: {err}")
+        why = str(err) or type(err).__name__
+        self._alarm(f"the {_named(plan.run)} can't be moved and is held: {why}")
         now = self._clock.now()
-        await self._store.write(lambda tx: hold(tx, plan.run, now))
+        await self._store.write(lambda tx: hold(tx, plan.run, why, now))
 
     def _tell(self, done: Done) -> None:
         plan, run = done.plan, done.plan.run
         name = run.definition.name if run.definition else ""
         if trouble := done.trouble or plan.trouble:
-            self._alarm(f"the enrolment {run.enrolment_id} is held or failed: {trouble}")
+            self._alarm(f"the {_named(run)} is held or failed: {trouble}")
         for alarm in done.chained:
             self._alarm(alarm)
         for step, message_id in done.messages.items():
@@ -224,6 +225,12 @@ class Runner:
 
 def _parts(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _named(run: DueRun) -> str:
+    """An enrolment and whose it is, for whoever reads the alarm."""
+    address = f" {run.contact['address']}" if run.contact else ""
+    return f"enrolment {run.enrolment_id} of contact {run.contact_id}{address}"
 
 
 def _contact(plan: Plan) -> int:

@@ -11,17 +11,20 @@ from engine.flow.model import END
 from engine.running import facts
 from mta.ports import from_ms, to_ms
 
+TROUBLE_MAX: Final = 600  # characters of what went wrong that are kept
 _NOTHING: Final = "{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What a run keeps between its turns. `given`: what its steps were given (a coupon, a webhook's answer), which its data
-    holds too, whatever newer event replaced that. `meant`: when this turn should have come, where it was put off since."""
+    holds too, whatever newer event replaced that. `meant`: when this turn should have come, where it was put off since.
+    `trouble`: what somebody must mend before it goes on, in the words of the alarm."""
 
     standing: Standing
     given: Mapping[str, Any] = field(default_factory=dict)
     meant: datetime | None = None
+    trouble: str = ""
 
     @classmethod
     def read(cls, step: str, occurrence: int, due_ms: int | None, kept: str, intent: str) -> Self:
@@ -33,7 +36,12 @@ class Kept:
         meant = from_ms(found["meant"]) if "meant" in found else None
         due = meant or (None if due_ms is None else from_ms(due_ms))
         parts = {name: found[name] for name in ("waiting_for", "heard", "jumps", "waited", "answer") if name in found}
-        return cls(Standing(step, occurrence, due, intent=_intent(intent), **parts), found.get("given", {}), meant)
+        return cls(
+            Standing(step, occurrence, due, intent=_intent(intent), **parts),
+            found.get("given", {}),
+            meant,
+            found.get("trouble", ""),
+        )
 
     def as_json(self) -> str:
         """For the row."""
@@ -46,6 +54,8 @@ class Kept:
             parts["given"] = dict(self.given)
         if self.meant is not None:
             parts["meant"] = to_ms(self.meant)
+        if self.trouble:
+            parts["trouble"] = self.trouble[:TROUBLE_MAX]
         return json.dumps(parts, ensure_ascii=False) if parts else _NOTHING
 
 
@@ -76,13 +86,13 @@ def place_of(standing: Standing, last: Decision, given: Mapping[str, Any]) -> Pl
     return Place(standing.step, standing.occurrence, standing.due, None, kept, awaits, intent)
 
 
-def put_off(kept: Kept, until: datetime | None) -> Place:
+def put_off(kept: Kept, until: datetime | None, trouble: str = "") -> Place:
     """Where a run stands whose turn is put off, or waits for a person (None): what is late is counted from when it should
-    have come first."""
+    have come first. `trouble`: why, where somebody must mend something."""
     standing = kept.standing
     is_waiting = bool(standing.intent and standing.waiting_for)  # else what was meant by it is over
     intent = json.dumps(standing.intent, ensure_ascii=False) if is_waiting else ""
-    later = replace(kept, meant=standing.due).as_json()
+    later = replace(kept, meant=standing.due, trouble=trouble).as_json()
     return Place(standing.step, standing.occurrence, until, None, later, "", intent)
 
 

@@ -4,6 +4,7 @@ A template is compiled once for the life of its Renderer. Whatever goes wrong is
 template, the language, the variable and the line: the operator who reads it has to mend a file.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
@@ -19,6 +20,8 @@ from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
 
 _SHOWN: Final = 40  # characters of a text, where it stands for its name
+_EXPRESSION: Final = 120  # characters of an expression that is told of
+_WRITTEN: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _TEXTS_MAX: Final = 1_000  # texts kept compiled
 OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
 
@@ -60,7 +63,7 @@ class Renderer:
         except (RecursionError, MemoryError):
             raise TemplateFault(name, words.tag, "the template calls itself without end") from None
         except Exception as err:
-            raise _fault(err, name, words.tag) from err
+            raise _fault(err, name, words.tag, self._source) from err
         finally:
             METER.reset(meter)
             RENDERING.reset(rendering)
@@ -94,7 +97,7 @@ class Renderer:
         except (RecursionError, MemoryError):
             raise TemplateFault(name, words.tag, "the template calls itself without end") from None
         except Exception as err:
-            raise _fault(err, name, words.tag) from err
+            raise _fault(err, name, words.tag, lambda place: source if place == name else self._source(place)) from err
         finally:
             METER.reset(meter)
             RENDERING.reset(rendering)
@@ -135,14 +138,23 @@ def _gather(pieces: Any) -> str:
     return "".join(text)
 
 
-def _fault(err: Exception, name: str, locale: str) -> TemplateFault:
+def _fault(err: Exception, name: str, locale: str, source: Callable[[str], str]) -> TemplateFault:
     if isinstance(err, TemplateSyntaxError):
         return TemplateFault(err.name or name, locale, err.message or "syntax error", line=err.lineno)
     place, line = _where(err.__traceback__, name)
     variable = err.variable if isinstance(err, RenderTrouble) else ""
     # What Python says of an error of its own (a bad argument, mostly) is about the template too, but not in our words.
     why = str(err) if isinstance(err, RenderTrouble | TemplateError) else f"{type(err).__name__}: {err}"
-    return TemplateFault(place, locale, why[:500], variable, line)
+    written = _expression(source(place), line, variable)
+    return TemplateFault(place, locale, why[:500] + (f", in {written}" if written else ""), variable, line)
+
+
+def _expression(source: str, line: int, variable: str) -> str:
+    """What is written on the line that fails, and uses the variable where that is known; "" where nobody can tell."""
+    lines = source.splitlines()
+    found = _WRITTEN.findall(lines[line - 1]) if 0 < line <= len(lines) else []
+    fitting = [each for each in found if re.search(rf"\b{re.escape(variable)}\b", each)] if variable else found
+    return fitting[0][:_EXPRESSION] if len(set(fitting)) == 1 else ""
 
 
 def _where(traceback: TracebackType | None, name: str) -> tuple[str, int]:

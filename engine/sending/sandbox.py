@@ -123,6 +123,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return result
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        for each in (left, right):
+            if isinstance(each, Undefined):
+                str(each)  # which says what is missing
         if operator == "**" or not (_is_number(left) and _is_number(right)):
             raise RenderTrouble(f"{operator} is for numbers (join texts with ~), and ** for none")
         if max(abs(left), abs(right)) > 10**30:

@@ -186,7 +186,10 @@ def test_a_missing_fact_is_a_fault_that_names_template_language_variable_and_lin
         )
     assert (fault.value.template, fault.value.locale) == ("mail/confirm.txt.j2", "en")
     assert (fault.value.variable, fault.value.line) == ("list", 3)
-    assert str(fault.value) == "mail/confirm.txt.j2, line 3 (en): list is not among the facts"
+    assert (
+        str(fault.value)
+        == 'mail/confirm.txt.j2, line 3 (en): list is not among the facts, in {{ t("subject", list=list.title) }}'
+    )
 
 
 @pytest.mark.parametrize("template", ["nothing-like-it", "../../etc/passwd", "", "Confirm", "confirm.html"])

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flow_house import ANN, FlowHouse
-from mail_shop import make_list
+from mail_shop import make_composer, make_list
 
 from deliverability.address import Address
 from engine.audience.dossier import erase, merge
@@ -216,6 +216,36 @@ async def test_a_mail_that_can_t_be_written_is_told_apart_from_a_wait(make: Make
     await house.settle()
     await house.later(hours=1)
     assert words(house) == ["mail can't be written"]
+
+
+async def test_a_template_s_fault_names_whom_where_and_what_is_missing_in_the_alarm_and_to_who_asks(
+    make: Make, tmp_path: Path
+) -> None:
+    mails = tmp_path / "0" / "templates" / "mail"
+    mails.mkdir(parents=True)
+    (mails.parent / "i18n").mkdir()
+    (mails.parent / "i18n" / "en.toml").write_text('[mail.shares]\nheading = "Shares"\n')
+    (mails / "shares.txt.j2").write_text("{% block subject %}Shares{% endblock %}\n{{ event.total / event.parts }}\n")
+    (mails / "shares.html.j2").write_text("<p>Each\n{{ event.total / event.parts }}</p>\n")
+    house = make(
+        FLOW.replace(
+            "  - if: contact.orders.count == 0\n    id: is-new\n    then: [{send: review-request, id: mail}]",
+            "  - send: shares",
+        )
+    )
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    fault = "mail/shares.html.j2, line 2 (en): parts is not among the facts, in {{ event.total / event.parts }}"
+    assert house.alarms == [f"the enrolment 1 of contact 1 {ANN} is held or failed: cart, step shares: {fault}"]
+    [reason] = ask(house)
+    assert reason.word == "mail can't be written" and f"cart, step shares: {fault}" in reason.text
+    (mails / "shares.html.j2").write_text("<p>Each</p>\n")
+    (mails / "shares.txt.j2").write_text("{% block subject %}Shares{% endblock %}\nEach\n")
+    house.composer = make_composer(mails.parent)
+    house.runners = [house.runner()]
+    await house.later(minutes=15)
+    assert words(house) == ["written"], "what was the matter is forgotten"
 
 
 async def test_who_is_held_out_is_told_so(make: Make) -> None:
