@@ -8,9 +8,11 @@ would come to a step again that they have passed.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
-from engine.flow.model import END, Definition, Instruction, Jump
+from engine.flow.model import END, Definition, Instruction, Jump, Send, WaitFor
+
+Needs: TypeAlias = type[WaitFor | Send]
 
 
 class Fate(StrEnum):
@@ -28,7 +30,7 @@ TWICE: Final = "would come again to"
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where somebody goes: `step` is of the new version where they move, `why` says why they don't. `keeps_wait`: they
-    stand before the same step as they did, until the same time."""
+    stand there until the same time as they did; else they go on at once."""
 
     fate: Fate
     step: str = END
@@ -44,16 +46,19 @@ class Route:
     mapping: Mapping[str, str]
     leaves: bool = False
 
-    def of(self, step: str, passed: Collection[str] = ()) -> Destination:
+    def of(self, step: str, passed: Collection[str] = (), needs: Needs | None = None) -> Destination:
         """Where somebody goes who stands before `step`; `passed` are the steps that are behind them, where any matters
-        (`at_risk`)."""
+        (`at_risk`). `needs`: the kind of step that they stand at, where they wait for more than a time."""
         to = self.mapping.get(step, step)
         if to != END and to not in self.new.program:
             return self._stuck(GONE)
         again = sorted(self.ahead(to) & set(passed))
         if again:
             return self._stuck(f"{TWICE} {', '.join(again)}")
-        return Destination(Fate.MOVES, to, keeps_wait=to == step)
+        return Destination(Fate.MOVES, to, keeps_wait=to == step or needs is None or self._is(to, needs))
+
+    def _is(self, step: str, needs: Needs) -> bool:
+        return step in self.new.program and isinstance(self.new.program[step].step, needs)
 
     def at_risk(self, step: str, old: Definition | None) -> frozenset[str]:
         """The steps that somebody who stands before `step` of `old` would meet in the new version, and may have passed:

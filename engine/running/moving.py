@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from engine.flow.model import Definition, WaitFor
-from engine.flow.versions import Destination, Fate, Route
+from engine.flow.model import Definition, Send, WaitFor
+from engine.flow.versions import Destination, Fate, Needs, Route
 from engine.running import history
 from engine.running.book import FlowBook
 from engine.running.facts import read_data
@@ -156,7 +156,15 @@ def destinations(
     passed = _passed(tx, [run for run in asked if risks[run.version_id, run.step]])
     for run in asked:
         behind = passed.get((run.id, run.occurrence), set()) & risks[run.version_id, run.step]
-        yield run, route.of(run.step, behind)
+        yield run, route.of(run.step, behind, _needs(run))
+
+
+def _needs(run: UnderWay) -> Needs | None:
+    """What a run must go to that waits for more than a time, if it shall go on waiting: for an event, for an operator's
+    answer about a late mail. A webhook's answer comes to its own step alone."""
+    if run.due_ms is None:
+        return Send
+    return WaitFor if read_data(run.standing).get("waiting_for") == run.step else None
 
 
 def _passed(tx: Tx, runs: Sequence[UnderWay]) -> dict[tuple[int, int], set[str]]:
@@ -197,9 +205,10 @@ def _stands(run: UnderWay, to: Destination, definition: Definition, now: datetim
     kept = read_data(run.standing)
     if not to.keeps_wait:
         return to_ms(now), json.dumps({name: kept[name] for name in _KEPT if name in kept}, ensure_ascii=False), "", ""
-    found = definition.program.get(to.step)
-    waits = kept.get("waiting_for") == to.step and found is not None and isinstance(found.step, WaitFor)
-    return run.due_ms, run.standing, found.step.event if waits else "", run.intent  # type: ignore[union-attr]
+    found, is_at = definition.program.get(to.step), kept.get("waiting_for") == run.step
+    awaits = found.step.event if is_at and found is not None and isinstance(found.step, WaitFor) else ""
+    standing = json.dumps(kept | {"waiting_for": to.step}, ensure_ascii=False) if is_at else run.standing
+    return run.due_ms, standing, awaits, run.intent
 
 
 def _end(tx: Tx, move: Move, runs: Collection[UnderWay], now: datetime) -> tuple[int, int, int]:

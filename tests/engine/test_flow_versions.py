@@ -2,6 +2,7 @@
 
 from engine.flow.definition import Definition, check
 from engine.flow.differences import difference
+from engine.flow.model import Send, WaitFor
 from engine.flow.versions import GONE, Fate, Route
 
 HEAD = "name: f\nstream: transactional\ntrigger: {event: cart.updated, where: event.total > 0}\n"
@@ -84,7 +85,9 @@ def test_who_stands_before_a_step_that_is_gone_stays_or_leaves_or_is_mapped() ->
     assert Route(new, {}).of("last").why == GONE
     assert Route(new, {}, leaves=True).of("last").fate is Fate.LEAVES
     to = Route(new, {"last": "ask"}).of("last")
-    assert (to.fate, to.step, to.keeps_wait) == (Fate.MOVES, "ask", False)
+    assert (to.fate, to.step, to.keeps_wait) == (Fate.MOVES, "ask", True)
+    assert Route(new, {"last": "ask"}).of("last", needs=Send).keeps_wait
+    assert not Route(new, {"last": "ask"}).of("last", needs=WaitFor).keeps_wait, "no event comes there"
 
 
 def test_only_steps_that_did_not_lie_ahead_may_have_been_passed() -> None:

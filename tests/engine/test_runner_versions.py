@@ -90,14 +90,44 @@ async def test_who_waits_goes_on_in_the_new_version_at_the_same_time(make: Make)
     assert house.alarms == []
 
 
-async def test_a_mapped_step_is_gone_on_with_at_once(make: Make) -> None:
+async def test_a_mapped_step_is_waited_for_until_the_same_time(make: Make) -> None:
     house = make()
     await crowd(house, 1)
     errand = begin(house, OLD.replace("id: second", "id: later"), second="later")
     finish(house)
     assert figures(house, errand) == (1, 0, 0)
-    await house.settle()
+    await house.later(hours=23)
+    assert [template for _, template in house.mails] == ["cart-reminder"]
+    await house.later(hours=1)
     assert [template for _, template in house.mails] == ["cart-reminder", "review-request"]
+    assert house.alarms == []
+
+
+WAITS = (
+    HEAD + "steps:\n  - {wait: {for: {event: my.yes}, timeout: 1d}, id: wish}\n  - {send: review-request, id: mail}\n"
+)
+
+
+async def test_who_waits_for_an_event_goes_on_waiting_for_it_under_another_name(make: Make) -> None:
+    house = make(WAITS)
+    await crowd(house, 2)
+    errand = begin(house, WAITS.replace("id: wish", "id: hope"), wish="hope")
+    finish(house)
+    assert figures(house, errand) == (2, 0, 0)
+    house.tell("my.yes", "p0@example.org")
+    await house.settle()
+    assert [address for address, _ in house.mails] == ["p0@example.org"]
+    await house.later(days=1)
+    assert [address for address, _ in house.mails] == ["p0@example.org", "p1@example.org"]
+
+
+async def test_who_waits_for_an_event_and_is_mapped_to_a_mail_gets_it_at_once(make: Make) -> None:
+    house = make(WAITS)
+    await crowd(house, 1)
+    begin(house, HEAD + "steps:\n  - {send: review-request, id: late-mail}\n", wish="late-mail")
+    finish(house)
+    await house.settle()
+    assert [template for _, template in house.mails] == ["review-request"]
 
 
 async def test_who_can_t_be_moved_stays_and_ends_on_the_old_version_or_leaves(make: Make) -> None:
