@@ -1,6 +1,7 @@
 """`posthouse flow`: check, plan, apply and list flows. check needs no daemon."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,9 +14,12 @@ from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app,
 from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.commands.flow_simulate import simulate
 from engine.commands.flow_test import test
-from engine.control.client import part
+from engine.control import place
+from engine.control.client import Control, ControlError, part
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, Flows, FlowText, Names
 from engine.control.protocol.wire import encode
+
+LOOKED_UP = ("lists", "segments", "flows", "pools", "fields", "staff")
 
 app = make_app("Check, plan, simulate, apply, move and list flows.")
 app.command()(simulate)
@@ -35,17 +39,15 @@ File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay
 
 @app.command()
 def check(
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Flow files.", exists=True, dir_okay=False)],
     config_path: ConfigPath = None,
-    socket: Annotated[
-        Path | None,
-        typer.Option("--socket", help="Ask this daemon which lists, segments, flows, pools and fields there are."),
-    ] = None,
+    socket: Socket = None,
 ) -> None:
     """Read flow files and the mails they send; list everything that is wrong, with place and remedy.
 
-    Exit code 2 when anything is. Your own templates are looked at where --config names them; what else a file names, where
-    --socket does. `plan` and `apply` always ask.
+    Exit code 2 when anything is. Your own templates are looked at where --config names them. Needs no daemon; one that runs
+    is asked which lists, segments, flows, pools, fields and staff there are, as `plan` and `apply` do.
     """
     from engine.flow.definition import Definition
     from engine.flow.definition import check as check_text
@@ -54,11 +56,10 @@ def check(
 
     resources = own_templates(config_path)
     known = Known(templates=mail_names(resources))
-    if socket is not None:
-        there = ask(socket, lambda control: control.get(Names, "/v1/names"))
-        known = replace(
-            known, **{name: getattr(there, name) for name in ("lists", "segments", "flows", "pools", "fields")}
-        )
+    source = context.get_parameter_source("socket")
+    there = _names(socket, config_path, must=source is not None and source.name == "COMMANDLINE")
+    if there is not None:
+        known = replace(known, **{name: getattr(there, name) for name in LOOKED_UP})
     faults: list[object] = []
     for file in files:
         found = check_text(read_flow_file(file), str(file), known)
@@ -69,6 +70,18 @@ def check(
             faults += found
     if faults:
         refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+
+
+def _names(socket: Path | None, config_path: Path | None, *, must: bool) -> Names | None:
+    """What the daemon says that there is. Where none answers: None and a line that says so, or the end if one `must`."""
+    try:
+        return Control(place.socket_path(socket, config_path)).get(Names, "/v1/names")
+    except (ControlError, place.NoPlace) as err:
+        told = f"{', '.join(LOOKED_UP)} that files name were not looked up: {err}"
+        if must:
+            refuse(told)
+        print(f"posthouse: {told}", file=sys.stderr)
+        return None
 
 
 app.command()(draw)

@@ -202,7 +202,7 @@ async def names(house: House) -> Names:
 
 
 async def _names_there(house: House) -> Known:
-    return await house.store.read(lambda tx: names_there(tx, house.template_names()))
+    return await house.store.read(lambda tx: names_there(tx, house.template_names(), house.config.mail.staff))
 
 
 async def _checked(house: House, body: dict[str, Any]) -> Definition:

@@ -1,4 +1,4 @@
-"""What there is beside a flow file: the mails, lists, segments, flows, pools and fields that it may name."""
+"""What there is beside a flow file: the mails, lists, segments, flows, pools, fields and staff that it may name."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ _TITLES: Final = {
     "flows": "flow",
     "pools": "pool of coupons",
     "fields": "field of contacts",
+    "staff": "address in mail.staff",
 }
 
 
@@ -26,6 +27,7 @@ class Known:
     flows: Collection[str] | None = None
     pools: Collection[str] | None = None
     fields: Collection[str] | None = None
+    staff: Collection[str] | None = None  # keys of the addresses that flows may notify
 
     def refuse_unknown(self, kind: str, name: str) -> None:
         """ValueError where it is known that there is none of this name."""

@@ -313,4 +313,6 @@ def _read_address(text: str) -> str:
 
 
 URL: Final = Text(_read_url, {"type": "string", "pattern": r"^https?://\S+$"})
-ADDRESS: Final = Text(_read_address, {"type": "string", "pattern": r"^\S+@\S+$"})
+_ADDRESS: Final[Schema] = {"type": "string", "pattern": r"^\S+@\S+$"}
+ADDRESS: Final = Text(_read_address, _ADDRESS)
+STAFF: Final = NameOf("staff", _read_address, _ADDRESS, lambda text: Address.parse(text).key)

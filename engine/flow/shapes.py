@@ -60,16 +60,17 @@ def _is_quoted(page: Page, entry: Entry) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NameOf:
-    """A name of something that must be there: a template, a list, a flow."""
+    """A name of something that must be there: a template, a list, a flow. `key` is what it is known by."""
 
     kind: str
     parse: Callable[[str], str]
     told: Schema
+    key: Callable[[str], str] = str
 
     def read(self, page: Page, entry: Entry) -> str | None:
         def parse(text: str) -> str:
             name = self.parse(text)
-            page.known.refuse_unknown(self.kind, name)
+            page.known.refuse_unknown(self.kind, self.key(name))
             return name
 
         return page.sheet.read(entry, parse)

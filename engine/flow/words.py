@@ -146,7 +146,7 @@ _CALLED: Final = Record({**_WEBHOOK, "wait": of.NO}, _URL)
 _WAITED: Final = Record({**_WEBHOOK, "wait": of.YES, "timeout": of.SPAN}, {**_URL, "wait": "write wait: true"})
 _NOTIFY: Final = Variants(
     {
-        kind: Record({"to": of.ADDRESS, kind: shape}, {"to": "such as to: sales@shop.example"})
+        kind: Record({"to": of.STAFF, kind: shape}, {"to": "such as to: sales@shop.example"})
         for kind, shape in (("template", of.TEMPLATE), ("text", of.WORDS))
     },
     'such as {to: sales@shop.example, text: "Somebody asked for a call"}',

@@ -1,15 +1,18 @@
 """The names that a flow file may speak of, as the store has them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
+from deliverability.address import Address
 from engine.flow.known import Known
 from mta.ports import Tx
 
 
-def names_there(tx: Tx, templates: Collection[str]) -> Known:
-    """Mails (as told), lists, segments, flows that are not archived, pools of coupons, fields of contacts."""
+def names_there(tx: Tx, templates: Collection[str], staff: Iterable[str]) -> Known:
+    """Mails and keys of the addresses of staff (as told), lists, segments, flows that are not archived, pools of coupons,
+    fields of contacts."""
     return Known(
         templates=sorted(templates),
+        staff=sorted(Address.parse(each).key for each in staff),
         lists=_names(tx, "SELECT name FROM list ORDER BY name"),
         segments=_names(tx, "SELECT name FROM segment WHERE removed = 0 ORDER BY name"),
         flows=_names(tx, "SELECT name FROM flow WHERE state <> 'archived' ORDER BY name"),

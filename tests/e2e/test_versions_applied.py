@@ -68,18 +68,22 @@ def test_flows_that_feed_each_other_for_ever_are_refused(town: LabTown, tmp_path
 def test_what_a_flow_names_must_be_there(town: LabTown, tmp_path: Path) -> None:
     file = written(
         tmp_path,
-        FLOW.replace("  - wait: 30d\n", "  - start: toa\n  - if: \"'vip' in contact.segments\"\n    then: [exit]\n"),
+        FLOW.replace(
+            "  - wait: 30d\n",
+            "  - start: toa\n  - notify: {to: eve@shop.lab, text: x}\n  - if: \"'vip' in contact.segments\"\n    then: [exit]\n",
+        ),
     )
     unknown = 'steps[1].start: "toa": there is no flow of this name (did you mean "tea"?)'
     for words in (
         ("check", file, "--socket", str(town.daemon.state / "control.sock")),
+        ("check", file),
         ("plan", file),
         ("apply", file),
     ):
         refused = flow(town, *words)
         assert refused.returncode != 0 and unknown in refused.stderr
         assert "vip: there is no segment of this name" in refused.stderr
-    assert flow(town, "check", file).returncode == 0  # nobody was asked
+        assert '"eve@shop.lab": there is no address in mail.staff of this name' in refused.stderr
 
 
 def test_a_plan_says_what_changes_and_where_everybody_goes(town: LabTown, tmp_path: Path) -> None:

@@ -32,6 +32,18 @@ def spf(zone: str, ip: str, *more: str) -> int:
     )
 
 
+def test_a_flow_is_checked_where_no_daemon_runs_and_a_line_says_what_was_not_looked_up(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, nowhere = tmp_path / "a.yaml", str(tmp_path / "no.sock")
+    file.write_text("name: a\nstream: transactional\ntrigger: {manual: true}\nsteps: [{start: other}]\n")
+    monkeypatch.setenv("POSTHOUSE_SOCKET", nowhere)
+    assert run(["flow", "check", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "all right" in said.out and said.err.count("\n") == 1 and "flows, pools, fields, staff" in said.err
+    assert run(["flow", "check", str(file), "--socket", nowhere]) == 1, "who names a daemon wants it asked"
+
+
 def test_spf_gives_the_fixed_four_fields(zone: str, capsys: Said) -> None:
     assert spf(zone, "192.0.2.7", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {

@@ -142,6 +142,7 @@ def test_names_that_are_known_not_to_be_there_are_refused() -> None:
         flows=["a-flow", "other"],
         pools=["first"],
         fields=["points"],
+        staff=["sales@shop.example"],
     )
     steps = """\
   - send: helo
@@ -150,6 +151,8 @@ def test_names_that_are_known_not_to_be_there_are_refused() -> None:
   - start: others
   - coupon: firsst
   - add: {point: 1}
+  - notify: {to: Sales@shop.example, text: x}
+  - notify: {to: sale@shop.example, text: x}
 """
     assert [fault.partition(": ")[2] for fault in faults(steps, known)] == [
         'steps[1].send: "helo": there is no mail template of this name (did you mean "hello"?)',
@@ -158,6 +161,8 @@ def test_names_that_are_known_not_to_be_there_are_refused() -> None:
         'steps[4].start: "others": there is no flow of this name (did you mean "other"?)',
         'steps[5].coupon: "firsst": there is no pool of coupons of this name (did you mean "first"?)',
         'steps[6].add.point: "point": there is no field of contacts of this name (did you mean "points"?)',
+        'steps[8].notify.to: "sale@shop.example": there is no address in mail.staff of this name'
+        ' (did you mean "sales@shop.example"?)',
     ]
 
 

@@ -91,7 +91,8 @@ class FlowText:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a flow file may name: mails, lists, segments, flows, pools of coupons, fields of contacts."""
+    """What a flow file may name: mails, lists, segments, flows, pools of coupons, fields of contacts, and whom it may
+    notify."""
 
     now_ms: int
     templates: tuple[str, ...] = ()
@@ -100,3 +101,4 @@ class Names:
     flows: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
