@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ ROOT: Final = Path(__file__).parent.parent
 ENVIRONMENT: Final = {**os.environ, "PATH": SYSTEM_PATH}
 
 
-class Target:
+class Target(ABC):
     """A server in a folder of its own, used by `with`. `key` is the PEM file that it signs with."""
 
     name = ""
@@ -57,8 +58,9 @@ class Target:
     ) -> None:
         self.stop()
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Bring the server up; it takes mail on `port` when this returns."""
 
     def stop(self) -> None:
         for each in self._started:
