@@ -28,7 +28,7 @@ def rsa(**tags: str) -> str:
         (rsa(p=""), "withdrawn"),
         (rsa(p=base64.b64encode(b"another").decode()), "another key"),
         (rsa(p="%%%"), "another key"),
-        (dns_record(ED).value, "kind ed25519"),
+        pytest.param(dns_record(ED).value, "kind ed25519", id="a key of each run's own"),
         (rsa(h="sha1"), "sha256"),
         (rsa(s="tlsrpt"), "e-mail"),
         (rsa(v="DKIM2"), "no DKIM record"),
