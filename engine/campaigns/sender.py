@@ -16,7 +16,7 @@ from engine.campaigns.book import CampaignBook
 from engine.campaigns.claiming import claim
 from engine.campaigns.runs import Run
 from engine.campaigns.states import RunState
-from engine.campaigns.writing import Letter, Writer, read_known, write_letter
+from engine.campaigns.writing import Letter, Writer, asks_for_products, read_known, write_letter
 from engine.sending.arbiter import Arbiter
 from engine.sending.compose import Composer
 from mta.ports import Chance, Clock, Store, StoreTrouble
@@ -70,7 +70,8 @@ class Sender:
         if not mine:
             return False
         letters: list[Letter] = []
-        for each in await self._store.read(lambda tx: read_known(tx, mine)):
+        asks = run.campaign is not None and asks_for_products(self._composer, run.campaign)
+        for each in await self._store.read(lambda tx: read_known(tx, mine, with_products=asks)):
             letters.append(write_letter(self._composer, run, each, self._chance.octets(16), self._clock.now()))
             await asyncio.sleep(0)  # rendering takes a while: let others in between
         await self._commit(run, letters)

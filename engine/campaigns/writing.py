@@ -21,6 +21,7 @@ from engine.campaigns.following import ORIGIN
 from engine.campaigns.model import Campaign, in_language
 from engine.campaigns.runs import Run
 from engine.campaigns.states import Fate
+from engine.catalogue.offers import offers
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.compose import Composed, Composer, Wording
 from engine.sending.judging import Hold, Refuse
@@ -32,15 +33,18 @@ from mta.queue.queue import Recipient as Envelope
 from mta.queue.settings import QueueSettings
 
 GONE: Final = "the contact is gone"
+RECOMMENDED: Final = "recommended"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A recipient with what their mail is made of. `contact` is None of somebody who is gone."""
+    """A recipient with what their mail is made of. `contact` is None of somebody who is gone; `offered` are products, where
+    the mail asks for some."""
 
     to: Recipient
     contact: dict[str, Any] | None
     mailing_list: MailingList | None
+    offered: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,22 @@ class Written:
     fates: list[Fate] = field(default_factory=list)
 
 
-def read_known(tx: Tx, recipients: Sequence[Recipient]) -> list[Known]:
-    """All that their mails need, in one snapshot."""
+def asks_for_products(composer: Composer, campaign: Campaign) -> bool:
+    """Whether a mail of the campaign says `recommended`: by its template, its subject or its content."""
+    says = [campaign.variant(name) for name in [each.name for each in campaign.variants] or [""]]
+    return any(composer.offers(each.template) or RECOMMENDED in f"{each.subject}{each.content}" for each in says)
+
+
+def read_known(tx: Tx, recipients: Sequence[Recipient], *, with_products: bool = False) -> list[Known]:
+    """All that their mails need, in one snapshot; `with_products`: what to offer each of them too."""
     found = []
     for list_id in {each.list_id for each in recipients}:
         mine = [each for each in recipients if each.list_id == list_id]
         mailing_list = by_id(tx, list_id) if list_id != ALL_LISTS else None
         contacts = facts_of(tx, [each.contact_id for each in mine], list_id)
-        found += [Known(each, contacts.get(each.contact_id), mailing_list) for each in mine]
+        for each in mine:
+            offered = offers(tx, each.contact_id, {}) if with_products else ()
+            found.append(Known(each, contacts.get(each.contact_id), mailing_list, offered))
     return found
 
 
@@ -83,7 +95,7 @@ def write_letter(composer: Composer, run: Run, known: Known, octets: bytes, now:
     try:
         mail = compose(
             composer, run.campaign, known.to.variant, known.contact, known.mailing_list, subject=run.subject, octets=octets,
-            mark=Mark(run.id, known.to.contact_id, known.to.step), now=now,
+            mark=Mark(run.id, known.to.contact_id, known.to.step), now=now, offered=known.offered,
         )  # fmt: skip
         return Letter(known.to, template, Address.parse(known.contact["address"]), mail)
     except Exception as err:
@@ -93,8 +105,10 @@ def write_letter(composer: Composer, run: Run, known: Known, octets: bytes, now:
 def compose(
     composer: Composer, campaign: Campaign, variant: str, contact: Mapping[str, Any], mailing_list: MailingList | None,
     *, subject: Mapping[str, str], octets: bytes, mark: Mark | None, now: datetime,
+    offered: Sequence[Mapping[str, Any]] = (),
 ) -> Composed:  # fmt: skip
-    """The mail that a contact gets with a variant. `subject`: what stands in for the campaign's. TemplateFault."""
+    """The mail that a contact gets with a variant. `subject`: what stands in for the campaign's; `offered`: products for
+    `recommended`. TemplateFault."""
     says = campaign.variant(variant)
     default = composer.settings.locale
     language, content = in_language(says.content, str(contact.get("locale", "")), default)
@@ -102,8 +116,8 @@ def compose(
         contact = {**contact, "locale": _spoken(str(contact.get("locale", "")), language)}
     told = in_language(subject or says.subject, str(contact.get("locale", "")), default)[1]
     return composer.compose(
-        says.template, contact, {}, stream=Stream.MARKETING, now=now, octets=octets, mailing_list=mailing_list,
-        mark=mark, said=(campaign.tracking,), wording=Wording(told or "", says.sender, content),
+        says.template, contact, {"offered": list(offered)}, stream=Stream.MARKETING, now=now, octets=octets,
+        mailing_list=mailing_list, mark=mark, said=(campaign.tracking,), wording=Wording(told or "", says.sender, content),
     )  # fmt: skip
 
 

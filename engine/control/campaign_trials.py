@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from engine.audience.contacts import facts_of
 from engine.audience.lists import MailingList, by_id
 from engine.campaigns import audience
 from engine.campaigns.audience import Person
 from engine.campaigns.model import Campaign
-from engine.campaigns.writing import compose
+from engine.campaigns.writing import asks_for_products, compose
+from engine.catalogue.offers import offers
 from engine.control.refusal import Refusal
 from engine.house import House
 from engine.sending.compose import Composed
@@ -21,6 +22,8 @@ from mta.ports import Tx
 
 TRIED: Final = 16  # readers
 PARTS: Final = 20  # of the audience, looked through for them
+
+Products: TypeAlias = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +68,31 @@ async def rendered(
     house: House, campaign: Campaign, who: str, contact_id: int, list_id: int, now: datetime
 ) -> list[Rendered]:  # fmt: skip
     """Each variant as this reader would get it; nothing for somebody who is gone."""
-    contact, of_list = await house.store.read(partial(_reader, contact_id, list_id))
+    asks = asks_for_products(house.composer, campaign)
+    contact, of_list, offered = await house.store.read(partial(_reader, contact_id, list_id, asks))
     found = []
-    for each in _renders(house, campaign, who, contact, of_list, now) if contact is not None else ():
+    for each in _renders(house, campaign, who, contact, of_list, offered, now) if contact is not None else ():
         found.append(each)
         await asyncio.sleep(0)
     return found
 
 
-def _reader(contact_id: int, list_id: int, tx: Tx) -> tuple[dict[str, Any] | None, MailingList | None]:
-    return facts_of(tx, [contact_id], list_id).get(contact_id), by_id(tx, list_id) if list_id else None
+def _reader(
+    contact_id: int, list_id: int, asks: bool, tx: Tx
+) -> tuple[dict[str, Any] | None, MailingList | None, Products]:
+    contact, of_list = facts_of(tx, [contact_id], list_id).get(contact_id), by_id(tx, list_id) if list_id else None
+    return contact, of_list, offers(tx, contact_id, {}) if asks else []
 
 
 def _renders(
-    house: House, campaign: Campaign, who: str, contact: Mapping[str, Any], of_list: MailingList | None, now: datetime
+    house: House, campaign: Campaign, who: str, contact: Mapping[str, Any], of_list: MailingList | None,
+    offered: Products, now: datetime,
 ) -> Iterator[Rendered]:  # fmt: skip
     for variant in [each.name for each in campaign.variants] or [""]:
         try:
             mail = compose(
-                house.composer, campaign, variant, contact, of_list, subject={}, octets=bytes(16), mark=None, now=now
+                house.composer, campaign, variant, contact, of_list, subject={}, octets=bytes(16), mark=None, now=now,
+                offered=offered,
             )  # fmt: skip
         except TemplateFault as err:
             yield Rendered(who, variant, str(contact["locale"]), None, f"{err} (contact {contact['address']})")

@@ -1,9 +1,12 @@
 """Splits that choose their own winner: who went which way and did what is counted, judged once, and written down.
 
-Somebody counts once the time in which they may act is over, and a split is judged as soon as each way has had as many
-people as it asks for: once, since looking again and again finds a winner among equals. What came of it stands in the
-flow's history, with the figures; where there is a winner, everybody goes that way from then on. The counting goes over
-the enrolments some thousand ids at a time, in memory; who is interrupted begins again.
+Somebody counts once, with the first time that they went a way, as soon as the time in which they may act is over: the same
+person always goes the same way, so their later runs tell nothing new. Clicks and openings count of mails that the ways of
+the split write; where none writes any, of all mails of the flow. Orders count whatever they follow, since a way may write
+nothing. A split is judged as soon as each way has had as many people as it asks for: once, since looking again and again
+finds a winner among equals. What came of it stands in the flow's history, with the figures; where there is a winner,
+everybody goes that way from then on. The counting goes over the enrolments some thousand ids at a time, in memory; who is
+interrupted begins again.
 """
 
 from collections import Counter
@@ -12,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.campaigns.winning import Count, judge
-from engine.flow.model import Split, Winner, walk
+from engine.flow.model import Send, Split, Winner, walk
 from engine.running import history
 from engine.running.book import FlowBook
 from engine.running.facts import read_data
@@ -28,6 +31,7 @@ _EVENTS: Final = {"clicks": "mail.clicked", "opens": "mail.opened", "orders": "o
 _TAKEN: Final = (
     "SELECT p.result, p.at_ms, e.contact_id FROM enrolment e JOIN passage p ON p.enrolment_id = e.id"
     " WHERE e.id > ? AND e.id <= ? AND e.flow_id = ? AND p.step = ? AND p.kind = 'if' AND p.at_ms <= ?"
+    " ORDER BY p.at_ms, e.id"
 )
 _DID: Final = "SELECT data FROM event WHERE contact_id = ? AND name = ? AND at_ms > ? AND at_ms <= ?"
 
@@ -44,6 +48,12 @@ class _Count:
     after: int = 0  # the id of the last enrolment that was looked at
     people: Counter[str] = field(default_factory=Counter)
     did: Counter[str] = field(default_factory=Counter)
+    seen: set[int] = field(default_factory=set)  # the contacts that were counted
+
+    @property
+    def own_steps(self) -> frozenset[str]:
+        """The sends of its ways; empty where they write nothing."""
+        return frozenset(each.id for way in self.split.ways for each in walk(way.steps) if isinstance(each, Send))
 
 
 class Judge:
@@ -96,21 +106,24 @@ def _decisions(tx: Tx, flow_id: int) -> dict[str, str]:
 
 
 def _look(tx: Tx, count: _Count) -> None:
-    ways = {way.label for way in count.split.ways}
+    ways, steps = {way.label for way in count.split.ways}, count.own_steps
     until, event = to_ms(count.until), _EVENTS[count.winner.metric]
     span = (count.after, count.after + SPAN, count.flow_id, count.split.id, until)
     for way, at_ms, contact_id in tx.query(_TAKEN, span):
-        if way not in ways:
+        if way not in ways or contact_id in count.seen:
             continue
+        count.seen.add(contact_id)
         count.people[way] += 1
         within = (contact_id, event, at_ms, at_ms + WINDOW // timedelta(milliseconds=1))
-        count.did[way] += any(_is_ours(read_data(data), count) for (data,) in tx.query(_DID, within))
+        count.did[way] += any(_is_ours(read_data(data), count, steps) for (data,) in tx.query(_DID, within))
     count.after += SPAN
 
 
-def _is_ours(data: dict[str, Any], count: _Count) -> bool:
-    """Whether what somebody did counts: any order; of mail only that of the flow."""
-    return count.winner.metric == "orders" or data.get("flow") == count.flow
+def _is_ours(data: dict[str, Any], count: _Count, steps: frozenset[str]) -> bool:
+    """Whether what somebody did counts: any order; of mail only that of the ways."""
+    if count.winner.metric == "orders":
+        return True
+    return data.get("flow") == count.flow and (not steps or data.get("step") in steps)
 
 
 def _judge(tx: Tx, count: _Count, now: datetime) -> None:

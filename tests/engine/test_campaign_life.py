@@ -14,6 +14,8 @@ from engine.campaigns.restored import settle as restored
 from engine.campaigns.runs import NewRun
 from engine.campaigns.states import AGAIN, RunState
 from engine.campaigns.writing import Writer, read_known, write_letter
+from engine.catalogue.products import read_product
+from engine.catalogue.products import store as store_products
 from engine.sending.judging import Cap, Policy
 from mta.ports import from_ms
 from mta.queue import leasing, operating, settling
@@ -53,6 +55,24 @@ async def test_everybody_on_the_list_gets_it_once_in_their_language(make: Make) 
     await house.settle()
     assert house.states(run) == {"delivered": 31}
     assert house.run(run).state is RunState.DONE
+
+
+async def test_a_campaign_offers_its_readers_what_goes_with_their_orders(make: Make) -> None:
+    house = make()
+    buyer, _ = house.join(2)
+    products = [
+        read_product({"sku": sku, "name": sku.title(), "group": "tea", "stock": 3}) for sku in ("oolong", "sencha")
+    ]
+    house.store.write_now(lambda tx: store_products(tx, products, house.clock.now()))
+    house.do(
+        "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES ('order.placed', ?, '', ?, '', 1, 1)",
+        buyer,
+        '{"lines": [{"sku": "oolong", "quantity": 1}]}',
+    )
+    subject = "{{ recommended(1)[0].name if recommended(1) else 'news' }} for you"
+    house.start(NEWS.replace("Spring is here, {{ contact.name }}", subject))
+    await house.settle()
+    assert [subject for _, subject in house.mails] == ["Sencha for you", "news for you"]
 
 
 async def test_whoever_may_not_be_written_to_is_recorded_with_the_reason(make: Make) -> None:

@@ -1,5 +1,6 @@
 """What flows do beside mail, and wait for, as it comes true: on a real store, with a clock that is moved."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.catalogue.pools import Code, Pool, load, put
 from engine.flow.shares import in_holdout
 from engine.running.answers import answer_late, asked
 from engine.running.winners import Judge
+from mta.ports import to_ms
 
 Make = Callable[..., FlowHouse]
 HEAD = "name: f\nstream: transactional\ntrigger: {event: my.start}\nreentry: always\n"
@@ -348,6 +350,48 @@ async def test_a_split_is_judged_once_each_way_had_people_enough_and_its_winner_
     await crowd(house, 50, 80)
     assert house.rows("SELECT count(*) FROM tag WHERE tag = 'bad'") == bad
     assert house.rows("SELECT count(*) FROM tag") == [(80,)]
+
+
+MAILS = """\
+  - send: cart-reminder
+    id: first
+  - split:
+      - {weight: 1, name: good, then: [{send: cart-reminder, id: warm}]}
+      - {weight: 1, name: bad, then: [{send: cart-reminder, id: cold}]}
+    id: test
+    winner: {metric: clicks, significance: 95%, min: 10}
+"""
+
+
+def click(house: FlowHouse, contact_id: int, flow: str, step: str) -> None:
+    house.do(
+        "INSERT INTO event (name, contact_id, key, data, source, at_ms, matched) VALUES ('mail.clicked',?,'',?,'web',?,1)",
+        contact_id,
+        json.dumps({"flow": flow, "step": step, "message": 1}),
+        to_ms(house.clock.now()),
+    )
+
+
+async def test_only_clicks_of_the_ways_own_mails_count_and_each_person_once(make: Make) -> None:
+    house = make(MAILS)
+    await crowd(house, 0, 50)
+    took = house.rows(
+        "SELECT e.contact_id, p.result FROM passage p JOIN enrolment e ON e.id = p.enrolment_id"
+        " WHERE p.step = 'test' ORDER BY e.id"
+    )
+    await house.later(hours=1)
+    for contact_id, way in took:
+        click(house, contact_id, "f", "first")  # both ways' readers alike
+        click(house, contact_id, "other", "cold")
+        if way == "good":
+            click(house, contact_id, "f", "warm")
+    await house.later(days=1)
+    await crowd(house, 0, 50)
+    await house.later(days=7)
+    count_winners(house, Judge())
+    ((detail,),) = house.rows("SELECT detail FROM flow_change WHERE what = 'judged'")
+    good = sum(way == "good" for _, way in took)
+    assert f"good {good} of {good}, bad 0 of {50 - good}" in detail and '"winner": "good"' in detail
 
 
 async def test_where_the_difference_may_be_chance_the_split_goes_on(make: Make) -> None:
