@@ -16,7 +16,8 @@ Name = Annotated[str, typer.Argument(help="What you call it: small letters, digi
 def add(
     name: Name,
     scope: Annotated[
-        list[str] | None, typer.Option(help="events or contacts (again for more; both without it).")
+        list[str] | None,
+        typer.Option(help="events, contacts, products or flows (again for more; all of them without it)."),
     ] = None,
     rate: Annotated[int, typer.Option(help="Requests a minute.")] = 600,
     config_path: ConfigPath = None,

@@ -30,7 +30,7 @@ MAX_TEXT: Final = 500
 TAG_MAX: Final = 60
 MAX_TIMES: Final = 1000
 
-_NAME: Final = "[a-z0-9][a-z0-9-]{0,62}"
+NAME_FORM: Final = "[a-z0-9][a-z0-9-]{0,62}"  # what names that we give look like
 _ID: Final = "[a-z0-9][a-z0-9_-]{0,62}"
 _FIELD: Final = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 _CLOCK: Final = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -62,20 +62,20 @@ def _digits(pattern: str) -> Schema:
 
 
 def _named(what: str) -> Callable[[str], str]:
-    return _matching(_NAME, f"{what} is expected: small letters, digits and hyphens")
+    return _matching(NAME_FORM, f"{what} is expected: small letters, digits and hyphens")
 
 
 # -- names
 
 
-NAME: Final = Text(_named("a name"), _digits(_NAME))
+NAME: Final = Text(_named("a name"), _digits(NAME_FORM))
 ID: Final = Text(_matching(_ID, "small letters, digits, - and _ are expected"), _digits(_ID))
 STEP: Final = Text(_matching(_ID, "the id of a step is expected"), _digits(_ID))
-TEMPLATE: Final = NameOf("templates", _named("a mail template's name"), _digits(_NAME))
-LIST: Final = NameOf("lists", _named("a list's name"), _digits(_NAME))
-SEGMENT: Final = NameOf("segments", _named("a segment's name"), _digits(_NAME))
-FLOW: Final = NameOf("flows", _named("a flow's name"), _digits(_NAME))
-POOL: Final = NameOf("pools", _named("the name of a pool of coupons"), _digits(_NAME))
+TEMPLATE: Final = NameOf("templates", _named("a mail template's name"), _digits(NAME_FORM))
+LIST: Final = NameOf("lists", _named("a list's name"), _digits(NAME_FORM))
+SEGMENT: Final = NameOf("segments", _named("a segment's name"), _digits(NAME_FORM))
+FLOW: Final = NameOf("flows", _named("a flow's name"), _digits(NAME_FORM))
+POOL: Final = NameOf("pools", _named("the name of a pool of coupons"), _digits(NAME_FORM))
 FIELD: Final = NameOf(
     "fields", _matching(_FIELD, "a field's name is expected: letters, digits and _"), _pattern(_FIELD, "boolean")
 )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.flow.entering import ByHand, Entered, Entry, NotEntered, Renewed, enter
 from engine.flow.machine import HELD_OUT
 from engine.flow.model import END
+from engine.flow.spelling import near
 from engine.running import facts
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.passages import Happened, Passage, write_passages
@@ -108,7 +109,8 @@ class Hand:
         `chain`: how many runs led to this."""
         flow = self.book.named(tx, name)
         if flow is None:
-            raise LookupError(f"there is no flow {name} that can be entered")
+            there = (each for (each,) in tx.query("SELECT name FROM flow WHERE state <> 'archived' ORDER BY name"))
+            raise LookupError(f"there is no flow {name} that can be entered{near(name, there)}")
         contact = facts.read_contacts(tx, [contact_id]).get(contact_id)
         if contact is None:
             raise LookupError(f"there is no contact {contact_id}")

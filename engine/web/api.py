@@ -1,4 +1,4 @@
-"""The HTTP interface for applications: events and contacts, as JSON, behind a bearer token.
+"""The HTTP interface for applications: events, contacts, products and flows, as JSON, behind a bearer token.
 
 Everything wrong with a body is said at once, each with its JSON pointer (RFC 6901), as a problem (RFC 9457). A request with
 an Idempotency-Key may be sent again after any trouble: it is answered as the first was.
@@ -9,9 +9,9 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -21,14 +21,17 @@ from engine.audience.fields import FieldError, declared
 from engine.audience.suppression import BACK, was_erased
 from engine.catalogue.products import ProductError, read_product, store
 from engine.flow.events import make_event
+from engine.flow.scalars import NAME_FORM
 from engine.intake.recording import record
-from engine.web import bearer
+from engine.running.beginning import Hand
+from engine.running.book import FlowBook
+from engine.web import bearer, starting
 from engine.web.bearer import Bearer
-from engine.web.bodies import B, ContactBody, EventBody, Faulty, ProductsBody, happened, parse
+from engine.web.bodies import B, ContactBody, EventBody, Faulty, ProductsBody, StartBody, happened, parse
 from engine.web.desk import Desk
 from engine.web.limits import Limits
 from engine.web.openapi import document
-from engine.web.problems import Fault, problem
+from engine.web.problems import Fault, Refused, Result, problem
 from mta.ports import Tx
 
 log: Final = logging.getLogger("posthouse.web")
@@ -46,29 +49,15 @@ def add(app: web.Application, desk: Desk) -> None:
     app.router.add_post("/v1/events", doors.events)
     app.router.add_post("/v1/contacts", doors.contacts)
     app.router.add_post("/v1/products", doors.products)
+    app.router.add_post(f"/v1/flows/{{flow:{NAME_FORM}}}/start", doors.start)
     app.router.add_get("/v1/openapi.json", doors.description)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a request came to."""
-
-    code: int
-    answer: dict[str, Any]
-
-
-class Refused(Exception):
-    """A request that is not served, in words for the one who sent it."""
-
-    def __init__(self, code: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.code, self.detail, self.headers = code, detail, headers or {}
 
 
 class _Doors:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._spent: dict[tuple[str, int], Limits] = {}
+        self._flows = FlowBook()
         self._description = json.dumps(document(desk.composer.base_url), ensure_ascii=False)
 
     async def description(self, request: web.Request) -> web.Response:
@@ -83,9 +72,17 @@ class _Doors:
     async def products(self, request: web.Request) -> web.Response:
         return await self._serve(request, "products", ProductsBody, self._products)
 
+    async def start(self, request: web.Request) -> web.Response:
+        flow, hand = request.match_info["flow"], Hand(self._flows, ZoneInfo(self._desk.composer.settings.zone))
+
+        def work(tx: Tx, body: StartBody, by: str) -> Result:
+            return starting.start(tx, hand, flow, body, by=by, now=self._desk.clock.now())
+
+        return await self._serve(request, "flows", StartBody, work)
+
     # -- what they do
 
-    def _products(self, tx: Tx, body: ProductsBody) -> Result:
+    def _products(self, tx: Tx, body: ProductsBody, by: str) -> Result:
         told, faults = [], []
         for place, each in enumerate(body.told):
             try:
@@ -98,7 +95,7 @@ class _Doors:
         done = store(tx, told, self._desk.clock.now())
         return Result(201 if done.new else 200, {"new": done.new, "changed": done.changed, "events": done.events})
 
-    def _event(self, tx: Tx, body: EventBody) -> Result:
+    def _event(self, tx: Tx, body: EventBody, by: str) -> Result:
         now = self._desk.clock.now()
         event = make_event(
             body.name, body.data, at=happened(body, now).astimezone(UTC), source="http", key=body.key,
@@ -108,7 +105,7 @@ class _Doors:
         event_id = record(tx, event, now=now)
         return Result(200, {"repeat": True}) if event_id is None else Result(201, {"id": event_id})
 
-    def _contact(self, tx: Tx, body: ContactBody) -> Result:
+    def _contact(self, tx: Tx, body: ContactBody, by: str) -> Result:
         now, address = self._desk.clock.now(), Address.parse(body.address)
         faults = _field_faults(tx, body)
         if faults:
@@ -130,7 +127,7 @@ class _Doors:
     # -- around each
 
     async def _serve(
-        self, request: web.Request, scope: str, model: type[B], do: Callable[[Tx, B], Result]
+        self, request: web.Request, scope: str, model: type[B], do: Callable[[Tx, B, str], Result]
     ) -> web.Response:
         try:
             who = await self._who(request, scope)
@@ -146,7 +143,7 @@ class _Doors:
             return problem(err.code, _NOT_TAKEN, err.faults)
 
     async def _do(
-        self, request: web.Request, who: Bearer, body: B, octets: bytes, do: Callable[[Tx, B], Result]
+        self, request: web.Request, who: Bearer, body: B, octets: bytes, do: Callable[[Tx, B, str], Result]
     ) -> web.Response:
         key = request.headers.get("Idempotency-Key")
         if key is not None and not _KEY.fullmatch(key):
@@ -159,7 +156,7 @@ class _Doors:
                 raise Refused(422, "this Idempotency-Key was sent with another request")
             if kept is not None:
                 return Result(kept.code, json.loads(kept.answer)), True
-            result = do(tx, body)
+            result = do(tx, body, who.name)
             if key is not None:
                 bearer.keep(tx, who.name, key, result.code, json.dumps(result.answer))
             return result, False

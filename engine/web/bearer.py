@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from mta.ports import Chance, Tx, to_ms
 
-SCOPES: Final = ("events", "contacts", "products")
+SCOPES: Final = ("events", "contacts", "products", "flows")
 RATE: Final = 600  # requests a minute, unless said otherwise
 RATE_MAX: Final = 60_000
 KEEP: Final = timedelta(hours=24)  # for how long a repeated request is known

@@ -132,6 +132,19 @@ class EventBody(Body):
     )
 
 
+class StartBody(Body):
+    """Somebody who is to go into a flow."""
+
+    address: Mailbox = Field(description="Who; they become a contact when they are none.")
+    data: Annotated[dict[str, Any], AfterValidator(_data)] = Field(
+        default={}, description=f"What the flow sees as `event`; at most {MAX_DATA} octets of JSON."
+    )
+    contact_name: Line = Field(default="", max_length=NAME_MAX, description="What a new contact is called.")
+    locale: Annotated[str, AfterValidator(_locale)] = Field(
+        default="", max_length=35, description="The language of a new contact."
+    )
+
+
 class ProductBody(Body):
     """A product: what is left out stays as it is."""
 

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from engine.web.bodies import Body, ContactBody, EventBody, ProductsBody
+from engine.flow.scalars import NAME_FORM
+from engine.web.bodies import Body, ContactBody, EventBody, ProductsBody, StartBody
 
 _PROBLEM: Final = {
     "type": "object",
@@ -35,10 +36,20 @@ _DONE: Final = {
         "new": {"type": "integer", "description": "Products that were not known."},
         "changed": {"type": "integer", "description": "Others that are different now."},
         "events": {"type": "integer", "description": "What followed: prices that fell, products that are back or few."},
+        "run": {"type": "integer", "description": "The run in the flow, as `posthouse why-not` names it."},
+        "renewed": {"type": "boolean", "description": "They were in it with this key: that run has the newer data."},
+        "held_out": {
+            "type": "boolean",
+            "description": "They belong to the share that the flow lets nothing be sent to.",
+        },
         "warning": {"type": "string", "description": "What whoever told of this person should know."},
     },
     "additionalProperties": False,
 }
+_FLOW: Final = {
+    "name": "flow", "in": "path", "required": True, "description": "The flow's name.",
+    "schema": {"type": "string", "pattern": f"^{NAME_FORM}$"},
+}  # fmt: skip
 _REFUSALS: Final = {
     "400": "The body is no JSON, or a header is none.",
     "401": "No token of ours.",
@@ -56,17 +67,22 @@ _REFUSALS: Final = {
 def document(base_url: str) -> dict[str, Any]:
     """The whole description."""
     _, schemas = models_json_schema(
-        [(EventBody, "validation"), (ContactBody, "validation"), (ProductsBody, "validation")],
+        [
+            (EventBody, "validation"),
+            (ContactBody, "validation"),
+            (ProductsBody, "validation"),
+            (StartBody, "validation"),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     schemas["$defs"] |= {"Done": _DONE, "Problem": _PROBLEM}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Posthouse", "version": "1", "description": "Events, contacts and products, from applications."},
+        "info": {"title": "Posthouse", "version": "1", "description": "Events, contacts, products and flows, for applications."},
         "servers": [{"url": base_url}],
         "security": [{"token": []}],
         "paths": {
-            "/v1/events": {"post": _operation("Tell that something happened", "addEvent", EventBody, conflict="")},
+            "/v1/events": {"post": _operation("Tell that something happened", "addEvent", EventBody)},
             "/v1/contacts": {
                 "post": _operation(
                     "Write down what is known of a person", "putContact", ContactBody,
@@ -74,7 +90,14 @@ def document(base_url: str) -> dict[str, Any]:
                 )
             },
             "/v1/products": {
-                "post": _operation("Write down what is known of products", "putProducts", ProductsBody, conflict="")
+                "post": _operation("Write down what is known of products", "putProducts", ProductsBody)
+            },
+            "/v1/flows/{flow}/start": {
+                "parameters": [_FLOW],
+                "post": _operation(
+                    "Let somebody into a flow", "startFlow", StartBody,
+                    conflict="The flow does not let them in: `detail` says why.", missing="There is no such flow.",
+                ),
             },
         },
         "components": {
@@ -84,10 +107,10 @@ def document(base_url: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _operation(summary: str, name: str, model: type[Body], *, conflict: str) -> dict[str, Any]:
+def _operation(summary: str, name: str, model: type[Body], *, conflict: str = "", missing: str = "") -> dict[str, Any]:
     done = {"application/json": {"schema": {"$ref": "#/components/schemas/Done"}}}
     wrong = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    refusals = {**_REFUSALS, **({"409": conflict} if conflict else {})}
+    refusals = {**_REFUSALS, **({"409": conflict} if conflict else {}), **({"404": missing} if missing else {})}
     return {
         "summary": summary,
         "operationId": name,

@@ -1,4 +1,4 @@
-"""What applications are told when something is wrong: problems as RFC 9457 writes them."""
+"""What applications are answered: a result, or where something is wrong a problem as RFC 9457 writes them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,22 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a request came to. `code` is the HTTP status."""
+
+    code: int
+    answer: dict[str, Any]
+
+
+class Refused(Exception):
+    """A request that is not served, in words for the one who sent it."""
+
+    def __init__(self, code: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.headers = code, detail, headers or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from engine.audience import dossier
 from engine.audience.contacts import contact_facts
 from engine.audience.fields import Field, Kind, declare
 from engine.audience.suppression import BACK, is_suppressed
+from engine.flow.definition import Definition, check
+from engine.running.book import apply_flow
 from engine.web import bearer
 from engine.web.api import BODY_MAX
 from engine.web.bearer import Bearer, BearerError, hash_of, new_token
@@ -32,7 +34,7 @@ async def door(place: Place) -> AsyncIterator[Door]:
         def more(tx: Tx) -> None:
             declare(tx, Field("size", Kind.NUMBER), NOON)
             declare(tx, Field("tea", Kind.CHOICE, choices=("black", "green")), NOON)
-            bearer.add(tx, Bearer("shop", frozenset({"events", "contacts", "products"}), 60), hash_of(TOKEN), NOON)
+            bearer.add(tx, Bearer("shop", frozenset(bearer.SCOPES), 60), hash_of(TOKEN), NOON)
 
         door.store.write_now(more)
         yield door
@@ -91,6 +93,47 @@ async def test_all_faults_of_products_are_said_at_once_and_none_is_taken(door: D
     code, answer, _ = await post(door, "/v1/products", {"products": told})
     assert (code, list(faults(answer))) == (422, ["/products/1/price", "/products/2/url"])
     assert door.rows("SELECT sku FROM product") == []
+
+
+def has_flow(door: Door, source: str) -> None:
+    definition = check(source, "flow.yaml")
+    assert isinstance(definition, Definition), definition
+    door.store.write_now(lambda tx: apply_flow(tx, definition, source, NOON))
+
+
+APOLOGY = """
+name: apology
+stream: transactional
+trigger: {manual: true, key: event.ticket, where: event.ticket != 'none'}
+steps: [{wait: 1d}, {send: order-thanks}]
+"""
+
+
+async def test_somebody_is_let_into_a_flow_and_becomes_a_contact(door: Door) -> None:
+    has_flow(door, APOLOGY)
+    told = {"address": "Bob@example.org", "data": {"ticket": "T-7"}, "contact_name": "Bob"}
+    code, answer, _ = await post(door, "/v1/flows/apology/start", told, Idempotency_Key="t-7")
+    assert (code, answer) == (201, {"run": 1})
+    assert door.rows("SELECT contact_id, run_key, data FROM enrolment") == [(2, "T-7", '{"ticket": "T-7"}')]
+    assert door.rows("SELECT name FROM contact WHERE id = 2") == [("Bob",)]
+    assert "shop (http)" in str(door.rows("SELECT * FROM passage")), "whose token it was is in the run's history"
+    assert (await post(door, "/v1/flows/apology/start", told, Idempotency_Key="t-7"))[1] == {"run": 1}
+    code, answer, _ = await post(door, "/v1/flows/apology/start", told)
+    assert (code, answer) == (200, {"run": 1, "renewed": True})
+
+
+async def test_a_flow_that_lets_nobody_in_says_why_and_makes_no_contact(door: Door) -> None:
+    has_flow(door, APOLOGY)
+    told = {"address": "bob@example.org", "data": {"ticket": "none"}}
+    code, answer, _ = await post(door, "/v1/flows/apology/start", told, Idempotency_Key="k")
+    assert (code, answer["detail"]) == (409, "bob@example.org does not enter apology: condition does not hold")
+    code, answer, _ = await post(door, "/v1/flows/apolgy/start", told)
+    assert (code, answer["detail"]) == (404, 'there is no flow apolgy that can be entered (did you mean "apology"?)')
+    code, answer, _ = await post(door, "/v1/flows/apology/start", {"address": "nobody", "key": 1, "data": {"a": "\0"}})
+    assert (code, list(faults(answer))) == (422, ["/address", "/data", "/key"])
+    for path in ("/v1/flows/%00/start", "/v1/flows/A%20B/start", f"/v1/flows/{'a' * 64}/start"):
+        assert (await post(door, path, told))[0] == 404
+    assert len(door.rows("SELECT 1 FROM contact")) == 1 and door.rows("SELECT 1 FROM enrolment") == []
 
 
 async def test_a_contact_is_made_and_then_changed(door: Door) -> None:

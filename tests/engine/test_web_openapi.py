@@ -12,11 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 from web_door import Door, open_door
 
+from engine.flow.definition import Definition, check
+from engine.running.book import apply_flow
 from engine.web import bearer
 from engine.web.bearer import RATE_MAX, Bearer, hash_of, new_token
 from engine.web.openapi import document
 
 TOKEN = new_token(FakeChance(7))
+START = "/v1/flows/{flow}/start"
+FLOW = "name: hello\nstream: transactional\ntrigger: {manual: true}\nsteps: [{wait: 1d}]\n"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -32,6 +36,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         async with open_door(place) as door:
             made = Bearer("shop", frozenset(bearer.SCOPES), RATE_MAX)
             door.store.write_now(lambda tx: bearer.add(tx, made, hash_of(TOKEN), NOON))
+            flow = check(FLOW, "flow.yaml")
+            assert isinstance(flow, Definition)
+            door.store.write_now(lambda tx: apply_flow(tx, flow, FLOW, NOON))
             opened.append(door)
             is_open.set()
             await is_over.wait()
@@ -46,7 +53,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-@pytest.mark.parametrize("path", ["/v1/events", "/v1/contacts", "/v1/products"])
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/contacts", "/v1/products", START])
 def test_whatever_is_posted_is_answered_as_described(door: Door, path: str, mode: GenerationMode) -> None:
     described = document(door.url)
     del described["security"]  # the token is ours to send: what comes without one is tested elsewhere
@@ -57,6 +64,8 @@ def test_whatever_is_posted_is_answered_as_described(door: Door, path: str, mode
     @given(case=schema[path]["POST"].as_strategy(generation_mode=mode))
     @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     def ask(case: schemathesis.Case) -> None:
+        if path == START:
+            case.path_parameters["flow"] = "hello"  # names that no flow has are tested elsewhere
         answer = case.call(headers=HEADERS)
         # A text of the right shape may still be no address or no zone: what is refused in words is answered as described.
         case.validate_response(answer, excluded_checks=[schemathesis.checks.CHECKS.get_one("positive_data_acceptance")])
@@ -70,4 +79,4 @@ def test_the_description_is_served_and_is_openapi(door: Door) -> None:
     schema = schemathesis.openapi.from_url(f"{door.url}/v1/openapi.json")
     schema.validate()
     labels = {each.ok().label for each in schema.get_all_operations()}
-    assert labels == {"POST /v1/events", "POST /v1/contacts", "POST /v1/products"}
+    assert labels == {"POST /v1/events", "POST /v1/contacts", "POST /v1/products", f"POST {START}"}
