@@ -143,6 +143,9 @@ def _look_at_transactional(case: _Case) -> None:
         case.blame("list", "is for marketing", "leave it out: nobody can leave their own orders")
     if flow.holdout:
         case.blame("holdout", "is for marketing", "nobody may be kept from mail about their own doing")
+    for word, said in (("priority", flow.priority), ("best_before", flow.best_before)):
+        if said is not None:
+            case.blame(word, "is for marketing", "leave it out: mail about the person's own doing is never held")
     if isinstance(flow.trigger, CalendarTrigger | ScheduleTrigger | InactivityTrigger):
         case.blame("trigger", "is nothing that the person did", _OWN_DOING)
     elif isinstance(flow.trigger, EventTrigger) and flow.trigger.event.startswith(("segment.", "product.")):

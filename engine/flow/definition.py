@@ -61,7 +61,7 @@ def _definition(page: Page, root: Node, version: str, judges: bool) -> Definitio
         values["name"], values.get("title") or values["name"], values.get("about", ""), values["stream"], trigger,
         _reentry(values.get("reentry")), _goal(values.get("goal")), values.get("exit"), steps, version, flatten(steps),
         values.get("list", ""), read_tracking(values.get("tracking")), values.get("holdout", 0.0),
-        Writes(values["writes"]) if "writes" in values else None,
+        Writes(values["writes"]) if "writes" in values else None, values.get("priority"), values.get("best_before"),
     )  # fmt: skip
     if judges:
         find_faults(page, definition, root, reader.places, reader.ids - RESERVED)

@@ -209,6 +209,8 @@ class Definition:
     tracking: Tracking = Tracking()
     holdout: float = 0.0  # the share of people, from 0 to 1, who get nothing (engine.flow.shares)
     writes: Writes | None = None
+    priority: int | None = None  # of its marketing mail, the highest first; None: as the installation says
+    best_before: Span | None = None  # how long the arbiter may hold a mail of it; None: as the installation says
 
     def tracking_of(self, step: str) -> tuple[Tracking, ...]:
         """What the flow and this step of it say of being counted."""

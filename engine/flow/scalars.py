@@ -29,6 +29,7 @@ from mta.queue.delivery import Stream
 MAX_TEXT: Final = 500
 TAG_MAX: Final = 60
 MAX_TIMES: Final = 1000
+MAX_PRIORITY: Final = 1000
 
 NAME_FORM: Final = "[a-z0-9][a-z0-9-]{0,62}"  # what names that we give look like
 _ID: Final = "[a-z0-9][a-z0-9_-]{0,62}"

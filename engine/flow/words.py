@@ -215,6 +215,8 @@ FLOW: Final = Record(
         "goal": Record({"event": of.EVENT, "within": of.SPAN, "where": of.LATER_CONDITION}, _GOAL_NEEDS),
         "exit": of.CONDITION,
         "holdout": of.PERCENT,
+        "priority": of.count(0, of.MAX_PRIORITY),
+        "best_before": of.SPAN,
         "tracking": TRACKING,
         "writes": OneOf(tuple(map(str, Writes)), "instead (of the shop, whose own mail is kept back) or beside (it)"),
         "steps": STEPS,

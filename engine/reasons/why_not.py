@@ -112,9 +112,11 @@ class WhyNot:
             yield Reason(Word.NO_SEND, "the flow has no send step")
             return
         of_list = lists.get(tx, definition.mailing_list) if definition.mailing_list else None
+        own = facts.zone_for(contact, self.zone)
         asked = Asked(
             Kind.FLOW, definition.name, 0, contact["id"], Address.parse(contact["address"]).key, definition.stream,
-            list_id=of_list.id if of_list else ALL_LISTS,
+            list_id=of_list.id if of_list else ALL_LISTS, priority=definition.priority,
+            best_before=until.after(now, own) if (until := definition.best_before) else None,
         )  # fmt: skip
         yield from self._judged(tx, asked, "this flow", now)
 

@@ -183,7 +183,7 @@ def _place(tx: Tx, done: Done, now: datetime) -> Place:
 def _asked(run: DueRun, letter: Letter, occurrence: int) -> Asked:
     return Asked(
         Kind.FLOW, letter.flow, run.enrolment_id, run.contact_id, letter.to.key, letter.stream, letter.step, occurrence,
-        letter.list_id,
+        letter.list_id, letter.priority, letter.best_before,
     )  # fmt: skip
 
 

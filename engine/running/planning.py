@@ -62,6 +62,8 @@ class Letter:
     stream: Stream
     mail: Composed
     list_id: int = ALL_LISTS
+    priority: int | None = None  # None, here and below: as the arbiter's policy says
+    best_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,11 @@ class Planner:
             said=flow.tracking_of(ask.step),
         )  # fmt: skip
         to, list_id = Address.parse(contact["address"]), run.mailing_list.id if run.mailing_list else ALL_LISTS
-        return Letter(flow.name, ask.step, ask.template, to, flow.stream, mail, list_id)
+        zone, best_before = facts.zone_for(contact, self.zone), flow.best_before
+        return Letter(
+            flow.name, ask.step, ask.template, to, flow.stream, mail, list_id, flow.priority,
+            best_before.after(now, zone) if best_before else None,
+        )  # fmt: skip
 
     def _memo(
         self, run: DueRun, flow: Definition, contact: dict[str, Any], act: Act, notice: NotifyStaff, now: datetime

@@ -31,7 +31,8 @@ class Court:
     def __init__(self, flow: Definition, policy: Policy) -> None:
         self._flow, self._policy = flow, policy
         subjects = subjects_of(Kind.FLOW, flow.name, flow.mailing_list)
-        self._subjects, self._priority = frozenset(subjects), policy.priority_of(subjects)
+        self._subjects = frozenset(subjects)
+        self._priority = policy.priority_of(subjects) if flow.priority is None else flow.priority
         self._longest = max([policy.distance, *(cap.window for cap in policy.caps)], default=timedelta())
         self._sent: dict[int, list[Place]] = {}
 
@@ -52,6 +53,7 @@ class Court:
         case = Case(
             flow.stream, person.zone, self._subjects, of, self._priority, permission=refusal, pace=pace,
             sent=self._places(person, now - longest), waiting=tuple(waiting), held=held,
+            best_before=flow.best_before.after(now, person.zone) if flow.best_before else None,
         )  # fmt: skip
         verdict = judge(case, self._policy, now)
         if isinstance(verdict, Hold):

@@ -96,6 +96,23 @@ async def test_a_goal_that_comes_while_a_mail_is_held_ends_the_run_and_frees_its
     assert len(house.mails) == 2, "what is held no more takes nobody's place"
 
 
+async def test_a_flow_s_own_priority_and_best_before_go_before_those_of_the_house(make: Make) -> None:
+    house = make(Policy(caps=(Cap(1, DAY),), priorities={"flows": 60}, best_before=timedelta(days=9)), "first")
+    house.apply(flow("low") + "priority: 10\nbest_before: 40h\n")
+    house.apply(flow("high") + "priority: 90\nbest_before: 3d\n")
+    for name in ("first", "low", "high"):
+        await ask(house, name)
+        await house.later(minutes=1)
+    assert house.rows("SELECT name, priority, best_before_ms FROM held_mail ORDER BY id") == [
+        ("low", 10, to_ms(NOON + timedelta(hours=40, minutes=1))),
+        ("high", 90, to_ms(NOON + timedelta(days=3, minutes=2))),
+    ]
+    await house.later(days=1)
+    assert [row[3] for row in held(house)] == [None, "sent"], "the later one went first"
+    await house.later(hours=17)
+    assert [row[3] for row in held(house)] == ["best before is over", "sent"]
+
+
 async def test_quiet_hours_hold_a_mail_until_the_reader_s_morning(make: Make) -> None:
     house = make(Policy(quiet=Quiet(time(11), time(15))))
     house.tell("my-cart", key="1")

@@ -100,6 +100,14 @@ def test_what_is_wrong_with_the_steps_is_said_where_it_is(steps: str, fault: str
             "a.yaml:3:10: holdout: is for marketing; nobody may be kept from mail about their own doing",
         ),
         (
+            "name: a\nstream: transactional\npriority: 80\ntrigger: {event: order.placed}\nsteps: [{send: a}]",
+            "a.yaml:3:11: priority: is for marketing; leave it out: mail about the person's own doing is never held",
+        ),
+        (
+            "name: a\nstream: transactional\nbest_before: 1d\ntrigger: {event: order.placed}\nsteps: [{send: a}]",
+            "a.yaml:3:14: best_before: is for marketing; leave it out: mail about the person's own doing is never held",
+        ),
+        (
             "name: a\nstream: transactional\nlist: news\ntrigger: {event: order.placed}\nsteps: [{send: a}]",
             "a.yaml:3:7: list: is for marketing; leave it out: nobody can leave their own orders",
         ),

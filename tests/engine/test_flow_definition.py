@@ -110,6 +110,8 @@ def test_all_faults_are_found_at_once_each_with_its_place() -> None:
 name: A Flow
 stream: marketng
 holdout: 10
+priority: high
+best_before: soon
 trigger:
   event: cart.update
   whre: event.total >= 20
@@ -129,19 +131,21 @@ steps:
         'a.yaml:1:7: name: "A Flow": a name is expected: small letters, digits and hyphens',
         'a.yaml:2:9: stream: "marketng": transactional or marketing is expected (did you mean "marketing"?)',
         'a.yaml:3:10: holdout: "10": a share between 0% and 100% is expected, such as 10%',
-        'a.yaml:5:10: trigger.event: "cart.update": no such event (did you mean "cart.updated"?);'
+        'a.yaml:4:11: priority: "high": a whole number from 0 to 1000 is expected',
+        'a.yaml:5:14: best_before: "soon": a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"',
+        'a.yaml:7:10: trigger.event: "cart.update": no such event (did you mean "cart.updated"?);'
         " there are cart.updated",
-        'a.yaml:6:3: trigger.whre: is not known here (did you mean "where"?)',
-        'a.yaml:7:8: trigger.key: "evnt.cart_id": evnt is not known here (did you mean "event"?)',
-        'a.yaml:8:18: reentry.after: "7 dyas": a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"',
-        'a.yaml:11:5: steps[2].sned: is not known here (did you mean "send"?)',
-        'a.yaml:12:30: steps[3].if: "contact.orders.count = 0": one = gives a value; write == to compare',
-        'a.yaml:14:18: steps[3].then[1].coupon.pol: is not known here (did you mean "pool"?)',
-        'a.yaml:15:15: steps[3].then[2].send: "cart-coupn": there is no mail template of this name'
+        'a.yaml:8:3: trigger.whre: is not known here (did you mean "where"?)',
+        'a.yaml:9:8: trigger.key: "evnt.cart_id": evnt is not known here (did you mean "event"?)',
+        'a.yaml:10:18: reentry.after: "7 dyas": a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"',
+        'a.yaml:13:5: steps[2].sned: is not known here (did you mean "send"?)',
+        'a.yaml:14:30: steps[3].if: "contact.orders.count = 0": one = gives a value; write == to compare',
+        'a.yaml:16:18: steps[3].then[1].coupon.pol: is not known here (did you mean "pool"?)',
+        'a.yaml:17:15: steps[3].then[2].send: "cart-coupn": there is no mail template of this name'
         ' (did you mean "cart-coupon"?)',
-        'a.yaml:16:20: steps[4].wait.until: "10 am": a clock time is expected, such as "09:00"',
-        'a.yaml:16:38: steps[4].wait.on[2]: "tus": mon, tue, wed, thu, fri, sat or sun is expected (did you mean "tue"?)',
-        f"a.yaml:17:5: steps[5]: does nothing; write one of {', '.join(STEP)}",
+        'a.yaml:18:20: steps[4].wait.until: "10 am": a clock time is expected, such as "09:00"',
+        'a.yaml:18:38: steps[4].wait.on[2]: "tus": mon, tue, wed, thu, fri, sat or sun is expected (did you mean "tue"?)',
+        f"a.yaml:19:5: steps[5]: does nothing; write one of {', '.join(STEP)}",
     ]
 
 

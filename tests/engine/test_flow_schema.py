@@ -94,6 +94,7 @@ FLOWS = st.fixed_dictionaries(
     },
     optional={
         "title": st.just("A flow"), "list": st.just("news"), "holdout": st.just("10%"),
+        "priority": st.integers(0, 1000), "best_before": st.sampled_from(["1d", "36h", "2w"]),
         "reentry": st.sampled_from(["never", "always", {"after": "7d"}]),
         "goal": st.just({"event": "order.placed", "within": "5d"}), "exit": st.just("event.a"),
         "tracking": st.sampled_from(["off", {"opens": "on"}]),

@@ -49,6 +49,12 @@ def test_steps_are_told_of_one_by_one() -> None:
     ]
 
 
+def test_another_priority_and_best_before_are_told_of() -> None:
+    head = HEAD.replace("transactional", "marketing")
+    old, new = flow(OLD, head + "best_before: 2d\n"), flow(OLD, head + "best_before: 36h\npriority: 80\n")
+    assert list(difference(old, new).head) == ["priority: nothing  becomes  80", "best_before: 2d  becomes  36h"]
+
+
 def test_a_step_that_is_elsewhere_is_no_other_step() -> None:
     new = "steps:\n  - send: review-request\n    id: last\n  - wait: 1h\n  - send: cart-reminder\n    id: first\n"
     marks = {each.id: each.mark for each in difference(flow(OLD), flow(new)).steps}
