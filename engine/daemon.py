@@ -46,7 +46,7 @@ from engine.running.moving import Mover
 from engine.running.sweeping import Sweeper
 from engine.running.winners import Judge
 from engine.segments.keeper import SegmentKeeper
-from engine.sending import arbiter
+from engine.sending import arbiter, judgements
 from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
@@ -331,6 +331,7 @@ class Office:
             Chore(pairs.has_orders, pairs.learn),
             Chore(asking.has_old, asking.drop_old),
             Chore(arbiter.has_old, arbiter.drop_old),
+            Chore(judgements.has_old, judgements.drop_old),
             Chore(
                 lambda tx, now: calls.has_old(tx, now - self.config.hooks.keep),
                 lambda tx, now: calls.drop_old(tx, now - self.config.hooks.keep),

@@ -3,9 +3,14 @@
 from typing import Final
 
 from engine.campaigns.model import Campaign
-from engine.flow.shares import share_of
+from engine.flow.shares import in_holdout, share_of
 
 UNDECIDED: Final = "?"  # the variant of those who wait for the winner
+
+
+def is_held_out(campaign: Campaign, contact_id: int) -> bool:
+    """Whether this person gets nothing of the campaign, in none of its runs."""
+    return in_holdout(f"campaign {campaign.name}", contact_id, campaign.holdout)
 
 
 def variant_of(campaign: Campaign, contact_id: int) -> str:

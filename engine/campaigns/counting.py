@@ -17,10 +17,11 @@ from engine.audience.suppression import is_suppressed
 from engine.audience.trials import held_back
 from engine.campaigns import audience
 from engine.campaigns.audience import Groups, Person
-from engine.campaigns.choosing import variant_of
+from engine.campaigns.choosing import is_held_out, variant_of
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import due
 from engine.campaigns.resolving import HOUR_IS_OVER
+from engine.campaigns.states import HELD_OUT
 from engine.flow.civil import zone_of
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.judging import Hold, Refuse, judge
@@ -84,7 +85,7 @@ class Count:
         reasons = _refused(tx, [known[each.contact_id][0] for each in people], list_id)
         for each in people:
             key, address, name, locale, fields = known[each.contact_id]
-            reason = reasons.get(key, "") or self._zone(each, tally)
+            reason = reasons.get(key, "") or self._zone(each, tally) or self._held_out(each)
             if reason:
                 tally.excluded[reason] += 1
                 continue
@@ -107,6 +108,9 @@ class Count:
         if self.civil is not None and at is not None and at.astimezone(own).replace(tzinfo=None) != self.civil:
             tally.passed[own.key] += 1
         return HOUR_IS_OVER if at is None else ""
+
+    def _held_out(self, person: Person) -> str:
+        return HELD_OUT if is_held_out(self.campaign, person.contact_id) else ""
 
     def _crowded(
         self, tx: Tx, people: Sequence[Person], known: dict[int, tuple[Any, ...]], tally: Tally, now: datetime

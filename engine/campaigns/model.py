@@ -125,6 +125,7 @@ class Campaign:
     window: timedelta  # between the start and the first mail: time to recall it
     misfire: Misfire
     best_before: timedelta  # a mail that the arbiter holds back for longer is not written
+    holdout: float  # the share of people, from 0 to 1, who get nothing, so that lift can be measured
     tracking: Tracking
     version: str
 

@@ -25,7 +25,7 @@ from engine.flow.words import TRACKING
 
 TOP: Final = (
     "name", "title", "about", "goal", "audience", "template", "subject", "sender", "content", "variants", "test", "when",
-    "throttle", "window", "late", "best_before", "tracking",
+    "throttle", "window", "late", "best_before", "holdout", "tracking",
 )  # fmt: skip
 GROUP: Final = ("lists", "segments", "tags")
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -85,13 +85,14 @@ class _Reader:
         window = self._span(found.get("window"), timedelta(), zero=True)
         misfire = self._misfire(found.get("late"))
         best_before = self._span(found.get("best_before"), _BEST_BEFORE)
+        holdout = self._sheet.read(found["holdout"], values.holdout) if "holdout" in found else 0.0
         said = TRACKING.read(Page(self._sheet, NOTHING_KNOWN), found["tracking"]) if "tracking" in found else None
         self._hours(found, variants, is_at=when is not None and when.at is not None)
         if name is None or goal is None or audience is None or when is None or misfire is None:
             return None
         return Campaign(
             name, title or name, about or "", goal, audience, mail, variants, test, when, every, window, misfire,
-            best_before, read_tracking(said), version,
+            best_before, holdout or 0.0, read_tracking(said), version,
         )  # fmt: skip
 
     def _varies(self, found: Mapping[str, Entry], key: str) -> bool:

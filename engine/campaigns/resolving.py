@@ -17,6 +17,9 @@ from engine.campaigns.moments import due, next_at
 from engine.campaigns.runs import ALL_SEEN, NEVER_MS, Run
 from engine.campaigns.states import Fate, RunState
 from engine.flow.civil import zone_of
+from engine.sending import judgements
+from engine.sending.arbiter import Kind
+from engine.sending.judgements import What
 from mta.ports import Tx, to_ms
 
 HOUR_IS_OVER: Final = "the hour is over"
@@ -63,6 +66,10 @@ def write(tx: Tx, run: Run, part: Part | None, zone: ZoneInfo, now: datetime) ->
     tx.executemany(_INSERT, rows)
     for each in placed:
         figures.add(tx, figures.place(run.id, each.variant, each.state, each.reason))
+        if each.reason:
+            variant = "" if each.variant == UNDECIDED else each.variant
+            told = (variant, each.list_id, What.LEFT_OUT, each.reason)
+            judgements.count(tx, Kind.CAMPAIGN, run.name, *told, now)
     return True
 
 

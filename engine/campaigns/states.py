@@ -38,6 +38,9 @@ class Fate(StrEnum):
     FAILED = "failed"  # the mail could not be written: `reason` says why
 
 
+HELD_OUT: Final = "held out"
+"""Why somebody is excluded who would have got it, but for the holdout."""
+
 ENDS: Final = frozenset(Fate) - {Fate.WAITING, Fate.CLAIMED, Fate.QUEUED}
 LEFT: Final = (Fate.DELIVERED, Fate.BOUNCED)  # it went out
 AGAIN: Final[Mapping[str, tuple[Fate, ...]]] = {

@@ -43,6 +43,13 @@ def share(text: str) -> float:
     return found / 100
 
 
+def holdout(text: str) -> float:
+    """At most half of the readers: beyond that it is no campaign."""
+    if (found := share(text)) > 0.5:
+        raise ValueError("at most 50% is expected")
+    return found
+
+
 def throttle(text: str) -> timedelta:
     """What lies between two mails."""
     match = _THROTTLE.fullmatch(text.strip())

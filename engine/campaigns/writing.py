@@ -15,15 +15,17 @@ from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import facts_of
 from engine.audience.lists import MailingList, by_id
 from engine.campaigns import figures, runs
+from engine.campaigns.choosing import is_held_out
 from engine.campaigns.claiming import Recipient, give_back
 from engine.campaigns.figures import place
 from engine.campaigns.following import ORIGIN
 from engine.campaigns.model import Campaign, in_language
 from engine.campaigns.runs import Run
-from engine.campaigns.states import Fate
+from engine.campaigns.states import HELD_OUT, Fate
 from engine.catalogue.offers import offers
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.compose import Composed, Composer, Wording
+from engine.sending.judgements import What
 from engine.sending.judging import Hold, Refuse
 from engine.tracking.marks import Mark
 from mta.ports import Tx, to_ms
@@ -156,6 +158,9 @@ class Writer:
                 return _hold(tx, run.id, letter.to, verdict, written)
             case Refuse(reason=reason):
                 return _settle(tx, run.id, letter.to, Fate.EXCLUDED, reason, now, written)
+        if is_held_out(run.campaign, letter.to.contact_id):  # last of all: they differ by nothing but the mail
+            self.arbiter.count(tx, asked, What.LEFT_OUT, HELD_OUT, now)
+            return _settle(tx, run.id, letter.to, Fate.EXCLUDED, HELD_OUT, now, written)
         message_id = self._enqueue(tx, run, letter, letter.mail, letter.address, now)
         self.arbiter.note(tx, asked, message_id, now)
         written.domains.add(letter.address.domain)
@@ -207,7 +212,7 @@ def _asked(run: Run, campaign: Campaign, letter: Letter, to: Address, now: datet
     """What the arbiter is asked: a run's mail to one contact."""
     return Asked(
         Kind.CAMPAIGN, run.name, run.id, letter.to.contact_id, to.key, Stream.MARKETING, occurrence=letter.to.contact_id,
-        list_id=letter.to.list_id, best_before=now + campaign.best_before,
+        list_id=letter.to.list_id, best_before=now + campaign.best_before, variant=letter.to.variant,
     )  # fmt: skip
 
 

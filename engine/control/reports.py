@@ -1,14 +1,19 @@
 """Reports over the control socket: read in parts, so that no snapshot is held for long."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from deliverability.settings import parse_duration
+from engine.campaigns.book import CampaignBook
+from engine.campaigns.model import Campaign
 from engine.control.asked import Asked
-from engine.control.protocol.reports import ArmRow, FiguresRow, GrowthRow, LiftRow, ReportAnswer
+from engine.control.protocol.reports import ArmRow, FiguresRow, GrowthRow, LiftRow, ReasonRow, ReportAnswer
 from engine.control.refusal import Refusal
+from engine.flow.model import Definition
 from engine.house import House
 from engine.reports.counting import COUNTS, TOTAL, Figures, Tally
 from engine.reports.gathering import START, Cursor, Gatherer, Part
@@ -21,6 +26,9 @@ from mta.ports import Tx, to_ms
 SINCE: Final = timedelta(days=30)
 WINDOW: Final = timedelta(days=7)
 ORDERED: Final = "order.placed"  # the goal of a flow that states none
+LONG: Final = 0.05  # seconds of a snapshot: the next part is smaller
+BEGINS: Final = 1 / 8  # of the most that a part may hold
+LEAST: Final = 1 / 128
 
 
 async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnswer:
@@ -35,34 +43,51 @@ async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnsw
         raise Refusal(str(err), f"`posthouse {kind} list` lists them", 404) from None
     tally = Tally()
     await _read(house, Gatherer(scope, tally, since, window).parts)
-    lift = await _lift(house, scope, since, window) if kind == "flow" else None
+    lift = await _lift(house, scope, since, window) if kind in ("flow", "campaign") else None
     growth = Growth(scope.id, since) if kind == "list" else None
     if growth is not None:
         await _read(house, [growth.part])
     return ReportAnswer(
         to_ms(now), kind, scope.name, to_ms(since), int(window.total_seconds()), _rows(tally),
-        entered=lift.runs + lift.held_out.people if lift else None, lift=(_lift_row(lift),) if lift else (),
-        on_it=growth.on_it if growth else None, growth=_growth(growth) if growth else (),
+        entered=lift.runs + lift.held_out.people if lift and kind == "flow" else None,
+        lift=(_lift_row(lift),) if lift else (), on_it=growth.on_it if growth else None,
+        growth=_growth(growth) if growth else (), reasons=_reasons(tally),
     )  # fmt: skip
 
 
 async def _read(house: House, parts: Sequence[Part]) -> None:
+    """Read all parts, each as large as takes a few hundredths of a second now."""
+    share, clock = BEGINS, house.clock
+
+    def read(part: Part, at: Cursor, share: float, tx: Tx) -> tuple[Cursor | None, float]:
+        began = clock.monotonic()
+        return part(tx, at, share), clock.monotonic() - began
+
     for part in parts:
         cursor: Cursor | None = START
         while cursor is not None:
-            at = cursor
-            cursor = await house.store.read(lambda tx, part=part, at=at: part(tx, at))  # type: ignore[misc]
+            cursor, took = await house.store.read(partial(read, part, cursor, share))
+            if took > LONG:
+                share = max(LEAST, share / 2)
+            elif took < LONG / 4:
+                share = min(1.0, share * 2)
 
 
 async def _lift(house: House, scope: Scope, since: datetime, window: timedelta) -> Lift:
-    def goal(tx: Tx) -> str:
-        row = tx.one("SELECT version_id FROM flow WHERE id = ?", (scope.id,))
-        definition = FlowBook().definition(tx, row[0]) if row and row[0] else None
-        return definition.goal.event if definition and definition.goal else ORDERED
-
-    lift = Lift(scope.id, await house.store.read(goal), since, window)
-    await _read(house, [lift.part])
+    lift = Lift(scope.id, await house.store.read(partial(_goal, scope)), since, window)
+    await _read(house, [lift.of_flow if scope.kind == "flow" else lift.of_campaign])
     return lift
+
+
+def _goal(scope: Scope, tx: Tx) -> str:
+    """The event that the newest version is for."""
+    row = tx.one(f"SELECT version_id FROM {scope.kind} WHERE id = ?", (scope.id,))
+    books: tuple[Callable[[Tx, int], Definition | Campaign | None], ...] = (
+        FlowBook().definition,
+        CampaignBook().version,
+    )
+    found = books[scope.kind == "campaign"](tx, row[0]) if row and row[0] else None
+    return found.goal.event if found and found.goal else ORDERED
 
 
 def _rows(tally: Tally) -> tuple[FiguresRow, ...]:
@@ -74,6 +99,17 @@ def _rows(tally: Tally) -> tuple[FiguresRow, ...]:
 def _row(group: str, figures: Figures) -> FiguresRow:
     revenue = {currency: f"{amount:.2f}" for currency, amount in sorted(figures.revenue.items())}
     return FiguresRow(group, **{each: figures.counts[each] for each in COUNTS}, revenue=revenue)
+
+
+def _reasons(tally: Tally) -> tuple[ReasonRow, ...]:
+    """Of all groups together, then of each, where there are several."""
+    total: Counter[tuple[str, str, str]] = Counter()
+    for (_, what, reason), mails in tally.reasons.items():
+        total[TOTAL, what, reason] += mails
+    rows = [*total.items(), *tally.reasons.items()]
+    return tuple(
+        ReasonRow(*of, mails) for of, mails in sorted(rows, key=lambda each: (each[0][:2], -each[1], each[0][2]))
+    )
 
 
 def _lift_row(lift: Lift) -> LiftRow:

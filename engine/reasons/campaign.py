@@ -9,7 +9,7 @@ from engine.campaigns.audience import NoSuchGroup
 from engine.campaigns.book import CampaignBook
 from engine.campaigns.model import Audience
 from engine.campaigns.runs import ALL_SEEN, Run
-from engine.campaigns.states import Fate, RunState
+from engine.campaigns.states import HELD_OUT, Fate, RunState
 from engine.reasons.passing import fate_of
 from engine.reasons.words import Reason, Word
 from engine.sending.refusals import Refusal
@@ -61,6 +61,8 @@ def _recipient(
     match fate:
         case Fate.WAITING | Fate.CLAIMED:
             return _held(tx, run, which, contact_id) or _waits(which, due_ms)
+        case Fate.EXCLUDED if reason == HELD_OUT:
+            return Reason(Word.HELD_OUT, f"{which} left them out: they are of the share that gets nothing", at)
         case Fate.EXCLUDED:
             word = reason if reason in _REFUSALS else Word.NOT_ITS_AUDIENCE
             return Reason(word, f"{which} left them out: {reason}", at)

@@ -1,16 +1,19 @@
 """The figures of a report, and how they are added up. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
 from engine.flow.orders import order_total
+from engine.sending.judgements import What
 
 TOTAL: Final = ""  # the group of all
 OUTCOMES: Final = ("delivered", "bounced", "expired", "cancelled", "waiting")
 DONE: Final = ("opened", "machines", "clicked", "replied", "unsubscribed", "complained")
-COUNTS: Final = ("sent", *OUTCOMES, *DONE, "orders")
+JUDGED: Final[Mapping[str, str]] = {What.HELD: "held", What.REFUSED: "refused", What.LEFT_OUT: "left_out"}
+COUNTS: Final = ("sent", *OUTCOMES, *DONE, "orders", *JUDGED.values())
 
 EVENTS: Final[Mapping[str, str]] = {
     "mail.opened": "opened", "mail.fetched": "machines", "mail.clicked": "clicked", "mail.replied": "replied",
@@ -38,6 +41,7 @@ class Tally:
     """A report as it grows: each group, and all of them as TOTAL."""
 
     groups: dict[str, Figures] = field(default_factory=lambda: {TOTAL: Figures()})
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (group, what came of it, why)
     _seen: dict[str, "Bits"] = field(default_factory=dict)
 
     def of(self, group: str) -> tuple[Figures, ...]:
@@ -53,6 +57,11 @@ class Tally:
         """Count this mail, or order, unless it was counted as this before."""
         if self._seen.setdefault(what, Bits()).is_new(number):
             self.add(group, what)
+
+    def judged(self, group: str, what: str, reason: str, mails: int) -> None:
+        """So many mails were held, refused or left out."""
+        self.add(group, JUDGED[what], mails)
+        self.reasons[group, what, reason] += mails
 
     def earn(self, group: str, order: Mapping[str, Any]) -> None:
         """Add an order's total, where it says one."""

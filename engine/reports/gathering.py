@@ -12,20 +12,22 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from engine.reports.counting import EVENTS, Tally
-from engine.reports.scope import Scope
+from engine.reports.scope import Scope, judged_params
 from engine.running.facts import read_data
 from engine.store.ages import first_since
 from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import State, Stream
 
-MAILS: Final = 4_000  # ids of messages in one part
-HAPPENED: Final = 500  # events in one part
+MAILS: Final = 4_000  # ids of messages in one part, at the most
+HAPPENED: Final = 500  # events in one part, at the most
+HOURS: Final = 24 * 14  # of verdicts in one part, at the most
 
 Cursor: TypeAlias = tuple[int, int]
-Part: TypeAlias = Callable[[Tx, Cursor], Cursor | None]
-"""Reads from a cursor on; where the next part begins, or None at the end."""
+Part: TypeAlias = Callable[[Tx, Cursor, float], Cursor | None]
+"""Reads from a cursor on, of the most that a part may hold this share; where the next part begins, or None at the end."""
 
+HOUR_MS: Final = 3_600_000
 ORDERED: Final = "order.placed"
 HAPPENED_SQL: Final = (
     "SELECT id, contact_id, at_ms, data FROM event WHERE name = ? AND at_ms >= ? AND (at_ms > ? OR id > ?)"
@@ -50,15 +52,16 @@ class Gatherer:
     @property
     def parts(self) -> Sequence[Part]:
         """What there is to be read, each from START."""
-        return (self._mails, *(partial(self._events, name) for name in (*EVENTS, ORDERED)))
+        events = (partial(self._events, name) for name in (*EVENTS, ORDERED))
+        return (self._mails, *events, *([self._judged] if self.scope.judged else []))
 
-    def _mails(self, tx: Tx, cursor: Cursor) -> Cursor | None:
+    def _mails(self, tx: Tx, cursor: Cursor, share: float) -> Cursor | None:
         """Mails and their fates."""
         first = cursor[0] or first_since(tx, "message", "received_ms", to_ms(self.since))
         last = tx.one("SELECT max(id) FROM message")
         if last is None or last[0] is None or first > last[0]:
             return None
-        until = first + MAILS
+        until = first + part_of(MAILS, share)
         rows = tx.query(
             f"SELECT {self.scope.group}, d.state, count(*) {self._from} WHERE m.id >= ? AND m.id < ? AND {self.scope.where}"
             f" GROUP BY {self.scope.group}, d.state",
@@ -69,15 +72,33 @@ class Gatherer:
             self.tally.add(group, _OUTCOMES.get(State(state), "waiting"), count)
         return until, 0
 
-    def _events(self, name: str, tx: Tx, cursor: Cursor) -> Cursor | None:
+    def _judged(self, tx: Tx, cursor: Cursor, share: float) -> Cursor | None:
+        """What was held, refused and left out, since the beginning of the first hour."""
+        oldest = tx.one("SELECT min(hour_ms), max(hour_ms) FROM judgement")
+        if oldest is None or oldest[0] is None:
+            return None
+        first = cursor[0] or max(oldest[0], to_ms(self.since) // HOUR_MS * HOUR_MS)
+        until = first + part_of(HOURS, share) * HOUR_MS
+        by = self.scope.judged_group
+        rows = tx.query(
+            f"SELECT {by}, j.what, j.reason, sum(j.mails) FROM judgement j WHERE j.hour_ms >= ? AND j.hour_ms < ?"
+            f" AND {self.scope.judged} GROUP BY {by}, j.what, j.reason",
+            (first, until, *judged_params(self.scope)),
+        )
+        for group, what, reason, mails in rows:
+            self.tally.judged(group, what, reason, int(mails))
+        return (until, 0) if until <= oldest[1] else None
+
+    def _events(self, name: str, tx: Tx, cursor: Cursor, share: float) -> Cursor | None:
         """Events of one name, in the order of time."""
         at_ms, event_id = cursor if cursor != START else (to_ms(self.since), 0)
-        rows = tx.query(HAPPENED_SQL, (name, at_ms, at_ms, event_id, HAPPENED))
+        limit = part_of(HAPPENED, share)
+        rows = tx.query(HAPPENED_SQL, (name, at_ms, at_ms, event_id, limit))
         if name == ORDERED:
             self._orders(tx, rows)
         else:
             self._done(tx, EVENTS[name], rows)
-        return (rows[-1][2], rows[-1][0]) if len(rows) == HAPPENED else None
+        return (rows[-1][2], rows[-1][0]) if len(rows) == limit else None
 
     def _orders(self, tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
         for _, contact_id, at_ms, data in rows:
@@ -141,9 +162,6 @@ class Gatherer:
         return f"FROM message m JOIN delivery d ON d.message_id = m.id {join} sending s ON s.message_id = m.id"
 
 
-def read_all(tx: Tx, parts: Sequence[Part]) -> None:
-    """All at once, where nobody waits for the snapshot (a command without a daemon, a test)."""
-    for part in parts:
-        cursor: Cursor | None = START
-        while cursor is not None:
-            cursor = part(tx, cursor)
+def part_of(most: int, share: float) -> int:
+    """This share of the most, and one at least."""
+    return max(1, int(most * share))

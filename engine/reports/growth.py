@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from engine.reports.gathering import Cursor
+from engine.reports.gathering import Cursor, part_of
 from mta.ports import Tx, to_ms
 
-PEOPLE: Final = 10_000  # subscriptions in one part
+PEOPLE: Final = 10_000  # subscriptions in one part, at the most
 
 
 @dataclass(slots=True)
@@ -22,12 +22,13 @@ class Growth:
     ended: Counter[str] = field(default_factory=Counter)
     on_it: int = 0
 
-    def part(self, tx: Tx, cursor: Cursor) -> Cursor | None:
+    def part(self, tx: Tx, cursor: Cursor, share: float) -> Cursor | None:
         """Look at some more subscriptions."""
+        limit = part_of(PEOPLE, share)
         rows = tx.query(
             "SELECT contact_id, state, source, why, asked_ms, confirmed_ms, ended_ms FROM subscription"
             " WHERE list_id = ? AND contact_id > ? ORDER BY contact_id LIMIT ?",
-            (self.list_id, cursor[0], PEOPLE),
+            (self.list_id, cursor[0], limit),
         )
         since_ms = to_ms(self.since)
         for _, state, source, why, asked_ms, confirmed_ms, ended_ms in rows:
@@ -37,4 +38,4 @@ class Growth:
             self.confirmed[by] += confirmed_ms is not None and confirmed_ms >= since_ms
             if state == "unsubscribed" and ended_ms is not None and ended_ms >= since_ms:
                 self.ended[why or "left"] += 1
-        return (rows[-1][0], 0) if len(rows) == PEOPLE else None
+        return (rows[-1][0], 0) if len(rows) == limit else None

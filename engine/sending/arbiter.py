@@ -16,8 +16,10 @@ from zoneinfo import ZoneInfo
 from engine.audience.consent import ALL_LISTS
 from engine.audience.preferences import PACES
 from engine.flow.civil import zone_of
+from engine.sending import judgements
 from engine.sending.arbiter_settings import LONGEST
-from engine.sending.judging import ALL, Cap, Case, Held, Hold, Place, Policy, Send, Verdict, judge
+from engine.sending.judgements import What
+from engine.sending.judging import ALL, Cap, Case, Held, Hold, Place, Policy, Refuse, Send, Verdict, judge
 from engine.sending.permission import may_send
 from engine.sending.refusals import Refusal
 from mta.ports import Tx, from_ms, to_ms
@@ -53,6 +55,7 @@ class Asked:
     list_id: int = ALL_LISTS
     priority: int | None = None  # None: as the policy says of its kind and name
     best_before: datetime | None = None  # None: as the policy says
+    variant: str = ""  # of a campaign
 
     @property
     def source(self) -> str:
@@ -74,9 +77,17 @@ class Arbiter:
         verdict = judge(case, self.policy, now)
         if isinstance(verdict, Hold):
             _keep(tx, asked, case, verdict, now)
+            if case.held is None:
+                self.count(tx, asked, What.HELD, verdict.reason, now)
         elif case.held is not None:
             _end(tx, asked, "sent" if isinstance(verdict, Send) else verdict.reason, now)
+        if isinstance(verdict, Refuse):
+            self.count(tx, asked, What.REFUSED, verdict.reason, now)
         return verdict
+
+    def count(self, tx: Tx, asked: Asked, what: What, reason: str, now: datetime) -> None:
+        """Keep for reports what came of this mail."""
+        judgements.count(tx, asked.kind, asked.name, asked.step or asked.variant, asked.list_id, what, reason, now)
 
     def case(self, tx: Tx, asked: Asked, now: datetime) -> Case:
         """All that is looked at for this mail."""

@@ -43,8 +43,8 @@ class GroupTx(ABC):
         return found
 
     def finish(self) -> None:
-        """Do what was put off."""
-        for each in self._last.values():
+        """Do what was put off: by name, so that all transactions come to the rows that everybody changes in one order."""
+        for _, each in sorted(self._last.items(), key=lambda item: str(item[0])):
             each(self)
 
     @abstractmethod

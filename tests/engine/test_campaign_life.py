@@ -16,6 +16,7 @@ from engine.campaigns.states import AGAIN, RunState
 from engine.campaigns.writing import Writer, read_known, write_letter
 from engine.catalogue.products import read_product
 from engine.catalogue.products import store as store_products
+from engine.flow.shares import in_holdout
 from engine.sending.judging import Cap, Policy
 from mta.ports import from_ms
 from mta.queue import leasing, operating, settling
@@ -73,6 +74,30 @@ async def test_a_campaign_offers_its_readers_what_goes_with_their_orders(make: M
     house.start(NEWS.replace("Spring is here, {{ contact.name }}", subject))
     await house.settle()
     assert [subject for _, subject in house.mails] == ["Sencha for you", "news for you"]
+
+
+async def test_whoever_is_held_out_gets_nothing_and_is_drawn_when_their_mail_was_ready(make: Make) -> None:
+    house = make()
+    people = house.join(60)
+    house.do(
+        "INSERT INTO suppression (key, reason, list_id, scope, evidence, source, at_ms)"
+        " VALUES ('reader-1@example.org', 'complaint', 0, 'marketing', '', '', 0)"
+    )
+    run = house.start(NEWS + "holdout: 40%\n")
+    await house.settle()
+    out = [each for each in people[1:] if in_holdout("campaign news", each, 0.4)]
+    assert 10 < len(out) < 40
+    assert house.states(run) == {"queued": 59 - len(out), "excluded": 1 + len(out)}
+    found = house.rows("SELECT contact_id FROM campaign_recipient WHERE reason = 'held out' ORDER BY contact_id")
+    assert [row[0] for row in found] == out and house.rows("SELECT count(*) FROM mailed") == [(59 - len(out),)]
+    assert house.rows("SELECT what, reason, mails FROM judgement ORDER BY what") == [
+        ("left out", "held out", len(out)), ("refused", "complaint", 1),
+    ]  # fmt: skip
+    again = house.start(NEWS + "holdout: 40%\n", occasion="2")
+    await house.settle()
+    assert house.rows("SELECT count(*) FROM campaign_recipient WHERE run_id = ? AND reason = 'held out'", again) == [
+        (len(out),)
+    ]
 
 
 async def test_whoever_may_not_be_written_to_is_recorded_with_the_reason(make: Make) -> None:

@@ -17,6 +17,7 @@ from engine.reports.gathering import HAPPENED_SQL, START, Cursor, Gatherer, Part
 from engine.reports.growth import Growth
 from engine.reports.lift import Lift
 from engine.reports.scope import NoScope, scope_of
+from engine.sending.judgements import What, count, drop_old, has_old
 from engine.store.groups import GroupStore
 from mta.ports import Tx, to_ms
 from mta.queue.delivery import State, Stream
@@ -77,7 +78,7 @@ class Shop:
         count = 0
         while cursor is not None:
             at = cursor
-            cursor, count = self.store.read_now(lambda tx, at=at: part(tx, at)), count + 1  # type: ignore[misc]
+            cursor, count = self.store.read_now(lambda tx, at=at: part(tx, at, 1.0)), count + 1  # type: ignore[misc]
         return count
 
     def tally(self, kind: str = "flow", name: str = "cart", window: timedelta = 2 * DAY) -> Tally:
@@ -209,11 +210,86 @@ def test_lift_compares_people_who_entered_with_those_who_were_held_out(
     for contact_id, at in ((1, 2), (1, 51), (2, 47), (3, 60), (6, 3), (7, 0)):
         shop.event("order.placed", contact_id, at)
     lift = Lift(1, "order.placed", SINCE, 2 * DAY)
-    shop.read(lift.part)
+    shop.read(lift.of_flow)
     assert (lift.entered.people, lift.entered.reached, lift.runs) == (5, 2, 6)
     assert (lift.held_out.people, lift.held_out.reached) == (3, 1)
     assert lift.difference is not None and lift.difference.low < lift.difference.value < lift.difference.high
     assert Lift(2, "order.placed", SINCE, DAY).difference is None
+
+
+def test_lift_of_a_campaign_compares_who_was_written_to_with_those_whose_mail_was_ready(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.reports.lift.RUNS", 2)
+    rows = [
+        (1, 1, "delivered", "", 1), (1, 2, "delivered", "", 1), (1, 3, "bounced", "", 1), (1, 4, "excluded", "held out", 1),
+        (1, 5, "excluded", "held out", 1), (1, 6, "excluded", "unsubscribe", 1), (1, 7, "waiting", "", 1),
+        (2, 1, "delivered", "", 50), (2, 8, "queued", "", 50), (3, 1, "delivered", "", 50),
+    ]  # fmt: skip
+
+    def work(tx: Tx) -> None:
+        for run_id, parent in ((1, None), (2, None), (3, 1)):
+            tx.execute(
+                "INSERT INTO campaign_run (id, campaign_id, version_id, occasion, parent_id, subject, state, why, by, civil,"
+                " due_ms, began_ms, cursor, verdict, paced_ms, awake_ms, goal, goal_ms, counts_until_ms, created_ms)"
+                " VALUES (?,1,1,?,?,'{}','done','','','',0,?,-1,'',0,0,'order.placed',0,0,0)",
+                (run_id, str(run_id), parent, to_ms(SINCE + HOUR)),
+            )
+        for run_id, contact_id, state, reason, at in rows:
+            tx.execute(
+                "INSERT INTO campaign_recipient (run_id, contact_id, state, variant, list_id, due_ms, try_number, reason, at_ms)"
+                " VALUES (?,?,?,'',0,0,1,?,?)",
+                (run_id, contact_id, state, reason, to_ms(SINCE + at * HOUR)),
+            )
+
+    shop.store.write_now(work)
+    for contact_id, at in ((1, 2), (2, 0), (3, 3), (5, 4), (6, 2), (7, 2), (8, 51)):
+        shop.event("order.placed", contact_id, at)
+    lift = Lift(1, "order.placed", SINCE, DAY)
+    shop.read(lift.of_campaign)
+    assert (lift.entered.people, lift.entered.reached, lift.runs) == (4, 3, 5)
+    assert (lift.held_out.people, lift.held_out.reached) == (2, 1)
+    assert lift.difference is not None
+    none = Lift(9, "order.placed", SINCE, DAY)
+    shop.read(none.of_campaign)
+    assert none.difference is None
+
+
+def test_what_was_held_and_refused_is_counted_by_reason_of_flows_campaigns_and_lists(shop: Shop) -> None:
+    list_id = shop.store.write_now(lambda tx: make_list(tx, "tea").id)
+
+    def work(tx: Tx) -> None:
+        campaign_id = tx.insert(
+            "INSERT INTO campaign (name, title, created_ms, next_occasion) VALUES ('news','',0,'')", ()
+        )
+        assert campaign_id
+        for hours, kind, name, part, of_list, what, reason, mails in (
+            (-2, "flow", "cart", "first", 0, What.HELD, "frequency cap", 9),
+            (1, "flow", "cart", "first", 0, What.HELD, "frequency cap", 3),
+            (30, "flow", "cart", "first", 0, What.HELD, "frequency cap", 1),
+            (30 * 24, "flow", "cart", "second", list_id, What.REFUSED, "unsubscribe", 2),
+            (1, "campaign", "news", "warm", list_id, What.LEFT_OUT, "held out", 4),
+        ):
+            for _ in range(mails):
+                count(tx, kind, name, part, of_list, what, reason, SINCE + hours * HOUR)
+
+    shop.store.write_now(work)
+    cart = shop.tally()
+    assert cart.reasons == {("first", "held", "frequency cap"): 4, ("second", "refused", "unsubscribe"): 2}
+    assert some(cart) == {"held": 4, "refused": 2} and some(cart, "first") == {"held": 4}
+    assert shop.tally("campaign", "news").reasons == {("warm", "left out", "held out"): 4}
+    assert shop.tally("list", "tea").reasons == {
+        ("flow cart", "refused", "unsubscribe"): 2, ("campaign news", "left out", "held out"): 4,
+    }  # fmt: skip
+    assert not shop.tally("domain", "example.org").reasons
+
+
+def test_figures_of_judgements_are_forgotten_after_two_years(shop: Shop) -> None:
+    shop.store.write_now(lambda tx: count(tx, "flow", "cart", "first", 0, What.HELD, "frequency cap", SINCE))
+    assert not shop.store.read_now(lambda tx: has_old(tx, SINCE + 700 * DAY))
+    assert shop.store.read_now(lambda tx: has_old(tx, SINCE + 900 * DAY))
+    shop.store.write_now(lambda tx: drop_old(tx, SINCE + 900 * DAY))
+    assert not shop.tally().reasons
 
 
 def test_a_list_grows_by_source_and_shrinks_by_reason(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

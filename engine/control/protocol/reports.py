@@ -21,7 +21,20 @@ class FiguresRow:
     unsubscribed: int = 0
     complained: int = 0
     orders: int = 0
+    held: int = 0  # by the arbiter, for a while
+    refused: int = 0  # by the arbiter
+    left_out: int = 0  # by the campaign's file, or its holdout
     revenue: dict[str, str] = field(default_factory=dict)  # by currency
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """So many mails of a group were held, refused or left out for one reason; "" is all groups."""
+
+    group: str
+    what: str
+    reason: str
+    mails: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class ReportAnswer:
     window_s: int
     rows: tuple[FiguresRow, ...] = ()
     entered: int | None = None
-    lift: tuple[LiftRow, ...] = ()  # one, of a flow
+    lift: tuple[LiftRow, ...] = ()  # one, of a flow or a campaign
+    reasons: tuple[ReasonRow, ...] = ()  # by group, the most frequent first
     on_it: int | None = None
     growth: tuple[GrowthRow, ...] = ()

@@ -4,7 +4,7 @@ Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in m
 database and commit together.
 """
 
-from engine.store.tables import arbiter, campaigns, catalogue, flows, hooks, reports, sweeps
+from engine.store.tables import arbiter, campaigns, catalogue, flows, hooks, judgements, reports, sweeps
 from engine.store.tables.consent import ConsentEntry, ConsentFact, Refusal, Suppression
 from engine.store.tables.flows import Enrolment, Flow, FlowVersion, Passage, Sending
 from engine.store.tables.house import Credential, DkimKey, EventRow, Inbound, Meta, Spooled, Writer
@@ -27,6 +27,7 @@ TABLES = (
     *reports.TABLES,
     *sweeps.TABLES,
     *arbiter.TABLES,
+    *judgements.TABLES,
     *campaigns.TABLES,
 )  # fmt: skip
 
