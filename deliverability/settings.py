@@ -179,6 +179,33 @@ class DkimSettings(Settings):
         return names
 
 
+class Repeat(Settings):
+    """When bounces that are no reason to stop become one."""
+
+    times: int = Field(default=3, ge=0, le=100, description="Stop after so many deliveries bounced so; 0 never stops.")
+    over: Duration = Field(
+        default=timedelta(days=14), description="... and only when the first and the last are so far apart."
+    )
+    marketing_only: bool = Field(default=False, description="Whether orders and the like still go there.")
+
+
+class LaterSettings(Settings):
+    """[bounces.later]: bounces that count when they repeat with no mail arriving between them."""
+
+    mailbox_full: Repeat = Field(
+        default=Repeat(times=5, over=timedelta(days=30), marketing_only=True),
+        description="The mailbox is full.",
+    )
+    disabled: Repeat = Field(default=Repeat(), description="The mailbox is there and switched off.")
+    doubted: Repeat = Field(
+        default=Repeat(), description="The user is called unknown, but in a way that may be about something else."
+    )
+
+    def of(self, klass: str) -> Repeat:
+        """What holds for a class of bounce."""
+        return {"mailbox full": self.mailbox_full, "disabled mailbox": self.disabled}.get(klass, self.doubted)
+
+
 class BounceSettings(Settings):
     """[bounces]: where mail that comes back goes."""
 
@@ -190,6 +217,7 @@ class BounceSettings(Settings):
         default=timedelta(days=180),
         description="How long mail that came back is kept with what was concluded, and so are others' reports.",
     )
+    later: LaterSettings = LaterSettings()
 
     @field_validator("domain")
     @classmethod

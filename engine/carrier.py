@@ -44,7 +44,7 @@ from mta import maillog
 from mta.inbound.access import OPEN, Access, Passwords
 from mta.inbound.guard import Guard
 from mta.inbound.listener import Listener
-from mta.inbound.lmtp import LmtpSession, LocalPolicy
+from mta.inbound.lmtp import LmtpSession, LocalPolicy, LocalSession
 from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.submission import SubmissionPolicy
 from mta.outbound.security import verifying_context
@@ -211,8 +211,9 @@ class Carrier:
             "submissions": Listener(
                 for_apps, config.submission, name, report, access=replace(access, begins_with_tls=True)
             ),
-            "lmtp": Listener(for_locals, config.lmtp, name, report, session=LmtpSession),
+            "lmtp": Listener(for_locals, config.lmtp, name, report, session=LocalSession),
             "inbound": Listener(for_returns, config.inbound, name, report),
+            "inbound-lmtp": Listener(for_returns, config.inbound, name, report, session=LmtpSession),
         }
 
     def _sockets(self, door: str) -> list[socket.socket]:

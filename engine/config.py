@@ -99,8 +99,9 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
-        if self.inbound.listen and not self.bounces.domain:
-            raise ValueError("inbound.listen is set but bounces.domain is not: say which domain's bounces come in")
+        for name in ("listen", "listen_lmtp"):
+            if getattr(self.inbound, name) and not self.bounces.domain:
+                raise ValueError(f"inbound.{name} is set but bounces.domain is not: say which domain's bounces come in")
         if self.sources and self.outbound.source:
             raise ValueError("outbound.source and sources exclude each other: name the address among the sources")
         found = source_problems(self.sources, self.pools, self.streams)
@@ -167,6 +168,7 @@ class Config(Settings):
             *(("submission.listen", each) for each in submission.listen),
             *(("submission.listen_tls", each) for each in submission.listen_tls),
             *(("inbound.listen", each) for each in self.inbound.listen),
+            *(("inbound.listen_lmtp", each) for each in self.inbound.listen_lmtp),
             *(("lmtp.socket", str(each)) for each in (self.lmtp_path,) if each is not None),
         ]
         return OwnDoors(tuple(listening), self.hostname, frozenset(own_addresses()))
@@ -275,7 +277,7 @@ def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     transport = ((("routing", "transport", key), hop) for key, hop in routing.transport.items())
     for place, text in ((("routing", "smart_host"), routing.smart_host), *transport):
         door = doors.at(Hop.parse(text, routing.port)) if text else ""
-        if door and not (door == "inbound.listen" and place[-1] == config.bounces.domain):
+        if door and not (door.startswith("inbound.") and place[-1] == config.bounces.domain):
             yield place, f'"{text}" is our own door ({door}): mail would come back to us'
 
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine import carrier, config, fence, notify
-from engine.audience import asking, suppression, unconfirmed
+from engine.audience import asking, repeats, suppression, unconfirmed
 from engine.campaigns.keeper import CampaignKeeper
 from engine.catalogue import pairs, watching
 from engine.conductor import Conductor
@@ -91,6 +91,8 @@ class Office:
             "submissions": given.get("submissions")
             or [listen(each, "submission.listen_tls") for each in settings.submission.listen_tls],
             "inbound": given.get("inbound") or [listen(each, "inbound.listen") for each in settings.inbound.listen],
+            "inbound-lmtp": given.get("inbound-lmtp")
+            or [listen(each, "inbound.listen_lmtp") for each in settings.inbound.listen_lmtp],
             "lmtp": given.get("lmtp") or _listen_lmtp(settings),
         }
         self._own_lmtp = None if "lmtp" in given else settings.lmtp_path
@@ -342,6 +344,10 @@ class Office:
                 lambda tx, now: kept.drop_old(tx, now - self.config.bounces.keep),
             ),
             Chore(
+                lambda tx, now: repeats.has_old(tx, now - self.config.bounces.keep),
+                lambda tx, now: repeats.drop_old(tx, now - self.config.bounces.keep),
+            ),
+            Chore(
                 lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
                 lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),
             ),
@@ -419,8 +425,8 @@ class Office:
 
 
 _FIXED: Final = (
-    "submission.listen", "submission.listen_tls", "inbound.listen", "lmtp.socket", "web", "metrics", "control", "database",
-    "daemon.state_dir", "lab",
+    "submission.listen", "submission.listen_tls", "inbound.listen", "inbound.listen_lmtp", "lmtp.socket", "web",
+    "metrics", "control", "database", "daemon.state_dir", "lab",
 )  # fmt: skip
 
 
@@ -446,7 +452,9 @@ def _keeping_fixed(old: Config, new: Config) -> Config:
                 update={"listen": old.submission.listen, "listen_tls": old.submission.listen_tls}
             ),
             "lmtp": new.lmtp.model_copy(update={"socket": old.lmtp.socket}),
-            "inbound": new.inbound.model_copy(update={"listen": old.inbound.listen}),
+            "inbound": new.inbound.model_copy(
+                update={"listen": old.inbound.listen, "listen_lmtp": old.inbound.listen_lmtp}
+            ),
             "daemon": new.daemon.model_copy(update={"state_dir": old.daemon.state_dir}),
             "web": old.web, "metrics": old.metrics, "control": old.control, "database": old.database, "lab": old.lab,
         }

@@ -12,15 +12,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
-from deliverability.bounces.classify import Suppress, classify
+from deliverability.bounces.classify import BounceClass, Suppress, classify
 from deliverability.bounces.dsn import quoted_reply
 from deliverability.bounces.feedback import HEEDED
 from deliverability.bounces.judging import judge
 from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
-from deliverability.reply import Reply
+from deliverability.reply import Reply, ReplyError
 from engine import keys
-from engine.audience import suppression, trials, unconfirmed
+from engine.audience import repeats, suppression, trials, unconfirmed
 from engine.audience.contacts import find_contact, note_event
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
@@ -100,8 +100,10 @@ class House:
 
     def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """What a fate means beyond the queue: suppression, and the event that flows may wait for. Same commit."""
+        if taken := [(_key(each), each.delivery_id) for each in settled if each.state is State.DELIVERED]:
+            repeats.arrived(tx, taken, self.clock.now())
         for each in settled:
-            if each.state is State.BOUNCED and each.stage != "queue":
+            if (each.state is State.BOUNCED and each.stage != "queue") or each.state is State.EXPIRED:
                 self._bounced(tx, each)
             if each.origin == following.ORIGIN:
                 following.settled(tx, each, self.clock.now())
@@ -136,8 +138,22 @@ class House:
     def _bounced(self, tx: Tx, each: Settled) -> None:
         if shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now()):
             return
-        if classify(Reply.parse(each.reply), each.stage).suppress is Suppress.NOW:
+        try:
+            reply = Reply.parse(each.reply)
+        except ReplyError:
+            return  # it expired before anybody answered
+        found = classify(reply, each.stage if each.state is State.BOUNCED else "")
+        if found.suppress is Suppress.NOW and each.state is State.BOUNCED:
             self._suppress(tx, each, each.reply, "relay")
+        elif found.suppress is Suppress.AFTER:
+            self._count(tx, each, found.klass, each.reply, said_later=False)
+
+    def _count(self, tx: Tx, each: Settled, klass: str, evidence: str, *, said_later: bool) -> str:
+        """A bounce that counts when it repeats; how far it is, in words."""
+        return repeats.count(
+            tx, _key(each), BounceClass(klass), delivery_id=each.delivery_id, evidence=evidence, said_later=said_later,
+            settings=self.config.bounces.later, now=self.clock.now(),
+        )  # fmt: skip
 
     def _suppress(self, tx: Tx, each: Settled, evidence: str, source: str) -> None:
         try:
@@ -171,9 +187,12 @@ class House:
         is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
         if found.suppress is Suppress.NOW and not is_doubted:
             self._suppress(tx, each, str(reply), "report")
+        far = ""
+        if found.suppress is Suppress.AFTER and not is_doubted:
+            far = " " + self._count(tx, each, found.klass, str(reply), said_later=True)
         self._note(tx, each, "mail.bounced", str(reply))
         self.notices.report(tx, each, str(reply))
-        return f"{_TOLD}{found.klass}, blame {found.blame}, suppress {found.suppress}: {reply}"
+        return f"{_TOLD}{found.klass}, blame {found.blame}, suppress {found.suppress}{far}: {reply}"
 
     def complained(self, tx: Tx, each: Settled, kind: str) -> str:
         """A reader of this delivery complained, by a trace of ours in it: no more marketing mail, from the next message on.
@@ -233,6 +252,14 @@ class House:
     def load_keys(self, tx: Tx) -> Keyring:
         """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""
         return keys.load_keys(tx, self.config.keys_path, self.config.dkim)
+
+
+def _key(each: Settled) -> str:
+    """The `Address.key` of its recipient; forward-paths are kept as `Address` writes them."""
+    try:
+        return each.forward_path.lower() if each.forward_path.isascii() else Address.parse(each.forward_path).key
+    except AddressError:
+        return each.forward_path
 
 
 def _reported(told: Mapping[str, Any]) -> Reply:

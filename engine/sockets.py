@@ -20,8 +20,8 @@ class CannotListen(Exception):
 
 
 def handed_over() -> dict[str, list[socket.socket]]:
-    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, submissions, inbound, lmtp, web, metrics,
-    control). CannotListen when a descriptor is no socket."""
+    """Sockets from LISTEN_FDS by their names in LISTEN_FDNAMES (submission, submissions, inbound,
+    inbound-lmtp, lmtp, web, metrics, control). CannotListen when a descriptor is no socket."""
     if os.environ.get("LISTEN_PID") not in (None, str(os.getpid())) or not os.environ.get("LISTEN_FDS"):
         return {}
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")

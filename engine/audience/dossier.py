@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
-from engine.audience import batches, consent, engagement, figures, former, membership, suppression, tags
+from engine.audience import batches, consent, engagement, figures, former, membership, repeats, suppression, tags
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
 
@@ -208,6 +208,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     former.note_erased(tx, contact_id)
     for each in sorted(keys):
         suppression.erase(tx, each, salt=salt, now=now)
+        repeats.forget(tx, each)
 
 
 def _end_runs(tx: Tx, contact_id: int, now: datetime) -> None:

@@ -1,7 +1,8 @@
-"""LMTP (RFC 2033) on a Unix socket: SMTP with LHLO for EHLO, and after the dot one reply for each recipient.
+"""LMTP (RFC 2033): SMTP with LHLO for EHLO, and after the dot one reply for each recipient.
 
-Who knocks is asked of the kernel, which knows the user at the other end (`SO_PEERCRED`); nobody else is heard. For
-programs on this host, `posthouse sendmail` among them. A message is one commit, so its recipients' replies agree.
+Two doors speak it. On a Unix socket programs of this host hand mail over, `posthouse sendmail` among them: who knocks is
+asked of the kernel, which knows the user at the other end (`SO_PEERCRED`), and nobody else is heard. On TCP the mail server
+beside us passes on what came back. A message is one commit, so its recipients' replies agree.
 """
 
 from collections.abc import Collection
@@ -25,13 +26,6 @@ class LmtpSession(InboundSession):
     protocol_name = "LMTP"
     is_lmtp = True
 
-    @property
-    def _more_parameters(self) -> frozenset[str]:
-        return _KEY_PARAMETER
-
-    def _secure_extensions(self) -> list[str]:
-        return [KEY]
-
     def __dir__(self) -> tuple[str, ...]:
         return (*COMMANDS, "smtp_LHLO")
 
@@ -52,6 +46,17 @@ class LmtpSession(InboundSession):
     def _answer_dot(self, reply: Reply) -> None:
         for _ in range(self._taken):
             self._reply(reply)
+
+
+class LocalSession(LmtpSession):
+    """The same for programs of this host, which may give a message a key: what is repeated with it is taken on once."""
+
+    @property
+    def _more_parameters(self) -> frozenset[str]:
+        return _KEY_PARAMETER
+
+    def _secure_extensions(self) -> list[str]:
+        return [KEY]
 
 
 class LocalPolicy:

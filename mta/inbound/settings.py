@@ -277,6 +277,13 @@ class InboundSettings(ListenSettings):
     """`[inbound]`: the door for bounces, complaints and reports, open to the world."""
 
     max_size: Size = Field(default=16 * 2**20, ge=65_536, description="Largest message, in octets (RFC 1870).")
+    newlines: Newlines = Field(
+        default=Newlines.NORMALISE, description="As for every door; what comes back is read here and never relayed."
+    )
     long_lines: LongLines = Field(
         default=LongLines.ACCEPT, description="As for every door; what comes back is read here and never relayed."
+    )
+    listen_lmtp: tuple[Endpoint, ...] = Field(
+        default=(),
+        description="Addresses and ports for the mail server beside us, where LMTP is spoken (RFC 2033) under the same rules.",
     )

@@ -14,7 +14,7 @@ from smtp_door import HOSTNAME, PATIENCE, Client, Recorder, codes, door
 from deliverability.address import Address
 from deliverability.reply import Reply
 from mta.inbound.listener import Listener
-from mta.inbound.lmtp import LmtpSession, LocalPolicy, may_submit
+from mta.inbound.lmtp import LocalPolicy, LocalSession, may_submit
 from mta.inbound.settings import LmtpSettings
 from mta.inbound.transaction import Peer, Policy, Transaction
 
@@ -23,7 +23,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 @asynccontextmanager
 async def lmtp_door(folder: Path, policy: Policy) -> AsyncIterator[Path]:
-    listener = Listener(policy, LmtpSettings(), HOSTNAME, lambda *_: None, session=LmtpSession)
+    listener = Listener(policy, LmtpSettings(), HOSTNAME, lambda *_: None, session=LocalSession)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "lmtp.sock"))
         listening.listen()

@@ -38,7 +38,7 @@ mydestination =
 alias_maps =
 alias_database =
 mynetworks = 127.0.0.1/32
-smtpd_recipient_restrictions = reject_unauth_destination
+smtpd_relay_restrictions = reject_unauth_destination
 virtual_mailbox_domains = {domains}
 virtual_mailbox_maps = inline:{{ {mailboxes} }}
 virtual_mailbox_base = {folder}/mailboxes
@@ -75,6 +75,9 @@ trace unix - - n - 0 bounce
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
+verify unix - - n - 1 verify
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """

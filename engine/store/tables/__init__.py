@@ -4,7 +4,7 @@ Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in m
 database and commit together.
 """
 
-from engine.store.tables import arbiter, campaigns, catalogue, flows, hooks, judgements, reports, sweeps
+from engine.store.tables import arbiter, bounces, campaigns, catalogue, flows, hooks, judgements, reports, sweeps
 from engine.store.tables.consent import ConsentEntry, ConsentFact, Refusal, Suppression
 from engine.store.tables.flows import Enrolment, Flow, FlowVersion, Passage, Sending
 from engine.store.tables.house import Credential, DkimKey, EventRow, Inbound, Meta, Spooled, Writer
@@ -29,6 +29,7 @@ TABLES = (
     *arbiter.TABLES,
     *judgements.TABLES,
     *campaigns.TABLES,
+    *bounces.TABLES,
 )  # fmt: skip
 
 INDEXES = (
@@ -53,4 +54,5 @@ INDEXES = (
     *sweeps.INDEXES,
     *arbiter.INDEXES,
     *campaigns.INDEXES,
+    *bounces.INDEXES,
 )
