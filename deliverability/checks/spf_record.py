@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
@@ -52,6 +53,7 @@ class Record:
     exp: str
 
 
+@lru_cache(maxsize=64)  # one record is gone through for each source, and a long one takes its time
 def parse_record(text: str) -> Record:
     """The record that a TXT text is. SyntaxFault when it is none."""
     if not text.isascii():

@@ -1,0 +1,145 @@
+"""What is known of the house: what it sends from, signs with, and is configured as. None: it is not known here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from deliverability.doctor.look import Look
+from deliverability.doctor.model import NotKnown
+from deliverability.signing.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An address that the world sees our mail come from, and the name that is said there."""
+
+    address: str
+    ehlo: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A DKIM key of ours. state: as engine.keys has it; key: None where its file can't be read, `trouble` says why."""
+
+    domain: str
+    selector: str
+    state: str
+    age: timedelta
+    key: Key | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file or folder that others must not read. mode: its permission bits, None where it is not there."""
+
+    path: str
+    what: str
+    mode: int | None
+    forbidden: int = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One that we show. trouble: why it could not be looked at, or is not believed."""
+
+    where: str
+    names: tuple[str, ...] = ()
+    expected: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """off: by how much the clock is wrong at most; None where nobody knows. how: who says so."""
+
+    off: timedelta | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A door of ours, and why it can't be entered; "" where it can."""
+
+    setting: str
+    endpoint: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What came of a domain's marketing mail in the last `days`."""
+
+    days: int
+    delivered: int
+    complained: int
+    bounced: int
+    largest_day: int = 0  # deliveries to one provider on one day, the most
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`sources`, `keys` ...: None where nobody knows them here (no configuration, no database, no daemon)."""
+
+    now: datetime
+    hostname: str = ""
+    sources: tuple[Source, ...] | None = None
+    bounce_domain: str = ""
+    sender: str = ""  # the address in From
+    keys: tuple[SigningKey, ...] | None = None
+    signed_fields: tuple[str, ...] | None = None
+    base_url: str | None = None
+    postal_address: str | None = None
+    sample: bytes | None = None  # a marketing mail as it would leave
+    sample_text: str = ""  # its words
+    permit: tuple[str, ...] | None = None
+    clear_text_to: tuple[str, ...] | None = None  # patterns of domains that get no TLS
+    is_lab: bool = False
+    files: tuple[File, ...] | None = None
+    certificates: tuple[Certificate, ...] | None = None
+    clock: ClockState | None = None
+    listeners: tuple[Listener, ...] | None = None
+    figures: dict[str, Figures] = field(default_factory=dict)  # by From domain
+    blocklists: tuple[str, ...] = ()
+    domain_blocklists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a rule is judged on: the house, the world, and the From domain ("" for a rule of the house)."""
+
+    house: House
+    look: Look
+    domain: str
+
+    @property
+    def envelope(self) -> str:
+        """The domain of the reverse-path, which SPF is asked for."""
+        return self.house.bounce_domain or self.domain
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """NotKnown where nobody knows the addresses that mail leaves from."""
+        if not self.house.sources:
+            raise NotKnown(
+                "the public addresses that mail leaves from are not known: say them in doctor.addresses, or --ip"
+            )
+        return self.house.sources
+
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """Those that sign for the domain: its own, else those of its nearest parent that has any. NotKnown."""
+        if self.house.keys is None:
+            raise NotKnown("which keys sign is not known here: there is no configuration, or no database")
+        name = self.domain
+        while name:
+            if found := tuple(each for each in self.house.keys if each.domain == name):
+                return found
+            name = name.partition(".")[2]
+        return ()
+
+    @property
+    def active_keys(self) -> tuple[SigningKey, ...]:
+        return tuple(each for each in self.keys if each.state == "active")
