@@ -41,6 +41,7 @@ from engine.house import House, ensure_state
 from engine.intake import kept
 from engine.janitor import Chore, Janitor
 from engine.lock import Lock
+from engine.running import refilled
 from engine.running.answers import webhook_answered
 from engine.running.moving import Mover
 from engine.running.sweeping import Sweeper
@@ -330,6 +331,7 @@ class Office:
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
             Chore(watching.has_news, watching.tell_news),
+            Chore(refilled.has_ready, refilled.let_go_on),
             Chore(pairs.has_orders, pairs.learn),
             Chore(asking.has_old, asking.drop_old),
             Chore(arbiter.has_old, arbiter.drop_old),

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from engine.audience.contacts import note_once
 from engine.catalogue import codes
+from engine.catalogue.pools import lack_of
 from engine.flow.civil import Span
 from mta.ports import Tx, from_ms, to_ms
 
@@ -35,9 +36,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """No code; why, in words for the operator."""
+    """No code; why, in words for the operator. `can_be_filled`: there will be some when the pool is made, or loaded."""
 
     reason: str
+    can_be_filled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def take(
     contact's own; without it as long as the pool says."""
     row = tx.one("SELECT pattern, secret, expires, once FROM coupon_pool WHERE name = ?", (pool,))
     if row is None:
-        return Empty(f'there is no coupon pool "{pool}"')
+        return _empty(tx, pool, now)
     pattern, secret, usual, once = row
     if lock := tx.for_update():  # two carriers that ask for one person ask one after the other
         tx.one("SELECT id FROM contact WHERE id = ?" + lock, (contact_id,))
@@ -74,7 +76,14 @@ def take(
     span = expires or (Span.parse(usual) if usual else None)
     ends_ms = to_ms(span.after(now, zone)) if span else None
     asked = _Asked(pool, contact_id, key, to_ms(now), ends_ms)
-    return _make(tx, asked, pattern, bytes.fromhex(secret)) if pattern else _pick(tx, asked)
+    made = _make(tx, asked, pattern, bytes.fromhex(secret)) if pattern else _pick(tx, asked)
+    return made or _empty(tx, pool, now)
+
+
+def _empty(tx: Tx, pool: str, now: datetime) -> Empty:
+    """Why there was none; another took the last one, where there is some by now."""
+    lack = lack_of(tx, pool, now)
+    return Empty(f"{lack.reason}: {lack.remedy}" if lack else f'the last coupon of "{pool}" was just given')
 
 
 def _had(tx: Tx, pool: str, contact_id: int, key: str, now_ms: int, *, once: bool) -> Taken | None:
@@ -89,7 +98,7 @@ def _had(tx: Tx, pool: str, contact_id: int, key: str, now_ms: int, *, once: boo
     return None if row is None else _taken(row[0], row[1], is_new=False)
 
 
-def _pick(tx: Tx, asked: _Asked) -> Taken | Empty:
+def _pick(tx: Tx, asked: _Asked) -> Taken | None:
     """The oldest free code that was loaded and is still good."""
     row = tx.one(
         "SELECT id, code, until_ms FROM coupon WHERE pool = ? AND state = 'free' AND (until_ms IS NULL OR until_ms > ?)"
@@ -97,7 +106,7 @@ def _pick(tx: Tx, asked: _Asked) -> Taken | Empty:
         (asked.pool, asked.now_ms),
     )
     if row is None:
-        return Empty(f'the coupon pool "{asked.pool}" is empty')
+        return None
     coupon_id, code, until_ms = row
     ends_ms = min((each for each in (asked.ends_ms, until_ms) if each is not None), default=None)
     tx.execute(
@@ -125,7 +134,10 @@ def _make(tx: Tx, asked: _Asked, pattern: str, secret: bytes) -> Taken | Empty:
         )  # fmt: skip
         if written:
             return _taken(code, asked.ends_ms, is_new=True)
-    return Empty(f'nearly all codes by the pattern of "{asked.pool}" are given: make a pool with a longer one')
+    return Empty(
+        f'nearly all codes by the pattern of "{asked.pool}" are given: make a pool with a longer one',
+        can_be_filled=False,
+    )
 
 
 def _taken(code: str, expires_ms: int | None, *, is_new: bool) -> Taken:

@@ -138,6 +138,34 @@ def figures(tx: Tx) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a pool has no code to give, and what an operator does about it, in words."""
+
+    reason: str
+    remedy: str
+
+
+def lack_of(tx: Tx, pool: str, now: datetime) -> Lack | None:
+    """What this pool lacks to give a code now; None where it has some, or makes them."""
+    row = tx.one("SELECT pattern FROM coupon_pool WHERE name = ?", (pool,))
+    if row is None:
+        return Lack(f'there is no coupon pool "{pool}"', f"`posthouse coupon pool add {pool}` makes one")
+    if row[0] or free(tx, pool, now, 1):
+        return None
+    return Lack(f'the coupon pool "{pool}" is empty', f"`posthouse coupon pool load {pool} FILE` fills it")
+
+
+def free(tx: Tx, pool: str, now: datetime, most: int) -> int:
+    """How many loaded codes there are to give now, counted up to `most`."""
+    row = tx.one(
+        "SELECT count(*) FROM (SELECT id FROM coupon WHERE pool = ? AND state = 'free'"
+        " AND (until_ms IS NULL OR until_ms > ?) LIMIT ?) AS f",
+        (pool, to_ms(now), most),
+    )
+    return int(row[0]) if row else 0
+
+
 def listed(tx: Tx, pool: str, after: int, limit: int) -> list[dict[str, Any]]:
     """Codes of a pool in the order in which they came, from after this id, each with its `id`."""
     rows = tx.query(

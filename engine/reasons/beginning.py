@@ -11,8 +11,7 @@ from engine.flow.model import Definition
 from engine.flow.shares import in_holdout
 from engine.flow.telling import told_trigger
 from engine.flow.triggers import Audience, DateTrigger, EventTrigger, ManualTrigger
-from engine.reasons.passing import Run
-from engine.reasons.words import Reason, Word, missing
+from engine.reasons.words import Reason, Run, Word, missing
 from engine.running import facts
 from mta.ports import Tx, from_ms
 

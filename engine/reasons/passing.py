@@ -5,33 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from engine.flow.model import Definition, Send
-from engine.reasons.words import Reason, Word, missing
+from engine.reasons import standing
+from engine.reasons.words import Reason, Run, Word, missing, shown
 from engine.running.book import FlowBook
 from engine.running.facts import read_data
+from engine.running.standing import Kept
 from mta.ports import Tx, from_ms
 from mta.queue.delivery import State
 
 RUNS: Final = 5  # the youngest that are told of
 _ENDS: Final = {"goal": Word.GOAL, "exit": Word.LEFT, "holdout": Word.HELD_OUT, "failed": Word.FAILED}
 _REFUSED: Final = "refused: "
+_SKIPPED: Final = "skipped: "
 _WAYS: Final = ("if", "switch", "split")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One enrolment."""
-
-    id: int
-    key: str
-    version_id: int
-    step: str
-    is_waiting: bool
-    how: str
-    entered: datetime
-    ended: datetime | None
-    due: datetime | None
-    trouble: str = ""  # what somebody must mend before it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +32,14 @@ class _Passage:
 def runs_of(tx: Tx, flow_id: int, contact_id: int) -> list[Run]:
     """The contact's last runs in a flow, the youngest first."""
     rows = tx.query(
-        "SELECT id, run_key, version_id, step, state, ended_how, entered_ms, ended_ms, due_ms, standing FROM enrolment"
-        " WHERE contact_id = ? AND flow_id = ? ORDER BY id DESC LIMIT ?",
+        "SELECT id, run_key, version_id, state, ended_how, entered_ms, ended_ms, awaits, due_ms, step, occurrence, due_ms,"
+        " standing, intent FROM enrolment WHERE contact_id = ? AND flow_id = ? ORDER BY id DESC LIMIT ?",
         (contact_id, flow_id, RUNS),
     )
     return [
         Run(
-            row[0], row[1], row[2], row[3], row[4] == "waiting", row[5] or "", from_ms(row[6]), _moment(row[7]),
-            _moment(row[8]), read_data(row[9]).get("trouble", ""),
+            row[0], row[1], row[2], row[3] == "waiting", row[4] or "", from_ms(row[5]), _moment(row[6]), row[7], _moment(row[8]),
+            Kept.read(*row[9:]),
         )
         for row in rows
     ]  # fmt: skip
@@ -63,8 +49,7 @@ def of_run(tx: Tx, run: Run, book: FlowBook, is_paused: bool, now: datetime) -> 
     """What became of one run: where it stands, or how it ended, then what happened to each mail on its way."""
     passages = _passages(tx, run.id)
     if run.is_waiting:
-        last = passages[-1] if passages else None
-        yield from _standing(tx, run, book.definition(tx, run.version_id), last, is_paused, now)
+        yield from standing.reasons(tx, run, book.definition(tx, run.version_id), is_paused, now)
     if not run.is_waiting and run.how != "completed":
         yield _ended(run, passages)
     sends = list(_sends(tx, passages))
@@ -73,45 +58,12 @@ def of_run(tx: Tx, run: Run, book: FlowBook, is_paused: bool, now: datetime) -> 
         yield from _ways(passages)
 
 
-def _standing(
-    tx: Tx, run: Run, definition: Definition | None, last: _Passage | None, is_paused: bool, now: datetime
-) -> Iterator[Reason]:
-    if definition is None:
-        yield Reason(Word.UNREADABLE, f"this program can't read version {run.version_id} of the flow: the run waits")
-        return
-    where = f"before the step {run.step}" + (f", key {run.key}" if run.key else "")
-    if is_paused:
-        yield Reason(Word.PAUSED, f"the flow is paused: the run stands {where}; `posthouse flow resume` lets it go on")
-    held = tx.one(
-        "SELECT reason, why, since_ms, until_ms, best_before_ms FROM held_mail WHERE kind = 'flow' AND ref = ? AND step = ?"
-        " AND ended_ms IS NULL",
-        (run.id, run.step),
-    )
-    if held is not None:
-        text = f"held {where}: {held[1]}; it is asked again then, and not sent after {_shown(from_ms(held[4]))}"
-        yield Reason(held[0], text, from_ms(held[2]), from_ms(held[3]))
-    elif run.due is not None and run.due > now:
-        instruction = definition.program.get(run.step)
-        waits = last is not None and last.kind == "wait"
-        if run.trouble:
-            is_mail = instruction is not None and isinstance(instruction.step, Send)
-            word = Word.CANT_BE_WRITTEN if is_mail else Word.WAITS
-            yield Reason(word, f"it stands {where}, which failed: {run.trouble}; it is tried again", until=run.due)
-        else:
-            told = f" ({last.step}: {last.result})" if last and waits else ""
-            yield Reason(Word.WAITS, f"it stands {where}{told}", until=run.due)
-    elif run.due is None:
-        yield Reason(Word.WAITS, f"it stands {where} for something that has not come")
-    elif not is_paused:
-        yield Reason(Word.DUE, f"it stands {where}, and its turn is now")
-
-
 def _ended(run: Run, passages: list[_Passage]) -> Reason:
     last = next((each for each in reversed(passages) if each.kind in ("goal", "exit")), None)
     values = last.detail.get("values", {}) if last else {}
     what = f": {last.result}" if last and last.result else ""
     key = f", key {run.key}" if run.key else ""
-    text = f"the run of {_shown(run.entered)}{key} ended ({run.how}){what}{missing(values)}"
+    text = f"the run of {shown(run.entered)}{key} ended ({run.how}){what}{missing(values)}"
     return Reason(_ENDS.get(run.how, Word.LEFT), text, run.ended, values=values)
 
 
@@ -123,6 +75,9 @@ def _sends(tx: Tx, passages: list[_Passage]) -> Iterator[Reason]:
             why = each.detail.get("why", "")
             text = f"at the step {each.step} the arbiter refused it" + (f": {why}" if why else "")
             yield Reason(each.result.removeprefix(_REFUSED), text, each.at)
+        elif each.result.startswith(_SKIPPED):
+            text = f"at the step {each.step} it was not written: {each.result.removeprefix(_SKIPPED)}"
+            yield Reason(Word.SKIPPED, text, each.at)
         elif (message := each.detail.get("message")) is not None:
             text = f"at the step {each.step} it was written as message {message}: {fate_of(tx, message)}"
             yield Reason(Word.WRITTEN, f"{text}; `posthouse why {message}`", each.at)
@@ -158,7 +113,3 @@ def _passages(tx: Tx, enrolment_id: int) -> list[_Passage]:
 
 def _moment(at_ms: int | None) -> datetime | None:
     return None if at_ms is None else from_ms(at_ms)
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from engine.flow.entering import Bar
+from engine.running.standing import Kept
 from engine.sending.refusals import Refusal
 
 
@@ -31,7 +32,11 @@ class Word(StrEnum):
     ARCHIVED = "flow archived"  # nobody enters any more
     UNREADABLE = "flow can't be read"  # this program does not understand its text
     WAITS = "waits"  # the run stands at a wait
+    NO_COUPON = "no coupon left"  # the run stands before a coupon whose pool has none; it goes on when there are some
+    ASKS = "late, and asks"  # a mail is late, and its flow wants an operator to say whether it goes
+    SKIPPED = "skipped as late"  # a mail was late, and its flow says that it does not go then
     CANT_BE_WRITTEN = "mail can't be written"  # a fault in the template, or a fact is missing; it is tried again
+    CANT_BE_DONE = "step can't be done"  # another step than a mail; it is tried again
     DUE = "due now"  # the run's turn has come
     GOAL = "goal reached"  # the run ended: what the flow is for happened
     LEFT = "left the flow"  # the run ended: its exit condition held, or it came to an exit step
@@ -60,6 +65,27 @@ class Reason:
     at: datetime | None = None
     until: datetime | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One enrolment."""
+
+    id: int
+    key: str
+    version_id: int
+    is_waiting: bool
+    how: str
+    entered: datetime
+    ended: datetime | None
+    awaits: str  # the event, or the coupons, that it waits for
+    due: datetime | None
+    kept: Kept
+
+
+def shown(moment: datetime) -> str:
+    """A moment, for people."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def missing(values: Mapping[str, Any]) -> str:

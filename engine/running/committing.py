@@ -116,7 +116,9 @@ class Committer:
         came = self.effects.do(tx, run, act, now)
         if isinstance(came, Stuck):
             done.trouble = f"step {act.step}: {came.reason}"
-            done.place = put_off(Kept(replace(before, due=run.standing.due), done.given), now + HOLD, done.trouble)
+            done.place = put_off(
+                Kept(replace(before, due=run.standing.due), done.given), now + HOLD, done.trouble, came.awaits
+            )
             return None
         done.given |= came.given
         if came.trouble:

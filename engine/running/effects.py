@@ -37,6 +37,7 @@ from engine.running import chains, facts
 from engine.running.beginning import Hand
 from engine.running.due import DueRun
 from engine.running.passages import Happened, Passage, write_passages
+from engine.running.standing import awaiting_pool
 from mta.ports import Tx, to_ms
 
 TOLD: Final = frozenset(
@@ -78,6 +79,7 @@ class Stuck:
     """It can't be had now: the run waits before its step until somebody mended what the reason names."""
 
     reason: str
+    awaits: str = ""  # where it goes on by itself when that is there: for its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _coupon(tx: Tx, run: DueRun, step: str, asked: TakeCoupon, zone: ZoneInfo, n
         tx, asked.pool, run.contact_id, f"{run.enrolment_id}:{step}", now, expires=asked.expires, zone=zone
     )  # fmt: skip
     if isinstance(taken, Empty):
-        return Stuck(taken.reason)
+        return Stuck(taken.reason, awaiting_pool(asked.pool) if taken.can_be_filled else "")
     given = {"code": taken.code, "expires": taken.expires.isoformat() if taken.expires else None}
     return Came("coupon", taken.code, {"pool": asked.pool, **given}, {asked.name: given})
 

@@ -13,6 +13,7 @@ from mta.ports import from_ms, to_ms
 
 TROUBLE_MAX: Final = 600  # characters of what went wrong that are kept
 _NOTHING: Final = "{}"
+_POOL: Final = "coupon:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,24 @@ def place_of(standing: Standing, last: Decision, given: Mapping[str, Any]) -> Pl
     return Place(standing.step, standing.occurrence, standing.due, None, kept, awaits, intent)
 
 
-def put_off(kept: Kept, until: datetime | None, trouble: str = "") -> Place:
+def awaiting_pool(pool: str) -> str:
+    """What stands in `awaits` of a run that waits for this pool to have coupons. It is no event's name."""
+    return _POOL + pool
+
+
+def pool_of(awaits: str) -> str:
+    """The pool that a run with this `awaits` waits for; "" for another."""
+    return awaits.removeprefix(_POOL) if awaits.startswith(_POOL) else ""
+
+
+def put_off(kept: Kept, until: datetime | None, trouble: str = "", awaits: str = "") -> Place:
     """Where a run stands whose turn is put off, or waits for a person (None): what is late is counted from when it should
     have come first. `trouble`: why, where somebody must mend something."""
     standing = kept.standing
     is_waiting = bool(standing.intent and standing.waiting_for)  # else what was meant by it is over
     intent = json.dumps(standing.intent, ensure_ascii=False) if is_waiting else ""
     later = replace(kept, meant=standing.due, trouble=trouble).as_json()
-    return Place(standing.step, standing.occurrence, until, None, later, "", intent)
+    return Place(standing.step, standing.occurrence, until, None, later, awaits, intent)
 
 
 def ended(occurrence: int, how: str, step: str = END) -> Place:

@@ -97,10 +97,14 @@ def test_asking_again_for_the_same_run_gives_the_same_code_and_another_run_the_n
 def test_an_empty_pool_says_so_and_goes_on_when_codes_come(desk: Desk) -> None:
     desk.pool("spring", "A")
     assert desk.code() == "A"
-    assert desk.take(BEN) == Empty('the coupon pool "spring" is empty')
+    assert desk.take(BEN) == Empty(
+        'the coupon pool "spring" is empty: `posthouse coupon pool load spring FILE` fills it'
+    )
     desk.store.write_now(lambda tx: load(tx, "spring", [Code("B")]))
     assert desk.code(BEN) == "B"
-    assert desk.take(pool="winter") == Empty('there is no coupon pool "winter"')
+    assert desk.take(pool="winter") == Empty(
+        'there is no coupon pool "winter": `posthouse coupon pool add winter` makes one'
+    )
 
 
 def test_a_code_by_a_pattern_is_the_same_for_the_same_and_unlike_all_others(desk: Desk) -> None:

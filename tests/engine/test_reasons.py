@@ -10,9 +10,11 @@ from flow_house import ANN, FlowHouse
 from mail_shop import make_composer, make_list
 
 from deliverability.address import Address
+from engine.audience.contacts import Change, change
 from engine.audience.dossier import erase, merge
 from engine.audience.suppression import Reason as Stop
 from engine.audience.suppression import suppress
+from engine.catalogue.pools import Code, Pool, load, put
 from engine.reasons.origin import Origin, origin_of
 from engine.reasons.why_not import NoFlow, WhyNot
 from engine.reasons.words import WORDS, Reason
@@ -246,6 +248,75 @@ async def test_a_template_s_fault_names_whom_where_and_what_is_missing_in_the_al
     house.runners = [house.runner()]
     await house.later(minutes=15)
     assert words(house) == ["written"], "what was the matter is forgotten"
+
+
+async def test_an_empty_pool_is_named_with_since_when_and_what_fills_it(make: Make) -> None:
+    house = make(FLOW.replace("  - if: contact", "  - coupon: {pool: spring}\n    id: gift\n  - if: contact"))
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(hours=1)
+    since = house.clock.now()
+    [reason] = ask(house)
+    assert reason.word == "no coupon left" and reason.at == since
+    assert 'there is no coupon pool "spring"; `posthouse coupon pool add spring` makes one' in reason.text
+    house.store.write_now(lambda tx: put(tx, Pool("spring", low=0), b"x" * 32, since))
+    await house.later(minutes=20)
+    [reason] = ask(house)
+    assert (reason.word, reason.at) == ("no coupon left", since)
+    assert reason.text == (
+        f'it stands before the step gift, key c1 since {since:%Y-%m-%d %H:%M} UTC: the coupon pool "spring" is empty;'
+        " `posthouse coupon pool load spring FILE` fills it, and it goes on within seconds"
+    )
+    house.store.write_now(lambda tx: load(tx, "spring", [Code("AAAA-1")]))
+    [reason] = ask(house)
+    assert reason.word == "due now" and "has coupons by now" in reason.text
+
+
+async def test_a_late_mail_says_that_it_asks_or_that_it_was_skipped(make: Make) -> None:
+    house = make(FLOW.replace("id: mail}]", "id: mail, late: {after: 2h, do: ask}}]"))
+    skips = FLOW.replace("name: cart", "name: skips")
+    house.apply(skips.replace("id: mail}]", "id: mail, late: {after: 2h, do: skip}}]"))
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    meant = house.clock.now() + timedelta(hours=1)
+    await house.later(hours=5)
+    [reason] = ask(house)
+    assert (reason.word, reason.at) == ("late, and asks", meant)
+    assert f"should have gone at {meant:%Y-%m-%d %H:%M} UTC" in reason.text
+    assert "`posthouse flow late cart send`" in reason.text and "`posthouse flow late cart skip`" in reason.text
+    [reason] = [each for each in ask(house, "skips") if "late" in each.word]
+    assert reason.word == "skipped as late" and reason.text == "at the step mail it was not written: more than 2h late"
+
+
+async def test_a_wait_says_what_is_meant_and_one_end_also_after_the_clock_changed(make: Make) -> None:
+    house = make(FLOW.replace("wait: 1h", 'wait: {until: "10:00"}\n    id: morning'))
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.text == "it stands before the step is-new, key c1 (morning: until 10:00)"
+    house.store.write_now(lambda tx: change(tx, 1, Change(zone="America/New_York"), house.clock.now()))
+    await house.settle()
+    [reason] = ask(house)
+    assert reason.text == "it stands before the step is-new, key c1 (morning: until 10:00)"
+    assert reason.until is not None and reason.until.astimezone(ZoneInfo("America/New_York")).hour == 10
+
+
+async def test_a_wait_for_an_event_and_a_step_that_fails_say_what_is_the_matter(make: Make) -> None:
+    house = make(FLOW.replace("wait: 1h", "wait: {for: {event: my.pay}, timeout: 2d}\n    id: paid"))
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    [reason] = ask(house)
+    assert (
+        reason.text == "it waits at the step paid for my.pay, 2d at most"
+        and reason.until == house.clock.now() + 2 * DAY
+    )
+    house.apply(
+        FLOW.replace("name: cart", "name: tells").replace("wait: 1h", "notify: {to: nobody@shop.example, text: hi}")
+    )
+    house.tell("cart.updated", **cart(cart_id="c2"))
+    await house.settle()
+    reason = ask(house, "tells")[0]
+    assert reason.word == "step can't be done" and "is not named in mail.staff" in reason.text and reason.until
 
 
 async def test_who_is_held_out_is_told_so(make: Make) -> None:

@@ -15,6 +15,7 @@ from engine.audience.contacts import Change, change, contact_facts, find_contact
 from engine.audience.fields import Field, Kind, declare
 from engine.catalogue.pools import Code, Pool, load, put
 from engine.flow.shares import in_holdout
+from engine.running import refilled
 from engine.running.answers import answer_late, asked
 from engine.running.winners import Judge
 from mta.ports import to_ms
@@ -128,6 +129,35 @@ async def test_a_coupon_is_in_the_run_s_data_from_then_on(make: Make) -> None:
     house.store.write_now(lambda tx: load(tx, "spring", [Code("AAAA-1", None), Code("BBBB-2", None)]))
     await house.later(minutes=15)
     assert ann(house)["tags"] == ["lucky"] and house.path[1] == "coupon-spring-for-3d: AAAA-1"
+
+
+async def test_whoever_waits_for_a_coupon_goes_on_once_the_pool_has_some_and_nobody_else_is_woken(make: Make) -> None:
+    house = make("  - coupon: spring\n  - exit: lucky\n")
+
+    def fill(*codes: str) -> None:
+        house.store.write_now(lambda tx: load(tx, "spring", [Code(each) for each in codes]))
+
+    async def clean() -> int:
+        """As the janitor does; how many runs have no code yet."""
+        while house.store.read_now(lambda tx: refilled.has_ready(tx, house.clock.now())):
+            house.store.write_now(lambda tx: refilled.let_go_on(tx, house.clock.now()))
+        await house.settle()
+        return len(house.rows("SELECT 1 FROM enrolment WHERE state = 'waiting'"))
+
+    for who in ("ann", "ben", "cat"):
+        house.tell("my.start", f"{who}@example.org")
+    await house.settle()
+    assert "there is no coupon pool" in house.alarms[0] and await clean() == 3
+    house.store.write_now(lambda tx: put(tx, Pool("spring", "", "", 0, False), b"x" * 32, house.clock.now()))
+    assert await clean() == 3, "an empty one is no help"
+    house.set_state("f", "paused")
+    fill("AAAA-1")
+    assert await clean() == 3
+    house.set_state("f", "active")
+    assert await clean() == 2
+    assert house.rows("SELECT id FROM enrolment WHERE state = 'ended'") == [(1,)], "who came first"
+    fill("AAAA-2", "AAAA-3", "AAAA-4")
+    assert await clean() == 0, "without any time going by"
 
 
 async def test_a_jump_goes_round_and_each_round_s_mail_is_written_once(make: Make) -> None:
