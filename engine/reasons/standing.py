@@ -91,4 +91,4 @@ def _wait(run: Run, definition: Definition, instruction: Instruction | None, whe
 
 
 def _since(moment: datetime | None) -> str:
-    return f" since {shown(moment)}" if moment else ""
+    return f", since {shown(moment)}" if moment else ""

@@ -264,7 +264,7 @@ async def test_an_empty_pool_is_named_with_since_when_and_what_fills_it(make: Ma
     [reason] = ask(house)
     assert (reason.word, reason.at) == ("no coupon left", since)
     assert reason.text == (
-        f'it stands before the step gift, key c1 since {since:%Y-%m-%d %H:%M} UTC: the coupon pool "spring" is empty;'
+        f'it stands before the step gift, key c1, since {since:%Y-%m-%d %H:%M} UTC: the coupon pool "spring" is empty;'
         " `posthouse coupon pool load spring FILE` fills it, and it goes on within seconds"
     )
     house.store.write_now(lambda tx: load(tx, "spring", [Code("AAAA-1")]))
