@@ -1,22 +1,28 @@
 """Claiming: recipients whose time has come get into a carrier's hands, a few at a time, and out of dead ones.
 
 The carrier's id is the fence, as for deliveries: whatever it writes later asks for it. No more is claimed than the queue
-can do with: mails that wait there cost room, and could not be recalled as quickly.
+can do with: mails that wait there cost room, and could not be recalled as quickly. Of a campaign that has its hours even less is
+queued, and what is left when they are over waits until they begin again.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from engine.campaigns import figures, runs
 from engine.campaigns.figures import place
 from engine.campaigns.model import Campaign
+from engine.campaigns.resolving import clock_of
 from engine.campaigns.runs import Run
 from engine.campaigns.states import Fate
 from mta.ports import Tx, to_ms
 
+UTC_ZONE: Final = ZoneInfo("UTC")
 BACKLOG: Final = 10_000  # mails of one run that may be in the queue
+BACKLOG_OF_HOURS: Final = 500  # ... of one with hours: what leaves yet when they are over
+CLOSED: Final = 500  # of those whose hours are over, put off in one transaction
 BURST: Final = timedelta(seconds=1)  # what of a throttled run may be written at once
 
 
@@ -36,20 +42,15 @@ class Recipient:
         return f"@{self.try_number}"
 
 
-def claim(tx: Tx, run: Run, owner: int, now: datetime, limit: int) -> list[Recipient]:
-    """Up to `limit` recipients of a run that are due; none while it is not running, or enough is queued."""
+def claim(tx: Tx, run: Run, owner: int, now: datetime, limit: int, zone: ZoneInfo = UTC_ZONE) -> list[Recipient]:
+    """Up to `limit` recipients of a run that are due; none while it is not running, or enough is queued. `zone` is the
+    installation's."""
     if run.campaign is None or not runs.is_running(tx, run.id):
         return []
-    if figures.count(tx, run.id, [Fate.QUEUED]) >= BACKLOG:
+    if figures.count(tx, run.id, [Fate.QUEUED]) >= (BACKLOG if run.campaign.hours is None else BACKLOG_OF_HOURS):
         return []
     limit = _allowed(tx, run.id, run.campaign, now, limit)
-    rows = tx.query(
-        "SELECT contact_id, variant, list_id, try_number, due_ms FROM campaign_recipient"
-        " WHERE run_id = ? AND state = 'waiting' AND due_ms <= ? ORDER BY due_ms, contact_id LIMIT ?"
-        + tx.for_update(skip_locked=True),
-        (run.id, to_ms(now), limit),
-    )
-    found = [Recipient(*row) for row in rows]
+    found = [who for who, own in _due(tx, run, now, limit) if not _is_closed(run.campaign, own, now, zone)]
     _pace(tx, run.id, run.campaign, now, len(found))
     tx.executemany(
         "UPDATE campaign_recipient SET state = 'claimed', owner = ? WHERE run_id = ? AND contact_id = ?",
@@ -58,6 +59,36 @@ def claim(tx: Tx, run: Run, owner: int, now: datetime, limit: int) -> list[Recip
     for each in found:
         figures.move(tx, place(run.id, each.variant, Fate.WAITING), place(run.id, each.variant, Fate.CLAIMED))
     return found
+
+
+def put_off(tx: Tx, run: Run, now: datetime, zone: ZoneInfo) -> int:
+    """Let some of those wait whose mails are due and whose hours are over, until they begin again; how many."""
+    campaign = run.campaign
+    if campaign is None or campaign.hours is None or not runs.is_running(tx, run.id):
+        return 0
+    closed = [
+        (to_ms(campaign.open_from(now, clock_of(campaign, own, zone))), run.id, who.contact_id)
+        for who, own in _due(tx, run, now, CLOSED)
+        if _is_closed(campaign, own, now, zone)
+    ]
+    tx.executemany("UPDATE campaign_recipient SET due_ms = ? WHERE run_id = ? AND contact_id = ?", closed)
+    return len(closed)
+
+
+def _due(tx: Tx, run: Run, now: datetime, limit: int) -> list[tuple[Recipient, str]]:
+    """The first of those whose mails are due, with their zones."""
+    rows = tx.query(
+        "SELECT r.contact_id, r.variant, r.list_id, r.try_number, r.due_ms, COALESCE(c.zone, '') FROM campaign_recipient r"
+        " LEFT JOIN contact c ON c.id = r.contact_id"
+        " WHERE r.run_id = ? AND r.state = 'waiting' AND r.due_ms <= ? ORDER BY r.due_ms, r.contact_id LIMIT ?"
+        + tx.for_update("r", skip_locked=True),
+        (run.id, to_ms(now), limit),
+    )
+    return [(Recipient(*row[:5]), row[5]) for row in rows]
+
+
+def _is_closed(campaign: Campaign, own: str, now: datetime, zone: ZoneInfo) -> bool:
+    return campaign.hours is not None and campaign.open_from(now, clock_of(campaign, own, zone)) > now
 
 
 def give_back(tx: Tx, run_id: int, owner: int, recipients: Collection[Recipient], due: datetime | None = None) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from engine.flow.civil import Span
 from engine.flow.model import Tracking
+from engine.flow.waits import Window
 
 ALL_LANGUAGES: Final = ""
 
@@ -123,6 +125,7 @@ class Campaign:
     when: When
     every: timedelta | None  # at least so long between two mails, over all
     window: timedelta  # between the start and the first mail: time to recall it
+    hours: Window | None  # only then mails are written, on the clock of `when`; None is always
     misfire: Misfire
     best_before: timedelta  # a mail that the arbiter holds back for longer is not written
     holdout: float  # the share of people, from 0 to 1, who get nothing, so that lift can be measured
@@ -143,6 +146,10 @@ class Campaign:
     def templates(self) -> frozenset[str]:
         """The mails that it sends."""
         return frozenset(self.variant(each.name).template for each in self.variants or (self.mail,))
+
+    def open_from(self, moment: datetime, zone: ZoneInfo) -> datetime:
+        """When a mail may be written that is due at this moment (UTC): then, or when its hours next begin in `zone`."""
+        return moment if self.hours is None else max(moment, self.hours.after(moment, zone))
 
     def variant(self, name: str) -> Variant:
         """The whole of a variant; the mail itself for "" and for a name that is none."""

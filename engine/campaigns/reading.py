@@ -17,15 +17,16 @@ from engine.flow.civil import Span
 from engine.flow.definition import version_of
 from engine.flow.document import Entry, Fault, Sheet
 from engine.flow.known import NOTHING_KNOWN
+from engine.flow.pauses import read_window
 from engine.flow.scalars import EVENT, NAME
 from engine.flow.shapes import Page
 from engine.flow.spelling import near
 from engine.flow.steps import read_tracking
-from engine.flow.words import TRACKING
+from engine.flow.words import BETWEEN, TRACKING
 
 TOP: Final = (
     "name", "title", "about", "goal", "audience", "template", "subject", "sender", "content", "variants", "test", "when",
-    "throttle", "window", "late", "best_before", "holdout", "tracking",
+    "throttle", "window", "hours", "late", "best_before", "holdout", "tracking",
 )  # fmt: skip
 GROUP: Final = ("lists", "segments", "tags")
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -83,15 +84,17 @@ class _Reader:
         when = read_when(self._sheet, found.get("when"))
         every = self._sheet.read(found["throttle"], values.throttle) if "throttle" in found else None
         window = self._span(found.get("window"), timedelta(), zero=True)
+        hours = BETWEEN.read(Page(self._sheet, NOTHING_KNOWN), found["hours"]) if "hours" in found else None
         misfire = self._misfire(found.get("late"))
         best_before = self._span(found.get("best_before"), _BEST_BEFORE)
         holdout = self._sheet.read(found["holdout"], values.holdout) if "holdout" in found else 0.0
         said = TRACKING.read(Page(self._sheet, NOTHING_KNOWN), found["tracking"]) if "tracking" in found else None
-        self._hours(found, variants, is_at=when is not None and when.at is not None)
+        self._on_a_day(found, variants, is_at=when is not None and when.at is not None)
         if name is None or goal is None or audience is None or when is None or misfire is None:
             return None
         return Campaign(
-            name, title or name, about or "", goal, audience, mail, variants, test, when, every, window, misfire,
+            name, title or name, about or "", goal, audience, mail, variants, test, when, every, window,
+            read_window(hours) if hours and len(hours.get("between", ())) == 2 else None, misfire,
             best_before, holdout or 0.0, read_tracking(said), version,
         )  # fmt: skip
 
@@ -224,7 +227,7 @@ class _Reader:
             return None
         return Test(sample, metric, after, significance, "" if otherwise == "split" else otherwise)
 
-    def _hours(self, found: Mapping[str, Entry], variants: tuple[Variant, ...], *, is_at: bool) -> None:
+    def _on_a_day(self, found: Mapping[str, Entry], variants: tuple[Variant, ...], *, is_at: bool) -> None:
         if any(each.at is not None for each in variants) and not is_at:
             remedy = "write when: {at: 2026-12-01T10:00}, whose day they share"
             self._sheet.fault(found["variants"].key, "variants", "hours can be compared on a day that is named", remedy)

@@ -91,7 +91,9 @@ def due_of(run: Run, campaign: Campaign, variant: str, own: str, zone: ZoneInfo)
     began = (run.began or run.due) + campaign.window
     hour = campaign.variant(variant).at
     civil = run.civil if run.civil is None or hour is None else datetime.combine(run.civil.date(), hour)
-    return due(campaign.when, civil, began, _clock(campaign, own, zone))
+    clock = clock_of(campaign, own, zone)
+    at = due(campaign.when, civil, began, clock)
+    return None if at is None else campaign.open_from(at, clock)
 
 
 def release(tx: Tx, run: Run, zone: ZoneInfo, now: datetime, limit: int) -> int:
@@ -107,7 +109,8 @@ def release(tx: Tx, run: Run, zone: ZoneInfo, now: datetime, limit: int) -> int:
     for contact_id, own in rows:
         variant = run.winner or shared_out(campaign, contact_id)
         hour = campaign.variant(variant).at
-        at = now if hour is None else next_at(hour, now, _clock(campaign, own, zone))
+        clock = clock_of(campaign, own, zone)
+        at = campaign.open_from(now if hour is None else next_at(hour, now, clock), clock)
         tx.put(
             "UPDATE campaign_recipient SET variant = ?, due_ms = ? WHERE run_id = ? AND contact_id = ?",
             (variant, to_ms(at), run.id, contact_id),
@@ -116,6 +119,7 @@ def release(tx: Tx, run: Run, zone: ZoneInfo, now: datetime, limit: int) -> int:
     return len(rows)
 
 
-def _clock(campaign: Campaign, own: str, zone: ZoneInfo) -> ZoneInfo:
+def clock_of(campaign: Campaign, own: str, zone: ZoneInfo) -> ZoneInfo:
+    """By whose clock somebody in the zone `own` gets it."""
     when = campaign.when
     return zone_of(own, zone) if when.own_zone else zone_of(when.zone, zone)

@@ -13,7 +13,7 @@ from typing import Final
 from engine.bell import Bell
 from engine.campaigns import runs
 from engine.campaigns.book import CampaignBook
-from engine.campaigns.claiming import claim
+from engine.campaigns.claiming import claim, put_off
 from engine.campaigns.runs import Run
 from engine.campaigns.states import RunState
 from engine.campaigns.writing import Letter, Writer, asks_for_products, read_known, write_letter
@@ -65,10 +65,13 @@ class Sender:
         return any(done)
 
     async def _handful(self, run: Run) -> bool:
-        now = self._clock.now()
-        mine = await self._store.write(lambda tx: claim(tx, run, self._owner, now, HANDFUL))
+        now, zone = self._clock.now(), self._writer.arbiter.zone
+        put = 0
+        if run.campaign is not None and run.campaign.hours is not None:
+            put = await self._store.write(lambda tx: put_off(tx, run, now, zone))
+        mine = await self._store.write(lambda tx: claim(tx, run, self._owner, now, HANDFUL, zone))
         if not mine:
-            return False
+            return put > 0
         letters: list[Letter] = []
         asks = run.campaign is not None and asks_for_products(self._composer, run.campaign)
         for each in await self._store.read(lambda tx: read_known(tx, mine, with_products=asks)):

@@ -131,6 +131,13 @@ def _words(
     yield f"recipients  {tally.goes:,} of {tally.people:,}"
     yield from (f"  excluded  {count:>9,}  {reason}" for reason, count in tally.excluded.most_common())
     yield from (f"  variant   {count:>9,}  {_variant(name)}" for name, count in sorted(tally.variants.items()) if name)
+    if campaign.hours is not None:
+        whose = (
+            "on each reader's clock"
+            if campaign.when.own_zone
+            else f"on the clock of {campaign.when.zone or 'mail.zone'}"
+        )
+        yield f"hours       {campaign.hours}, {whose}; what does not fit goes on when they begin again"
     if campaign.every is not None:
         yield f"throttle    {timedelta(hours=1) / campaign.every:,.0f} an hour: {_span(tally.goes * campaign.every)} in all"
     if tally.crowded:

@@ -16,11 +16,17 @@ def read_until(found: Any) -> Span | Clock | Window | OnDate | None:
             return found
         case ("until", values):
             return Clock(values["until"], _days(values))
-        case ("between", {"between": [opens, closes]} as values):
-            return Window(opens, closes, _days(values))
+        case ("between", {"between": [_, _]} as values):
+            return read_window(values)
         case {"date": day, "at": at}:
             return OnDate(day, found.get("offset", 0), at)
     return None
+
+
+def read_window(values: dict[str, Any]) -> Window:
+    """The values of a `between:` that is whole."""
+    opens, closes = values["between"]
+    return Window(opens, closes, _days(values))
 
 
 def read_late(found: dict[str, Any] | None) -> Late | None:

@@ -91,10 +91,13 @@ _AWAITED: Final = Variants(
     },
     "such as {event: order.placed}",
 )
+BETWEEN: Final = Record(
+    {"between": ListOf(of.CLOCK, '"22:00"', 2, 2), **_DAYS}, {"between": 'such as between: ["09:00", "18:00"]'}
+)
 _UNTIL: Final = Variants(
     {
         "until": Record({"until": of.CLOCK, **_DAYS}),
-        "between": Record({"between": ListOf(of.CLOCK, '"22:00"', 2, 2), **_DAYS}),
+        "between": BETWEEN,
     },
     'such as {until: "10:00"}',
 )

@@ -277,6 +277,41 @@ async def test_nothing_is_written_before_the_window_to_recall_it_is_over(make: M
 # -- nobody there
 
 
+HOURS = 'hours: {between: ["12:00", "13:00"], on: [mon, tue, wed, thu, fri]}\n'
+
+
+async def test_what_does_not_fit_into_its_hours_goes_on_when_they_begin_again(make: Make) -> None:
+    house = make()  # a Monday's noon
+    house.join(10)
+    run = house.start(NEWS + "throttle: 6/hour\n" + HOURS)
+    for _ in range(12):
+        await house.later(minutes=10)
+    assert house.states(run) == {"waiting": 10 - (sent := len(house.mails)), "queued": sent} and 5 <= sent <= 7
+    await house.later(hours=12)
+    assert len(house.mails) == sent
+    await house.later(hours=10)
+    for _ in range(6):
+        await house.later(minutes=10)
+    assert house.states(run) == {"queued": 10}
+
+
+async def test_hours_are_those_of_each_reader_s_clock(make: Make) -> None:
+    house = make()
+    now = house.clock.now()
+    house.join(2, zone="UTC")
+    house.join(3, zone="Asia/Jerusalem")  # two hours ahead: over already
+    when = f"when: {{at: {now:%Y-%m-%dT%H:%M}, zone: contact, if_passed: send-now}}\n"
+    run = house.start(NEWS + when + HOURS)
+    await house.settle()
+    assert house.states(run) == {"waiting": 3, "queued": 2}
+    house.do("UPDATE campaign_recipient SET due_ms = 0 WHERE state = 'waiting'")  # as if they had not fitted
+    await house.settle()
+    due = {from_ms(due_ms) for (due_ms,) in house.rows("SELECT due_ms FROM campaign_recipient WHERE state = 'waiting'")}
+    assert due == {now.replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=1)}
+    await house.later(hours=22)
+    assert house.states(run) == {"queued": 5}
+
+
 async def test_a_campaign_that_was_due_while_nobody_was_there_asks(make: Make) -> None:
     house = make()
     house.join(3)
