@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
+from deliverability.reputation.settings import ReputationSettings
 from deliverability.settings import BounceSettings, DkimSettings, Misplaced, RetrySettings, Settings
 from deliverability.shaping.limits import ShapingSettings, of_scope
 from deliverability.shaping.providers import providers
@@ -60,6 +61,7 @@ class Config(Settings):
     metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
     bounces: BounceSettings = BounceSettings()
+    reputation: ReputationSettings = ReputationSettings()
     queue: QueueSettings = QueueSettings()
     retry: RetrySettings = RetrySettings()
     routing: RoutingSettings = RoutingSettings()

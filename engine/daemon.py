@@ -41,6 +41,10 @@ from engine.house import House, ensure_state
 from engine.intake import kept
 from engine.janitor import Chore, Janitor
 from engine.lock import Lock
+from engine.own_rules import adopt_own_rules
+from engine.reputation import gathering
+from engine.reputation.alarms import Watcher
+from engine.reputation.beside import sending_addresses
 from engine.running import refilled
 from engine.running.answers import webhook_answered
 from engine.running.moving import Mover
@@ -120,9 +124,11 @@ class Office:
             failed=self._ask_stop,
         )  # fmt: skip
         self._stopping = asyncio.Event()
+        adopt_own_rules(settings.daemon.state_dir)  # figures of replies; carriers say what is wrong with them
         self._broken = ""  # why it stops although nobody asked
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
+        self.watcher = Watcher(settings.reputation, sending_addresses(settings))
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
             lambda *what: self.house.late(*what), is_gone, self._chores(),
@@ -327,6 +333,7 @@ class Office:
     def _chores(self) -> list[Chore]:
         """What the janitor does beside the queue's own."""
         mover, teller, splits = Mover(), Teller(self.config.tracking), Judge()
+        gatherer = gathering.Gatherer()
         return [
             Chore(suppression.has_expired, suppression.expire),
             Chore(watching.has_over, watching.end_over),
@@ -356,6 +363,12 @@ class Office:
             Chore(mover.is_due, mover.move_some),
             Chore(teller.is_due, teller.do),
             Chore(splits.is_due, splits.do),
+            Chore(gatherer.is_due, gatherer.do),
+            Chore(lambda tx, now: self.watcher.is_due(tx, now), lambda tx, now: self.watcher.do(tx, now)),
+            Chore(
+                lambda tx, now: gathering.has_old(tx, now - self.config.reputation.keep),
+                lambda tx, now: gathering.drop_old(tx, now - self.config.reputation.keep),
+            ),
             Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
         ]
 
@@ -407,6 +420,7 @@ class Office:
             log.warning("needs a restart, keeps its old value until then", extra={"setting": what})
         notify.tell(RELOADING=1, MONOTONIC_USEC=int(self.clock.monotonic() * 1e6))
         self.config = _keeping_fixed(self.config, fresh)
+        adopt_own_rules(self.config.daemon.state_dir)
         self.house = House.build(self.config, self.store, self.clock, SystemChance())
         self._control.house = self.house
         old_web, self._web = self._web, self._make_web()
@@ -417,6 +431,7 @@ class Office:
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
         self.deliverer.use(self._poster(), self.config.hooks)
         self.sweeper.use(ZoneInfo(self.config.mail.zone))
+        self.watcher.use(self.config.reputation, sending_addresses(self.config))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         old = list(self.crew.hands.values())
         if not await self.crew.hire(self.config.carriers):

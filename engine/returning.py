@@ -7,7 +7,7 @@ was not understood, and nothing follows from a mail without a token of ours.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from deliverability.address import Address
 from deliverability.bounces.conclude import Kind
@@ -23,6 +23,7 @@ from mta import maillog
 from mta.inbound.transaction import Transaction
 from mta.ports import Tx, to_ms
 from mta.queue import expiring
+from mta.queue.queue import Settled
 
 
 class Returns:
@@ -67,7 +68,10 @@ class Returns:
         if wish is not None:
             verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)
         elif report and report["kind"] == Kind.COMPLAINT:
-            verdict = self._complained(tx, report["feedback"], [*report["traces"], to.local], now)
+            settled = self._complained_of([*report["traces"], to.local], tx, now)
+            verdict = _OF_NOTHING.format(report["feedback"])
+            if settled is not None:
+                verdict = self._house.complained(tx, settled, report["feedback"])
         elif report and report["report"] and settled is None:
             verdict = reports_in.keep(tx, report["report"], now)
         elif settled is None:
@@ -85,7 +89,7 @@ class Returns:
         )  # fmt: skip
         return verdict
 
-    def _complained(self, tx: Tx, kind: str, traces: Iterable[str], now: datetime) -> str:
+    def _complained_of(self, traces: Iterable[str], tx: Tx, now: datetime) -> Settled | None:
         """A complaint is believed about the first delivery of ours that it carries the proof of. Its day may be over: who
         complains late complains all the same.
         """
@@ -94,5 +98,8 @@ class Returns:
             delivery_id = found.delivery_id if isinstance(found, Expired) else found
             settled = expiring.find(tx, delivery_id) if isinstance(delivery_id, int) else None
             if settled is not None:
-                return self._house.complained(tx, settled, kind)
-        return f"complaint: {kind}, about no delivery of ours that it proves"
+                return settled
+        return None
+
+
+_OF_NOTHING: Final = "complaint: {}, about no delivery of ours that it proves"

@@ -42,6 +42,7 @@ MODULES: Final = {
     "product": "what the shop sells: import, set, list, show",
     "queue": "what waits, by site; retry, hold, release, cancel",
     "report": "what came of flows, campaigns, lists, domains; lift; DMARC and TLS reports that others sent us",
+    "reputation": "how our mail is taken: figures by provider, domain and day, one index, alarms",
     "restore": "a new machine from an exported folder",
     "rules": "run the rules that judge replies over their samples, or over a reply",
     "segment": "segments: questions that are kept; who belongs, why, since when",

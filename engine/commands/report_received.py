@@ -10,7 +10,7 @@ import typer
 
 from deliverability.settings import parse_duration
 from engine.commands.common import ConfigPath, Json, clock, config, database, refuse
-from engine.config import Config
+from engine.reputation.beside import sending_addresses
 from mta.ports import Tx, from_ms, to_ms
 
 SHOWN: Final = 100
@@ -44,7 +44,7 @@ def received(since: Since = "30 days", config_path: ConfigPath = None, as_json: 
 def sources(since: Since = "30 days", config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Who sent under our domains' names, by the DMARC reports that came: which pass, which fail, and whom we do not know."""
     settings = config(config_path)
-    ours = _own_addresses(settings)
+    ours = sending_addresses(settings)
     found = [
         Source(
             ip,
@@ -93,9 +93,3 @@ def _senders(tx: Tx, since: datetime) -> Sequence[tuple[str, str, int, int]]:
         " GROUP BY s.source_ip, s.header_from ORDER BY 3 DESC, 1, 2 LIMIT 5000"
     )
     return [(str(ip), str(name), int(count), int(passed)) for ip, name, count, passed in tx.query(sql, (to_ms(since),))]
-
-
-def _own_addresses(settings: Config) -> frozenset[str]:
-    """The addresses that this house sends from, as it is configured."""
-    named = {str(address) for each in settings.sources.values() for address in each.address}
-    return frozenset(named | {settings.outbound.source})

@@ -18,7 +18,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import acts, campaign_views, flows, reasons, reports, segments, shaping, sunset, views, waits
+from engine.control import (
+    acts,
+    campaign_views,
+    flows,
+    reasons,
+    reports,
+    reputation,
+    segments,
+    shaping,
+    sunset,
+    views,
+    waits,
+)
 from engine.control.asked import Asked
 from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
 from engine.control.protocol.acts import Done, Refused
@@ -80,6 +92,7 @@ class ControlServer:
                 web.get("/v1/campaigns/{name}", self._campaign),
                 web.get("/v1/campaigns/{name}/recipients", self._recipients),
                 web.get("/v1/reports/{kind}/{name}", self._report),
+                web.get("/v1/reputation", self._reputation),
                 web.get("/v1/lists/{name}/sunset", self._sunset),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/segments/{name}", self._segment),
@@ -136,7 +149,8 @@ class ControlServer:
         unready = (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
         if fence := self._office.fence:
             unready = (Alert("!", f"nothing is sent: {fence.why}; `posthouse fence lift` lets it go"), *unready)
-        return (*unready, *(Alert(*row) for row in shaping.rows_of(self._office.conductor)))
+        waiting = (Alert(*row) for row in shaping.rows_of(self._office.conductor))
+        return (*unready, *reputation.alerts(self._office.watcher), *waiting)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -261,6 +275,9 @@ class ControlServer:
     async def _report(self, request: web.Request) -> web.Response:
         about = request.match_info
         return _json(await reports.report(self.house, about["kind"], about["name"], Asked(request.query)))
+
+    async def _reputation(self, request: web.Request) -> web.Response:
+        return _json(await reputation.show(self.house, Asked(request.query)))
 
     async def _sunset(self, request: web.Request) -> web.Response:
         return _json(await sunset.plan(self.house, request.match_info["name"], Asked(request.query)))

@@ -103,6 +103,7 @@ QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/flows/{name}/text": ("version",),
     "/v1/why-not/{name}": ("address", "kind"),
     "/v1/reports/{kind}/{name}": ("since", "window"),
+    "/v1/reputation": ("about", "days", "rows"),
     "/v1/lists/{name}/sunset": ("limit",),
     "/v1/segments/{name}/members": ("after", "limit"),
     "/v1/segments/{name}/why": ("address",),

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from engine.campaigns.keeper import CampaignKeeper
 from engine.conductor import Conductor
 from engine.fence import Fence
+from engine.reputation.alarms import Watcher
 from engine.segments.keeper import SegmentKeeper
 from engine.system import SystemClock
 
@@ -18,6 +19,7 @@ class Office(Protocol):
     conductor: Conductor
     keeper: SegmentKeeper
     campaigns: CampaignKeeper
+    watcher: Watcher
     fence: Fence | None
 
     @property

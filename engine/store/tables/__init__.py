@@ -4,7 +4,18 @@ Times are milliseconds since 1970 UTC; JSON is text. The relay's tables are in m
 database and commit together.
 """
 
-from engine.store.tables import arbiter, bounces, campaigns, catalogue, flows, hooks, judgements, reports, sweeps
+from engine.store.tables import (
+    arbiter,
+    bounces,
+    campaigns,
+    catalogue,
+    flows,
+    hooks,
+    judgements,
+    reports,
+    reputation,
+    sweeps,
+)
 from engine.store.tables.consent import ConsentEntry, ConsentFact, Refusal, Suppression
 from engine.store.tables.flows import Enrolment, Flow, FlowVersion, Passage, Sending
 from engine.store.tables.house import Credential, DkimKey, EventRow, Inbound, Meta, Spooled, Writer
@@ -25,6 +36,7 @@ TABLES = (
     *flows.TABLES,
     *hooks.TABLES,
     *reports.TABLES,
+    *reputation.TABLES,
     *sweeps.TABLES,
     *arbiter.TABLES,
     *judgements.TABLES,
@@ -51,6 +63,7 @@ INDEXES = (
     *catalogue.INDEXES,
     *flows.INDEXES,
     *hooks.INDEXES,
+    *reputation.INDEXES,
     *sweeps.INDEXES,
     *arbiter.INDEXES,
     *campaigns.INDEXES,
