@@ -36,7 +36,7 @@ reentry: always
 steps:
   - send: bench
 """
-_TEXTS: Final = '[mail.bench]\nsubject = "News for {name}"\n'
+_TEXTS: Final = '[en]\nsubject = "News for {name}"\n'
 _TEXT: Final = """\
 {% block subject %}{{ t("subject", name=contact.name) }}{% endblock %}
 Dear {{ contact.name }},
@@ -97,9 +97,8 @@ def _people(tx: Tx, numbers: range) -> None:
 
 
 def _write_templates(folder: Path, size: int) -> None:
-    for name in ("mail", "i18n"):
-        (folder / name).mkdir(parents=True)
-    (folder / "i18n" / "en.toml").write_text(_TEXTS)
+    (folder / "mail").mkdir(parents=True)
+    (folder / "mail" / "bench.toml").write_text(_TEXTS)
     (folder / "mail" / "bench.txt.j2").write_text(_TEXT)
     page = folder / "mail" / "bench.html.j2"
     page.write_text(_HTML + _END)

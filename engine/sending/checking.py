@@ -16,9 +16,10 @@ from engine.flow.conditions import CONTACT
 from engine.sending.compose import GIVEN
 from engine.sending.expressions import expression_faults
 from engine.sending.functions import FILTERS, FUNCTIONS
+from engine.sending.mail_files import MAIL
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import Sandbox
-from engine.sending.texts import TextError, Texts
+from engine.sending.texts import TextError, Texts, Words
 
 KINDS: Final = ("html", "txt")
 _TOO_DEEP: Final = "it is nested too deeply"
@@ -86,11 +87,14 @@ class _Checker:
 
     def mail(self, name: str) -> Iterator[MailFault]:
         seen: set[str] = set()
+        try:
+            self._texts.mail(name)
+        except TextError as err:
+            yield MailFault(f"mail/{name}.toml", 0, str(err))
         for kind in KINDS:
             yield from self._file(f"mail/{name}.{kind}.j2", f"mail.{name}", seen)
-        languages = [tag for tag in self._texts.tags if self._texts.of(tag).has_section(f"mail.{name}")]
-        if not languages:
-            yield MailFault(f"mail/{name}", 0, f"no language has texts for it: add [mail.{name}] to an i18n file")
+        if not self._words(f"mail.{name}"):
+            yield MailFault(f"mail/{name}.toml", 0, "no language has texts for it: add a table such as [en]")
 
     def _file(self, file: str, section: str, seen: set[str]) -> Iterator[MailFault]:
         if file in seen:
@@ -116,15 +120,20 @@ class _Checker:
             if other is not None:
                 yield from self._file(other, section, seen)
 
+    def _words(self, section: str) -> dict[str, Words]:
+        try:
+            return self._texts.mail(section.removeprefix(MAIL))
+        except TextError:
+            return {}  # which `mail` tells
+
     def _missing_words(self, tree: nodes.Template, file: str, section: str) -> Iterator[MailFault]:
         for call in tree.find_all(nodes.Call):
             is_words = isinstance(call.node, nodes.Name) and call.node.name == "t" and bool(call.args)
             if not is_words or not isinstance(call.args[0], nodes.Const):
                 continue
             key = call.args[0].value
-            for tag in self._texts.tags:
-                words = self._texts.of(tag)
-                if words.has_section(section) and not words.has(section, key):
+            for tag, words in self._words(section).items():
+                if not words.has(section, key):
                     yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}')
 
 

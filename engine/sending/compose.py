@@ -5,7 +5,8 @@ reader's language. Composing touches nothing and draws nothing: with the same ar
 mail written in a transaction that is replayed, or after a crash, is the same mail.
 
 What templates see: contact (`contact_facts`), the facts by their names (a flow's `event`, also as `data`), shop
-{name, address, postal_lines}, brand (colours), links, is_marketing, lang, dir, and in the HTML part subject.
+{name, address, postal_lines}, brand (`Brand.as_facts`), links, is_marketing, what a language looks like
+(engine.sending.look), and in the HTML part subject.
 """
 
 import re
@@ -31,14 +32,16 @@ from engine.audience.list_settings import ListSettings
 from engine.audience.lists import MailingList, list_facts
 from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.flow.model import Tracking
+from engine.sending.brand import read_brand
 from engine.sending.direction import cut, set_lines
 from engine.sending.links import PersonalLinks
 from engine.sending.list_fields import feedback_id, list_fields, name_of
+from engine.sending.look import LOOK
 from engine.sending.mime import alternative
 from engine.sending.plain import PlainError, plain
-from engine.sending.render import Renderer, TemplateFault, zone_named
+from engine.sending.render import Renderer, Style, TemplateFault, zone_named
 from engine.sending.resources import Resources
-from engine.sending.settings import MailSettings, brand, split_mailbox
+from engine.sending.settings import MailSettings, split_mailbox
 from engine.sending.texts import TextError, Texts, Words
 from engine.sending.tracked import Track, Tracked
 from engine.tracking.marks import Mark
@@ -48,9 +51,7 @@ from mta.queue.delivery import Stream
 SUBJECT_MAX: Final = 150  # characters; a longer one is cut, since it holds what products are called
 
 _TEMPLATE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_OURS: Final = frozenset(
-    ("contact", "shop", "brand", "links", "is_marketing", "lang", "dir", "start", "end", "subject")
-)
+_OURS: Final = frozenset(("contact", "shop", "links", "is_marketing", "subject", *LOOK))
 GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires", "offered"}
 """The names that a mail's templates may use."""
 
@@ -100,14 +101,16 @@ class Composer:
         self.base_url = base_url.rstrip("/")
         self.mail_domain = mail_domain
         self.texts = Texts(resources)
-        self.renderer = Renderer(resources)
+        self.brand = read_brand(resources)
         self.name, self.address = split_mailbox(settings.sender)
+        postal_address = self.brand.postal_address or settings.postal_address
         self.shop = {
-            "name": self.name or self.address.domain,
+            "name": self.brand.name or self.name or self.address.domain,
             "address": str(self.address),
-            "postal_lines": [line.strip() for line in settings.postal_address.splitlines() if line.strip()],
+            "postal_lines": [line.strip() for line in postal_address.splitlines() if line.strip()],
         }
-        self._brand = brand(settings.accent)
+        seen = {"shop": self.shop, "brand": self.brand.as_facts(self.base_url)}
+        self.renderer = Renderer(resources, Style(seen, (self.brand.heading_font, self.brand.text_font)))
 
     def compose(
         self, template: str, contact: Mapping[str, Any], facts: Mapping[str, Any], *, stream: Stream, now: datetime,
@@ -134,7 +137,7 @@ class Composer:
             words = self.texts.choose(wanted, self.settings.locale, f"mail.{template}")
             person = {**contact, "name": "" if is_nameless else tidy_name(str(contact.get("name", "")))}
             ways = {**(links or {}), **({"view": tracked.view} if tracked.view else {})}
-            seen = self._seen(person, facts, words, stream, ways)
+            seen = self._seen(person, facts, stream, ways)
         except (TextError, PlainError) as err:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None
         zone = zone_named(str(contact.get("zone", "")), self.settings.zone)
@@ -165,26 +168,18 @@ class Composer:
         return self.renderer.says(f"mail/{template}", "recommended")
 
     def _seen(
-        self,
-        person: Mapping[str, Any],
-        facts: Mapping[str, Any],
-        words: Words,
-        stream: Stream,
-        links: Mapping[str, str],
+        self, person: Mapping[str, Any], facts: Mapping[str, Any], stream: Stream, links: Mapping[str, str]
     ) -> dict[str, Any]:
-        """All that the templates see, as plain data."""
+        """All that the templates see of this mail, as plain data; engine.sending.look says what they see of any."""
         taken = _OURS.intersection(facts)
         if taken:
             raise PlainError(f"the facts may not be named {', '.join(sorted(taken))}")
         seen: dict[str, Any] = plain({**facts, "contact": person})
         seen.setdefault("data", seen.get("event", {}))
-        is_rtl = words.direction == "rtl"
-        ours = {
-            "shop": self.shop, "brand": self._brand, "is_marketing": stream is Stream.MARKETING,
-            "links": self._links(person, seen, stream, links), "lang": words.tag, "dir": words.direction,
-            "start": "right" if is_rtl else "left", "end": "left" if is_rtl else "right",
-        }  # fmt: skip
-        return seen | ours
+        return seen | {
+            "is_marketing": stream is Stream.MARKETING,
+            "links": self._links(person, seen, stream, links),
+        }
 
     def _links(
         self, contact: Mapping[str, Any], seen: Mapping[str, Any], stream: Stream, links: Mapping[str, str]

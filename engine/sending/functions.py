@@ -28,6 +28,7 @@ from engine.sending.direction import isolated, without_controls
 from engine.sending.links import PersonalLinks
 from engine.sending.sandbox import RenderTrouble, charge
 from engine.sending.texts import TextError, Words
+from engine.sending.widths import line_up
 
 _AMOUNT_LIMIT: Final = Decimal(10) ** 15
 _SCHEMES: Final = ("https", "http", "mailto")
@@ -183,6 +184,21 @@ def order_lines(context: Context, data: Any) -> list[dict[str, Any]]:
 
 
 @pass_context
+def as_product(context: Context, thing: Any) -> dict[str, Any]:
+    """A thing of the catalogue, or an event about one: name (or sku), image, url and currency (or ""), price and what it
+    cost before, `was` (or None)."""
+    if not isinstance(thing, dict):
+        raise RenderTrouble("that is no product: it has no name, price, url and image")
+    texts = {key: thing.get(key) or "" for key in ("image", "url", "currency")}
+    return {
+        "name": thing.get("name") or thing.get("sku") or "",
+        "price": thing.get("price"),
+        "was": thing.get("was"),
+        **texts,
+    }
+
+
+@pass_context
 def join(context: Context, items: Any, between: str = ", ") -> str:
     """The items as one text, each isolated."""
     if not isinstance(items, list):
@@ -192,13 +208,21 @@ def join(context: Context, items: Any, between: str = ", ") -> str:
     return type(_set_apart(""))(glue.join(_set_apart(each) for each in items))
 
 
+@pass_context
+def columns(context: Context, left: Any, right: Any = "") -> str:
+    """For plain text: a line with `left` at its beginning and `right` at its end (engine.sending.widths)."""
+    line = line_up(str(_set_apart(left)), str(_set_apart(right)))
+    charge(len(line))
+    return Isolated(line)
+
+
 FUNCTIONS: Final[Mapping[str, Any]] = {
-    "t": t, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
+    "t": t, "columns": columns, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
     "recommended": recommended,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Any]] = {
     "iso": iso, "money": money, "number": number, "date": date, "link": link, "untracked": untracked,
-    "order_lines": order_lines, "join": join,
+    "order_lines": order_lines, "as_product": as_product, "join": join,
 }  # fmt: skip
 
 
@@ -222,7 +246,9 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     quantity = 1 if quantity is None else quantity
     if total is None and price is not None:
         total = str(_decimal(price) * _decimal(quantity))
-    return {"name": line.get("name") or line.get("sku") or "", "quantity": quantity, "price": price, "total": total}
+    shown = {key: line.get(key) or "" for key in ("image", "url")}
+    name = line.get("name") or line.get("sku") or ""
+    return {"name": name, "quantity": quantity, "price": price, "total": total, **shown}
 
 
 def _decimal(value: Any) -> Decimal:

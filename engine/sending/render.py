@@ -1,20 +1,25 @@
 """Rendering: a template, the words of one language and plain facts, to a text. The same in, the same out.
 
-A template is compiled once for the life of its Renderer. Whatever goes wrong is a TemplateFault that names the
-template, the language, the variable and the line: the operator who reads it has to mend a file.
+A template is compiled once for each language, with the brand's style sheet put into its tags, for the life of its
+Renderer. Whatever goes wrong is a TemplateFault that names the template, the language, the variable and the line: the
+operator who reads it has to mend a file.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError
+from markupsafe import Markup
 
 from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
+from engine.sending.inlining import Sheet, SheetError, inline
 from engine.sending.links import PersonalLinks
+from engine.sending.look import look
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
@@ -24,6 +29,9 @@ _EXPRESSION: Final = 120  # characters of an expression that is told of
 _WRITTEN: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _TEXTS_MAX: Final = 1_000  # texts kept compiled
 OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
+SHEET: Final = "base/mail.css.j2"
+"""The style sheet of mails."""
+_STYLED: Final = ("mail/", "base/")
 
 
 class TemplateFault(Exception):
@@ -39,14 +47,29 @@ class TemplateFault(Exception):
         self.line = line
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What all templates see, parts too (brand, shop), and the brand's fonts of headings and of text."""
+
+    seen: Mapping[str, Any]
+    fonts: tuple[str, str] = ("", "")
+
+
 class Renderer:
     """Compiles and renders. One for a process: its cache is its worth. Safe to use from several threads."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, style: Style) -> None:
         self._resources = resources
-        self._sandbox = Sandbox(self._load, dict(FILTERS), dict(FUNCTIONS))
-        self._texts: dict[str, Template] = {}
+        self._style = style
+        self._presses: dict[str, _Press] = {}
         self._said: dict[tuple[str, str], bool] = {}
+
+    def _press(self, words: Words) -> "_Press":
+        found = self._presses.get(words.tag)
+        if found is None:
+            seen = {**self._style.seen, **look(words, self._style.fonts)}
+            found = self._presses[words.tag] = _Press(self._resources, seen)
+        return found
 
     def render(
         self, name: str, facts: Mapping[str, Any], *, words: Words, section: str, zone: ZoneInfo, block: str = "",
@@ -57,7 +80,7 @@ class Renderer:
         rendering = RENDERING.set(Rendering(words, section, is_html(name), zone, personal, track))
         meter = METER.set(Meter())
         try:
-            template = self._sandbox.get_template(name)
+            template = self._press(words).sandbox.get_template(name)
             context = template.new_context(dict(facts))
             return _gather(template.blocks[block](context) if block else template.root_render_func(context))
         except (RecursionError, MemoryError):
@@ -92,7 +115,7 @@ class Renderer:
         meter = METER.set(Meter())
         name = source[:_SHOWN]
         try:
-            template = self._compiled(source)
+            template = self._press(words).compiled(source)
             return _gather(template.root_render_func(template.new_context(dict(facts))))
         except (RecursionError, MemoryError):
             raise TemplateFault(name, words.tag, "the template calls itself without end") from None
@@ -102,19 +125,42 @@ class Renderer:
             METER.reset(meter)
             RENDERING.reset(rendering)
 
-    def _compiled(self, source: str) -> Template:
+
+class _Press:
+    """The templates of one language, compiled."""
+
+    def __init__(self, resources: Resources, seen: Mapping[str, Any]) -> None:
+        self._resources = resources
+        self._texts: dict[str, Template] = {}
+        self._sheet: Sheet | None = None
+        self.sandbox = Sandbox(self._load, dict(FILTERS), {**FUNCTIONS, **seen})
+
+    def compiled(self, source: str) -> Template:
         found = self._texts.get(source)
         if found is None:
             if len(self._texts) >= _TEXTS_MAX:
                 self._texts.clear()
-            found = self._texts[source] = self._sandbox.from_string(source)
+            found = self._texts[source] = self.sandbox.from_string(source)
         return found
 
     def _load(self, name: str) -> tuple[str, str, Any]:
         try:
-            return self._resources.read(name), name, lambda: True
+            source = self._resources.read(name)
         except ResourceError as err:
             raise TemplateNotFound(name, str(err)) from None
+        if is_html(name) and name.startswith(_STYLED):
+            source = inline(source, self._read_sheet())
+        return source, name, lambda: True
+
+    def _read_sheet(self) -> Sheet:
+        """The style sheet, with the colours, fonts and sides of this language; `head_css` is what is left of it."""
+        if self._sheet is None:
+            try:
+                self._sheet = Sheet.parse(self.sandbox.get_template(SHEET).render())
+            except SheetError as err:
+                raise RenderTrouble(f"{SHEET}: {err}") from None
+            self.sandbox.globals["head_css"] = Markup(self._sheet.head)
+        return self._sheet
 
 
 @lru_cache(512)

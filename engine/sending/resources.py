@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 FILE_MAX: Final = 64 * 1024  # octets of one template or catalogue
+PICTURE_MAX: Final = 1024 * 1024  # octets of a picture that is read at all
 
 _NAME: Final = re.compile(r"(?:[a-z0-9][A-Za-z0-9_-]*/)*[a-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
@@ -47,6 +48,14 @@ class Resources:
         found = (_read(folder, name) for folder in reversed(self.folders))
         return [text for text in found if text is not None]
 
+    def octets(self, name: str) -> bytes:
+        """The octets of the first file of this name, such as a picture. ResourceError."""
+        for folder in self.folders:
+            found = _octets(folder, name, PICTURE_MAX)
+            if found is not None:
+                return found
+        raise ResourceError(f"there is no {name[:100]} in {' or '.join(str(each) for each in self.folders)}")
+
     def names(self, below: str, suffix: str) -> list[str]:
         """The names in one folder that end so, each once, in order."""
         found = {
@@ -59,6 +68,14 @@ class Resources:
 
 
 def _read(folder: Path, name: str) -> str | None:
+    octets = _octets(folder, name, FILE_MAX)
+    try:
+        return None if octets is None else octets.decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise ResourceError(f"{folder / name} can't be read: {err}") from None
+
+
+def _octets(folder: Path, name: str, most: int) -> bytes | None:
     if not _NAME.fullmatch(name):
         raise ResourceError(f'"{ascii(name[:100])[1:-1]}" is no template name')
     path = folder / name
@@ -68,8 +85,8 @@ def _read(folder: Path, name: str) -> str | None:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ResourceError(f"{path} leads out of its folder")
         octets = path.read_bytes()
-        if len(octets) > FILE_MAX:
-            raise ResourceError(f"{path} is larger than {FILE_MAX // 1024} KiB")
-        return octets.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as err:
+    except OSError as err:
         raise ResourceError(f"{path} can't be read: {err}") from None
+    if len(octets) > most:
+        raise ResourceError(f"{path} is larger than {most // 1024} KiB")
+    return octets

@@ -12,11 +12,10 @@ from engine.audience.contacts import tidy_locale, tidy_zone
 from engine.sending.texts import LAST_RESORT
 
 _MAILBOX: Final = re.compile(r'\s*(?:"(?P<quoted>[^"<>]*)"|(?P<name>[^"<>]*?))\s*<(?P<address>[^<>]+)>\s*')
-_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class MailSettings(Settings):
-    """`[mail]`: who writes, in which language by default, and how it looks."""
+    """`[mail]`: who writes, in which language by default, and whence."""
 
     sender: str = Field(
         default="Shop <hello@shop.example>",
@@ -31,7 +30,6 @@ class MailSettings(Settings):
     staff: tuple[str, ...] = Field(
         default=(), description="Addresses of people at the shop whom flows may notify; nobody else gets such mail."
     )
-    accent: str = Field(default="#1f5f52", description="The brand's colour, as #rrggbb: buttons and the line on top.")
 
     @field_validator("sender")
     @classmethod
@@ -58,13 +56,6 @@ class MailSettings(Settings):
             raise ValueError(f'"{value[:40]}" is not a language tag (try "en" or "he-IL")')
         return tidy_locale(value)
 
-    @field_validator("accent")
-    @classmethod
-    def _is_colour(cls, value: str) -> str:
-        if not _COLOUR.fullmatch(value):
-            raise ValueError(f'"{value[:20]}" is not a colour (try "#1f5f52")')
-        return value.lower()
-
 
 def split_mailbox(text: str) -> tuple[str, Address]:
     """(name, address) of `Shop <hello@shop.example>` or a bare address. ValueError in clear words."""
@@ -72,12 +63,3 @@ def split_mailbox(text: str) -> tuple[str, Address]:
     if match is None:
         return "", Address.parse(text.strip())
     return (match["quoted"] or match["name"] or "").strip(), Address.parse(match["address"].strip())
-
-
-def brand(accent: str) -> dict[str, str]:
-    """The colours that follow from the brand's: text upon it, and a lighter shade that can be read on a dark ground."""
-    red, green, blue = (int(accent[at : at + 2], 16) for at in (1, 3, 5))
-    luminance = (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
-    share = 0.55 if luminance < 0.5 else 0.15
-    lighter = "#" + "".join(f"{round(each + (255 - each) * share):02x}" for each in (red, green, blue))
-    return {"accent": accent, "on_accent": "#ffffff" if luminance < 0.6 else "#1d1b18", "accent_on_dark": lighter}

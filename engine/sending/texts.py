@@ -1,11 +1,12 @@
-"""Texts: the words of mail and pages, one catalogue (`i18n/<locale>.toml`) for each language.
+"""Texts: the words of pages and of all mails, one catalogue (`i18n/<locale>.toml`) for each language; and the words of
+each mail, one file for all its languages (engine.sending.mail_files).
 
-A catalogue has a [locale] table (name, direction, other tags that mean it), [common], and a section for each mail and
-page. An entry is a sentence with {placeholders}, or a table of the language's plural forms (CLDR's names, `other`
-always). A user's own catalogue is laid over ours entry by entry; a new language is a new file and nothing else.
+A catalogue has a [locale] table (name, direction, other tags that mean it), [common], and a section for each page. An
+entry is a sentence with {placeholders}, or a table of the language's plural forms (CLDR's names, `other` always). A
+user's own catalogue is laid over ours entry by entry; a new language is a new file, and its table in mails' files.
 
-A mail is written in one language: the first of the reader's locale, its parents, the installation's, English, whose
-catalogue has a section for that mail.
+A mail is written in one language: the first of the reader's locale, its parents, the installation's, English, that the
+mail has words in. A mail's words are read when it is first asked for.
 """
 
 import re
@@ -17,6 +18,7 @@ from typing import Any, Final
 from babel import Locale, UnknownLocaleError
 from markupsafe import escape
 
+from engine.sending.mail_files import MAIL, MailFileError, read_mail_file
 from engine.sending.resources import Resources
 
 LAST_RESORT: Final = "en"
@@ -89,7 +91,9 @@ class Texts:
     """All catalogues, read once."""
 
     def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._catalogues: dict[str, Words] = {}
+        self._mails: dict[str, dict[str, Words]] = {}
         self._names: dict[str, str] = {}
         self._chosen: dict[tuple[str, str, str], Words] = {}
         for name in resources.names("i18n", ".toml"):
@@ -106,6 +110,13 @@ class Texts:
         """The catalogue of this very tag. KeyError where there is none."""
         return self._catalogues[tag]
 
+    def mail(self, name: str) -> dict[str, Words]:
+        """The words of one mail by language, with those of all mails behind them. TextError where its file is wrong, or is
+        not there."""
+        if name not in self._mails:
+            self._mails[name] = self._read_mail(name)
+        return self._mails[name]
+
     def has(self, tag: str) -> bool:
         """Whether there is a catalogue for this locale, or for a parent of it."""
         return any(each.lower() in self._names for each in _chain(tag))
@@ -120,11 +131,32 @@ class Texts:
         return self._chosen[asked]
 
     def _choose(self, wanted: str, default: str, section: str) -> Words:
+        is_mail = section.startswith(MAIL)
+        catalogues = self.mail(section.removeprefix(MAIL)) if is_mail else self._catalogues
         for tag in (*_chain(wanted), *_chain(default), LAST_RESORT):
-            words = self._catalogues.get(self._names.get(tag.lower(), ""))
-            if words is not None and words.has_section(section):
+            words = catalogues.get(self._names.get(tag.lower(), ""))
+            if words is not None and (is_mail or words.has_section(section)):
                 return _regional(words, wanted, default)
         raise TextError(f"no language has texts for {section}")
+
+    def _read_mail(self, name: str) -> dict[str, Words]:
+        try:
+            tables = read_mail_file(self._resources, name).words
+        except MailFileError as err:
+            raise TextError(str(err)) from None
+        return {tag: self._with_mail(name, tag, table) for tag, table in tables.items()}
+
+    def _with_mail(self, name: str, tag: str, table: Mapping[str, Any]) -> Words:
+        words = self._catalogues.get(tag)
+        if words is None:
+            raise TextError(
+                f"mail/{name}.toml: there is no language {tag}: add i18n/{tag}.toml ({', '.join(self.tags)})"
+            )
+        try:
+            own = dict(_entries(dict(table), f"{MAIL}{name}"))
+        except TextError as err:
+            raise TextError(f"mail/{name}.toml, [{tag}]: {err}") from None
+        return replace(words, entries={**words.entries, **own})
 
     def _load(self, name: str, layers: list[str]) -> None:
         entries: dict[str, Entry] = {}
@@ -133,6 +165,8 @@ class Texts:
             for layer in layers:
                 content = tomllib.loads(layer)
                 about.update(content.pop("locale", {}))
+                if "mail" in content:
+                    raise TextError("the words of a mail are in mail/NAME.toml, a table such as [en] for each language")
                 entries.update(_entries(content, ""))
             tag = name.removeprefix("i18n/").removesuffix(".toml")
             babel = Locale.parse(tag, sep="-")

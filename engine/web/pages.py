@@ -14,7 +14,6 @@ from markupsafe import Markup
 from engine.audience.lists import MailingList
 from engine.sending.compose import Composer
 from engine.sending.plain import plain
-from engine.sending.settings import brand
 from engine.sending.texts import Words
 
 KEPT_MAX: Final = 500  # pages that are the same for many people, and choices of a language
@@ -33,15 +32,12 @@ class Pages:
         self._texts = composer.texts
         self._default = composer.settings.locale
         self.shop = composer.shop
-        colours = brand(composer.settings.accent)
         known = (self._texts.of(tag) for tag in self._texts.tags)
         self._languages = [{"tag": each.tag, "name": each.name, "dir": each.direction} for each in known]
         self._chosen: dict[tuple[str, str, str, str], Words] = {}
         self._rendered: dict[tuple[str, ...], str] = {}
         words = self.words("", "", "", "web.notice")
-        self._style = self._renderer.render(
-            "web/page.css.j2", {"brand": colours}, words=words, section="web.notice", zone=_UTC
-        )
+        self._style = self._renderer.render("web/page.css.j2", {}, words=words, section="web.notice", zone=_UTC)
 
     @property
     def style_hash(self) -> str:

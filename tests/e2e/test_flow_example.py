@@ -48,9 +48,7 @@ CART = {
     "lines": [{"name": "Blue teapot", "quantity": 1, "price": 42.5}],
 }  # fmt: skip
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0"
-TEXTS = "".join(f'[mail.{name}]\nsubject = "{subject}"\n' for name, subject in (
-    ("cart-coupon", "A coupon for you: {code}"), ("cart-low-stock", "Few are left"),
-))  # fmt: skip
+SUBJECTS = {"cart-coupon": "A coupon for you: {code}", "cart-low-stock": "Few are left"}
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +67,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
 
 
 def write_mails(folder: Path) -> None:
-    for name in ("mail", "i18n"):
-        (folder / name).mkdir(parents=True)
-    (folder / "i18n" / "en.toml").write_text(TEXTS)
+    (folder / "mail").mkdir(parents=True)
+    for name, subject in SUBJECTS.items():
+        (folder / "mail" / f"{name}.toml").write_text(f'[en]\nsubject = "{subject}"\n')
     for name, words in (("cart-coupon", 't("subject", code=data.coupon.code)'), ("cart-low-stock", 't("subject")')):
         text = (
             f"{{% block subject %}}{{{{ {words} }}}}{{% endblock %}}\n{{{{ {words} }}}}\n{{{{ links.unsubscribe }}}}\n"

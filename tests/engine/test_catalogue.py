@@ -305,7 +305,7 @@ TEMPLATES = {
     "mail/more.txt.j2": "{% block subject %}More{% endblock %}\n"
     "{% for each in recommended(2) %}{{ each.name }} {{ each.price | number }};{% else %}none{% endfor %}\n",
     "mail/more.html.j2": "<p>{{ recommended() | length }}</p>",
-    "i18n/en.toml": '[mail.more]\nsubject = "More"\n',
+    "mail/more.toml": '[en]\nsubject = "More"\n',
 }
 
 

@@ -247,7 +247,6 @@ def test_the_sender_may_be_written_in_several_ways() -> None:
     [
         ("zone", "Mars/Base", "not a time zone"),
         ("locale", "../x", "not a language tag"),
-        ("accent", "green", "not a colour"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_a_right_one(setting: str, value: str, why: str) -> None:

@@ -225,8 +225,7 @@ async def test_a_template_s_fault_names_whom_where_and_what_is_missing_in_the_al
 ) -> None:
     mails = tmp_path / "0" / "templates" / "mail"
     mails.mkdir(parents=True)
-    (mails.parent / "i18n").mkdir()
-    (mails.parent / "i18n" / "en.toml").write_text('[mail.shares]\nheading = "Shares"\n')
+    (mails / "shares.toml").write_text('[en]\nheading = "Shares"\n')
     (mails / "shares.txt.j2").write_text("{% block subject %}Shares{% endblock %}\n{{ event.total / event.parts }}\n")
     (mails / "shares.html.j2").write_text("<p>Each\n{{ event.total / event.parts }}</p>\n")
     house = make(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from mail_shop import make_composer
 
+from engine.sending.brand import read_brand
 from engine.sending.plain import PlainError, plain
-from engine.sending.render import Renderer, TemplateFault, zone_named
+from engine.sending.render import Renderer, Style, TemplateFault, zone_named
 from engine.sending.resources import FILE_MAX, ResourceError, Resources
 from engine.sending.texts import Texts
 
@@ -18,6 +19,7 @@ FACTS = plain({
     "contact": {"name": "Ann", "tags": ["a", "b"], "delete": "a fact with a method's name"},
     "data": {"lines": [{"name": str(each)} for each in range(50)], "total": 3, "items": "goods"},
 })  # fmt: skip
+STYLE = Style({"brand": read_brand(Resources()).as_facts("")})
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def render(tmp_path: Path) -> Render:
     def render(source: str, kind: str = "txt", facts: Any = FACTS, **others: str) -> str:
         for name, text in {"probe": source, **others}.items():
             (tmp_path / "mail" / f"{name}.{kind}.j2").write_text(text)
-        renderer = Renderer(Resources([tmp_path]))
+        renderer = Renderer(Resources([tmp_path]), STYLE)
         return renderer.render(
             f"mail/probe.{kind}.j2", facts, words=words, section="mail.confirm", zone=zone_named("", "UTC")
         )
@@ -180,7 +182,7 @@ def test_what_a_part_sets_in_one_language_does_not_reach_the_next_reader(tmp_pat
     )
     source = "{% from 'mail/part.txt.j2' import label, m %}{{ m(obj=label) }}"
     (tmp_path / "mail" / "probe.txt.j2").write_text(source)
-    texts, renderer = Texts(Resources()), Renderer(Resources([tmp_path]))
+    texts, renderer = Texts(Resources()), Renderer(Resources([tmp_path]), STYLE)
     said = [
         renderer.render(
             "mail/probe.txt.j2", {}, words=texts.choose(tag, "", "mail.confirm"), section="mail.confirm",
@@ -217,11 +219,11 @@ def test_deep_wide_and_long_facts_are_refused() -> None:
 
 def test_a_users_template_stands_in_for_ours_and_their_words_are_laid_over_ours(tmp_path: Path) -> None:
     (tmp_path / "i18n").mkdir()
-    (tmp_path / "i18n" / "en.toml").write_text('[mail.confirm]\nheading = "Really?"\n')
+    (tmp_path / "mail").mkdir()
     (tmp_path / "i18n" / "fr.toml").write_text(
         '[locale]\nname = "Français"\ndirection = "ltr"\nalso = ["frc"]\n[common]\nwhy = "{shop}"\n'
-        '[mail.confirm]\nsubject = "Confirmez {list}"\n'
     )
+    (tmp_path / "mail" / "confirm.toml").write_text('[en]\nheading = "Really?"\n[fr]\nsubject = "Confirmez {list}"\n')
     composer = make_composer(tmp_path)
     english = composer.texts.choose("en-GB", "", "mail.confirm")
     assert english.phrase("mail.confirm", "heading").plain == ("Really?",)

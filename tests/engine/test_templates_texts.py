@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from mail_shop import ORDER, compose, make_composer, part, person
 
+from engine.sending.checking import mail_names
 from engine.sending.direction import FSI, PDI, cut, isolated, set_lines
 from engine.sending.render import TemplateFault
 from engine.sending.resources import Resources, packaged_folder
 from engine.sending.texts import Phrase, TextError, Texts, Words
 
 TEXTS = Texts(Resources())
-ENGLISH = TEXTS.choose("en", "", "mail.confirm")
 HEBREW_ORDER = {**ORDER, "currency": "ILS", "lines": [{"name": "קנקן כחול", "price": 189.5, "quantity": 2}]}
 
 
@@ -31,16 +31,23 @@ def test_english_and_hebrew_are_there() -> None:
 
 @pytest.mark.parametrize("tag", [tag for tag in TEXTS.tags if tag != "en"])
 def test_every_language_has_every_entry_with_the_same_placeholders(tag: str) -> None:
-    words = TEXTS.choose(tag, "", "mail.confirm")
-    assert names(words) == names(ENGLISH)
+    assert names(TEXTS.of(tag)) == names(TEXTS.of("en"))
 
 
-@pytest.mark.parametrize("tag", TEXTS.tags)
-def test_plural_entries_have_the_forms_of_their_language_and_no_other(tag: str) -> None:
-    words = TEXTS.choose(tag, "", "mail.confirm")
-    for entry in words.entries.values():
-        if not isinstance(entry, Phrase):
-            assert set(entry) <= {*words.babel.plural_form.tags, "other"}
+@pytest.mark.parametrize("mail", mail_names(Resources()))
+def test_every_mail_is_there_in_every_language_with_the_same_entries_and_placeholders(mail: str) -> None:
+    by_language = TEXTS.mail(mail)
+    assert sorted(by_language) == TEXTS.tags
+    for tag in TEXTS.tags:
+        assert names(by_language[tag]) == names(by_language["en"]), tag
+
+
+@pytest.mark.parametrize("mail", mail_names(Resources()))
+def test_plural_entries_have_the_forms_of_their_language_and_no_other(mail: str) -> None:
+    for words in TEXTS.mail(mail).values():
+        for entry in words.entries.values():
+            if not isinstance(entry, Phrase):
+                assert set(entry) <= {*words.babel.plural_form.tags, "other"}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_a_hebrew_mail_runs_right_to_left_in_both_parts() -> None:
     mail = compose("order-thanks", person(locale="he", name="נועה"), event=HEBREW_ORDER)
     html, text = part(mail, "html"), part(mail, "plain")
     assert '<html lang="he" dir="rtl">' in html
-    assert 'align="right" style="padding:34px' in html
+    assert 'align="right" class="body ink" style="padding:40px' in html.replace("\n", "")
     assert "<bdi>BT-1042</bdi>" in html
     assert mail.subject == f"תודה! הזמנה {FSI}BT-1042{PDI} התקבלה"
     for line in text.splitlines():
@@ -138,10 +145,11 @@ def test_a_long_subject_is_cut_and_its_isolate_closed() -> None:
     ("catalogue", "why"),
     [
         ("not toml", "xx.toml|fr.toml"),
-        ('[mail.confirm]\nsubject = "x"\n', "direction"),
-        ('[locale]\ndirection = "ltr"\n[mail.confirm]\nsubject = "{oops"\n', "mail.confirm.subject.*brace"),
-        ('[locale]\ndirection = "ltr"\n[mail.confirm]\nsubject = 7\n', "mail.confirm.subject.*sentence"),
-        ('[locale]\ndirection = "ltr"\n[mail.confirm.times]\none = "x"\nother = 3\n', "mail.confirm.times.other"),
+        ('[web.confirm]\ntitle = "x"\n', "direction"),
+        ('[locale]\ndirection = "ltr"\n[web.confirm]\ntitle = "{oops"\n', "web.confirm.title.*brace"),
+        ('[locale]\ndirection = "ltr"\n[web.confirm]\ntitle = 7\n', "web.confirm.title.*sentence"),
+        ('[locale]\ndirection = "ltr"\n[web.confirm.times]\none = "x"\nother = 3\n', "web.confirm.times.other"),
+        ('[locale]\ndirection = "ltr"\n[mail.confirm]\nsubject = "x"\n', "mail/NAME.toml"),
     ],
 )
 def test_a_wrong_catalogue_says_where(tmp_path: Path, catalogue: str, why: str) -> None:
@@ -149,6 +157,26 @@ def test_a_wrong_catalogue_says_where(tmp_path: Path, catalogue: str, why: str) 
     (tmp_path / "i18n" / "fr.toml").write_text(catalogue)
     with pytest.raises(TextError, match=why):
         Texts(Resources([tmp_path]))
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("not toml", "mail/probe.toml: "),
+        ('[en]\nsubject = "{oops"\n', r"mail/probe.toml, \[en\]: mail.probe.subject.*brace"),
+        ("[en]\nsubject = 7\n", "subject.*sentence"),
+        ('[fr]\nsubject = "x"\n', "no language fr: add i18n/fr.toml"),
+        ('stream = "fast"\n', 'stream is "fast", but must be marketing or transactional'),
+        ("about = 7\n", "about is not a text"),
+        ('abuot = "x"\n', "abuot is neither"),
+        ("sample = 3\n", "sample is not a table"),
+    ],
+)
+def test_a_wrong_file_of_a_mail_says_where(tmp_path: Path, file: str, why: str) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "probe.toml").write_text(file)
+    with pytest.raises(TextError, match=why):
+        Texts(Resources([tmp_path])).mail("probe")
 
 
 NEEDED = {"cart-coupon": {"coupon": {"code": "A-1", "expires": None}}}  # without it the mail says nothing
@@ -180,5 +208,5 @@ def test_orders_of_a_strange_shape_are_faults_and_not_crashes() -> None:
         with pytest.raises(TemplateFault):
             compose("order-thanks", composer=composer, event=event)
     named = compose("order-thanks", composer=composer, event={"lines": [{"sku": "T-1"}, {"price": 3}, {"name": 7}]})
-    assert "• T-1" in part(named, "plain")
-    assert "• Item" in part(named, "plain")
+    assert "T-1\n  Quantity: 1" in part(named, "plain")
+    assert re.search(r"^Item +3\.00$", part(named, "plain"), re.M)

@@ -132,8 +132,7 @@ def test_a_survey_that_cant_be_is_refused_in_words(door: Door, survey: Survey, w
 def letter(folder: Path, line: str, stream: Stream = Stream.MARKETING) -> Composed:
     """A mail of one's own whose text and HTML hold this line."""
     (folder / "mail").mkdir(exist_ok=True)
-    (folder / "i18n").mkdir(exist_ok=True)
-    (folder / "i18n" / "en.toml").write_text('[mail.ask]\npreheader = "x"\nheading = "x"\n')
+    (folder / "mail" / "ask.toml").write_text('[en]\npreheader = "x"\nheading = "x"\n')
     for kind in ("txt", "html"):
         head = "{% block subject %}x{% endblock %}\n" if kind == "txt" else ""
         (folder / "mail" / f"ask.{kind}.j2").write_text(

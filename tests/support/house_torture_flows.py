@@ -262,9 +262,8 @@ def _people(tx: Tx, numbers: range, clock: SystemClock) -> None:
 
 
 def _write_templates(folder: Path) -> None:
-    for name in ("mail", "i18n"):
-        (folder / name).mkdir(parents=True)
-    (folder / "i18n" / "en.toml").write_text('[mail.note]\nsubject = "Number {number}"\n')
+    (folder / "mail").mkdir(parents=True)
+    (folder / "mail" / "note.toml").write_text('[en]\nsubject = "Number {number}"\n')
     (folder / "mail" / "note.txt.j2").write_text(
         '{% block subject %}{{ t("subject", number=data.number) }}{% endblock %}\nNumber {{ data.number }}\n'
     )

@@ -1,0 +1,44 @@
+"""Text set in columns: how many places a text takes where all characters are of one width, and lines of two ends. Pure.
+
+Han characters take two places and marks none (UAX #11; UAX #9 for the isolates).
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+LINE: Final = 60  # places of a line of two ends
+_NOTHING: Final = frozenset(("Mn", "Me", "Cf"))
+
+
+def width(text: str) -> int:
+    """The places it takes."""
+    return len(text) if text.isascii() else sum(_width(each) for each in text)
+
+
+def line_up(left: str, right: str, places: int = LINE) -> str:
+    """`left` and, at the end of the line, `right`. A left one that is too long is wrapped, and what stands last meets it."""
+    if not right:
+        return left
+    room = places - width(right) - 2
+    lines = list(_wrapped(left, max(room, places // 3)))
+    gap = places - width(lines[-1]) - width(right)
+    return "\n".join((*lines[:-1], f"{lines[-1]}{' ' * max(gap, 2)}{right}"))
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in _NOTHING:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _wrapped(text: str, places: int) -> Iterator[str]:
+    """The text in lines; where a line has no space to break at, it stays whole: it may be between isolates."""
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and width(longer) > places:
+            yield line
+            longer = word
+        line = longer
+    yield line
