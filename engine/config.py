@@ -104,6 +104,10 @@ class Config(Settings):
         for name in ("listen", "listen_lmtp"):
             if getattr(self.inbound, name) and not self.bounces.domain:
                 raise ValueError(f"inbound.{name} is set but bounces.domain is not: say which domain's bounces come in")
+        if self.mail.answers_to and not self.bounces.domain:
+            raise ValueError("mail.answers_to is set but bounces.domain is not: that is where answers come in")
+        if self.mail.answers_to.rpartition("@")[2] == self.bounces.domain != "":
+            raise ValueError("mail.answers_to is an address of bounces.domain: answers would come back to us")
         if self.sources and self.outbound.source:
             raise ValueError("outbound.source and sources exclude each other: name the address among the sources")
         found = source_problems(self.sources, self.pools, self.streams)

@@ -212,6 +212,10 @@ class House:
         self._note(tx, each, "mail.complained", kind)
         return f"{_COMPLAINT}{kind}, about delivery {each.delivery_id}, suppress now"
 
+    def note_answer(self, tx: Tx, each: Settled, subject: str) -> bool:
+        """Its reader answered: the event, where it is mail that we wrote ourselves. Whether it is."""
+        return self._note(tx, each, "mail.replied", subject) is not None
+
     def _pass_on(self, tx: Tx, each: Settled, told: Mapping[str, Any]) -> str:
         """A success or a delay that the submitter may want to hear of: it was reported to us, since mail leaves with our
         reverse-path. What was concluded, in words."""

@@ -14,11 +14,13 @@ from deliverability.bounces.conclude import Kind
 from deliverability.bounces.verp import Expired
 from deliverability.reply import Reply
 from engine.accept import committed
+from engine.answered import answered, take_answer
 from engine.answers import grant, wish_of
 from engine.audience.ledger import SALT_OCTETS
 from engine.house import House
 from engine.intake import reports_in
 from engine.parser import Parser
+from engine.sending.answering import read_answer
 from mta import maillog
 from mta.inbound.transaction import Transaction
 from mta.ports import Tx, to_ms
@@ -37,7 +39,8 @@ class Returns:
         house, now = self._house, self._house.clock.now()
         if isinstance(house.tokens.read(forward_path.local, now), int):
             return True
-        return wish_of(house.composer.tokens, forward_path.local, now) is not None
+        tokens = house.composer.tokens
+        return (wish_of(tokens, forward_path.local, now) or read_answer(tokens, forward_path.local, now)) is not None
 
     async def accept(self, transaction: Transaction) -> Reply:
         """Keep the mail; conclude what its tokens and what it tells allow. Without a valid token nothing follows."""
@@ -64,6 +67,7 @@ class Returns:
         delivery_id = self._house.tokens.read(to.local, now)
         wish = wish_of(self._house.composer.tokens, to.local, now)
         settled = expiring.find(tx, delivery_id) if isinstance(delivery_id, int) else None
+        asked = read_answer(self._house.composer.tokens, to.local, now)
         verdict = f"unread: {unread}" if unread else "no report"
         if wish is not None:
             verdict = grant(tx, wish, transaction.content, transaction.reverse_path, salt=salt, now=now)
@@ -74,12 +78,16 @@ class Returns:
                 verdict = self._house.complained(tx, settled, report["feedback"])
         elif report and report["report"] and settled is None:
             verdict = reports_in.keep(tx, report["report"], now)
+        elif asked is not None:
+            settled, verdict = answered(self._house, tx, asked, transaction, report, now)
         elif settled is None:
             verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
         elif report and report["recipients"]:
             verdict = self._house.bounced_later(tx, settled, report)
         elif report and report["kind"] == Kind.AUTO_REPLY:
             verdict = "automatic reply: nothing follows"
+        elif report:
+            verdict = take_answer(self._house, tx, settled, transaction, report, now)
         tx.insert(
             "INSERT INTO inbound (reverse_path, forward_path, content, verdict, delivery_id, at_ms) VALUES (?,?,?,?,?,?)",
             (

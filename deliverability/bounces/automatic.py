@@ -24,8 +24,13 @@ def is_automatic(opened: Opened) -> bool:
         any(opened.value(name) for name in _FIELDS)
         or precedence == "auto_reply"
         or opened.value("X-Precedence").lower().startswith("auto")
-        or wording("automatic", _BEFORE).search(opened.value("Subject").lower()) is not None
+        or has_automatic_subject(opened.value("Subject"))
     )
+
+
+def has_automatic_subject(subject: str) -> bool:
+    """Whether a subject begins as answering machines write it, in one of many languages."""
+    return wording("automatic", _BEFORE).search(subject.lower()) is not None
 
 
 def was_answered(opened: Opened) -> bool:

@@ -108,6 +108,11 @@ class Opened:
         """What the letter says in its own words, our message left out. Line ends are LF."""
         return self._told[0]
 
+    @property
+    def text(self) -> str:
+        """All of its text, whoever wrote it. Line ends are LF."""
+        return "".join(self._told)
+
     @cached_property
     def returned_header(self) -> bytes:
         """The header of our message where it came back, or b""."""

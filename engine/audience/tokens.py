@@ -45,6 +45,7 @@ class Purpose(IntEnum):
     PREFERENCES = 11  # ids: contact
     SURVEY = 12  # ids: contact, the survey's code, when it was asked (s)
     REFERRAL = 13  # short; id: contact
+    ANSWER = 14  # ids: contact, enrolment or run, which of the two and the occurrence, a code of the step
 
 
 class BadToken(Exception):

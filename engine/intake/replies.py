@@ -7,16 +7,13 @@ subject. A false "machine" costs a person one press of a button; a false "person
 import re
 from typing import Final
 
+from deliverability.bounces.automatic import has_automatic_subject
 from deliverability.encoded_words import decode_text
 from deliverability.rawmail import MessageError, fields
 
-# Words that vacation notices of large systems begin with, in the languages we write in and those around them.
-_SUBJECTS: Final = re.compile(
-    r"\s*(?:auto(?:matic|mated)?[ -]?(?:reply|response)|auto:|out of (?:the )?office|ooo\b|on (?:vacation|holiday|leave)"
-    r"|vacation|abwesen|automatische (?:antwort|reactie)|r[eé]ponse automatique|absence|respuesta autom[aá]tica"
-    r"|risposta automatica|resposta autom[aá]tica|автоответ|автоматический ответ|מענה אוטומטי|תשובה אוטומטית"
-    r"|自动(?:回复|答复)|自動(?:回覆|回應)|undeliver|delivery (?:status|failure)|mail delivery|returned mail|failure notice)",
-    re.IGNORECASE,
+# How the subjects of mail systems' reports begin; those of answering machines are in the rules of bounces.
+_REPORTS: Final = re.compile(
+    r"\s*(?:undeliver|delivery (?:status|failure)|mail delivery|returned mail|failure notice)", re.IGNORECASE
 )
 _MARKS: Final = frozenset({
     "x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-mail-autoreply", "x-failed-recipients",
@@ -42,6 +39,6 @@ def written_by_machine(header: bytes, reverse_path: str) -> str:
             return name.title()
         if name == "content-type" and value.lower().startswith("multipart/report"):
             return "a report"
-        if name == "subject" and _SUBJECTS.match(value):
+        if name == "subject" and (has_automatic_subject(value) or _REPORTS.match(value)):
             return "its subject"
     return ""

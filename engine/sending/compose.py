@@ -32,6 +32,7 @@ from engine.audience.list_settings import ListSettings
 from engine.audience.lists import MailingList, list_facts
 from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.flow.model import Tracking
+from engine.sending.answering import answer_address
 from engine.sending.brand import read_brand
 from engine.sending.direction import cut, set_lines
 from engine.sending.links import PersonalLinks
@@ -137,6 +138,9 @@ class Composer:
             words = self.texts.choose(wanted, self.settings.locale, f"mail.{template}")
             person = {**contact, "name": "" if is_nameless else tidy_name(str(contact.get("name", "")))}
             ways = {**(links or {}), **({"view": tracked.view} if tracked.view else {})}
+            if mark is not None and self.settings.answers_to and self.mail_domain and "answer" not in ways:
+                who = int(contact.get("id", 0))
+                ways["answer"] = answer_address(self.tokens, who, mark, self.mail_domain, now)
             seen = self._seen(person, facts, stream, ways)
         except (TextError, PlainError) as err:
             raise TemplateFault(f"mail/{template}", wanted or self.settings.locale, str(err)) from None

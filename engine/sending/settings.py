@@ -30,12 +30,22 @@ class MailSettings(Settings):
     staff: tuple[str, ...] = Field(
         default=(), description="Addresses of people at the shop whom flows may notify; nobody else gets such mail."
     )
+    answers_to: str = Field(
+        default="",
+        description="The mailbox of a person who gets what readers answer to mail of flows and campaigns; then such answers are"
+        " events (`mail.replied`) too. Empty: they go to `from`, and Posthouse never hears of them.",
+    )
 
     @field_validator("sender")
     @classmethod
     def _is_mailbox(cls, value: str) -> str:
         format_mailbox(*split_mailbox(value))
         return value
+
+    @field_validator("answers_to")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return str(Address.parse(value)) if value else ""
 
     @field_validator("staff")
     @classmethod

@@ -73,6 +73,12 @@ def find(tx: Tx, delivery_id: int) -> Settled | None:
     return None if row is None else _standing(row)
 
 
+def of_message(tx: Tx, message_id: int) -> Settled | None:
+    """The first delivery of a message, as it stands."""
+    row = tx.one(_AS_IT_STANDS + " WHERE d.message_id = ? ORDER BY d.id LIMIT 1", (message_id,))
+    return None if row is None else _standing(row)
+
+
 _AS_IT_STANDS = CANDIDATES[: CANDIDATES.index(" WHERE")].replace(
     " FROM delivery", ", d.state, d.last_reply FROM delivery"
 )
