@@ -258,7 +258,8 @@ Posthouse itself makes these: `contact.created`, `contact.updated` (`fields` has
 was there already), `segment.entered`, `segment.left`, `list.joined`, `list.confirmed`, `list.left`,
 `list.expired`, `mail.delivered`,
 `mail.deferred` (once, after `queue.delay_notice`) and `mail.bounced` (about mail that it wrote; not about mail that an
-application handed over), `mail.clicked` and `mail.opened` ([tracking.md](tracking.md)), `mail.unsubscribed`, `mail.complained`, `mail.replied` ([inbound.md](inbound.md)), `coupon.redeemed`,
+application handed over), `mail.clicked` and `mail.opened` ([tracking.md](tracking.md)), `mail.unsubscribed`,
+`mail.complained`, `mail.replied` ([inbound.md](inbound.md)), `coupon.redeemed`,
 the changes of products that it is told of ([catalogue.md](catalogue.md)), and
 `suppression.lifted`, which is nobody's and is kept for the record. It reads `order.*`, `parcel.*`, `invoice.*` and
 `reservation.*` out of mail that has them as JSON-LD or microdata.
