@@ -5,6 +5,7 @@ or those of a PostgreSQL database.
     books.write(lambda tx: queue.enqueue(tx, message("ann@example.org"), NOON, QueueSettings()))
 """
 
+import contextlib
 import functools
 import sqlite3
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from clock import NOON, FakeClock
+from clock import NOON
 from mail_shop import Place, open_store
 
 from deliverability.address import Address
@@ -35,7 +36,7 @@ class Books:
 
     def __init__(self) -> None:
         self._connection: Any = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.executescript(_schema())
+        _tables().backup(self._connection)
 
     def _tx(self) -> GroupTx:
         return SqliteTx(self._connection, lambda: ("boot", 0))
@@ -97,15 +98,14 @@ def open_books(place: Place) -> Books:
 
 
 @functools.cache
-def _schema() -> str:
-    """As the migrations make it."""
+def _tables() -> sqlite3.Connection:
+    """As the migrations make them, to be copied."""
+    made = sqlite3.connect(":memory:")
     with tempfile.TemporaryDirectory() as folder:
-        open_store(Path(folder), FakeClock()).close()
-        made = sqlite3.connect(Path(folder) / "posthouse.db")
-        try:
-            return "\n".join(made.iterdump())
-        finally:
-            made.close()
+        open_store(Path(folder)).close()
+        with contextlib.closing(sqlite3.connect(Path(folder) / "posthouse.db")) as file:
+            file.backup(made)
+    return made
 
 
 def message(

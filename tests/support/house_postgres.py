@@ -25,7 +25,13 @@ from house_process import free_port, kill, wait_ended
 PROGRAMS = ":".join(sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True))
 _PATH = os.environ.get("PATH", os.defpath) + ":" + PROGRAMS
 _PATIENCE = 30.0
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+_EMPTY = """
+DO $$ DECLARE each text; BEGIN
+  FOR each IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration' LOOP
+    EXECUTE format('DELETE FROM %I', each);
+  END LOOP;
+  PERFORM setval(seqrelid, 1, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
+END $$"""
 _SETTINGS = {"fsync": "on", "shared_buffers": "32MB", "max_connections": "60", "log_min_messages": "fatal"}
 
 
@@ -128,9 +134,7 @@ class Postgres:
     def empty(self, database: str) -> str:
         """The address of a database that has the tables, perhaps, and no row; numbers begin at 1."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            for (table,) in connection.execute(_TABLES).fetchall():
-                connection.execute(f'DELETE FROM "{table}"'.encode())
-            connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
+            connection.execute(_EMPTY)
         return self._address(database)
 
     def _address(self, database: str) -> str:

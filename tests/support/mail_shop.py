@@ -2,6 +2,8 @@
 
 import email
 import email.policy
+import functools
+import tempfile
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from engine.audience.asking import AskingSettings
 from engine.audience.consent import Shown
 from engine.audience.lists import Asking, MailingList
 from engine.sending.compose import Composed, Composer
+from engine.sending.render import Renderer
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings
 from engine.store.groups import GroupStore
@@ -39,9 +42,31 @@ ORDER: dict[str, Any] = {
 
 def open_store(place: Place, clock: FakeClock | None = None) -> GroupStore:
     """A real store in a new file of this folder, or in this PostgreSQL database; migrated."""
-    store = store_at(place / "posthouse.db" if isinstance(place, Path) else place, clock or FakeClock()).open()
+    if isinstance(place, Path):
+        place = place / "posthouse.db"
+        lay_database(place)
+    store = store_at(place, clock or FakeClock()).open()
     store.migrate()
     return store
+
+
+def lay_database(file: Path) -> None:
+    """Put an empty database there, as the migrations make it; one that is there stays."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(_empty_database())
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    """The migrations run once for all tests of a process: each takes a commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "posthouse.db"
+        store = store_at(file, FakeClock()).open()
+        store.migrate()
+        store.close()
+        return file.read_bytes()
 
 
 def make_composer(
@@ -53,7 +78,17 @@ def make_composer(
         "postal_address": "12 Harbour Street\nHaifa",
         **settings,
     }
-    return Composer(MailSettings(**told), Resources(folders), SECRET, BASE, mail_domain)
+    own = tuple(folder for folder in folders if folder.is_dir())
+    composer = Composer(MailSettings(**told), Resources(own), SECRET, BASE, mail_domain)
+    if not own:
+        composer.renderer = _renderer()
+    return composer
+
+
+@functools.cache
+def _renderer() -> Renderer:
+    """Compiles what comes with Posthouse once for all tests of a process."""
+    return Renderer(Resources())
 
 
 def person(**facts: Any) -> dict[str, Any]:
