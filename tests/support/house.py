@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import tomli_w
+from house_commands import run_command
 from house_process import free_port, kill, session, wait_ended
 
 import engine
@@ -125,9 +126,13 @@ class Daemon:
             self.close()
 
     def start(self) -> Self:
-        """Start it, and wait until it says that it is ready."""
+        """Start it, and wait until it says that it is ready, to its supervisor and in its log: what it logged before is
+        read then."""
+        with self._news:
+            earlier = len(self.lines)
         self.launch()
         self.until(lambda: any("READY" in note for note in self.notes))
+        self.until(lambda: any(line.get("what") == "ready" for line in self.lines[earlier:]))
         return self
 
     def launch(self) -> None:
@@ -291,16 +296,11 @@ class Daemon:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A `posthouse` command, in a process of its own."""
-        script = "import sys; from engine.commands import run; sys.exit(run(sys.argv[1:]))"
         environment = os.environ | {
-            "PYTHONPATH": _CODE,
             "POSTHOUSE_SOCKET": str(self.state / "control.sock"),
             "POSTHOUSE_CONFIG": str(self.config_path),
         }
-        return subprocess.run(
-            [sys.executable, "-c", script, *words], cwd=self.folder, env=environment, capture_output=True, text=True,
-            timeout=PATIENCE, check=False,
-        )  # fmt: skip
+        return run_command(words, cwd=self.folder, environment=environment, patience=PATIENCE)
 
     # -- handing mail over
 
