@@ -7,6 +7,11 @@ the signature over it holds.
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
+from typing import Final
+
+LINES_KEPT: Final = 4096  # encoded lines of a process's templates: most lines of a mail are those of the one before
+LINE_KEPT: Final = 400  # characters of a line worth keeping
 
 
 def alternative(text: str, html: str, octets: bytes) -> tuple[str, bytes]:
@@ -30,11 +35,20 @@ def _part(subtype: str, text: str) -> bytes:
 
 def encode_text(text: str) -> tuple[str, bytes]:
     """(the Content-Transfer-Encoding, the encoded lines): whichever of the two is shorter."""
-    octets = "\n".join(text.splitlines()).encode() + b"\n"
-    quoted = binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
+    lines = text.splitlines() or [""]
+    octets = "\n".join(lines).encode() + b"\n"
+    quoted = b"".join([_known(each) if len(each) <= LINE_KEPT else _quoted(each) for each in lines])
     # RFC 2046 section 4.1.1: text has CRLF line ends before it is encoded.
     if len(quoted) * 3 <= len(octets) * 4:
         return "quoted-printable", quoted
     canonical = octets.replace(b"\n", b"\r\n")
     encoded = base64.encodebytes(canonical).replace(b"\n", b"\r\n")
     return min((("quoted-printable", quoted), ("base64", encoded)), key=lambda pair: len(pair[1]))
+
+
+def _quoted(line: str) -> bytes:
+    """A line in quoted-printable, with its line end. What another line says changes nothing in it."""
+    return binascii.b2a_qp(line.encode() + b"\n", istext=True).replace(b"\n", b"\r\n")
+
+
+_known: Final = lru_cache(LINES_KEPT)(_quoted)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
@@ -81,7 +82,7 @@ class Renderer:
         meter = METER.set(Meter())
         try:
             template = self._press(words).sandbox.get_template(name)
-            context = template.new_context(dict(facts))
+            context = _context(template, facts)
             return _gather(template.blocks[block](context) if block else template.root_render_func(context))
         except (RecursionError, MemoryError):
             raise TemplateFault(name, words.tag, "the template calls itself without end") from None
@@ -116,7 +117,7 @@ class Renderer:
         name = source[:_SHOWN]
         try:
             template = self._press(words).compiled(source)
-            return _gather(template.root_render_func(template.new_context(dict(facts))))
+            return _gather(template.root_render_func(_context(template, facts)))
         except (RecursionError, MemoryError):
             raise TemplateFault(name, words.tag, "the template calls itself without end") from None
         except Exception as err:
@@ -172,6 +173,11 @@ def zone_named(name: str, default: str) -> ZoneInfo:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             continue
     return ZoneInfo("UTC")
+
+
+def _context(template: Template, facts: Mapping[str, Any]) -> Context:
+    """What a template sees: our functions and the facts. Jinja would join the two name by name, at each rendering."""
+    return template.new_context({**template.environment.globals, **facts}, shared=True)
 
 
 def _gather(pieces: Any) -> str:
