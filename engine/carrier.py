@@ -42,6 +42,7 @@ from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses, own_process
 from mta import maillog
 from mta.inbound.access import OPEN, Access, Passwords
+from mta.inbound.crowd import Crowd
 from mta.inbound.guard import Guard
 from mta.inbound.listener import Listener
 from mta.inbound.lmtp import LmtpSession, LocalPolicy, LocalSession
@@ -72,15 +73,15 @@ def keep_parser(from_carrier: socket.socket) -> None:
     keep(from_carrier, {"mail": read_mail, "report": read_return})
 
 
-def run(order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:
-    """The life of a carrier; its exit code."""
+def run(crowds: memoryview, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:
+    """The life of a carrier; its exit code. `crowds`: the table that all carriers share (mta.inbound.crowd)."""
     sys.setswitchinterval(SWITCH_SECONDS)
     if order["config"]["daemon"]["pinned"]:
         _stay(order["number"], order["carriers"])
     gc.freeze()  # what was loaded before the fork is never garbage: do not touch its pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return uvloop.run(Carrier(order, link, to_keeper).live())
+    return uvloop.run(Carrier(crowds, order, link, to_keeper).live())
 
 
 def _stay(number: int, carriers: int) -> None:
@@ -91,8 +92,11 @@ def _stay(number: int, carriers: int) -> None:
 
 
 class Carrier:
-    def __init__(self, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> None:
+    def __init__(
+        self, crowds: memoryview, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket
+    ) -> None:
         self._order, self._end = order, link
+        self._crowd = Crowd(crowds, order["number"], order["carriers"])
         self._config = Config.model_validate(order["config"])
         if why := adopt_own_rules(self._config.daemon.state_dir):
             log.error("the house's own rules are left out", extra={"why": why})
@@ -206,14 +210,15 @@ class Carrier:
         for_locals = LocalPolicy(allowed_uids(config.lmtp.users), submission.accept, submission.check_recipient)
         for_returns = ReturnsPolicy(config.bounces.domain, config.hostname, returns.is_ours, returns.accept)
         name, report = config.hostname, maillog.listener_trouble
+        listener = partial(Listener, crowd=self._crowd)
         return {
-            "submission": Listener(for_apps, config.submission, name, report, access=access if shown else OPEN),
-            "submissions": Listener(
+            "submission": listener(for_apps, config.submission, name, report, access=access if shown else OPEN),
+            "submissions": listener(
                 for_apps, config.submission, name, report, access=replace(access, begins_with_tls=True)
             ),
-            "lmtp": Listener(for_locals, config.lmtp, name, report, session=LocalSession),
-            "inbound": Listener(for_returns, config.inbound, name, report),
-            "inbound-lmtp": Listener(for_returns, config.inbound, name, report, session=LmtpSession),
+            "lmtp": listener(for_locals, config.lmtp, name, report, session=LocalSession),
+            "inbound": listener(for_returns, config.inbound, name, report),
+            "inbound-lmtp": listener(for_returns, config.inbound, name, report, session=LmtpSession),
         }
 
     def _sockets(self, door: str) -> list[socket.socket]:
@@ -221,6 +226,7 @@ class Carrier:
 
     async def _leave(self, seconds: float, work: list[asyncio.Task[None]]) -> None:
         """Close the doors, finish what is open, give the lease back."""
+        self._crowd.withdraw()
         grace = timedelta(seconds=seconds)
         await asyncio.gather(*(listener.stop(grace) for listener in self._doors.values()))
         for task in work:

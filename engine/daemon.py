@@ -64,6 +64,7 @@ from engine.web.desk import Counted
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
+from mta.inbound.crowd import shared_table
 from mta.outbound.security import verifying_context
 from mta.ports import StoreTrouble, Tx
 from mta.queue import leasing
@@ -105,7 +106,8 @@ class Office:
         figures = given.get("metrics") or [listen(each, "metrics.listen") for each in settings.metrics.listen]
         self.clock = SystemClock()
         self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
-        self._forks = ForkServer(carrier.run, carrier.keep_parser, (*pages, *figures, *given.get("control", ())))
+        life = partial(carrier.run, shared_table())
+        self._forks = ForkServer(life, carrier.keep_parser, (*pages, *figures, *given.get("control", ())))
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = given.get("control") or [listen_unix(settings.socket_path)]

@@ -24,9 +24,7 @@ Make = Callable[[int, int, str, str], str]
 TAG_MAX: Final = 4096  # characters of a tag
 
 # What may hold "<a" without being a link comes first.
-_OPENER: Final = re.compile(
-    r"<(?=[!sta])(?:!--|(style|script|title|textarea)\b|(?:a|area)(?=[\s/]))", re.IGNORECASE
-)
+_OPENER: Final = re.compile(r"<(?=[!sta])(?:!--|(style|script|title|textarea)\b|(?:a|area)(?=[\s/]))", re.IGNORECASE)
 _STOP: Final = re.compile("[\"'>]")
 _ATTRIBUTE: Final = re.compile(r"([^\s\"'>/=]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 _TAG: Final = re.compile(r"<[^>]*>")

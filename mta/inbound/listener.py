@@ -2,7 +2,8 @@
 
 The front office opens each socket once and hands the same descriptors to every carrier, so several processes accept on
 one socket. Therefore one connection is taken at a time (a wake-up that takes all would starve the others), and a
-carrier that is full leaves the rest in the backlog, where another carrier finds them.
+carrier that is full leaves the rest in the backlog, where another carrier finds them. One that serves more clients than
+another waits for a moment before it takes the next, so that the other one does.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from mta import maillog
 from mta.inbound import replies
 from mta.inbound.access import OPEN, Access
 from mta.inbound.connection import LINGER, Report
+from mta.inbound.crowd import Crowd
 from mta.inbound.limits import Load
 from mta.inbound.session import InboundSession
 from mta.inbound.settings import DoorSettings
@@ -25,6 +27,7 @@ from mta.inbound.transaction import Policy
 
 FULL_SECONDS: Final = 5.0  # who waited so long in the backlog found no carrier with a place: it is told so
 _TURNED_AWAY: Final = 100  # at once
+_ASIDE: Final = 0.002  # seconds that a carrier with more clients leaves the next to the others
 _BREATH: Final = 1.0  # seconds without accepting, after the system refused a descriptor or memory
 
 
@@ -40,8 +43,11 @@ class Listener:
         *,
         access: Access = OPEN,
         session: type[InboundSession] = InboundSession,
+        crowd: Crowd | None = None,
     ) -> None:
         self._policy = policy
+        self._crowd = crowd or Crowd()
+        self._stood_aside = False
         self._access = access
         self._session = session
         self._settings = settings
@@ -102,6 +108,12 @@ class Listener:
                 asyncio.get_running_loop().remove_reader(each)
 
     def _accept(self, listening: socket.socket) -> None:
+        if self._crowd.has_more and not self._stood_aside:
+            self._stood_aside = True
+            self._accept_off()
+            asyncio.get_running_loop().call_later(_ASIDE, self._accept_on)
+            return
+        self._stood_aside = False
         try:
             connection, _ = listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -113,6 +125,7 @@ class Listener:
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._tasks.add(task)
+        self._crowd.enter()
         task.add_done_callback(self._over)
         if self._is_full:
             self._load.hit("max_connections")
@@ -141,6 +154,7 @@ class Listener:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._crowd.leave()
         self._accept_on()
 
     async def _serve(self, connection: socket.socket) -> None:

@@ -5,6 +5,7 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.config import parse
 from engine.forkserver import Exit, ForkServer
 from engine.house import House, ensure_state
 from engine.store.opening import store_at
+from mta.inbound.crowd import shared_table
 from mta.ports import StoreFull
 
 PATIENCE = 60.0
@@ -58,7 +60,9 @@ def spawn(tmp_path: Path) -> Iterator[Callable[[], Link]]:
     servers = []
 
     def begin() -> Link:
-        servers.append(ForkServer(carrier.run, carrier.keep_parser))  # forked now: it has what the test changed
+        servers.append(
+            ForkServer(partial(carrier.run, shared_table()), carrier.keep_parser)
+        )  # forked now: it has what the test changed
         return Link(servers[-1], order)
 
     yield begin

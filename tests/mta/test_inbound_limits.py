@@ -15,6 +15,7 @@ from smtp_door import ENVELOPE, HOSTNAME, Recorder, codes, door, listening_socke
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.inbound.crowd import Crowd, shared_table
 from mta.inbound.limits import Load
 from mta.inbound.listener import Listener
 from mta.inbound.settings import InboundSettings, ListenSettings, SubmissionSettings
@@ -241,6 +242,43 @@ async def test_carriers_share_one_socket_and_a_full_one_leaves_connections_to_th
             writer.close()
         for carrier in carriers:
             await carrier.stop(timedelta(seconds=5))
+
+
+async def test_of_two_carriers_the_one_with_fewer_clients_takes_the_next() -> None:
+    table = shared_table()
+    with listening_socket() as mine, socket.socket(fileno=mine.dup().detach()) as yours:
+        carriers = [
+            Listener(Recorder(), SubmissionSettings(), HOSTNAME, lambda *_: None, crowd=Crowd(table, each, 2))
+            for each in range(2)
+        ]
+        for carrier, listening in zip(carriers, (mine, yours), strict=True):
+            carrier.start([listening])
+        clients = []
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", mine.getsockname()[1])
+            assert (await reader.readline()).startswith(b"220 ")
+            clients.append(writer)
+        assert [carrier.sessions for carrier in carriers] == [5, 5]
+        for writer in clients:
+            writer.close()
+        for carrier in carriers:
+            await carrier.stop(timedelta(seconds=5))
+        assert list(table[:2]) == [0, 0]
+
+
+async def test_a_carrier_with_more_clients_takes_the_next_when_nobody_else_does() -> None:
+    table = shared_table()
+    with listening_socket() as listening:
+        carrier = Listener(Recorder(), SubmissionSettings(), HOSTNAME, lambda *_: None, crowd=Crowd(table, 1, 2))
+        carrier.start([listening])
+        clients = []
+        for _ in range(3):  # the other one, with none, does not come
+            reader, writer = await asyncio.open_connection("127.0.0.1", listening.getsockname()[1])
+            assert (await reader.readline()).startswith(b"220 ")
+            clients.append(writer)
+        for writer in clients:
+            writer.close()
+        await carrier.stop(timedelta(seconds=5))
 
 
 async def test_without_a_free_descriptor_connections_wait_and_it_is_reported() -> None:
