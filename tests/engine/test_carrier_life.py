@@ -55,7 +55,7 @@ def spawn(tmp_path: Path) -> Iterator[Callable[[], Link]]:
     store = store_at(config.database_place, FakeClock()).open()
     store.migrate()
     store.close()
-    doors: dict[str, list[int]] = {"submission": [], "submissions": [], "inbound": [], "lmtp": []}
+    doors: dict[str, list[int]] = {"submission": [], "submissions": [], "inbound": [], "inbound-lmtp": [], "lmtp": []}
     order = {"number": 0, "config": config.model_dump(mode="json"), "carriers": 1, "doors": doors, "fenced": False}
     servers = []
 
