@@ -1,9 +1,10 @@
 """`posthouse flow simulate`: what a flow would have done. Needs no daemon; sends nothing and writes nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from engine.control import place
 if TYPE_CHECKING:
     from engine.config import Config
     from engine.flow.model import Definition
+    from engine.simulation.play import Rules
     from engine.simulation.playing import Simulated
     from engine.simulation.sources import Source
     from engine.store.groups import GroupStore
@@ -31,6 +33,27 @@ def simulate(
     ] = None,
     version: Annotated[str, typer.Option(help="This version of the flow: its hash, or how it begins.")] = "",
     against: Annotated[str, typer.Option(help="And this one, mail by mail: a hash, or a flow file.")] = "",
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", help="Play this flow beside it: a name or a file. Again for each more.", metavar="FLOW|FILE"
+        ),
+    ] = None,
+    is_alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Without the flows that it lets people into, which are played too otherwise."),
+    ] = False,
+    winner: Annotated[
+        list[str] | None,
+        typer.Option(help="Assume that a split has its winner: which-words=scarce.", metavar="SPLIT=WAY"),
+    ] = None,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Assume what share of a way's people do what its split counts: which-words.scarce=9%.",
+            metavar="SPLIT.WAY=RATE",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Other draws of splits and holdout; 0 are the living flow's own.")] = 0,
     limit: Annotated[int, typer.Option(help="Name so many mails of each kind that differ.", min=0)] = 10,
     config_path: ConfigPath = None,
@@ -45,21 +68,24 @@ def simulate(
         first = _definition(flow, version, store)
         other = _definition(against if Path(against).is_file() else flow, against, store) if against else None
         try:
-            one = _play(first, store, settings, since, history, seed)
-            two = _play(other, store, settings, since, history, seed) if other else None
+            past = _past(store, settings, since, history, seed)
+            one = _play(first, past, store, beside or (), winner or (), rate or (), is_alone=is_alone)
+            two = (
+                _play(other, past, store, beside or (), winner or (), rate or (), is_alone=is_alone) if other else None
+            )
         except (NotPlayable, NoHistory) as err:
             refuse(str(err), code=2)
-    found = comparing.compare(one.tally, two.tally) if two else None
+    found = comparing.compare(one, two) if two else None
     if as_json:
-        told = report.as_json(first, one.tally)
+        told = report.as_json(first, one)
         if other and two and found:
-            told |= {"against": report.as_json(other, two.tally), "difference": comparing.as_json(found, one.people)}
+            told |= {"against": report.as_json(other, two), "difference": comparing.as_json(found, one.people)}
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    print("\n".join(report.lines(first, one.tally, one.people)))
+    print("\n".join(report.lines(first, one)))
     if other and two and found:
         print()
-        print("\n".join(comparing.lines((first, one.tally), (other, two.tally), found, one.people, limit)))
+        print("\n".join(comparing.lines((first, one), (other, two), found, one.people, limit)))
 
 
 @contextmanager
@@ -114,28 +140,71 @@ def _source(name: str, version: str, store: "GroupStore") -> str:
     return str(rows[0][0])
 
 
-def _play(
-    definition: "Definition", store: "GroupStore | None", settings: "Config | None", since: str, history: Path | None,
-    seed: int,
-) -> "Simulated":  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is played over, from when on, by which rules."""
+
+    source: "Source"
+    rules: "Rules"
+    begins: datetime | None
+
+
+def _past(
+    store: "GroupStore | None", settings: "Config | None", since: str, history: Path | None, seed: int
+) -> _Past:  # fmt: skip
     from zoneinfo import ZoneInfo
 
     from deliverability.settings import parse_duration
     from engine.sending.arbiter_settings import ArbiterSettings
     from engine.simulation.play import Rules
-    from engine.simulation.playing import simulate as play
     from engine.simulation.sources import Database, Folder
 
     arbiter = settings.arbiter if settings else ArbiterSettings()
     zone = ZoneInfo(settings.mail.zone if settings else "UTC")
     rules = Rules(arbiter.policy, zone, str(seed) if seed else "")
     if history is not None:
-        return play(definition, Folder(history), rules)
+        return _Past(Folder(history), rules, None)
     assert store is not None
     try:
         ago: timedelta = parse_duration(since)
         begins = clock(store).now() - ago
     except (ValueError, OverflowError) as err:
         refuse(f"--since: {err}", code=2)
-    source: Source = Database(store)
-    return play(definition, source, rules, begins)
+    return _Past(Database(store), rules, begins)
+
+
+def _play(
+    definition: "Definition", past: _Past, store: "GroupStore | None", beside: Sequence[str], winner: Sequence[str],
+    rate: Sequence[str], *, is_alone: bool,
+) -> "Simulated":  # fmt: skip
+    from engine.simulation.assumed import AssumedError, rates, winners
+    from engine.simulation.playing import simulate as play
+
+    others = [_definition(each, "", store) for each in beside]
+    if store is not None and not is_alone:
+        others = _fed(definition, others, store)
+    others = [each for each in others if each.name != definition.name]
+    try:
+        rules = replace(past.rules, winners=winners(definition, winner), rates=rates(definition, rate))
+    except AssumedError as err:
+        refuse(str(err), code=2)
+    return play(definition, past.source, rules, past.begins, others)
+
+
+def _fed(
+    definition: "Definition", given: "Sequence[Definition]", store: "GroupStore"
+) -> "list[Definition]":  # fmt: skip
+    """Those that were given, and the active flows that any of them lets people into."""
+    from engine.flow.feeding import lets_in
+    from engine.flow.model import walk
+    from engine.running.book import FlowBook
+
+    names = {each.name for each in (definition, *given)}
+    active = [each.definition for each in store.read_now(FlowBook().all) if each.definition.name not in names]
+    found, giving = list(given), [definition, *given]
+    while giving:
+        steps = list(walk(giving.pop().steps))
+        fed = [each for each in active if each not in found and any(lets_in(each, step) for step in steps)]
+        found += fed
+        giving += fed
+    return found

@@ -27,7 +27,7 @@ SPAN: Final = 2000  # ids of enrolments in one look
 WINDOW: Final = timedelta(days=5)  # in which somebody may act
 
 _FLOWS: Final = "SELECT id, version_id FROM flow WHERE state = 'active' AND version_id IS NOT NULL ORDER BY id"
-_EVENTS: Final = {"clicks": "mail.clicked", "opens": "mail.opened", "orders": "order.placed"}
+EVENTS: Final = {"clicks": "mail.clicked", "opens": "mail.opened", "orders": "order.placed"}
 _TAKEN: Final = (
     "SELECT p.result, p.at_ms, e.contact_id FROM enrolment e JOIN passage p ON p.enrolment_id = e.id"
     " WHERE e.id > ? AND e.id <= ? AND e.flow_id = ? AND p.step = ? AND p.kind = 'if' AND p.at_ms <= ?"
@@ -107,7 +107,7 @@ def _decisions(tx: Tx, flow_id: int) -> dict[str, str]:
 
 def _look(tx: Tx, count: _Count) -> None:
     ways, steps = {way.label for way in count.split.ways}, count.own_steps
-    until, event = to_ms(count.until), _EVENTS[count.winner.metric]
+    until, event = to_ms(count.until), EVENTS[count.winner.metric]
     span = (count.after, count.after + SPAN, count.flow_id, count.split.id, until)
     for way, at_ms, contact_id in tx.query(_TAKEN, span):
         if way not in ways or contact_id in count.seen:

@@ -1,6 +1,7 @@
 """Two versions over the same history, mail by mail: which only one of them writes, and which come at another time.
 
-Two mails are the same mail when they are the same contact's, of the same step, and the same one in the row of those.
+Two mails are the same mail when they are the same contact's, of the same step, and the same one in the row of those. Mails of
+flows that were played beside the versions count too: what a version starts, or takes the place of.
 """
 
 from collections import Counter
@@ -10,10 +11,11 @@ from typing import Any
 
 from engine.flow.model import Definition
 from engine.simulation.people import Person
-from engine.simulation.tally import Mail, Tally
+from engine.simulation.playing import Simulated
+from engine.simulation.tally import Mail
 from mta.ports import from_ms
 
-_Name = tuple[int, str, int]
+_Name = tuple[str, int, str, int]
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class Comparison:
         return not (self.removed or self.added or self.moved)
 
 
-def compare(before: Tally, after: Tally) -> Comparison:
+def compare(before: Simulated, after: Simulated) -> Comparison:
     """Both versions' mails beside each other."""
     found, old = Comparison(), dict(_named(before))
     for name, mail in _named(after):
@@ -45,24 +47,31 @@ def compare(before: Tally, after: Tally) -> Comparison:
     return found
 
 
-def _named(tally: Tally) -> Iterator[tuple[_Name, Mail]]:
-    seen: Counter[tuple[int, str]] = Counter()
-    for mail in tally.mails:
-        seen[mail.contact_id, mail.step] += 1
-        yield (mail.contact_id, mail.step, seen[mail.contact_id, mail.step]), mail
+def _named(found: Simulated) -> Iterator[tuple[_Name, Mail]]:
+    seen: Counter[tuple[str, int, str]] = Counter()
+    for flow, tally in (("", found.tally), *found.others.items()):
+        for mail in tally.mails:
+            told = mail._replace(step=f"{flow}: {mail.step}") if flow else mail
+            seen[flow, mail.contact_id, mail.step] += 1
+            yield (flow, mail.contact_id, mail.step, seen[flow, mail.contact_id, mail.step]), told
 
 
 def lines(
-    old: tuple[Definition, Tally], new: tuple[Definition, Tally], found: Comparison, people: Mapping[int, Person],
+    old: tuple[Definition, Simulated], new: tuple[Definition, Simulated], found: Comparison, people: Mapping[int, Person],
     limit: int,
 ) -> Iterator[str]:  # fmt: skip
     """The difference, line by line; of each kind at most `limit` mails are named."""
-    (before, was), (after, now) = old, new
+    (before, of_old), (after, of_new) = old, new
+    was, now = of_old.tally, of_new.tally
     yield f"Against version {after.short_version}" + (f" of {after.name}" if after.name != before.name else "")
     for word, one, other in (
         ("entered", was.entered, now.entered), ("mails", len(was.mails), len(now.mails)),
+        *(
+            (f"mails of {name}", _mails(of_old, name), _mails(of_new, name))
+            for name in sorted({*of_old.others, *of_new.others})
+        ),
         ("goals", was.ended["goal"], now.ended["goal"]), ("refused", was.refused.total(), now.refused.total()),
-        ("three in a day", was.crowded_days, now.crowded_days),
+        ("three in a day", of_old.crowds.days, of_new.crowds.days),
         ("after a purchase", was.after_purchase.total(), now.after_purchase.total()),
     ):  # fmt: skip
         yield f"  {word:<18} {one:>9,} -> {other:>9,}  {other - one:+,}"
@@ -82,6 +91,10 @@ def lines(
         template = f", {mail.template} -> {then.template}" if mail.template != then.template else ""
         yield f"~ {_told(mail, people)} -> {from_ms(then.at_ms):%m-%d %H:%M}{template}"
     yield from _more("~", len(found.moved), limit)
+
+
+def _mails(found: Simulated, flow: str) -> int:
+    return len(found.others[flow].mails) if flow in found.others else 0
 
 
 def as_json(found: Comparison, people: Mapping[int, Person]) -> dict[str, Any]:

@@ -28,13 +28,14 @@ class Heard:
 class Court:
     """Judges the mail of one flow."""
 
-    def __init__(self, flow: Definition, policy: Policy) -> None:
+    def __init__(self, flow: Definition, policy: Policy, places: dict[int, list[Place]]) -> None:
+        """`places`: those that mails of all flows take, by contact."""
         self._flow, self._policy = flow, policy
         subjects = subjects_of(Kind.FLOW, flow.name, flow.mailing_list)
         self._subjects = frozenset(subjects)
         self._priority = policy.priority_of(subjects) if flow.priority is None else flow.priority
         self._longest = max([policy.distance, *(cap.window for cap in policy.caps)], default=timedelta())
-        self._sent: dict[int, list[Place]] = {}
+        self._sent = places
 
     def hear(
         self, person: Person, step: str, ref: int, held: Held | None, waiting: Sequence[Held], now: datetime

@@ -1,7 +1,6 @@
 """What the actions of a simulated flow change: the person, and the events that follow. Nothing leaves the house."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,16 +15,6 @@ CODE: Final = "SIMULATED"  # what a coupon gives
 ANSWERED: Final = 200  # what a webhook answers
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
-    """An event that an action caused."""
-
-    person: Person
-    name: str
-    key: str
-    data: Mapping[str, Any]
-
-
 def given_by(action: actions.Action, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """What the run's data holds from then on: coupons are always there, webhooks always answer well."""
     match action:
@@ -37,7 +26,7 @@ def given_by(action: actions.Action, now: datetime, zone: ZoneInfo) -> dict[str,
     return {}
 
 
-def enact(person: Person, act: Act, flow: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def enact(person: Person, act: Act) -> Iterator[tuple[str, dict[str, Any]]]:
     """Change the person as the action does; the events that this makes."""
     match act.action:
         case actions.Tag(tag=tag) if tag not in person.tags:

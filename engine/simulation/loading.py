@@ -5,7 +5,7 @@ zone, language) is as it is now.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -60,6 +60,21 @@ def entered_before(source: Source, flow: str, since_ms: int) -> Mapping[tuple[in
         if flow_id in ids and entered_ms < since_ms:
             found[contact_id, key] = from_ms(entered_ms)
     return found
+
+
+def begun(source: Source, flow: str, since_ms: int) -> list[tuple[int, int, int, str]]:
+    """(number, when, contact, data) of the runs of this flow that were entered since then, in that order."""
+    ids = {each for each, name in source.rows("flow", ("id", "name"), ("id",)) if name == flow}
+    columns = ("flow_id", "id", "entered_ms", "contact_id", "data")
+    rows = source.rows("enrolment", columns, ("id",)) if ids else ()
+    return sorted((row[1:] for row in rows if row[0] in ids and row[2] >= since_ms), key=lambda row: (row[1], row[0]))
+
+
+def begun_by(source: Source, runs: Set[int]) -> Mapping[int, str]:
+    """What let each of these runs in: an event's name, or who said so."""
+    columns = ("enrolment_id", "kind", "result")
+    rows = source.rows("passage", columns, ("enrolment_id", "step", "occurrence"))
+    return {number: result for number, kind, result in rows if kind == "trigger" and number in runs}
 
 
 def _person(row: tuple[Any, ...], later: tuple[int, int], since_ms: int, default: ZoneInfo) -> Person:

@@ -1,33 +1,34 @@
-"""A flow played over a history, by a clock of its own, in memory: it sends nothing and writes nothing.
+"""One flow of a simulation, by a clock of its own, in memory: it sends nothing and writes nothing.
 
 Who enters, what is decided, and whether a mail goes are said by the functions that say it when the flow runs:
 engine.flow.entering.enter, engine.flow.machine.decide, engine.sending.judging.judge. Here is only what stands between them:
-people, runs, and what comes next.
+people, runs, and what comes next. What several flows share is in engine.simulation.world.
 """
 
-import heapq
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.flow.decisions import Act, Ask, Await, Ended, Standing, WaitUntil
+from engine.flow.actions import StartFlow, StopFlow
+from engine.flow.decisions import Act, Ask, Await, Branch, Ended, Standing, WaitUntil
 from engine.flow.entering import Came, Entered, NotEntered, Occasion, Renewed, Told, enter
 from engine.flow.events import natural_key
 from engine.flow.machine import HELD_OUT, decide, standing_after
 from engine.flow.model import Definition, WaitFor
 from engine.flow.telling import word_of_action
 from engine.flow.triggers import EventTrigger, ManualTrigger
-from engine.running import facts
+from engine.running import chains, facts
 from engine.running.occasions import data_of
 from engine.sending.judging import Held, Hold, Policy, Refuse
 from engine.simulation import effects, people
 from engine.simulation.clockwork import Clockwork, Tick
 from engine.simulation.court import Court
+from engine.simulation.deciding import Deciding
 from engine.simulation.people import Person
 from engine.simulation.tally import Mail, Tally
+from engine.simulation.world import World
 from mta.ports import from_ms, to_ms
 
 NO_POLICY: Final = Policy()
@@ -40,13 +41,15 @@ def _never(contact_id: int, key: str) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What holds beside the flow. `zone` is the installation's; `salt` "" draws splits and holdouts as the living flow
-    does, another one anew; `winners`: the way that everybody goes at a split; `entered_before` says when a run with a key
-    was entered before the history begins."""
+    does, another one anew; `winners`: the way that everybody goes at a split; `rates`: what share of a way's people do what
+    its split counts, where that is stated; `entered_before` says when a run with a key was entered before the history
+    begins."""
 
     policy: Policy = NO_POLICY
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     salt: str = ""
     winners: Mapping[str, str] = field(default_factory=dict)
+    rates: Mapping[tuple[str, str], float] = field(default_factory=dict)
     entered_before: Callable[[int, str], datetime | None] = _never
 
 
@@ -66,50 +69,45 @@ class Run:
     given: dict[str, Any] = field(default_factory=dict)  # what steps gave: coupons, answers
     recent: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # what came since its last turn
     is_over: bool = False
+    chain: int = 0  # how many runs led to it ...
+    chained_ms: int = 0  # ... and when it was let in by that
 
 
 class Play:
-    """One version of a flow. Feed it events in the order of time (`happen`), then `finish` it."""
+    """One version of a flow in a world, which tells it what happens (`hear`) and what is due."""
 
-    def __init__(self, definition: Definition, everybody: Mapping[int, Person], rules: Rules, tally: Tally) -> None:
-        self.flow, self.people, self.rules, self.tally = definition, everybody, rules, tally
+    def __init__(self, definition: Definition, world: World, rules: Rules, tally: Tally) -> None:
+        self.flow, self.world, self.rules, self.tally = definition, world, rules, tally
         self._drawn = replace(definition, name=f"{definition.name}#{rules.salt}") if rules.salt else definition
-        self.court = Court(definition, rules.policy)
-        self.clockwork = Clockwork(definition.trigger, everybody, lambda at, tick: self._put(to_ms(at), 0, tick))
+        self.court = Court(definition, rules.policy, world.places)
+        self.clockwork = Clockwork(definition.trigger, world.people, self._put_tick)
+        self.deciding = Deciding(definition, rules.winners, rules.rates)
         self.runs: dict[int, list[Run]] = {}
         self._entered: dict[tuple[int, str], int] = {}
-        self._queue: list[tuple[int, int, int, Any]] = []
-        self._count = self._last_id = 0
         trigger, goal = definition.trigger, definition.goal
         self._trigger = trigger.event if isinstance(trigger, EventTrigger) else ""
         self._remembers = definition.reentry.rule != "always" or not isinstance(trigger, EventTrigger | ManualTrigger)
         self._goal = goal.event if goal is not None else ""
         steps = [each.step for each in definition.program.values()]
         self._awaited = frozenset(each.event for each in steps if isinstance(each, WaitFor))
-        self._read = frozenset({self._trigger, self._goal, "mail.delivered"}) | self._awaited | people.CHANGES.keys()
+        self.reads = (
+            frozenset({self._trigger, self._goal, "mail.delivered"})
+            | self._awaited
+            | people.CHANGES.keys()
+            | self.deciding.events
+        )
+        world.add(self)
 
     # -- what comes
 
-    def begin(self, at_ms: int) -> None:
-        """Time begins."""
-        self.clockwork.begin(from_ms(at_ms))
-
-    def happen(self, at_ms: int, name: str, contact_id: int | None, key: str, text: str) -> None:
-        """An event of the history; `text` is its data as JSON."""
-        self.tally.events += 1
-        self._until(at_ms)
-        person = self.people.get(contact_id or 0)
-        if person is not None:
-            data = _record(text) if name in self._read else {}
-            self.come(person, at_ms, name, key, data)
-
-    def come(self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any]) -> None:
+    def hear(
+        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int = 0
+    ) -> None:  # fmt: skip
         """Something happens to somebody now."""
-        people.note(person, name, data, at_ms)
         if name == self.clockwork.event:
             self.clockwork.heard(person, from_ms(at_ms))
-        if name == "mail.delivered" and data.get("flow") != self.flow.name:
-            self._note_other(person, at_ms, data)
+        if name in self.deciding.events:
+            self.deciding.heard(person.id, name, data, at_ms)
         mine = self.runs.get(person.id)
         if name != self._trigger and not (mine and (name == self._goal or name in self._awaited)):
             return
@@ -118,11 +116,11 @@ class Play:
         scope = facts.scope(person.facts(), event, now, person.zone)
         for run in list(mine or ()):
             if name == self._goal and self._is_reached(run, scope, now):
-                self._end(run, "goal")
+                self.end(run, "goal")
             elif name in self._awaited:
                 self._hear(run, name, event, scope, now)
         if name == self._trigger:
-            self.enter(person, Told(name, data), event, scope, now)
+            self.enter(person, Told(name, data), event, scope, now, chain)
 
     def enter(
         self,
@@ -131,35 +129,34 @@ class Play:
         event: Mapping[str, Any],
         scope: Mapping[str, object],
         now: datetime,
+        chain: int = 0,
     ) -> None:
-        """Somebody comes to the door."""
+        """Somebody comes to the door; `chain` is how many runs led them there."""
         waiting = {run.key: run for run in self.runs.get(person.id, ())}
         entry = enter(
             self._drawn, came, scope, contact_id=person.id, waiting=waiting,
             entered_at=lambda key: self._entered_at(person.id, key), now=now, zone=person.zone,
+            chain=chain,
         )  # fmt: skip
         match entry:
             case Entered(key=key, is_held_out=is_held_out):
-                self._begin(person, key, event, now, is_held_out)
+                self._begin(person, key, event, now, chain, is_held_out=is_held_out)
             case Renewed(key=key, restarts=restarts):
-                self._renew(waiting[key], event, now, restarts)
+                self._renew(waiting[key], event, now, chain, restarts=restarts)
             case NotEntered(reason=reason):
                 self.tally.barred[reason] += 1
 
     def finish(self, until_ms: int) -> None:
-        """The history is over: what is due until then happens, nothing after it."""
-        self.settle(until_ms)
+        """The history is over."""
         self.tally.under_way = sum(len(each) for each in self.runs.values())
-
-    def _note_other(self, person: Person, at_ms: int, data: Mapping[str, Any]) -> None:
-        """A mail that somebody else wrote: it takes a place under the caps."""
-        now = from_ms(at_ms)
-        self.court.note(person, now, str(data.get("flow", "")), str(data.get("list", "")))
-        self.tally.one_more(person.id, now.astimezone(person.zone).date())
+        self.deciding.settle(until_ms)
+        self.tally.verdicts = list(self.deciding.report())
 
     # -- runs
 
-    def _begin(self, person: Person, key: str, event: Mapping[str, Any], now: datetime, is_held_out: bool) -> None:
+    def _begin(
+        self, person: Person, key: str, event: Mapping[str, Any], now: datetime, chain: int, *, is_held_out: bool
+    ) -> None:  # fmt: skip
         self.tally.entered += 1
         self.tally.people.add(person.id)
         if self._remembers:
@@ -167,17 +164,20 @@ class Play:
         if is_held_out:
             self.note_end(person, key, HELD_OUT)
             return
-        self._last_id += 1
-        run = Run(self._last_id, person, key, event, to_ms(now), Standing(self.flow.first))
+        run = Run(
+            self.world.next_id(), person, key, event, to_ms(now), Standing(self.flow.first), chain=chain,
+            chained_ms=to_ms(now),
+        )  # fmt: skip
         self.runs.setdefault(person.id, []).append(run)
         self._due(run, to_ms(now))
 
-    def _renew(self, run: Run, event: Mapping[str, Any], now: datetime, restarts: bool) -> None:
+    def _renew(self, run: Run, event: Mapping[str, Any], now: datetime, chain: int, *, restarts: bool) -> None:
         self.tally.renewed += 1
         run.data = {**event, **run.given}
         if restarts:
             run.standing = Standing(self.flow.first, run.standing.occurrence + 1)
             run.awaits = run.held = None
+            run.chain, run.chained_ms = chain, to_ms(now)
             self._due(run, to_ms(now))
 
     def _entered_at(self, contact_id: int, key: str) -> datetime | None:
@@ -208,7 +208,8 @@ class Play:
             return False
         return wait.where is None or wait.where.evaluate({**scope, "event": event, "trigger": run.data})
 
-    def _end(self, run: Run, how: str) -> None:
+    def end(self, run: Run, how: str) -> None:
+        """A run is over."""
         run.is_over = True
         self.note_end(run.person, run.key, how)
         mine = self.runs[run.person.id]
@@ -217,35 +218,28 @@ class Play:
             del self.runs[run.person.id]
 
     def note_end(self, person: Person, key: str, how: str) -> None:
-        """A run is over."""
+        """Count an end."""
         self.tally.ended[how] += 1
 
     # -- time
 
-    def settle(self, at_ms: int) -> None:
-        """All that is due until then happens, that moment too."""
-        self._until(at_ms + 1)
+    def runs_of(self, contact_id: int) -> Sequence[Run]:
+        """Those of somebody that are under way."""
+        return self.runs.get(contact_id, ())
 
     def _due(self, run: Run, at_ms: int) -> None:
+        """The run's next turn is then, and no other."""
         run.revision += 1
-        self._put(at_ms, run.revision, run)
+        revision = run.revision
 
-    def _put(self, at_ms: int, revision: int, what: Any) -> None:
-        self._count += 1
-        heapq.heappush(self._queue, (at_ms, self._count, revision, what))
+        def turn(now: datetime) -> None:
+            if run.revision == revision and not run.is_over:
+                self._turn(run, now)
 
-    def _until(self, at_ms: int) -> None:
-        """All that is due before that: what happens in the very moment of an event comes after the event."""
-        queue = self._queue
-        while queue and queue[0][0] < at_ms:
-            now_ms, _, revision, what = heapq.heappop(queue)
-            if isinstance(what, Run):
-                if what.revision == revision and not what.is_over:
-                    self._turn(what, from_ms(now_ms))
-            elif isinstance(what, effects.Echo):
-                self.come(what.person, now_ms, what.name, what.key, what.data)
-            else:
-                self._tick(what, from_ms(now_ms))
+        self.world.put(at_ms, turn)
+
+    def _put_tick(self, at: datetime, tick: Tick) -> None:
+        self.world.put(to_ms(at), lambda now: self._tick(tick, now))
 
     def _tick(self, tick: Tick, now: datetime) -> None:
         """An occasion of a flow that begins by time: it lets in once."""
@@ -258,8 +252,9 @@ class Play:
     def _turn(self, run: Run, now: datetime) -> None:
         person = run.person
         scope = facts.scope(person.facts(), dict(run.data), now, person.zone)
-        if self.rules.winners:
-            scope["winners"] = self.rules.winners
+        if self.deciding.events or self.deciding.winners:
+            self.deciding.settle(to_ms(now))
+            scope["winners"] = self.deciding.winners
         decisions = decide(self._drawn, run.standing, scope, now=now, zone=person.zone)
         run.awaits = None
         for place, each in enumerate(decisions):
@@ -273,13 +268,15 @@ class Play:
                     return
             elif isinstance(each, Act):
                 self._act(run, each, now)
+            elif isinstance(each, Branch):
+                self.deciding.took(each.step, person.id, each.taken, to_ms(now))
         after = standing_after(run.standing, decisions)
         last = decisions[-1]
         if after is None:
             assert isinstance(last, Ended)
             if last.how == "failed":
                 self.tally.failures[last.reason] += 1
-            self._end(run, last.how)
+            self.end(run, last.how)
             return
         run.standing = after
         if isinstance(last, Await):
@@ -296,7 +293,7 @@ class Play:
 
     def _ask(self, run: Run, ask: Ask, now: datetime) -> datetime | None:
         """Until when the mail of a step is held; None where it is written or refused."""
-        waiting = [other.held for other in self.runs.get(run.person.id, ()) if other.held and other is not run]
+        waiting = list(self.world.held(run.person, run.id))
         asked = self.court.hear(run.person, ask.step, run.id, run.held, waiting, now)
         if isinstance(asked.verdict, Hold):
             if run.held is None:
@@ -310,7 +307,8 @@ class Play:
         person = run.person
         mail = Mail(person.id, to_ms(now), ask.step, ask.template)
         bought = person.last_order_ms is not None and person.last_order_ms > run.entered_ms
-        self.tally.mail(mail, now.astimezone(person.zone).date(), is_after_purchase=bought)
+        self.tally.mail(mail, is_after_purchase=bought)
+        self.world.crowds.one_more(person.id, now.astimezone(person.zone).date())
         return None
 
     def _act(self, run: Run, act: Act, now: datetime) -> None:
@@ -319,13 +317,16 @@ class Play:
         if given := effects.given_by(act.action, now, run.person.zone):
             run.given |= given
             run.data = {**run.data, **given}
-        for name, data in effects.enact(run.person, act, self.flow.name):
-            self._put(to_ms(now), 0, effects.Echo(run.person, name, natural_key(name, data), data))
+        chain = chains.following(run.chain, run.chained_ms, now)
+        match act.action:
+            case StartFlow(flow=other) if not self.world.start(other, run.person, run.data, now, chain):
+                self.tally.unplayed[other] += 1
+            case StopFlow(flow=other):
+                self.world.stop(other, run.person, run.id)
+        for name, data in effects.enact(run.person, act):
+            self._echo(run.person, name, data, chain, now)
 
-
-def _record(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    def _echo(self, person: Person, name: str, data: Mapping[str, Any], chain: int, now: datetime) -> None:
+        """An event that an action caused comes in this very moment."""
+        key = natural_key(name, data)
+        self.world.put(to_ms(now), lambda at: self.world.come(person, to_ms(at), name, key, data, chain))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 
+from engine.simulation.deciding import Verdict
+
 CROWDED: Final = 3  # mails in one day of a person's: too many
 EXAMPLES: Final = 10
 
@@ -87,19 +89,26 @@ class Tally:
     actions: Counter[tuple[str, str]] = field(default_factory=Counter)  # (step, what it does)
     after_purchase: Counter[str] = field(default_factory=Counter)  # by step
     late_examples: list[Mail] = field(default_factory=list)
-    crowded: list[Crowd] = field(default_factory=list)
-    crowded_days: int = 0
     under_way: int = 0
-    _days: dict[int, tuple[int, int]] = field(default_factory=dict)  # by contact: (their day, mails on it)
+    unplayed: Counter[str] = field(default_factory=Counter)  # starts of flows that are not played, by their names
+    verdicts: list[Verdict] = field(default_factory=list)  # of splits that choose a winner
 
-    def mail(self, mail: Mail, day: date, *, is_after_purchase: bool) -> None:
-        """This one would be written, on that day of its reader's."""
+    def mail(self, mail: Mail, *, is_after_purchase: bool) -> None:
+        """This one would be written."""
         self.mails.add(mail)
         if is_after_purchase:
             self.after_purchase[mail.step] += 1
             if len(self.late_examples) < EXAMPLES:
                 self.late_examples.append(mail)
-        self.one_more(mail.contact_id, day)
+
+
+@dataclass(slots=True)
+class Crowds:
+    """Days on which somebody would get too many mails, whoever wrote them."""
+
+    days: int = 0
+    first: list[Crowd] = field(default_factory=list)
+    _days: dict[int, tuple[int, int]] = field(default_factory=dict)  # by contact: (their day, mails on it)
 
     def one_more(self, contact_id: int, day: date) -> None:
         """A mail of ours came to somebody on that day, whoever wrote it."""
@@ -107,6 +116,6 @@ class Tally:
         count = count + 1 if last == day.toordinal() else 1
         self._days[contact_id] = (day.toordinal(), count)
         if count == CROWDED:
-            self.crowded_days += 1
-            if len(self.crowded) < EXAMPLES:
-                self.crowded.append(Crowd(contact_id, day))
+            self.days += 1
+            if len(self.first) < EXAMPLES:
+                self.first.append(Crowd(contact_id, day))

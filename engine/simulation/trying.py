@@ -15,6 +15,7 @@ from engine.simulation.people import Person
 from engine.simulation.play import Play, Rules
 from engine.simulation.script import ExpectedMail, ExpectedRun, Expects, Happens, Line, Passes, Place, Starts, Trial
 from engine.simulation.tally import Mail, Tally
+from engine.simulation.world import World
 from mta.ports import from_ms, to_ms
 
 _UTC = ZoneInfo("UTC")
@@ -40,8 +41,8 @@ class _Watched(Play):
     """A play that remembers which runs ended how."""
 
     def __init__(self, *told: object) -> None:
-        super().__init__(*told)  # type: ignore[arg-type]
         self.over: list[tuple[Person, str, str]] = []
+        super().__init__(*told)  # type: ignore[arg-type]
 
     def note_end(self, person: Person, key: str, how: str) -> None:
         super().note_end(person, key, how)
@@ -52,7 +53,7 @@ def run(definition: Definition, trial: Trial) -> list[Differs]:
     """What is not as the test expects. Nobody is held out, and splits go as the test says."""
     people = {each.id: replace(each) for each in trial.people}
     rules = Rules(trial.policy, _UTC, winners=trial.splits)
-    play = _Watched(replace(definition, holdout=0.0), people, rules, Tally())
+    play = _Watched(replace(definition, holdout=0.0), World(people), rules, Tally())
     return list(_Performance(play, trial).differences())
 
 
@@ -61,9 +62,9 @@ class _Performance:
 
     def __init__(self, play: _Watched, trial: Trial) -> None:
         self._play, self._trial = play, trial
-        self._people = {each.address: each for each in play.people.values()}
+        self._people = {each.address: each for each in play.world.people.values()}
         self._now = trial.begins
-        play.begin(to_ms(trial.begins))
+        play.world.begin(to_ms(trial.begins))
         self._seen = 0
         self._refused: Counter[tuple[str, str]] = Counter()
 
@@ -81,14 +82,14 @@ class _Performance:
         match line:
             case Happens(name=name, of=of, data=data, key=key):
                 found = key or natural_key(name, data)
-                self._play.happen(to_ms(self._now), name, self._people[of].id, found, json.dumps(dict(data)))
+                self._play.world.happen(to_ms(self._now), name, self._people[of].id, found, json.dumps(dict(data)))
             case Starts(of=of, data=data):
                 person = self._people[of]
                 scope = facts.scope(person.facts(), dict(data), self._now, person.zone)
                 self._play.enter(person, ByHand(), data, scope, self._now)
             case Passes(span=span):
                 self._now = span.after(self._now, _UTC)
-        self._play.settle(to_ms(self._now))
+        self._play.world.settle(to_ms(self._now))
 
     def _mails(self) -> list[Mail]:
         """Those since the last look."""
@@ -127,7 +128,7 @@ class _Performance:
     def _is_that(self, expected: ExpectedMail, mail: Mail) -> bool:
         return (
             mail.template == expected.mail
-            and self._play.people[mail.contact_id].address == expected.to
+            and self._play.world.people[mail.contact_id].address == expected.to
             and expected.step in ("", mail.step)
             and expected.at in (None, from_ms(mail.at_ms))
         )
@@ -151,7 +152,7 @@ class _Performance:
             yield from ((run.person.address, run.key, run.standing.step, "") for run in runs)
 
     def _told(self, mail: Mail) -> str:
-        who = self._play.people[mail.contact_id].address
+        who = self._play.world.people[mail.contact_id].address
         return f"{mail.template} to {who}, step {mail.step}, at {_time(from_ms(mail.at_ms))}"
 
 

@@ -110,8 +110,8 @@ def test_mail_of_other_flows_takes_places_too(tmp_path: Path) -> None:
 def test_three_mails_in_a_day_are_counted_once_a_day(tmp_path: Path) -> None:
     events: list[Event] = [(after(hours=each), "ping", 1, {"id": each}) for each in range(5)]
     found = played(folder(tmp_path / "h", *events, END), SEND)
-    assert found.tally.crowded_days == 1
-    assert found.tally.crowded == [(1, date(2026, 3, 2))]
+    assert found.crowds.days == 1
+    assert found.crowds.first == [(1, date(2026, 3, 2))]
 
 
 def test_a_mail_after_the_purchase_is_counted(tmp_path: Path) -> None:
@@ -178,10 +178,10 @@ def test_two_versions_are_compared_mail_by_mail(tmp_path: Path) -> None:
     where = folder(tmp_path / "h", PING, (after(), "ping", 2, {"id": 2}), END)
     old = played(where, "steps: [{wait: 1h}, {send: cart-reminder, id: one}, {send: cart-reminder, id: two}]\n")
     new = played(where, "steps: [{wait: 2h}, {send: cart-reminder, id: one}, {send: order-thanks, id: three}]\n")
-    found = comparing.compare(old.tally, new.tally)
+    found = comparing.compare(old, new)
     assert (found.same, len(found.moved), len(found.removed), len(found.added)) == (0, 2, 2, 2)
     assert {each.step for each in found.removed} == {"two"}
-    assert comparing.compare(old.tally, old.tally).is_nothing
+    assert comparing.compare(old, old).is_nothing
 
 
 @pytest.mark.parametrize("days", [1, 30, 100, 365, 3000])
@@ -204,11 +204,11 @@ def test_a_report_fits_on_a_terminal_and_nothing_at_all_is_said_too(tmp_path: Pa
     definition = check(Path(CART).read_text("utf-8"), CART)
     assert isinstance(definition, Definition)
     found = simulate(definition, Folder(tmp_path / "h"), Rules())
-    lines = list(report.lines(definition, found.tally, found.people))
+    lines = list(report.lines(definition, found))
     assert found.tally.entered > 10
     assert max(len(line) for line in lines) <= 80
     empty = simulate(definition, Folder(folder(tmp_path / "e")), Rules())
-    assert "Nothing happened" in "\n".join(report.lines(definition, empty.tally, empty.people))
+    assert "Nothing happened" in "\n".join(report.lines(definition, empty))
 
 
 def test_another_seed_draws_other_splits_and_the_same_one_the_same(tmp_path: Path) -> None:
