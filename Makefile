@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# A worker for each processor; a file's tests stay with one of them, in their order.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 
 .PHONY: help run test e2e check torture torture-flows bench corpus snapshots wheel audit clean
@@ -19,10 +21,10 @@ run: $(STAMP)  ## Start a lab and a Posthouse in ./var, play a day of a sample s
 	@HEADLESS=$(HEADLESS) $(BIN)/posthouse lab run --state var
 
 test: $(STAMP)  ## Run every test, real peers and crashes included
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 e2e: $(STAMP)  ## Run the tests against real daemons and real peers alone
-	$(BIN)/python -m pytest -m e2e
+	$(PYTEST) -m e2e
 
 check: $(STAMP)  ## Style, types, layers
 	$(BIN)/ruff check .

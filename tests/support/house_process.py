@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below what the kernel gives to outgoing connections
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,9 @@ class Process:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 where nobody listens, and that no outgoing connection takes meanwhile."""
-    for port in random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), 200):
+    """A port on 127.0.0.1 where nobody listens, and that neither an outgoing connection nor the tests beside us take
+    meanwhile."""
+    for port in random.SystemRandom().sample(range(_FIRST_PORT + _WORKER, _LAST_PORT, _WORKERS), 200):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
