@@ -98,6 +98,19 @@ class _Server:
         self._carriers: set[int] = set()
 
     def run(self) -> NoReturn:
+        """Until the front office is gone. Whatever happens, nothing of its maker's life goes on in this process."""
+        code = 1
+        try:
+            self._serve()
+            code = 0
+        except ConnectionError:
+            code = 0  # it went while it was told of a death
+        except BaseException:
+            traceback.print_exc(file=sys.stderr)
+        finally:
+            os._exit(code)
+
+    def _serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ctrl-c is for the front office
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends when the front office does
@@ -113,7 +126,7 @@ class _Server:
                     os.read(self._bell[0], 512)
                     self._bury()
                 elif not self._obey():
-                    os._exit(0)
+                    return
 
     def _bury(self) -> None:
         while True:

@@ -145,6 +145,14 @@ def test_when_it_is_gone_the_front_office_knows(server: ForkServer) -> None:
         server.spawn({"do": "say", "words": "x"})
 
 
+def test_it_ends_when_there_is_nobody_left_to_be_told_of_a_death(server: ForkServer) -> None:
+    pid, link = spawn(server, "say", words="x")
+    server._exits.close()  # as a front office that is killed meanwhile
+    os.kill(pid, signal.SIGKILL)
+    assert not wait_ended([server.pid], PATIENCE)
+    link.close()
+
+
 def test_it_and_its_keepers_end_with_a_front_office_that_was_killed(tmp_path: Path) -> None:
     """Carriers see their link close and end in their own time; here they do it at once."""
     office = subprocess.Popen([sys.executable, "-c", _OFFICE], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True)
