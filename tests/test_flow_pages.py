@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, ValidationError
 from ruamel.yaml import YAML
 
 from engine.flow.days import WEEKDAYS
 from engine.flow.definition import Definition, check
 from engine.flow.festivals import FESTIVALS
 from engine.flow.known import Known
-from engine.flow.schema import flow_schema
+from engine.flow.schema import flow_schema, yaml_11
 from engine.flow.words import STEP, TRIGGER
 from engine.sending.checking import mail_names
 from engine.sending.resources import Resources
@@ -37,6 +37,28 @@ def test_an_example_is_a_flow_to_check_and_to_an_editor(page: str, text: str) ->
     found = check(text, page, Known(templates=mail_names(Resources())))
     assert isinstance(found, Definition), [str(fault) for fault in found]
     Draft7Validator(flow_schema()).validate(YAML(typ="safe", pure=True).load(text))
+
+
+@pytest.mark.parametrize(("page", "text"), EXAMPLES, ids=[f"{page}-{n}" for n, (page, _) in enumerate(EXAMPLES)])
+def test_an_example_is_a_flow_to_a_tool_that_reads_yaml_1_1(page: str, text: str) -> None:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 1)
+    Draft7Validator(yaml_11(flow_schema())).validate(reader.load(text))
+
+
+def test_yaml_1_1_is_why_there_is_another_schema() -> None:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 1)
+    found = reader.load(
+        HEAD + "- wait: {until: 10:00, on: [mon]}\n- notify: {to: a@b.example, text: hi}\ntracking: off\n"
+    )
+    assert found["steps"][0] == {"wait": {"until": 600, True: ["mon"]}} and found["tracking"] is False
+    Draft7Validator(yaml_11(flow_schema())).validate(found)
+    with pytest.raises(ValidationError):
+        Draft7Validator(flow_schema()).validate(found)
+    found["steps"][0]["wait"]["skpi"] = "holidays"
+    with pytest.raises(ValidationError):
+        Draft7Validator(yaml_11(flow_schema())).validate(found)
 
 
 def test_every_word_has_its_page_with_an_example() -> None:

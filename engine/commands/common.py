@@ -147,11 +147,16 @@ def address(text: str) -> "Address":
         refuse(str(err), code=2)
 
 
+def own_config(given: Path | None) -> "Config | None":
+    """The configuration, for a command that works without one; None where none is named and none is in its place."""
+    if given is None and not place.LOCAL_CONFIG.exists() and not place.SYSTEM_CONFIG.exists():
+        return None
+    return config(given)
+
+
 def own_templates(given: Path | None) -> "Resources":
     """Our templates, with the user's own over them where a configuration says where those are."""
     from engine.sending.resources import Resources
 
-    if given is None and not place.LOCAL_CONFIG.exists() and not place.SYSTEM_CONFIG.exists():
-        return Resources()
-    folder = config(given).templates
-    return Resources([folder] if folder else [])
+    settings = own_config(given)
+    return Resources([settings.templates] if settings is not None and settings.templates else [])

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
+from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_config, own_templates, refuse, who
 from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.commands.flow_simulate import simulate
 from engine.commands.flow_test import test
@@ -47,11 +47,12 @@ def check(
     """Read flow files and the mails they send; list everything that is wrong, with place and remedy.
 
     Exit code 2 when anything is. Your own templates are looked at where --config names them. Needs no daemon; one that runs
-    is asked which lists, segments, flows, pools, fields and staff there are, as `plan` and `apply` do.
+    is asked which lists, segments, flows, pools, fields and staff there are, as `plan` and `apply` do; without one the
+    configuration says who is staff.
     """
     from engine.flow.definition import Definition
     from engine.flow.definition import check as check_text
-    from engine.flow.known import Known
+    from engine.flow.known import Known, staff_keys
     from engine.sending.checking import check_mails, mail_names
 
     resources = own_templates(config_path)
@@ -60,6 +61,8 @@ def check(
     there = _names(socket, config_path, must=source is not None and source.name == "COMMANDLINE")
     if there is not None:
         known = replace(known, **{name: getattr(there, name) for name in LOOKED_UP})
+    elif (settings := own_config(config_path)) is not None:
+        known = replace(known, staff=staff_keys(settings.mail.staff))
     faults: list[object] = []
     for file in files:
         found = check_text(read_flow_file(file), str(file), known)
@@ -77,7 +80,7 @@ def _names(socket: Path | None, config_path: Path | None, *, must: bool) -> Name
     try:
         return Control(place.socket_path(socket, config_path)).get(Names, "/v1/names")
     except (ControlError, place.NoPlace) as err:
-        told = f"{', '.join(LOOKED_UP)} that files name were not looked up: {err}"
+        told = f"{', '.join(LOOKED_UP[:-1])} that files name were not looked up: {err}"
         if must:
             refuse(told)
         print(f"posthouse: {told}", file=sys.stderr)

@@ -31,11 +31,15 @@ def draw(
     print(context.obj(drawing(found), width or shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
-def schema() -> None:
+def schema(
+    old: Annotated[
+        bool, typer.Option("--yaml-1.1", help="For tools that read YAML 1.1 (PyYAML), to which `on` is a truth.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of flow files, for editors: completion, and what is wrong while you write."""
-    from engine.flow.schema import flow_schema
+    from engine.flow.schema import flow_schema, yaml_11
 
-    print(json.dumps(flow_schema(), indent=2))
+    print(json.dumps(yaml_11(flow_schema()) if old else flow_schema(), indent=2))
 
 
 def read_flow_file(file: Path) -> str:

@@ -14,6 +14,7 @@ from engine.flow.reach import endless, reached, unreached
 from engine.flow.recurrence import is_anchored, is_ever
 from engine.flow.shapes import Page
 from engine.flow.spelling import near
+from engine.flow.steps import RESERVED, StepReader
 from engine.flow.triggers import CalendarTrigger, EventTrigger, InactivityTrigger, ScheduleTrigger
 from mta.queue.delivery import Stream
 
@@ -42,12 +43,16 @@ class _Case:
         self.page.sheet.fault(node, f"{place.path}.{path}" if path else place.path, message, remedy)
 
 
-def find_faults(page: Page, flow: Definition, root: Node, places: Mapping[str, Entry], ids: Collection[str]) -> None:
-    """Note all of them. What hangs on every step being there is looked for only where each could be read."""
-    case = _Case(page, flow, root, places, ids)
-    is_whole = not page.sheet.faults
-    for look in (*_LOOKS, *_LOOKS_AT_THE_WHOLE) if is_whole else _LOOKS:
+def find_faults(page: Page, flow: Definition, root: Node, reader: StepReader, *, knows_stream: bool) -> None:
+    """Note all of them. For a step that can't be read one stands that waits; where it may have been a jump, anything may
+    be come to."""
+    case = _Case(page, flow, root, reader.places, reader.ids - RESERVED)
+    for look in _LOOKS:
         look(case)
+    if knows_stream:
+        _look_for_consent(case)
+    if not reader.lost_jump:
+        _look_for_the_unreached(case)
 
 
 def _at(node: Node, *path: str) -> Node:
@@ -195,8 +200,5 @@ def _look_at_schedule(case: _Case) -> None:
 
 
 _LOOKS: Final[tuple[Callable[[_Case], None], ...]] = (
-    _look_for_steps, _look_for_flows, _look_for_ways, _look_for_consent, _look_at_schedule,
-)  # fmt: skip
-_LOOKS_AT_THE_WHOLE: Final[tuple[Callable[[_Case], None], ...]] = (
-    _look_for_loops, _look_for_chains, _look_for_the_unreached,
+    _look_for_steps, _look_for_flows, _look_for_ways, _look_at_schedule, _look_for_loops, _look_for_chains,
 )  # fmt: skip

@@ -14,8 +14,10 @@ from engine.flow.entries import read_trigger
 from engine.flow.known import NOTHING_KNOWN, Known
 from engine.flow.model import Definition, Goal, Reentry, Writes, flatten
 from engine.flow.shapes import Page
-from engine.flow.steps import RESERVED, StepReader, read_tracking
+from engine.flow.steps import StepReader, read_tracking
+from engine.flow.triggers import ManualTrigger
 from engine.flow.words import FLOW
+from mta.queue.delivery import Stream
 
 __all__ = ["Definition", "Fault", "check", "recall", "version_of"]
 
@@ -50,22 +52,22 @@ def _read(text: str, page: Page, *, judges: bool) -> Definition | list[Fault]:
 
 
 def _definition(page: Page, root: Node, version: str, judges: bool) -> Definition | None:
-    """None where something that must be there is not. What is wrong with the flow as a whole is looked for last."""
+    """None where something that must be there is not. What is wrong with the flow as a whole is looked for last, also
+    there: of what is not there nothing is said that it would have to say."""
     values = FLOW.parts(page, Entry("", root, root))
-    reader = StepReader(page, values.get("name", ""))
+    name = values.get("name", "")
+    reader = StepReader(page, name)
     steps = reader.read(values["steps"]) if "steps" in values else ()
-    if not values.keys() >= FLOW.needed.keys():
-        return None
-    trigger = read_trigger(*values["trigger"])
+    trigger = read_trigger(*values["trigger"]) if "trigger" in values else ManualTrigger()
     definition = Definition(
-        values["name"], values.get("title") or values["name"], values.get("about", ""), values["stream"], trigger,
+        name, values.get("title") or name, values.get("about", ""), values.get("stream", Stream.MARKETING), trigger,
         _reentry(values.get("reentry")), _goal(values.get("goal")), values.get("exit"), steps, version, flatten(steps),
         values.get("list", ""), read_tracking(values.get("tracking")), values.get("holdout", 0.0),
         Writes(values["writes"]) if "writes" in values else None, values.get("priority"), values.get("best_before"),
     )  # fmt: skip
     if judges:
-        find_faults(page, definition, root, reader.places, reader.ids - RESERVED)
-    return definition
+        find_faults(page, definition, root, reader, knows_stream="stream" in values)
+    return definition if values.keys() >= FLOW.needed.keys() else None
 
 
 def _reentry(found: Any) -> Reentry:

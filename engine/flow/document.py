@@ -19,6 +19,10 @@ T = TypeVar("T")
 
 MAX_FILE: Final = 65_536  # characters
 _TAG: Final = "tag:yaml.org,2002:"
+_TABS: Final = "indent with spaces"
+_QUOTES: Final = (
+    "a text that begins with a quote, a bracket or a brace, or holds a colon or #, stands in quotes as a whole"
+)
 _TEXTS: Final = frozenset(_TAG + kind for kind in ("str", "int", "float", "bool", "timestamp"))
 
 
@@ -70,7 +74,8 @@ class Sheet:
         except MarkedYAMLError as err:
             mark = err.problem_mark or err.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self.faults.append(Fault(self.file, line, column, "", f"no YAML: {err.problem or err.context}"))
+            remedy = _TABS if "\\t" in (err.problem or "") else _QUOTES
+            self.faults.append(Fault(self.file, line, column, "", f"no YAML: {err.problem or err.context}", remedy))
         except RecursionError:
             self.faults.append(Fault(self.file, 1, 1, "", "the file is nested too deeply"))
         except (YAMLError, ValueError, AssertionError) as err:

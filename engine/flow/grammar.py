@@ -66,7 +66,7 @@ def _read(text: str) -> nodes.Expr:
         parser.stream = TokenStream(_tokens(text), None, None)
         found = parser.parse_expression()
         if not parser.stream.eos:
-            raise _left_over(parser.stream.current)
+            raise _left_over(parser.stream.current, parser.stream.look().type)
         return found
     except TemplateSyntaxError as err:
         raise ConditionError(_in_our_words(err.message or "not a condition"), _column(err, text)) from None
@@ -92,7 +92,9 @@ _BRACES: Final = re.compile(r"\{[{%#]|[%#}]\}")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
-def _left_over(token: Token) -> ConditionError:
+def _left_over(token: Token, following: str) -> ConditionError:
+    if token.type == "assign" and following == "gt":
+        return ConditionError("write >= for greater or equal", token.lineno)
     if token.type == "assign":
         return ConditionError("one = gives a value; write == to compare", token.lineno)
     what = str(token.value)[:40]
@@ -130,6 +132,8 @@ def _in_our_words(message: str) -> str:
             return words
     if message == "unexpected '>'":
         return "write != for unequal, and >= for greater or equal"
+    if message.startswith("unexpected 'end of template'"):
+        return "ends too soon; a value is expected at its end, such as 20 or 'text'"
     message = message.replace("end of template", "end of the condition").replace("end of print statement", "}}")
     return re.sub(r"^(unexpected char .*) at \d+$", r"\1", message).rstrip(".")
 

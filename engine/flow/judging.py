@@ -1,7 +1,7 @@
-"""What is wrong with a condition whatever the data: it divides by nothing, or speaks of a list, a field or a segment that
-is known not to be there."""
+"""What is wrong with a condition whatever the data: it divides by nothing, looks into what holds nothing, or speaks of a
+list, a field or a segment that is known not to be there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from engine.flow import expression as tree
@@ -9,10 +9,22 @@ from engine.flow import grammar
 from engine.flow.grammar import ConditionError, Names
 from engine.flow.happened import Happened
 from engine.flow.known import Known
+from engine.flow.spelling import near
 from engine.flow.values import MISSING
 
 _DIVISIONS: Final = frozenset({"/", "//", "%"})
 _GIVEN: Final = (tree.Name, Happened)
+_INNER: Final[Mapping[str, frozenset[str]]] = {  # of a contact: what is within
+    "orders": frozenset({"count", "total", "first_at", "last_at"}),
+    "consent": frozenset({"entry", "hash"}),
+    "engagement": frozenset(
+        {
+            "opened_at", "clicked_at", "replied_at", "visited_at", "last_at", "opens", "clicks", "replies", "visits", "level",
+            "score",
+        }
+    ),
+}  # fmt: skip
+_WITHIN: Final = frozenset({*_INNER, "lists", "fields", "tags", "segments"})  # of a contact: what has anything within
 _TABLES: Final = {"fields": "fields", "lists": "lists"}  # what of a contact is looked up by a name that must be there
 
 
@@ -23,6 +35,8 @@ def judge(text: str, names: Names, known: Known) -> None:
     for node in tree.walk(root):
         if isinstance(node, tree.Reckon) and node.sign in _DIVISIONS and _is_nothing(node.right):
             raise ConditionError("divides by nothing: the result is always missing", places.get(id(node.right), 1))
+        if why := _nothing_within(node):
+            raise ConditionError(why, places.get(id(node), 1))
         for kind, name in _named(node):
             try:
                 known.refuse_unknown(kind, name)
@@ -35,6 +49,21 @@ def _is_nothing(node: tree.Node) -> bool:
         return False
     value = node.evaluate({})
     return value is MISSING or (not isinstance(value, bool) and value == 0)
+
+
+def _nothing_within(node: tree.Node) -> str:
+    """Why a look into something always finds nothing; "" where it may find something."""
+    match node:
+        case tree.Lookup(base=tree.Literal() as base, key=key):
+            return f"{base} is one value: there is no {key} in it"
+        case tree.Lookup(base=tree.Lookup(base=tree.Name(name="contact"), key=str() as table) as base, key=key):
+            if table not in _WITHIN:
+                return f"{base} is one value: there is no {key} in it"
+            if isinstance(key, str) and table in ("tags", "segments"):
+                return f"{base} is a list; ask '{key}' in {base}"
+            if table in _INNER and key not in _INNER[table]:
+                return f"{base} has no {key}{near(str(key), _INNER[table])}"
+    return ""
 
 
 def _named(node: tree.Node) -> Iterator[tuple[str, str]]:

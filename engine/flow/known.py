@@ -1,9 +1,10 @@
 """What there is beside a flow file: the mails, lists, segments, flows, pools, fields and staff that it may name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from deliverability.address import Address
 from engine.flow.spelling import near
 
 _TITLES: Final = {
@@ -34,6 +35,11 @@ class Known:
         known: Collection[str] | None = getattr(self, kind)
         if known is not None and name not in known:
             raise ValueError(f"there is no {_TITLES[kind]} of this name{near(name, known)}")
+
+
+def staff_keys(staff: Iterable[str]) -> list[str]:
+    """The keys of the addresses that flows may notify, as told."""
+    return sorted(Address.parse(each).key for each in staff)
 
 
 NOTHING_KNOWN: Final = Known()

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from deliverability.address import Address
+from deliverability.text import is_clean
 from engine.flow.actions import Given
 from engine.flow.civil import LONGEST_DAYS, Span
 from engine.flow.conditions import MAX_LENGTH, NAMES, Condition, Names
@@ -86,7 +87,7 @@ DATUM: Final = Text(_matching(_FIELD, "a name is expected: letters, digits and _
 def _read_tag(text: str) -> str:
     tag = text.strip()
     if len(tag) > TAG_MAX or not tag.isprintable():
-        raise ValueError(f"a tag of at most {TAG_MAX} characters is expected")
+        raise ValueError(f"a tag of at most {TAG_MAX} printable characters, in one line, is expected")
     return tag
 
 
@@ -96,6 +97,8 @@ TAG: Final = Text(_read_tag, {"type": ["string", "number", "boolean"], "pattern"
 def _read_words(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"at most {MAX_TEXT} characters are expected")
+    if not is_clean(text.replace("\n", " ").replace("\t", " ")):
+        raise ValueError("holds characters that can't be shown; take them out")
     return text.strip()
 
 
@@ -163,6 +166,14 @@ def _read_plain(text: str) -> Given:
     return _read_words(text)
 
 
+def _read_number(text: str) -> Given:
+    found = _read_plain(text)
+    if isinstance(found, bool | str):
+        raise ValueError("a number is expected, such as 10 or -2.5, or {from: event.total}")
+    return found
+
+
+NUMBER: Final = Text(_read_number, {"type": ["number", "string"], "pattern": r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?$"})
 PLAIN: Final = Text(_read_plain, {"type": ["string", "number", "boolean"], "pattern": r"\S", "maxLength": MAX_TEXT})
 
 

@@ -6,6 +6,7 @@ whether a condition reads, a template is there, a jump leads somewhere.
 
 from typing import Any, Final
 
+from engine.flow.scalars import CLOCK, DATE, DAY
 from engine.flow.steps import MAX_STEPS
 from engine.flow.words import FLOW, STEP, TRIGGER
 
@@ -32,6 +33,9 @@ ABOUT: Final = {
 }
 """What each step does, in a line."""
 
+_TRUTHS: Final = {"on": True, "yes": True, "off": False, "no": False}  # to YAML 1.1
+_CLOCKS: Final = frozenset({CLOCK.told["pattern"]})
+_DATES: Final = frozenset({DAY.told["pattern"], DATE.told["pattern"]})
 TRIGGER_ABOUT: Final = {
     "event": "An event of this name.",
     "list": "Joining, confirming or leaving a list.",
@@ -59,6 +63,25 @@ def flow_schema() -> dict[str, Any]:
         **told,
         "definitions": {"steps": _steps()},
     }
+
+
+def yaml_11(schema: Any) -> Any:
+    """The same schema, for tools that read YAML 1.1, to which `on`, `off` and `NO` are truths, `10:00` is 600 and a day no
+    text. It is laxer: where `on` may stand, another word with the same value may."""
+    if isinstance(schema, list):
+        return [yaml_11(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {name: yaml_11(each) for name, each in schema.items()}
+    if "on" in told.get("properties", ()):
+        told["additionalProperties"] = told["properties"]["on"]
+        told["required"] = [each for each in told["required"] if each != "on"]
+    words = {_TRUTHS.get(str(each).lower()) for each in told.get("enum", ())}
+    if truths := [each for each in (True, False) if each in words]:
+        told["enum"] = [*told["enum"], *truths]
+    if told.get("pattern") in _CLOCKS:
+        return {"anyOf": [told, {"type": "integer", "minimum": 0, "maximum": 24 * 60 - 1}]}
+    return {} if told.get("pattern") in _DATES else told
 
 
 def _steps() -> dict[str, Any]:

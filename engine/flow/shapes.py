@@ -128,6 +128,15 @@ class Record:
         values = {key: self.keys[key].read(page, each) for key, each in found.items()}
         return {key: value for key, value in values.items() if value is not None}
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The keys that it knows."""
+        return tuple(self.keys)
+
+    def value_of(self, node: Node, key: str) -> Shape:
+        """The shape of a key's value."""
+        return self.keys[key]
+
     def _is_misspelt(self, key: str, words: list[str]) -> bool:
         """Whether a key stands there under another name, or twice: that is said already."""
         return any(word == key or (word not in self.keys and near(word, [key])) for word in words)
@@ -174,12 +183,22 @@ class Variants:
         named = [key for key in written(entry.value) if key in self.kinds]
         if len(set(named)) > 1:
             page.sheet.fault(entry.key, entry.path, f"has {' and '.join(dict.fromkeys(named))}", "write one of them")
+            self._look_within(page, entry)
             return None
         if not named:
             self._nothing(page, entry)
+            self._look_within(page, entry)
             return None
         values = self.kinds[named[0]].read(page, entry)
         return None if values is None or named[0] not in values else (named[0], values)
+
+    def _look_within(self, page: Page, entry: Entry) -> None:
+        """What is wrong with the values, of whatever kind the whole was meant to be."""
+        shapes = {key: shape for record in reversed(list(self.kinds.values())) for key, shape in record.keys.items()}
+        for key, value in entry.value.value:
+            name = key.value if isinstance(key, ScalarNode) else ""
+            if name in shapes:
+                shapes[name].read(page, Entry(f"{entry.path}.{name}", key, value))
 
     def _nothing(self, page: Page, entry: Entry) -> None:
         beside = {key for record in self.kinds.values() for key in record.keys}
@@ -206,6 +225,15 @@ class Cases:
     def parts(self, page: Page, entry: Entry) -> dict[str, Any]:
         """As a record's."""
         return self.cases[self.pick(entry.value)].parts(page, entry)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The keys that its cases know."""
+        return tuple(dict.fromkeys(key for each in self.cases.values() for key in each.keys))
+
+    def value_of(self, node: Node, key: str) -> Shape:
+        """The shape of a key's value, in the case that the node is."""
+        return self.cases[self.pick(node)].keys[key]
 
     def schema(self) -> Schema:
         return {"anyOf": [each.schema() for each in self.cases.values()]}

@@ -5,10 +5,12 @@ put before it: who stands before a step stands there by id.
 """
 
 import re
+from datetime import timedelta
 from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from engine.flow.civil import Span
 from engine.flow.conditions import Condition
 from engine.flow.deeds import read_action
 from engine.flow.document import Entry
@@ -31,6 +33,7 @@ from engine.flow.model import (
 )  # fmt: skip
 from engine.flow.pauses import read_late, read_until
 from engine.flow.shapes import Page, written
+from engine.flow.spelling import nearest
 from engine.flow.telling import told
 from engine.flow.words import STEP
 
@@ -38,6 +41,7 @@ MAX_STEPS: Final = 300
 MAX_NESTING: Final = 12
 RESERVED: Final = frozenset({"trigger", "goal", "exit"})  # what passages call the entries that are no step's
 
+A_WHILE: Final = Span(1, timedelta())
 UNREAD: Final = Condition.parse("false")  # in place of one that is wrong: its steps are looked at all the same
 
 _EXAMPLE: Final = "send: order-thanks"
@@ -45,14 +49,15 @@ _LETTERS: Final = "abcdefghijklmnopqrst"
 
 
 class StepReader:
-    """The steps of one file. A step that is wrong is left out, after a fault. `places` is where each step stands; `ids` are
-    all that were written or derived, those of steps left out among them."""
+    """The steps of one file. For a step that is wrong, after a fault, one stands that waits. `places` is where each step
+    stands; `ids` are all that were written or derived; `lost_jump`: a step that is wrong may have been meant for a jump."""
 
     def __init__(self, page: Page, flow: str) -> None:
         self._page, self._flow = page, flow
         self.ids = set(RESERVED)
         self._count = 0
         self.places: dict[str, Entry] = {}
+        self.lost_jump = False
 
     def read(self, entry: Entry) -> tuple[Step, ...]:
         """All steps below `steps:`."""
@@ -106,22 +111,43 @@ class StepReader:
         if isinstance(entry.value, SequenceNode) and not entry.value.value:
             sheet.fault(entry.value, entry.path, "has no step", f"such as - {_EXAMPLE}")
         nodes = sheet.items(entry.value, entry.path, _EXAMPLE)
-        found = [self._step(Entry(f"{entry.path}[{place}]", node, node), depth) for place, node in enumerate(nodes, 1)]
-        return tuple(each for each in found if each is not None)
+        if (room := MAX_STEPS - self._count) < len(nodes):
+            self._too_many(entry, nodes[max(room, 0)])
+            nodes = nodes[: max(room, 0)]
+        self._count += len(nodes)
+        return tuple(
+            self._step(Entry(f"{entry.path}[{place}]", node, node), depth) for place, node in enumerate(nodes, 1)
+        )
 
-    def _step(self, entry: Entry, depth: int) -> Step | None:
-        step = self._read_step(entry, depth)
-        if step is not None:
-            self.places[step.id] = entry
+    def _too_many(self, entry: Entry, node: Node) -> None:
+        """Said once."""
+        if self._count <= MAX_STEPS:
+            self._page.sheet.fault(node, entry.path, f"the flow has more than {MAX_STEPS} steps")
+            self._count, self.lost_jump = MAX_STEPS + 1, True
+
+    def _step(self, entry: Entry, depth: int) -> Step:
+        step = self._read_step(entry, depth) or self._stand_in(entry)
+        self.places[step.id] = entry
         return step
+
+    def _stand_in(self, entry: Entry) -> Step:
+        """For a step that can't be read: it has the other's id, and waits."""
+        words = {nearest(key, STEP) for key in written(entry.value)} - {""}
+        self.lost_jump = self.lost_jump or not words or "jump" in words
+        pairs = entry.value.value if isinstance(entry.value, MappingNode) else ()
+        ids = [
+            value.value for key, value in pairs if getattr(key, "value", None) == "id" and isinstance(value, ScalarNode)
+        ]
+        is_free = bool(ids) and ids[0] in self.ids and ids[0] not in self.places
+        return Wait(ids[0] if is_free else self._id({}, "step"), A_WHILE)
+
+    def _unread(self, values: dict[str, Any], depth: int) -> Step | None:
+        """In place of a step whose own value is wrong, where others are below it."""
+        ways = self._ways(values, depth, THEN, ELSE)
+        return Wait(self._id(values, "step"), A_WHILE, None, ways) if any(each.steps for each in ways) else None
 
     def _read_step(self, entry: Entry, depth: int) -> Step | None:
         sheet, node = self._page.sheet, entry.value
-        self._count += 1
-        if self._count > MAX_STEPS:
-            if self._count == MAX_STEPS + 1:
-                sheet.fault(node, entry.path, f"the flow has more than {MAX_STEPS} steps")
-            return None
         if isinstance(node, ScalarNode) and node.value == "exit":
             return Exit(self._id({}, "exit"))
         if not isinstance(node, MappingNode):
@@ -130,15 +156,28 @@ class StepReader:
         words = [key for key in written(node) if key in STEP]
         if len(words) > 1:
             sheet.fault(node, entry.path, f"is {' and '.join(words)} in one", "begin each with a hyphen of its own")
-            return None
+            return self._look_within(entry, depth)
         if not words:
             self._nothing(entry)
-            return None
+            return self._look_within(entry, depth)
         return self._build(words[0], STEP[words[0]].parts(self._page, entry), depth)
+
+    def _look_within(self, entry: Entry, depth: int) -> Step | None:
+        """What is wrong with the values of a step that can't be read; in its place, where steps are below it."""
+        below: dict[str, Any] = {}
+        for key, value in entry.value.value:
+            word = key.value if isinstance(key, ScalarNode) else ""
+            within = Entry(f"{entry.path}.{word}", key, value)
+            if word in (THEN, ELSE):
+                below[word] = within
+            elif word in STEP:
+                STEP[word].value_of(entry.value, word).read(self._page, within)
+        return self._unread(below, depth)
 
     def _nothing(self, entry: Entry) -> None:
         before = len(self._page.sheet.faults)
-        self._page.sheet.record(entry.value, entry.path, (*STEP, "id"))
+        beside = dict.fromkeys(key for each in STEP.values() for key in each.words if key not in STEP)
+        self._page.sheet.record(entry.value, entry.path, (*STEP, *beside))
         if len(self._page.sheet.faults) == before:
             self._page.sheet.fault(entry.value, entry.path, "does nothing", f"write one of {', '.join(STEP)}")
 
@@ -170,9 +209,11 @@ class StepReader:
         if isinstance(told_wait, dict) and "for" in told_wait:
             return self._wait_for(told_wait, values, depth)
         until = read_until(told_wait)
+        if until is None:
+            return self._unread(values, depth)
         step_id = self._id(values, f"wait-{until}")
         ways = self._ways(values, depth, ELSE) if ELSE in values else ()
-        return None if until is None else Wait(step_id, until, read_late(values.get("late")), ways)
+        return Wait(step_id, until, read_late(values.get("late")), ways)
 
     def _wait_for(self, found: dict[str, Any], values: dict[str, Any], depth: int) -> WaitFor:
         kind, told_for = found["for"]
@@ -223,10 +264,10 @@ class StepReader:
         to, times = (target, 1) if isinstance(target, str) else (target["to"], target.get("times", 1))
         return Jump(self._id(values, f"jump-{to}"), to, times)
 
-    def _do(self, word: str, values: dict[str, Any], depth: int) -> Do | None:
+    def _do(self, word: str, values: dict[str, Any], depth: int) -> Step | None:
         action = read_action(word, values.get(word))
         if action is None:
-            return None
+            return self._unread(values, depth)
         step_id = self._id(values, f"{word}-{told(Do('', action))}")
         is_waited = word == "webhook" and getattr(action, "wait", False)
         return Do(step_id, action, self._ways(values, depth, THEN, ELSE) if is_waited else ())

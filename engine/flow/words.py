@@ -14,6 +14,7 @@ from engine.flow.shapes import Cases, Either, ListOf, OneOf, Record, Shape, Step
 STEPS: Final = Steps()
 TRACKING: Final = Either(of.SWITCH, Record(dict.fromkeys(("clicks", "opens", "view"), of.SWITCH)))
 GIVEN: Final = Either(of.PLAIN, Record({"from": of.CONDITION}, {"from": "such as {from: event.total}"}))
+GIVEN_NUMBER: Final = Either(of.NUMBER, Record({"from": of.CONDITION}, {"from": "such as {from: event.total}"}))
 LATE: Final = Record(
     {"after": of.SPAN, "do": OneOf(("skip", "send", "ask"))},
     {"after": "such as late: {after: 6h, do: skip}", "do": "write skip, send or ask"},
@@ -179,7 +180,7 @@ STEP: Final[dict[str, Record | Cases]] = {
     "join": _step("join", of.LIST),
     "leave": _step("leave", of.LIST),
     "set": _step("set", TableOf(of.FIELD, GIVEN, "such as {level: gold}")),
-    "add": _step("add", TableOf(of.FIELD, GIVEN, "such as {points: 10}")),
+    "add": _step("add", TableOf(of.FIELD, GIVEN_NUMBER, "such as {points: 10}")),
     "coupon": _step(
         "coupon", Either(of.POOL, Record({"pool": of.POOL, "expires": of.SPAN, "as": of.DATUM}, {"pool": "name one"}))
     ),

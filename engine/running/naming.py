@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from deliverability.address import Address
-from engine.flow.known import Known
+from engine.flow.known import Known, staff_keys
 from mta.ports import Tx
 
 
@@ -12,7 +11,7 @@ def names_there(tx: Tx, templates: Collection[str], staff: Iterable[str]) -> Kno
     fields of contacts."""
     return Known(
         templates=sorted(templates),
-        staff=sorted(Address.parse(each).key for each in staff),
+        staff=staff_keys(staff),
         lists=_names(tx, "SELECT name FROM list ORDER BY name"),
         segments=_names(tx, "SELECT name FROM segment WHERE removed = 0 ORDER BY name"),
         flows=_names(tx, "SELECT name FROM flow WHERE state <> 'archived' ORDER BY name"),

@@ -40,7 +40,11 @@ def test_a_flow_is_checked_where_no_daemon_runs_and_a_line_says_what_was_not_loo
     monkeypatch.setenv("POSTHOUSE_SOCKET", nowhere)
     assert run(["flow", "check", str(file)]) == 0
     said = capsys.readouterr()
-    assert "all right" in said.out and said.err.count("\n") == 1 and "flows, pools, fields, staff" in said.err
+    assert (
+        "all right" in said.out
+        and said.err.count("\n") == 1
+        and "segments, flows, pools, fields that files name were not looked up" in said.err
+    )
     assert run(["flow", "check", str(file), "--socket", nowhere]) == 1, "who names a daemon wants it asked"
 
 

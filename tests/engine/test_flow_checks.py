@@ -3,8 +3,8 @@
 import pytest
 from flow_texts import checked, faults
 
-from engine.flow.definition import Definition, recall
-from engine.flow.known import Known
+from engine.flow.definition import Definition, check, recall
+from engine.flow.known import NOTHING_KNOWN, Known
 
 NEWS = "name: a\nstream: marketing\nlist: news\n"
 
@@ -126,7 +126,8 @@ def test_what_is_wrong_with_the_steps_is_said_where_it_is(steps: str, fault: str
         (
             'name: a\nstream: marketing\ntrigger: {schedule: {rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30, at: "10:00"}}\n'
             "steps: [{send: a}]",
-            "a.yaml:3:29: trigger.schedule.rrule: names no day at all; such as FREQ=WEEKLY;BYDAY=MO",
+            'a.yaml:3:29: trigger.schedule.rrule: "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30": names no day at all;'
+            " such as FREQ=WEEKLY;BYDAY=MO",
         ),
     ],
 )
@@ -243,3 +244,68 @@ def test_what_stands_within_a_step_that_is_wrong_is_looked_at_too() -> None:
 def test_the_words_of_our_own_are_no_steps_to_jump_to() -> None:
     (fault,) = faults("  - wait: 1d\n  - jump: exit")
     assert '"exit": there is no step of this id' in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (  # no name, and an event that is none
+            "stream: transactional\ntrigger: {event: order.plcaed}\nsteps:\n  - jump: nowhere\n"
+            "  - wait: {for: {event: order.placed, step: x}, timeout: 1d}\n",
+            ["1:1", "2:18", "4:11", "5:45"],
+        ),
+        (  # no trigger, no such stream: loops and dead ends are found all the same
+            "name: a\nstream: marketng\nsteps:\n  - send: a\n  - jump: a\n  - exit\n  - sned: b\n",
+            ["1:1", "2:9", "5:11", "7:5", "7:5"],
+        ),
+        (  # a step that is none, with steps below it
+            "name: a\nstream: transactional\ntrigger: {event: order.placed}\nsteps:\n  - iff: event.a\n    then:\n"
+            "      - sned: x\n      - wait: 1x\n  - send: a\n    wait: 1x\n    then: [{tag: }]\n",
+            ["5:5", "7:9", "8:15", "9:5", "10:11", "11:17"],
+        ),
+        (  # a webhook and a wait that are wrong, with steps below them
+            "name: a\nstream: transactional\ntrigger: {event: order.placed}\nsteps:\n"
+            "  - webhook: {url: ftp://x, wait: true}\n    then: [{sned: x}]\n    else: [{jump: no}]\n"
+            "  - wait: {for: {evnt: order.placed}, timeout: 2d}\n    then: [{sned: x}]\n",
+            ["5:20", "6:13", "7:19", "8:18", "9:13"],
+        ),
+        (  # two triggers, each wrong
+            "name: a\nstream: transactional\ntrigger: {event: order.plced, list: {joind: news}, where: event.total >}\n"
+            "steps: [{sned: a}]\n",
+            ["3:1", "3:18", "3:38", "3:72", "4:10"],
+        ),
+        (  # what the whole lacks beside a step that can't be read
+            "name: a\nstream: transactional\nlist: news\ntrigger: {event: my.x}\nreentry: always\n"
+            "steps: [{start: a}, {emit: my.x}, {wat: 1d}]\n",
+            ["3:7", "6:17", "6:21", "6:36"],
+        ),
+    ],
+)  # fmt: skip
+def test_all_faults_are_told_in_one_round_whatever_else_is_wrong(text: str, places: list[str]) -> None:
+    found = check(text, "a.yaml", NOTHING_KNOWN)
+    assert isinstance(found, list) and [f"{each.line}:{each.column}" for each in found] == places
+
+
+def test_a_step_that_may_have_been_a_jump_may_lead_anywhere() -> None:
+    rest = "trigger: {event: order.placed}\nsteps:\n  - jump: {to: b, times: 0}\n  - exit\n  - send: a\n    id: b\n"
+    [fault] = faults(f"name: a\nstream: transactional\n{rest}")
+    assert "a whole number from 1 to 1000" in fault
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("''.__class__", "'' is one value: there is no __class__ in it"),
+        ("contact.name.__class__", "contact.name is one value: there is no __class__ in it"),
+        ("contact.orders.cnt > 2", 'contact.orders has no cnt (did you mean "count"?)'),
+        ("contact.tags.gold", "contact.tags is a list; ask 'gold' in contact.tags"),
+        ("now.year > 2", "now has no year"),
+        ("event.total => 3", "write >= for greater or equal"),
+        ("event.total >", "ends too soon; a value is expected at its end"),
+    ],
+)
+def test_a_condition_that_looks_where_nothing_can_be_is_refused(condition: str, words: str) -> None:
+    [fault] = faults(
+        f'{NEWS}trigger: {{event: order.placed}}\nsteps: [{{if: "{condition}", then: [exit]}}, {{send: a}}]'
+    )
+    assert words in fault

@@ -106,7 +106,7 @@ def test_unequal_is_the_opposite_of_equal_also_for_what_is_missing() -> None:
         ("contact.tag", 8, 'did you mean "tags"?'),
         ("event.total = 20", 13, "write =="),
         ("event.total > 1 && event.paid", 17, "write `and`"),
-        ("event.total >", 14, "end of the condition"),
+        ("event.total >", 14, "ends too soon"),
         ("event.total }} 1", 13, "no braces"),
         ("event.name == 'A", 15, "quote is not closed"),
         ("event.total § 1", 13, "unexpected char '§'"),
