@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 def test_a_restored_backup_takes_mail_and_sends_none_until_the_fence_is_lifted(tmp_path) -> None:
     with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop="127.0.0.1:9") as daemon:
         daemon.submit("ann@example.org", X_Marker="old")
+        daemon.until(lambda: daemon.rows("SELECT state, attempts FROM delivery") == [(0, 1)])  # tried, and waits
         database, copied = daemon.state / "posthouse.db", tmp_path / "backup.db"
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copied)) as copy:
             source.backup(copy)

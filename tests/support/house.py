@@ -237,7 +237,8 @@ class Daemon:
 
     def kill_all(self) -> None:
         """kill -9 to every process at once, as a power cut would."""
-        self.kill(*session(self.pid))
+        # A front office whose other threads are still ending looks like one that has ended.
+        self.kill(*({self.pid} if self.is_running else ()), *session(self.pid))
 
     # -- asking it
 
