@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.commands import run
+from engine.flow.words import STEP, TRIGGER
 
 FLOW = """\
 name: f
@@ -20,6 +21,7 @@ steps:
   - split: [{weight: 1, name: a, then: [{send: review-request, id: ask}]}, {weight: 1, name: b}]
     id: half
 """
+OF_WORDS = sorted(Path("tests/data/flow_words").glob("*.test.yaml"))
 SHIPPED = sorted(Path("templates/flows").glob("*.test.yaml"))
 
 
@@ -37,6 +39,18 @@ def said(tmp_path: Path, capsys: pytest.CaptureFixture[str], tests: str, *words:
 def test_shipped_flows_do_what_their_tests_say(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["flow", "test", str(file)]) == 0, capsys.readouterr().out
     assert "all right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", OF_WORDS, ids=lambda file: file.stem)
+def test_every_word_of_the_language_does_what_its_test_says(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["flow", "test", str(file)]) == 0, capsys.readouterr().out
+
+
+def test_every_word_of_the_language_has_its_test() -> None:
+    words = {file.name.removesuffix(".test.yaml") for file in OF_WORDS}
+    assert words >= {f"trigger-{word}" for word in TRIGGER.kinds}
+    assert words >= set(STEP) - {"wait"}
+    assert words >= {f"wait-{word}" for word in ("duration", "until", "between", "date", "for", "segment")}
 
 
 def test_every_shipped_flow_has_tests() -> None:
