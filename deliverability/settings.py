@@ -161,6 +161,19 @@ class DkimSettings(Settings):
     """[dkim]: signing."""
 
     keys_dir: str = Field(default="keys", description="Folder of the private keys, below the state folder.")
+    rotate_every: Duration = Field(
+        default=timedelta(days=180), le=timedelta(days=3_660),
+        description="When keys have signed for so long, new ones are made and proposed; 0s never.",
+    )  # fmt: skip
+    switch: bool = Field(
+        default=True,
+        description="Sign with new keys by itself, once every name server has shown them for their time to live.",
+    )
+    retire_after: Duration = Field(
+        default=timedelta(days=7), ge=timedelta(days=1), le=timedelta(days=60),
+        description="How long the record of a key that was replaced must stay at least: others try for five days to deliver what"
+        " they took. Our own longest time in the queue and the record's time to live are kept to as well.",
+    )  # fmt: skip
     headers: tuple[str, ...] = Field(default=SIGNED, description="Header fields to sign, where a message has them.")
     oversigned: tuple[str, ...] = Field(
         default=OVERSIGNED,

@@ -32,6 +32,7 @@ from engine.config import Config
 from engine.control import metrics
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
+from engine.domains.keeper import KeyKeeper
 from engine.faults import ConfigFaults
 from engine.forkserver import ForkServer
 from engine.hooks import calls, signing
@@ -130,6 +131,7 @@ class Office:
         self._broken = ""  # why it stops although nobody asked
         self._tasks: set[asyncio.Task[None]] = set()
         self.house = House.build(settings, self.store, self.clock, SystemChance())
+        self.key_keeper = KeyKeeper(self.store, self.clock, settings, lambda: self.tell(keys=True))
         self.watcher = Watcher(settings.reputation, sending_addresses(settings))
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
@@ -179,6 +181,7 @@ class Office:
         self._start(self.conductor.run(), is_vital=True)
         self._start(self.deliverer.run(), is_vital=True)
         self._start(self.sweeper.run(), is_vital=True)
+        self._start(self.key_keeper.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
@@ -409,6 +412,7 @@ class Office:
         self.campaigns.ring()
         self.deliverer.ring()
         self.sweeper.ring()
+        self.key_keeper.ring()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""
@@ -433,6 +437,7 @@ class Office:
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
         self.deliverer.use(self._poster(), self.config.hooks)
         self.sweeper.use(ZoneInfo(self.config.mail.zone))
+        self.key_keeper.use(self.config)
         self.watcher.use(self.config.reputation, sending_addresses(self.config))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
         old = list(self.crew.hands.values())

@@ -130,15 +130,16 @@ class Case:
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:
-        """Those that sign for the domain: its own, else those of its nearest parent that has any. NotKnown."""
+        """Those that sign for the domain: its own, else those of its nearest parent that signs. NotKnown."""
         if self.house.keys is None:
             raise NotKnown("which keys sign is not known here: there is no configuration, or no database")
-        name = self.domain
+        name, own = self.domain, tuple[SigningKey, ...]()
         while name:
-            if found := tuple(each for each in self.house.keys if each.domain == name):
+            found = tuple(each for each in self.house.keys if each.domain == name)
+            if any(each.state == "active" for each in found):
                 return found
-            name = name.partition(".")[2]
-        return ()
+            own, name = own or found, name.partition(".")[2]
+        return own
 
     @property
     def active_keys(self) -> tuple[SigningKey, ...]:

@@ -1,77 +1,86 @@
 """What `posthouse domain` prints of keys: the records to publish, and what each name server shows of them."""
 
-import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from engine.commands.common import refuse
 
 if TYPE_CHECKING:
     from deliverability.signing.keys import Key
     from engine.config import Config
+    from engine.domains.looking import Seen
+    from engine.domains.records import Record
     from engine.keys import KeptKey
 
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A key, and what is wrong with what DNS shows for it, by server. `answers`: how many servers were asked."""
-
-    key: "KeptKey"
-    answers: int
-    faults: dict[str, str]
-    advice: tuple[str, ...]
+Form = Annotated[
+    str, typer.Option(help="zone: lines of a zone file; provider: type, name and value, as providers' pages ask.")
+]
 
 
-def load(settings: "Config", key: "KeptKey") -> "Key":
-    from deliverability.signing.keys import KeyTrouble
+def print_records(
+    settings: "Config", keys: "Sequence[Key]", now: datetime, form: str, as_json: bool, *, only_keys: bool = False,
+    gone: "Sequence[KeptKey]" = (), domain: str = "",
+) -> None:  # fmt: skip
+    """The records of each of these keys' domains; of keys that are gone those that withdraw them."""
+    from engine.domains import records
 
-    try:
-        return key.load(settings.keys_path)
-    except (OSError, KeyTrouble) as err:
-        refuse(f"the key {settings.keys_path / key.file} can't be used: {err}", "nothing was changed")
-
-
-def ask(settings: "Config", kept: "KeptKey") -> Checked:
-    """What each server of the zone shows for a key. In a lab its servers listen at the port of the lab's resolver."""
-    from deliverability.checks.dkim import judge
-    from deliverability.signing.keys import dns_record
-    from mta.routing.authority import txt_everywhere
-    from mta.routing.resolver import TemporaryFailure, Texts, split_host_port
-
-    key = load(settings, kept)
-    resolvers = settings.routing.resolvers
-    port = split_host_port(resolvers[0], 53)[1] if settings.lab.enabled and resolvers else 53
-    told = asyncio.run(txt_everywhere(dns_record(key).name, resolvers, port=port))
-    faults: dict[str, str] = {}
-    advice: dict[str, None] = {}
-    for server, answer in told.items():
-        if isinstance(answer, TemporaryFailure):
-            faults[server] = answer.reason
-            continue
-        shown = judge(key, answer.values if isinstance(answer, Texts) else ())
-        advice.update(dict.fromkeys(shown.advice))
-        if shown.fault:
-            faults[server] = shown.fault
-    return Checked(kept, len(told), faults, (*advice, *key.warnings))
+    if form not in records.FORMS:
+        refuse(f"--form is {' or '.join(records.FORMS)}, not {form[:20]}", code=2)
+    shown: dict[str, list[Record]] = {}
+    for name in dict.fromkeys([each.domain for each in keys] or [domain]):
+        its = [each for each in keys if each.domain == name]
+        shown[name] = list(map(records.of_key, its)) if only_keys else records.needed(settings, name, its, now)
+    for old in gone:
+        shown[old.domain].append(records.withdrawn(f"{old.selector}._domainkey.{old.domain}"))
+    if as_json:
+        print(json.dumps([_facts(record) for of_domain in shown.values() for record in of_domain], indent=2))
+        return
+    for name, of_domain in shown.items():
+        print(f"Publish these records for {records.readable(name)}:\n")
+        for record in of_domain:
+            print(_zone(record) if form == records.ZONE else _provider(record, name))
+    for key in keys:
+        for warning in key.warnings:
+            print(f"warning: {warning}")
 
 
-def lines_of(found: Checked, now: datetime) -> list[str]:
-    key = found.key
-    shown = found.answers - len(found.faults)
-    lines = [f"{key.selector:<16} {key.algorithm:<16} {key.state:<10} shown by {shown} of {found.answers} name servers"]
-    lines += [f"  {server}: {fault}" for server, fault in found.faults.items()]
-    lines += [f"  advice: {each}" for each in (*found.advice, *_age(key, now))]
+def _facts(record: "Record") -> dict[str, str]:
+    return {"name": record.name, "type": record.kind, "value": record.value, "why": record.why, "when": record.when}
+
+
+def _zone(record: "Record") -> str:
+    """A line of a zone file below what it is for; one with a condition is a comment."""
+    if record.when:
+        return f"; {record.why}. Once {record.when}:\n; {record.zone_line}\n"
+    return f"; {record.why}\n{record.zone_line}\n"
+
+
+def _provider(record: "Record", domain: str) -> str:
+    head = f"{record.why}. Once {record.when}:" if record.when else record.why
+    return "\n".join((head, *(f"    {line}" for line in record.provider_lines(domain)), ""))
+
+
+def lines_of(settings: "Config", found: "Seen", now: datetime) -> list[str]:
+    key, faults = found.key, found.faults or {}
+    head = f"  {key.selector:<16} {key.algorithm:<16} {key.state:<10}"
+    if found.trouble:
+        return [f"{head} {found.trouble}"]
+    lines = [f"{head} shown by {found.servers - len(faults)} of {found.servers} name servers"]
+    lines += [f"    {server}: {fault}" for server, fault in faults.items()]
+    lines += [f"    advice: {each}" for each in (*found.advice, *_age(settings, key, now))]
     return lines
 
 
-def _age(key: "KeptKey", now: datetime) -> tuple[str, ...]:
-    from engine.keys import OLD_AFTER, KeyState
+def _age(settings: "Config", key: "KeptKey", now: datetime) -> tuple[str, ...]:
+    from engine.keys import OLD_AFTER
 
-    if key.state is not KeyState.ACTIVE or now - key.since < OLD_AFTER:
+    if not key.is_signing or now - key.since < OLD_AFTER:
         return ()
-    return (f"it has signed for {(now - key.since).days} days: change keys every six months",)
+    return (f"it has signed for {(now - key.since).days} days: `posthouse domain rotate {key.domain}`",)
 
 
 def key_facts(key: "KeptKey") -> dict[str, Any]:
@@ -81,38 +90,9 @@ def key_facts(key: "KeptKey") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def facts(found: Checked, now: datetime) -> dict[str, Any]:
+def facts(settings: "Config", found: "Seen", now: datetime) -> dict[str, Any]:
     return {
-        **key_facts(found.key), "servers": found.answers, "faults": found.faults,
-        "advice": [*found.advice, *_age(found.key, now)],
+        **key_facts(found.key), "shown": found.shown, "servers": found.servers, "faults": found.faults or {},
+        "ttl": int(found.ttl.total_seconds()), "trouble": found.trouble,
+        "advice": [*found.advice, *_age(settings, found.key, now)],
     }  # fmt: skip
-
-
-def print_records(settings: "Config", keys: "list[Key]", as_json: bool) -> None:
-    from deliverability.signing.keys import dns_record
-
-    found = [(dns_record(each), each) for each in keys]
-    others = _other_records(settings, keys[0].domain)
-    if as_json:
-        rows = [{"name": record.name, "type": "TXT", "value": record.value} for record, _ in found]
-        rows += [{"name": name, "type": kind, "value": value} for name, kind, value in others]
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"Publish these records for {keys[0].domain}:\n")
-    for record, _ in found:
-        print(record.zone_line + "\n")
-    for name, kind, value in others:
-        shown = f'"{value}"' if kind == "TXT" else value
-        print(f"{name}. IN {kind} {shown}\n")
-    for _, each in found:
-        for warning in each.warnings:
-            print(f"warning: {warning}")
-
-
-def _other_records(settings: "Config", domain: str) -> list[tuple[str, str, str]]:
-    """What else receivers look for: a DMARC policy to begin with, and where bounces come back."""
-    rows = [(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none")]
-    if settings.bounces.domain:
-        rows.append((settings.bounces.domain, "MX", f"10 {settings.hostname}."))
-        rows.append((settings.bounces.domain, "TXT", f"v=spf1 a:{settings.hostname} -all"))
-    return rows

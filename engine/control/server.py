@@ -150,7 +150,8 @@ class ControlServer:
         if fence := self._office.fence:
             unready = (Alert("!", f"nothing is sent: {fence.why}; `posthouse fence lift` lets it go"), *unready)
         waiting = (Alert(*row) for row in shaping.rows_of(self._office.conductor))
-        return (*unready, *reputation.alerts(self._office.watcher), *waiting)
+        of_keys = (Alert(*note) for note in self._office.key_keeper.alerts)
+        return (*unready, *reputation.alerts(self._office.watcher), *of_keys, *waiting)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})

@@ -91,4 +91,5 @@ def _texts(response: dns.message.Message, name: dns.name.Name) -> Told:
     if code != dns.rcode.NOERROR:
         return TemporaryFailure(f"it answers {dns.rcode.to_text(code)}")
     rrset = response.get_rrset(response.answer, name, response.question[0].rdclass, dns.rdatatype.TXT)
-    return Texts(tuple(sorted(b"".join(each.strings).decode("utf-8", "replace") for each in rrset or ())))
+    values = sorted(b"".join(each.strings).decode("utf-8", "replace") for each in rrset or ())
+    return Texts(tuple(values), rrset.ttl if rrset else 0)

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar, cast
 
 import dns.asyncresolver
@@ -76,9 +76,10 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The TXT records, each joined to one string; sorted."""
+    """The TXT records, each joined to one string; sorted. ttl: seconds, where the answer had records."""
 
     values: tuple[str, ...]
+    ttl: int = field(default=0, compare=False)
 
 
 class Resolver(Protocol):

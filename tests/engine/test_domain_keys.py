@@ -15,11 +15,12 @@ from mail_shop import Place, open_store
 from deliverability.settings import DkimSettings
 from deliverability.signing.keys import Algorithm, generate_key
 from engine import keys
-from engine.keys import RETIRE_AFTER, KeyState
+from engine.keys import CannotSwitch, KeyState
 from engine.lab import zones
 from engine.store.groups import GroupStore
 
 DOMAIN = "shop.example"
+REST = timedelta(days=7)
 
 
 @pytest.fixture
@@ -57,13 +58,37 @@ def test_a_retired_key_is_gone_after_its_week_and_not_before(store: GroupStore, 
     make(store, tmp_path, clock, "one")
     make(store, tmp_path, clock, "two")
     store.write_now(lambda tx: keys.switch(tx, DOMAIN, ["two"], clock.now()))
-    clock.advance(RETIRE_AFTER - timedelta(seconds=1))
-    assert store.write_now(lambda tx: keys.end_retired(tx, clock.now())) == []
+    clock.advance(REST - timedelta(seconds=1))
+    assert store.write_now(lambda tx: keys.end_retired(tx, REST, clock.now())) == []
     clock.advance(timedelta(seconds=1))
-    [gone] = store.write_now(lambda tx: keys.end_retired(tx, clock.now()))
+    [gone] = store.write_now(lambda tx: keys.end_retired(tx, REST, clock.now()))
     assert gone.selector == "one" and states(store) == {"one": "gone", "two": "active"}
-    store.write_now(lambda tx: keys.switch(tx, DOMAIN, ["one"], clock.now()))
-    assert states(store)["one"] == "gone", "what is gone never signs again"
+
+
+def test_a_switch_that_would_leave_nothing_to_sign_with_changes_nothing(store: GroupStore, tmp_path: Path) -> None:
+    clock = FakeClock()
+    make(store, tmp_path, clock, "one")
+    make(store, tmp_path, clock, "two")
+    store.write_now(lambda tx: keys.switch(tx, DOMAIN, ["two"], clock.now()))
+    clock.advance(REST)
+    store.write_now(lambda tx: keys.end_retired(tx, REST, clock.now()))
+    for selectors in (["one"], ["never"], []):
+        with pytest.raises(CannotSwitch):
+            store.write_now(lambda tx, selectors=selectors: keys.switch(tx, DOMAIN, selectors, clock.now()))  # type: ignore[misc]
+    assert states(store) == {"one": "gone", "two": "active"}
+
+
+def test_a_subdomain_s_first_keys_wait_while_its_parent_s_sign(store: GroupStore, tmp_path: Path) -> None:
+    clock = FakeClock()
+    make(store, tmp_path, clock, "one")
+    assert make(store, tmp_path, clock, "news", "news.shop.example") is KeyState.NEW
+    ring = store.read_now(lambda tx: keys.load_keys(tx, tmp_path, DkimSettings()))
+    signer = ring.signer("news.shop.example")
+    assert signer is not None and signer.domain == DOMAIN
+    store.write_now(lambda tx: keys.switch(tx, "news.shop.example", ["news"], clock.now()))
+    ring = store.read_now(lambda tx: keys.load_keys(tx, tmp_path, DkimSettings()))
+    signer = ring.signer("news.shop.example")
+    assert signer is not None and signer.domain == "news.shop.example"
 
 
 def test_a_retiring_key_may_sign_again(store: GroupStore, tmp_path: Path) -> None:
@@ -110,7 +135,7 @@ def test_keys_are_changed_only_when_every_name_server_shows_the_new_ones(shop: t
     publish(daemon, lab, "old")
     assert told(daemon.command("domain", "check", DOMAIN)).count("shown by 1 of 1") == 2
 
-    assert f"posthouse domain switch {DOMAIN}" in told(daemon.command("domain", "add", DOMAIN, "--selector", "new"))
+    assert "goes on signing" in told(daemon.command("domain", "add", DOMAIN, "--selector", "new"))
     assert listed(daemon) == {"olde": "active", "oldr": "active", "newe": "new", "newr": "new"}
     refusal = told(daemon.command("domain", "switch", DOMAIN), 1)
     assert "not shown by every name server" in refusal and "nothing was changed" in refusal
@@ -126,7 +151,7 @@ def test_keys_are_changed_only_when_every_name_server_shows_the_new_ones(shop: t
     assert "ns2.dns.lab: 127.0.0.250 does not answer" in told(daemon.command("domain", "switch", DOMAIN), 1)
     zones.publish(lab.state, "ns2.dns.lab", "A", host)
 
-    said = told(daemon.command("domain", "switch", DOMAIN))
+    said = told(daemon.command("domain", "switch", DOMAIN, "--now"))
     assert "newe and newr" in said and "leave the record of oldr published until" in said
     assert listed(daemon) == {"olde": "retiring", "oldr": "retiring", "newe": "active", "newr": "active"}
     assert "may still be under way" in told(daemon.command("domain", "drop", DOMAIN, "oldr"), 1)

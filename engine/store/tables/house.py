@@ -52,6 +52,7 @@ class DkimKey(Model):
     state = TextField(default="active")  # engine.keys.KeyState
     created_ms = BigIntegerField()
     since_ms = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # when its state began
+    ttl_s = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])  # of its record, as name servers said last
 
     class Meta:
         table_name = "dkim_key"
