@@ -20,6 +20,9 @@ from deliverability.rawmail import count_fields, first_value, split_message, wit
 from deliverability.reply import Reply
 from engine import credentials
 from engine.audience import lists, suppression
+from engine.audience.consent import ALL_LISTS
+from engine.audience.contacts import among
+from engine.audience.list_settings import ListSettings
 from engine.credentials import RateExceeded, Revoked
 from engine.house import House
 from engine.intake.mail import Examined, Intake, examine, with_answer
@@ -54,6 +57,8 @@ COPIED_MAX: Final = 4 << 20  # octets of them, beside the first
 TOO_MANY_COPIES: Final = Reply.of(
     552, "5.3.4", "Mail of a list is kept once for each reader, which is too much here: hand it over to fewer at once"
 )
+NO_WAY_OUT: Final = "no List-Unsubscribe was added: it is one reader's own, and these are too many at once"
+OF_NO_LIST: Final = ListSettings()
 REVOKED: Final = Reply.of(530, "5.7.0", "This credential was removed")
 
 
@@ -110,9 +115,14 @@ class Submission:
             if mailing_list is None:
                 return NO_LIST
             list_id, parts = mailing_list.id, await self._parts(people, head, mailing_list)
+        elif _stream(transaction, examined) is Stream.MARKETING:
+            parts = await self._parts(people, head, None)
         messages = [self._message(transaction, examined, list_id, of, to, now) for of, to in parts.items()]
         if len(messages) > COPIES_MAX or sum(len(each.content) for each in messages[1:]) > COPIED_MAX:
-            return TOO_MANY_COPIES
+            if examined.mailing_list:
+                return TOO_MANY_COPIES
+            examined = replace(examined, troubles=(*examined.troubles, NO_WAY_OUT))
+            messages = [self._message(transaction, examined, list_id, b"", people, now)]
 
         message, *others = messages
         domains = [] if others else [each.forward_path.domain for each in message.recipients]
@@ -180,13 +190,17 @@ class Submission:
         return written, noted
 
     async def _parts(
-        self, people: tuple[Recipient, ...], head: bytes, mailing_list: lists.MailingList
+        self, people: tuple[Recipient, ...], head: bytes, mailing_list: lists.MailingList | None
     ) -> dict[bytes, tuple[Recipient, ...]]:
-        """A mail of a list: the List-* fields that the application left out, with whom they are for. A link to leave is
-        one person's, so whoever asked for the list gets a message of their own; for others nothing is added."""
-        composer, list_id = self._house.composer, mailing_list.id
-        keys = [each.forward_path.key for each in people]
-        contacts = await self._house.store.look(lambda tx: lists.subscribers(tx, keys, list_id))
+        """A mail of a list, or marketing of none: the List-* fields that the application left out, with whom they are for. A
+        link to leave is one person's, so whoever asked for the list (of none: whoever is a contact) gets a message of their
+        own; for others nothing is added."""
+        composer, keys = self._house.composer, [each.forward_path.key for each in people]
+        list_id = mailing_list.id if mailing_list else ALL_LISTS
+        name, settings = (mailing_list.name, mailing_list.settings) if mailing_list else ("", OF_NO_LIST)
+        contacts = await self._house.store.look(
+            lambda tx: lists.subscribers(tx, keys, list_id) if mailing_list else among(tx, keys)
+        )
         try:
             sender = Address.parse(first_author(first_value(head, "From") or b""))
         except AddressError:
@@ -196,7 +210,7 @@ class Submission:
             fields = b""
             if contact_id := contacts.get(each.forward_path.key):
                 links = composer.leaving(contact_id, list_id)
-                fields = lacking(head, list_fields(links, mailing_list.name, mailing_list.settings, sender))
+                fields = lacking(head, list_fields(links, name, settings, sender))
             parts[fields] = (*parts.get(fields, ()), each)
         return parts
 

@@ -7,7 +7,7 @@ template may see of somebody: plain data.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ from mta.ports import Tx, from_ms, to_ms
 
 NAME_MAX: Final = 120  # characters of a name that are kept
 TAG_MAX: Final = 60
+_CHUNK: Final = 500  # keys in one question
 
 _SUCH_AS: Final = {"locale": "en or he-IL", "zone": "Europe/Berlin"}
 
@@ -82,6 +83,16 @@ def find_contact(tx: Tx, address: Address) -> int | None:
     """The contact with this address, if it is known."""
     row = tx.one("SELECT id FROM contact WHERE key = ?", (address.key,))
     return None if row is None else int(row[0])
+
+
+def among(tx: Tx, keys: Iterable[str]) -> dict[str, int]:
+    """Those of these address keys that are a contact's, with its id."""
+    found: dict[str, int] = {}
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), _CHUNK):
+        marks, which = in_list(wanted[start : start + _CHUNK])
+        found.update(tx.query(f"SELECT key, id FROM contact WHERE key IN ({marks})", which))
+    return found
 
 
 def contact_facts(tx: Tx, contact_id: int, list_id: int = consent.ALL_LISTS) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def add(
     low: Annotated[int, typer.Option(help="Warn when fewer codes are left.", min=0, max=1_000_000)] = 100,
     once: Annotated[bool, typer.Option("--once", help="One code for a person, ever; else one for each run.")] = False,
     config_path: ConfigPath = None,
+    as_json: Json = False,
 ) -> None:
     """Make a pool, or give one that is there other rules."""
     from engine.catalogue.pools import SECRET_OCTETS, Pool, PoolError, put
@@ -42,6 +43,11 @@ def add(
         is_new = store.write_now(lambda tx: put(tx, pool, secret, now))
     except PoolError as err:
         refuse(str(err), "nothing was changed", code=2)
+    if as_json:
+        print(
+            json.dumps({"pool": name, "new": is_new, "pattern": pattern, "expires": expires, "low": low, "once": once})
+        )
+        return
     how = f"makes codes by {pattern}" if pattern else f"takes codes: `posthouse coupon pool load {name} FILE`"
     print(f"{name} {how}" if is_new else f"{name} has other rules")
 
@@ -114,7 +120,7 @@ def list_pools(config_path: ConfigPath = None, as_json: Json = False) -> None:
 
 
 @pool_app.command()
-def drop(name: Name, config_path: ConfigPath = None) -> None:
+def drop(name: Name, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Take away a pool of which nobody has a code."""
     from engine.catalogue.pools import PoolError
     from engine.catalogue.pools import drop as take_away
@@ -124,7 +130,7 @@ def drop(name: Name, config_path: ConfigPath = None) -> None:
         store.write_now(lambda tx: take_away(tx, name))
     except PoolError as err:
         refuse(str(err), "nothing was changed")
-    print(f"{name} is gone")
+    print(json.dumps({"pool": name, "dropped": True}) if as_json else f"{name} is gone")
 
 
 @contextmanager

@@ -40,28 +40,31 @@ def list_pairs(
 
 
 @app.command()
-def pin(one: One, other: Other, config_path: ConfigPath = None) -> None:
+def pin(one: One, other: Other, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Offer one with the other, before all that was learnt."""
-    _say(one, other, "pinned", config_path)
+    _say(one, other, "pinned", config_path, as_json)
 
 
 @app.command()
-def ban(one: One, other: Other, config_path: ConfigPath = None) -> None:
+def ban(one: One, other: Other, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Never offer one with the other."""
-    _say(one, other, "banned", config_path)
+    _say(one, other, "banned", config_path, as_json)
 
 
 @app.command()
-def free(one: One, other: Other, config_path: ConfigPath = None) -> None:
+def free(one: One, other: Other, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Leave the pair to what is learnt."""
-    _say(one, other, "", config_path)
+    _say(one, other, "", config_path, as_json)
 
 
-def _say(one: str, other: str, word: str, config_path: ConfigPath) -> None:
+def _say(one: str, other: str, word: str, config_path: ConfigPath, as_json: bool) -> None:
     from engine.catalogue.pairs import Standing, set_standing
 
     if one == other or not (0 < len(one) <= 100 and 0 < len(other) <= 100):
         refuse("a pair is two products", "nothing was changed", code=2)
     desk = database(config(config_path))
     desk.write_now(lambda tx: set_standing(tx, one, other, Standing(word)))
+    if as_json:
+        print(json.dumps({"sku": one, "other": other, "standing": word}, ensure_ascii=False))
+        return
     print(f"{one} and {other} are {word or 'left to what is learnt'}")

@@ -65,6 +65,7 @@ def set_product(
     image: Annotated[str | None, typer.Option(help="Its picture.")] = None,
     group: Annotated[str | None, typer.Option(help="What it goes with.")] = None,
     config_path: ConfigPath = None,
+    as_json: Json = False,
 ) -> None:
     """Write a product down, or change what is said."""
     from engine.catalogue.products import ProductError, read_product, store
@@ -80,6 +81,9 @@ def set_product(
     except ProductError as err:
         refuse(str(err), "nothing was changed", code=2)
     done = desk.write_now(lambda tx: store(tx, [product], now))
+    if as_json:
+        print(json.dumps({"sku": sku, "new": done.new, "changed": done.changed, "events": done.events}))
+        return
     events = f"; {done.events} events" if done.events else ""
     print(f"{sku} is {'new' if done.new else 'changed' if done.changed else 'as it was'}{events}")
 
@@ -121,13 +125,13 @@ def show(sku: Sku, config_path: ConfigPath = None, as_json: Json = False) -> Non
 
 
 @app.command()
-def remove(sku: Sku, config_path: ConfigPath = None) -> None:
+def remove(sku: Sku, config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Take a product out of the catalogue. What was learnt of it stays."""
     from engine.catalogue.products import remove as take_out
 
     if not database(config(config_path)).write_now(lambda tx: take_out(tx, sku)):
         refuse(f"there is no product {sku}")
-    print(f"{sku} is gone")
+    print(json.dumps({"sku": sku, "removed": True}) if as_json else f"{sku} is gone")
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 An import never brings anybody back: who is suppressed, or has left a list, stays so, and who waits for a confirmation goes
 on waiting. It tells of departures, though: an address that left elsewhere leaves here. What a file says of a person fills
 what was empty; `overwrite` writes over it. No event is written for a person of an import, since flows welcome and remind
-people for what they did, and these did nothing.
+people for what they did, and these did nothing. Of somebody who had their data erased, and is known again by what they did
+since, nothing that the file says is written down but that they left, until an operator lifts the erasure.
 
 What a row says and what came of it are two things, and the ledger keeps both: `lists` as the file has them, and `kept`,
 where the person stands with each of them once the row is written (`suppressed` where they were kept from it).
@@ -89,15 +90,16 @@ def take(
             taken.refused[person.row] = reason
             continue
         contact = known.get(key)
-        is_new = contact is None
+        is_new, is_erased = contact is None, _is_erased(stopped)
         if contact is None:
             contact = known[key] = _make(tx, person, source, now_ms)
             taken.made += 1
-        else:
+        elif not is_erased:
             _fill(tx, contact, person, overwrite)
-        if person.external_id:
-            holders.setdefault(person.external_id, contact.id)
-        pairs += [(contact.id, each) for each in person.tags]
+        if not is_erased:
+            if person.external_id:
+                holders.setdefault(person.external_id, contact.id)
+            pairs += [(contact.id, each) for each in person.tags]
         barred = {ALL_LISTS} if _stop(tx, person, key, now) else {list_id for _, list_id in stopped}
         for each in person.standings:
             if each.state == "unsubscribed":
@@ -208,13 +210,18 @@ def _refusal(
     holders: Mapping[str, int],
 ) -> str:
     """Why this row is not taken at all; "" where it is."""
-    if any(reason == Reason.ERASED for reason, _ in stopped) and key not in known:
+    if _is_erased(stopped) and key not in known:
         return "this person had their data erased: only they themselves can come back"
     holder = holders.get(person.external_id) if person.external_id else None
     contact = known.get(key)
     if holder is not None and (contact is None or contact.id != holder):
         return f"external_id: another contact has {person.external_id} (`posthouse contact merge` makes two one)"
     return ""
+
+
+def _is_erased(stopped: Sequence[tuple[str, int]]) -> bool:
+    """Whether these suppressions are of somebody who had their data erased, and nobody lifted that."""
+    return any(reason == Reason.ERASED for reason, _ in stopped)
 
 
 def _make(tx: Tx, person: Person, source: str, now_ms: int) -> _Known:

@@ -135,6 +135,20 @@ def test_an_applications_mail_of_a_list_says_how_to_leave_it_and_that_is_signed(
     assert b"\r\nList-" not in town.mail_for("stranger@shop.lab").raw
 
 
+def test_an_applications_marketing_of_no_list_has_a_way_out_of_all_marketing(town: LabTown) -> None:
+    daemon, reader = town.daemon, "reader@shop.lab"
+    daemon.command("contact", "add", reader, "--source", "fair")
+    daemon.submit([reader, "nobody.known@shop.lab"], sender="w@shop.lab", X_Posthouse_Stream="marketing")
+    mail = town.mail_for(reader)
+    head = mail.raw.partition(b"\r\n\r\n")[0]
+    assert b"\r\nList-Unsubscribe: <http" in head and b"\r\nList-Unsubscribe-Post: " in head and b"List-Id" not in head
+    assert b"\r\nList-" not in town.mail_for("nobody.known@shop.lab").raw, "a link is somebody's"
+    daemon.submit(reader, sender="w@shop.lab")
+    assert b"\r\nList-" not in town.mails_for(reader, 2)[1].raw, "transactional"
+    assert Person().unsubscribe(mail).code == 200
+    assert daemon.rows("SELECT reason FROM suppression WHERE key = ?", reader) == [("unsubscribe",)]
+
+
 def test_each_reader_of_a_mail_to_several_has_a_way_of_their_own_to_leave(town: LabTown) -> None:
     daemon, readers = town.daemon, ["one@shop.lab", "two@shop.lab"]
     for each in readers:

@@ -363,6 +363,15 @@ def test_products_and_pairs_from_the_command_line(told: Callable[..., str], tmp_
     assert told("pair", "free", "cup", "tea") == "cup and tea are left to what is learnt" and told("pair", "list") == ""
     assert told("pair", "ban", "cup", "cup").startswith("2 posthouse: a pair is two products")
     assert told("product", "set", "cup", "--price", "cheap").startswith('2 posthouse: price: "cheap" is no price')
+    assert json.loads(told("pair", "ban", "tea", "cup", "--json")) == {
+        "sku": "tea",
+        "other": "cup",
+        "standing": "banned",
+    }
+    assert json.loads(told("pair", "free", "tea", "cup", "--json"))["standing"] == ""
+    changed = {"sku": "cup", "new": 0, "changed": 1, "events": 0}
+    assert json.loads(told("product", "set", "cup", "--stock", "8", "--json")) == changed
+    assert json.loads(told("product", "remove", "tea", "--json")) == {"sku": "tea", "removed": True}
     assert told("product", "remove", "cup") == "cup is gone"
     assert told("product", "show", "cup").startswith("1 posthouse: there is no product cup")
 

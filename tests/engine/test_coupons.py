@@ -329,6 +329,9 @@ def test_pools_are_made_loaded_and_shown_from_the_command_line(told: Callable[..
         f"2 posthouse: {file}: the pool vip makes its codes by the pattern"
     )
     assert told("drop", "spring") == "spring is gone"
+    made = '{"pool": "spring", "new": true, "pattern": "", "expires": "3d", "low": 5, "once": false}'
+    assert told("add", "spring", "--low", "5", "--expires", "3d", "--json") == made
+    assert told("drop", "spring", "--json") == '{"pool": "spring", "dropped": true}'
     assert told("show", "spring").startswith("1 posthouse: there is no pool spring")
 
 

@@ -19,7 +19,7 @@ from engine.audience.contacts import contact_facts, ensure_contact, find_contact
 from engine.audience.fields import Field, Kind, declared
 from engine.audience.ledger import Broken, canonical
 from engine.audience.lists import ListError
-from engine.audience.suppression import Reason, suppress
+from engine.audience.suppression import Reason, lift, suppress
 from engine.audience.trials import ImportSettings
 from engine.exchange import importing, taking
 from engine.exchange.columns import TARGETS, MappingError, Plan, Shaper, match
@@ -525,6 +525,26 @@ def test_the_proof_of_who_was_erased_came_back_as_a_buyer_and_was_imported_says_
     desk.store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
     desk.take(desk.file(PEOPLE))
     assert said_and_kept(desk, "ann@example.org")[1:] == ({"tea": "suppressed"}, ["erased"])
+
+
+def test_an_import_fills_nothing_of_who_was_erased_until_an_operator_lifts_that(desk: Desk) -> None:
+    leave(desk, False)
+    contact = desk.store.read_now(lambda tx: find_contact(tx, ANN))
+    assert contact is not None
+    desk.store.write_now(lambda tx: dossier.erase(tx, contact, ANN.key, salt=SALT, now=NOON))
+    desk.store.write_now(lambda tx: ensure_contact(tx, ANN, now=NOON))
+
+    def ann() -> list[tuple[object, ...]]:
+        sql = "SELECT name, (SELECT count(*) FROM tag t WHERE t.contact_id = c.id) FROM contact c WHERE key = ?"
+        return desk.store.read_now(lambda tx: tx.query(sql, (ANN.key,)))
+
+    people = "address,name,tags\nann@example.org,Ann Archer,gold\n"
+    desk.take(desk.file(people))
+    desk.take(desk.file(people + "\n"), overwrite=True)
+    assert ann() == [("", 0)]
+    desk.store.write_now(lambda tx: lift(tx, ANN.key, by="test", why="they asked", now=NOON))
+    desk.take(desk.file(people + "\n\n"))
+    assert ann() == [("Ann Archer", 1)]
 
 
 def test_the_proof_of_who_waits_for_a_confirmation_says_so(desk: Desk) -> None:
