@@ -1,12 +1,20 @@
-"""`posthouse mail`: the mails that flows send. check needs no daemon."""
+"""`posthouse mail`: the mails that flows send. Needs no daemon, but for send-test."""
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, make_app, own_templates, refuse
+from engine.commands.common import ConfigPath, Json, make_app, own_config, own_templates, refuse
+
+if TYPE_CHECKING:
+    from engine.proofs.proving import Prover
 
 app = make_app("The mails that flows send.")
+
+Mail = Annotated[str, typer.Argument(help="The mail.")]
+Mails = Annotated[list[str] | None, typer.Argument(help="Mails; all of them otherwise.")]
 
 
 @app.callback()
@@ -15,10 +23,7 @@ def mail() -> None:
 
 
 @app.command()
-def check(
-    names: Annotated[list[str] | None, typer.Argument(help="Mails; all of them otherwise.")] = None,
-    config_path: ConfigPath = None,
-) -> None:
+def check(names: Mails = None, config_path: ConfigPath = None) -> None:
     """Read mail templates and their texts; list everything that is wrong. Exit code 2 when anything is."""
     from engine.sending.checking import check_mails, mail_names
 
@@ -28,3 +33,109 @@ def check(
     if faults:
         refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
     print(f"{len(asked)} mails: all right")
+
+
+@app.command()
+def lint(
+    names: Mails = None,
+    spam: Annotated[
+        bool | None, typer.Option(help="Ask SpamAssassin or rspamd too; without the option where mails are named.")
+    ] = None,
+    config_path: ConfigPath = None,
+    as_json: Json = False,
+) -> None:
+    """Write mails to made readers (usual, the longest, the emptiest) in every language, and list what is wrong with them.
+    Exit code 2 when anything is."""
+    from engine.proofs.linting import lint as lint_mails
+    from engine.proofs.spam import SpamTrouble, judge
+    from engine.sending.checking import mail_names
+
+    prover = _prover(config_path)
+    asked = names or mail_names(prover.resources)
+    is_asked = bool(names) if spam is None else spam
+    who = judge() if is_asked else None
+    if spam and who is None:
+        refuse("neither SpamAssassin nor rspamd is installed", "`apt install spamassassin`", code=2)
+    try:
+        found = list(lint_mails(prover, asked, who))
+    except SpamTrouble as err:
+        refuse(str(err))
+    if as_json:
+        print(json.dumps([{"rule": each.rule, "where": each.where, "problem": each.problem} for each in found]))
+    else:
+        print(
+            "\n".join(map(str, found))
+            or f"{len(asked)} mails: nothing found" + (f" ({who.program} too)" if who else "")
+        )
+    if found:
+        raise SystemExit(2)
+
+
+@app.command()
+def preview(
+    name: Mail,
+    locale: Annotated[str, typer.Option(help="The language, such as he.")] = "en",
+    reader: Annotated[str, typer.Option(help="A made reader: usual, longest or emptiest.")] = "usual",
+    contact: Annotated[str, typer.Option(help="A contact instead, by address; needs the database.")] = "",
+    data: Annotated[str, typer.Option(help="JSON that is laid over the sample's data.")] = "{}",
+    html: Annotated[Path | None, typer.Option(help="Write its HTML into this file.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Write it anew whenever a template, its words or the brand change.")
+    ] = False,
+    config_path: ConfigPath = None,
+    as_json: Json = False,
+) -> None:
+    """A mail as a reader would get it: head and plain text here, HTML in a file. Nothing is sent, kept or counted."""
+    from engine.commands.mail_previews import Asked, show, watched
+
+    asked = Asked(name, locale, reader, contact, data, html)
+    if watch:
+        watched(asked, config_path, lambda: _prover(config_path))
+    show(asked, config_path, _prover(config_path), as_json=as_json)
+
+
+@app.command()
+def new(
+    name: Mail,
+    like: Annotated[str, typer.Option(help="The mail to begin from.")] = "cart-reminder",
+    folder: Annotated[
+        Path | None, typer.Option(help="Your folder of templates; the configuration's otherwise.")
+    ] = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Begin a mail: its three files in your folder, copied from another mail, to be written over."""
+    from engine.commands.mail_files import begin
+
+    resources = own_templates(config_path)
+    settings = own_config(config_path)
+    place = folder or (settings.templates if settings else None)
+    if place is None:
+        refuse(
+            "there is no folder of your own templates", "say --folder, or set `templates` in the configuration", code=2
+        )
+    print("\n".join(f"wrote {each}" for each in begin(resources, place, name, like)))
+
+
+@app.command()
+def diff(names: Mails = None, config_path: ConfigPath = None) -> None:
+    """How your own templates, words and brand differ from those that come with Posthouse, line by line."""
+    from engine.commands.mail_files import differences
+
+    told = "".join(differences(own_templates(config_path), names or []))
+    print(told or "no difference")
+
+
+def _prover(config_path: Path | None) -> "Prover":
+    """With the settings of the installation, where there is one."""
+    from engine.proofs.proving import BASE_URL, Prover
+    from engine.sending.brand import BrandError
+    from engine.sending.texts import TextError
+
+    resources = own_templates(config_path)
+    settings = own_config(config_path)
+    try:
+        if settings is None:
+            return Prover(resources)
+        return Prover(resources, settings.mail, settings.web.base_url or BASE_URL)
+    except (BrandError, TextError) as err:
+        refuse(str(err), code=2)

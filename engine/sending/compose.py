@@ -69,6 +69,7 @@ class Composed:
     header_from: str  # the address in From
     message_id: str  # with its angle brackets
     text: str  # its plain text, as it is read
+    html: str  # the same as HTML
     content: bytes  # CRLF line ends; ASCII, unless needs_utf8
     needs_utf8: bool  # To holds an address that only SMTPUTF8 can carry (RFC 6532)
 
@@ -164,7 +165,7 @@ class Composer:
             )  # fmt: skip
         except (HeaderError, AddressError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
-        return Composed(subject, str(self.address), message_id, text, head + b"\r\n" + body, not head.isascii())
+        return Composed(subject, str(self.address), message_id, text, html, head + b"\r\n" + body, not head.isascii())
 
     def offers(self, template: str) -> bool:
         """Whether a mail asks for `recommended` products, which have to be read for its reader (engine.catalogue.offers)

@@ -1,6 +1,6 @@
 """Direction of text: which way a value runs, and how to keep it from turning its neighbours (UAX #9).
 
-HTML has <bdi>; a text part and a Subject have only characters. A value that runs against its document, or has no
+HTML has `dir`; a text part and a Subject have only characters. A value that runs against its document, or has no
 direction of its own (a price, an order number), is set between U+2068 and U+2069, and a line that would start the wrong
 way gets a mark in front, since most readers take a plain paragraph's direction from its first letter.
 """
@@ -26,13 +26,18 @@ def without_controls(value: str) -> str:
 def isolated(value: str, direction: str) -> str:
     """The value as it stands in a plain text of this direction: isolated where it could turn its surroundings."""
     value = without_controls(value)
+    return f"{FSI}{value}{PDI}" if turns(value, direction) else value
+
+
+def turns(value: str, direction: str) -> bool:
+    """Whether a value could turn what stands around it in a text of this direction, or be turned by it."""
     if not value or (direction == "ltr" and value.isascii()) or value.isdecimal():
-        return value
+        return False
     kinds = [unicodedata.bidirectional(each) for each in value]
-    turns = not _AGAINST[direction].isdisjoint(kinds)
+    if not _AGAINST[direction].isdisjoint(kinds):
+        return True
     # A neutral or a digit at its edge takes its place from what stands next to it; in a left-to-right text, rightly so.
-    frays = direction == "rtl" and not (kinds[0] in _RIGHT and kinds[-1] in _RIGHT)
-    return f"{FSI}{value}{PDI}" if turns or frays else value
+    return direction == "rtl" and not (kinds[0] in _RIGHT and kinds[-1] in _RIGHT)
 
 
 def cut(text: str, length: int) -> str:
@@ -54,10 +59,10 @@ def _set_line(line: str, direction: str) -> str:
     # An address on a line of its own is read, copied and recognised as it is: nothing may touch it.
     if not line.strip() or "://" in line.split(" ", 1)[0]:
         return line
-    return line if _runs(line) == direction else MARKS[direction] + line
+    return line if runs(line) == direction else MARKS[direction] + line
 
 
-def _runs(line: str) -> str:
+def runs(line: str) -> str:
     """The direction of the first strong character outside isolates; left to right without one (UAX #9, P2 and P3)."""
     depth = 0
     for each in line:

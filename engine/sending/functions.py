@@ -1,10 +1,11 @@
 """What a template can call: words, prices, dates and order lines, each in the reader's language and direction.
 
-Functions: `t(key, ...)`, and in mail `preferences_url()`, `survey_url(name, answer)`, `referral_url(list)` and
-`recommended(count)`, products that go with what the reader looks at or bought (engine.catalogue.offers). Filters:
-`money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction around it), `link` (an address that may
-be clicked), `untracked` (one that is never counted), `order_lines`, `join`. What they return is isolated already: in HTML
-by <bdi>, in plain text by characters. They read the running rendering, so macros need nothing handed down.
+Functions: `t(key, ...)`, `columns(left, right)` for plain text, and in mail `preferences_url()`, `survey_url(name, answer)`,
+`referral_url(list)` and `recommended(count)`, products that go with what the reader looks at or bought
+(engine.catalogue.offers). Filters: `money(currency)`, `number`, `date`, `iso` (sets a value apart from the direction around
+it), `link` (an address that may be clicked), `untracked` (one that is never counted), `order_lines`, `as_product`, `join`.
+What they return is set apart already: in HTML by a `dir` of its own where it could turn what stands around it, in plain
+text by characters. They read the running rendering, so macros need nothing handed down.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from engine.sending.direction import isolated, without_controls
+from engine.sending.direction import isolated, runs, turns, without_controls
 from engine.sending.links import PersonalLinks
 from engine.sending.sandbox import RenderTrouble, charge
 from engine.sending.texts import TextError, Words
@@ -236,9 +237,14 @@ def _set_apart(value: Any) -> str:
         value = _number(_decimal(value), now.words.babel, None)
     text = "" if value is None else " ".join(str(value).split())
     charge(len(text))
-    if now.is_html:
-        return Markup(f"<bdi>{escape(without_controls(text))}</bdi>") if text else Markup()
-    return Isolated(isolated(text, now.words.direction))
+    direction = now.words.direction
+    if not now.is_html:
+        return Isolated(isolated(text, direction))
+    clean = without_controls(text)
+    if not turns(clean, direction):
+        return escape(clean)
+    # <bdi> would say it better, but Gmail, Outlook and Yahoo take that away; `dir` stays, and isolates too.
+    return Markup(f'<span dir="{runs(clean)}">{escape(clean)}</span>')
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from engine.sending.direction import FSI, PDI
+
 LINE: Final = 60  # places of a line of two ends
 _NOTHING: Final = frozenset(("Mn", "Me", "Cf"))
 
@@ -21,9 +23,19 @@ def line_up(left: str, right: str, places: int = LINE) -> str:
     if not right:
         return left
     room = places - width(right) - 2
-    lines = list(_wrapped(left, max(room, places // 3)))
+    lines = list(_closed(_wrapped(left, max(room, places // 3))))
     gap = places - width(lines[-1]) - width(right)
     return "\n".join((*lines[:-1], f"{lines[-1]}{' ' * max(gap, 2)}{right}"))
+
+
+def _closed(lines: Iterator[str]) -> Iterator[str]:
+    """The lines, with an isolate that one leaves open closed there and opened again on the next: it ends with its line
+    (UAX #9, BD9 and P1)."""
+    is_open = False
+    for line in lines:
+        told = FSI + line if is_open else line
+        is_open = told.count(FSI) > told.count(PDI)
+        yield told + PDI if is_open else told
 
 
 def _width(character: str) -> int:
@@ -33,7 +45,7 @@ def _width(character: str) -> int:
 
 
 def _wrapped(text: str, places: int) -> Iterator[str]:
-    """The text in lines; where a line has no space to break at, it stays whole: it may be between isolates."""
+    """The text in lines; where a line has no space to break at, it stays whole."""
     line = ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word

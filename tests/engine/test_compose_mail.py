@@ -155,7 +155,8 @@ def tags(html: str) -> list[tuple[str, list[str]]]:
 
 def test_html_in_a_name_is_shown_and_not_obeyed() -> None:
     html = part(compose("order-thanks", person(name='<b title="x">Ann & Bob</b>'), composer=COMPOSER), "html")
-    assert "<bdi>&lt;b title=&#34;x&#34;&gt;Ann &amp; Bob&lt;/b&gt;</bdi>" in html
+    assert "&lt;b title=&#34;x&#34;&gt;Ann &amp; Bob&lt;/b&gt;" in html
+    assert "<b title" not in html
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import functools
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -28,6 +27,7 @@ Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQ
 SECRET = b"a secret of thirty-two octets..."
 OCTETS = b"0123456789abcdef"
 BASE = "https://mail.shop.example"
+_RENDERERS: dict[str, Renderer] = {}
 ORDER: dict[str, Any] = {
     "number": "BT-1042",
     "currency": "EUR",
@@ -81,14 +81,9 @@ def make_composer(
     own = tuple(folder for folder in folders if folder.is_dir())
     composer = Composer(MailSettings(**told), Resources(own), SECRET, BASE, mail_domain)
     if not own:
-        composer.renderer = _renderer()
+        # What comes with Posthouse is compiled once for all tests of a process.
+        composer.renderer = _RENDERERS.setdefault(str(composer.shop), composer.renderer)
     return composer
-
-
-@functools.cache
-def _renderer() -> Renderer:
-    """Compiles what comes with Posthouse once for all tests of a process."""
-    return Renderer(Resources())
 
 
 def person(**facts: Any) -> dict[str, Any]:

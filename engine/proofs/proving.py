@@ -1,0 +1,99 @@
+"""Proofs: mails as made readers would get them, before anybody gets one. Needs no database and no daemon."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from engine.proofs.samples import Reader, facts, person
+from engine.sending.brand import Brand
+from engine.sending.compose import Composed, Composer
+from engine.sending.mail_files import MailFile, MailFileError, read_mail_file
+from engine.sending.render import TemplateFault
+from engine.sending.resources import Resources
+from engine.sending.settings import MailSettings
+from engine.sending.texts import TextError, Texts, Words
+from mta.queue.delivery import Stream
+
+NOW: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+BASE_URL: Final = "https://mail.shop.example"
+_ADDRESS: Final = "12 Harbour Street\nOldtown"
+_OCTETS: Final = b"proofs have one."
+_SECRET: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A mail for one reader in one language, or why there is none."""
+
+    mail: str
+    words: Words
+    reader: Reader
+    stream: Stream
+    composed: Composed | None
+    html: str
+    fault: TemplateFault | None = None
+    postal_lines: tuple[str, ...] = ()  # that its footer should have
+
+    @property
+    def where(self) -> str:
+        return f"{self.mail} ({self.words.tag}, {self.reader})"
+
+
+class Prover:
+    """Makes proofs. `settings`: an installation's; its postal address, or a made one where it has none."""
+
+    def __init__(self, resources: Resources, settings: MailSettings | None = None, base_url: str = BASE_URL) -> None:
+        told = settings or MailSettings()
+        self.has_address = bool(told.postal_address.strip())
+        shown = told if self.has_address else told.model_copy(update={"postal_address": _ADDRESS})
+        self.resources = resources
+        self.composer = Composer(shown, resources, _SECRET, base_url, "bounce.shop.example")
+
+    @property
+    def texts(self) -> Texts:
+        return self.composer.texts
+
+    @property
+    def brand(self) -> Brand:
+        return self.composer.brand
+
+    def file(self, mail: str) -> MailFile:
+        """MailFileError."""
+        return read_mail_file(self.resources, mail)
+
+    def languages(self, mail: str) -> list[str]:
+        """Those that the mail has words in; none where its file is wrong."""
+        try:
+            return sorted(self.texts.mail(mail))
+        except TextError:
+            return []
+
+    def proof(
+        self, mail: str, tag: str, reader: Reader = Reader.USUAL, *, contact: Mapping[str, Any] | None = None,
+        sample: Mapping[str, Any] | None = None,
+    ) -> Proof:  # fmt: skip
+        """The mail in a language that it has words in. `contact`: a real reader's facts; `sample`: laid over the file's.
+        MailFileError, KeyError where it has no such words."""
+        file, words = self.file(mail), self.texts.mail(mail)[tag]
+        stream = Stream.MARKETING if file.stream == "marketing" else Stream.TRANSACTIONAL
+        seen = facts(tag, file.event, {**file.sample, **(sample or {})}, reader)
+        who = person(tag, reader) if contact is None else {**contact, "locale": tag}
+        asks = mail.startswith("confirm")  # which is asked of a stranger, by a link
+        links = {"confirm": f"{self.composer.base_url}/confirm/proof"}
+        try:
+            made = self.composer.compose(
+                mail, who, seen, stream=stream, now=NOW, octets=_OCTETS, links=links, is_nameless=asks
+            )
+        except TemplateFault as err:
+            return Proof(mail, words, reader, stream, None, "", err)
+        return Proof(mail, words, reader, stream, made, made.html, None, tuple(self.composer.shop["postal_lines"]))
+
+    def proofs(self, mail: str) -> Iterator[Proof]:
+        """In every language, for every made reader."""
+        for tag in self.languages(mail):
+            for reader in Reader:
+                yield self.proof(mail, tag, reader)
+
+
+__all__ = ["BASE_URL", "NOW", "MailFileError", "Proof", "Prover"]
