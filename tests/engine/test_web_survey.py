@@ -76,7 +76,7 @@ async def test_one_press_answers_and_the_same_again_is_nothing_new(door: Door) -
 
 async def test_stars_and_choices_are_answered_in_their_own_words(door: Door) -> None:
     _, page, _ = await door.ask("GET", path(door, "taste") + "?lang=ru")
-    assert all(f">{words}" in page for words in ("1 звезда<", "2 звезды<", "5 звёзд<"))
+    assert all(f" {words}" in page for words in ("1 звезда<", "2 звезды<", "5 звёзд<"))
     await door.ask("POST", path(door, "taste"), {"v": "5"})
     _, page, _ = await door.ask("GET", path(door, "why") + "?v=Friends")
     assert (

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import functools
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
