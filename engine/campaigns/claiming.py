@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.campaigns import figures, runs
+from engine.campaigns.crowding import domain_of
 from engine.campaigns.figures import place
 from engine.campaigns.model import Campaign
 from engine.campaigns.resolving import clock_of
@@ -42,15 +43,26 @@ class Recipient:
         return f"@{self.try_number}"
 
 
-def claim(tx: Tx, run: Run, owner: int, now: datetime, limit: int, zone: ZoneInfo = UTC_ZONE) -> list[Recipient]:
+def backlog_of(campaign: Campaign) -> int:
+    """How many mails of a run may be in the queue."""
+    return BACKLOG if campaign.hours is None else BACKLOG_OF_HOURS
+
+
+def claim(
+    tx: Tx, run: Run, owner: int, now: datetime, limit: int, zone: ZoneInfo = UTC_ZONE, crowds: Collection[str] = ()
+) -> list[Recipient]:
     """Up to `limit` recipients of a run that are due; none while it is not running, or enough is queued. `zone` is the
-    installation's."""
+    installation's; `crowds` are domains that have their share of the queue."""
     if run.campaign is None or not runs.is_running(tx, run.id):
         return []
-    if figures.count(tx, run.id, [Fate.QUEUED]) >= (BACKLOG if run.campaign.hours is None else BACKLOG_OF_HOURS):
+    if figures.count(tx, run.id, [Fate.QUEUED]) >= backlog_of(run.campaign):
         return []
     limit = _allowed(tx, run.id, run.campaign, now, limit)
-    found = [who for who, own in _due(tx, run, now, limit) if not _is_closed(run.campaign, own, now, zone)]
+    found = [
+        who
+        for who, own, key in _due(tx, run, now, limit)
+        if not _is_closed(run.campaign, own, now, zone) and domain_of(key) not in crowds
+    ]
     _pace(tx, run.id, run.campaign, now, len(found))
     tx.executemany(
         "UPDATE campaign_recipient SET state = 'claimed', owner = ? WHERE run_id = ? AND contact_id = ?",
@@ -68,23 +80,24 @@ def put_off(tx: Tx, run: Run, now: datetime, zone: ZoneInfo) -> int:
         return 0
     closed = [
         (to_ms(campaign.open_from(now, clock_of(campaign, own, zone))), run.id, who.contact_id)
-        for who, own in _due(tx, run, now, CLOSED)
+        for who, own, _ in _due(tx, run, now, CLOSED)
         if _is_closed(campaign, own, now, zone)
     ]
     tx.executemany("UPDATE campaign_recipient SET due_ms = ? WHERE run_id = ? AND contact_id = ?", closed)
     return len(closed)
 
 
-def _due(tx: Tx, run: Run, now: datetime, limit: int) -> list[tuple[Recipient, str]]:
-    """The first of those whose mails are due, with their zones."""
+def _due(tx: Tx, run: Run, now: datetime, limit: int) -> list[tuple[Recipient, str, str]]:
+    """The first of those whose mails are due, with their zones and Address.keys."""
     rows = tx.query(
-        "SELECT r.contact_id, r.variant, r.list_id, r.try_number, r.due_ms, COALESCE(c.zone, '') FROM campaign_recipient r"
+        "SELECT r.contact_id, r.variant, r.list_id, r.try_number, r.due_ms, COALESCE(c.zone, ''), COALESCE(c.key, '')"
+        " FROM campaign_recipient r"
         " LEFT JOIN contact c ON c.id = r.contact_id"
         " WHERE r.run_id = ? AND r.state = 'waiting' AND r.due_ms <= ? ORDER BY r.due_ms, r.contact_id LIMIT ?"
         + tx.for_update("r", skip_locked=True),
         (run.id, to_ms(now), limit),
     )
-    return [(Recipient(*row[:5]), row[5]) for row in rows]
+    return [(Recipient(*row[:5]), row[5], row[6]) for row in rows]
 
 
 def _is_closed(campaign: Campaign, own: str, now: datetime, zone: ZoneInfo) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from engine.bell import Bell
-from engine.campaigns import runs
+from engine.campaigns import crowding, runs
 from engine.campaigns.book import CampaignBook
-from engine.campaigns.claiming import claim, put_off
+from engine.campaigns.claiming import backlog_of, claim, put_off
+from engine.campaigns.crowding import Crowds
 from engine.campaigns.runs import Run
 from engine.campaigns.states import RunState
 from engine.campaigns.writing import Letter, Writer, asks_for_products, read_known, write_letter
@@ -39,6 +40,7 @@ class Sender:
         self._owner, self._wake_relay = owner, wake
         self._book = CampaignBook()
         self._writer = Writer(arbiter, queue, str(composer.address))
+        self._crowds = Crowds(clock.monotonic)
         self._bell = Bell()
 
     def wake(self) -> None:
@@ -61,6 +63,7 @@ class Sender:
         running = await self._store.read(
             lambda tx: [each for each in runs.open_runs(tx, self._book) if each.state is RunState.RUNNING]
         )
+        self._crowds.forget({each.id for each in running})
         done = [await self._handful(each) for each in running]
         return any(done)
 
@@ -69,9 +72,11 @@ class Sender:
         put = 0
         if run.campaign is not None and run.campaign.hours is not None:
             put = await self._store.write(lambda tx: put_off(tx, run, now, zone))
-        mine = await self._store.write(lambda tx: claim(tx, run, self._owner, now, HANDFUL, zone))
+        crowds = await self._look_for_crowds(run)
+        passed = bool(crowds) and await self._store.write(lambda tx: crowding.pass_over(tx, run, crowds, now))
+        mine = await self._store.write(lambda tx: claim(tx, run, self._owner, now, HANDFUL, zone, crowds))
         if not mine:
-            return put > 0
+            return put > 0 or passed
         letters: list[Letter] = []
         asks = run.campaign is not None and asks_for_products(self._composer, run.campaign)
         for each in await self._store.read(lambda tx: read_known(tx, mine, with_products=asks)):
@@ -80,10 +85,19 @@ class Sender:
         await self._commit(run, letters)
         return True
 
+    async def _look_for_crowds(self, run: Run) -> frozenset[str]:
+        """The domains that have their share of the queue."""
+        asked = self._crowds.to_look_at(run.id)
+        if asked and run.campaign is not None:
+            most = backlog_of(run.campaign)
+            self._crowds.found(run.id, await self._store.read(lambda tx: crowding.crowded(tx, run, asked, most)))
+        return self._crowds.of(run.id)
+
     async def _commit(self, run: Run, letters: list[Letter]) -> None:
         now = self._clock.now()
         written = await self._store.write(lambda tx: self._writer.commit(tx, run, self._owner, letters, now))
         self._wake_relay(written.domains)
+        self._crowds.met(run.id, written.domains)
         told = {str(fate): count for fate, count in Counter(written.fates).items()}
         for letter in letters:
             if letter.mail is None and letter.reason:

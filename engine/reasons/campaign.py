@@ -60,7 +60,7 @@ def _recipient(
     at = from_ms(at_ms)
     match fate:
         case Fate.WAITING | Fate.CLAIMED:
-            return _held(tx, run, which, contact_id) or _waits(which, due_ms)
+            return _held(tx, run, which, contact_id) or _waits(which, due_ms, reason)
         case Fate.EXCLUDED if reason == HELD_OUT:
             return Reason(Word.HELD_OUT, f"{which} left them out: they are of the share that gets nothing", at)
         case Fate.EXCLUDED:
@@ -88,10 +88,11 @@ def _held(tx: Tx, run: Run, which: str, contact_id: int) -> Reason | None:
     return Reason(reason, text, from_ms(since_ms), from_ms(until_ms))
 
 
-def _waits(which: str, due_ms: int) -> Reason:
+def _waits(which: str, due_ms: int, reason: str) -> Reason:
     if due_ms >= runs.NEVER_MS:
         return Reason(Word.WAITS, f"{which} waits until its test has a winner")
-    return Reason(Word.WAITS, f"{which} writes to them in their turn", until=from_ms(due_ms))
+    why = f": {reason}" if reason else ""
+    return Reason(Word.WAITS, f"{which} writes to them in their turn{why}", until=from_ms(due_ms))
 
 
 def _outside(tx: Tx, run: Run, of: Audience, which: str, contact: dict[str, Any]) -> Reason:

@@ -157,3 +157,13 @@ def _joined(groups: Iterable[Group]) -> list[Group]:
         )
         for key, them in same.items()
     ]  # fmt: skip
+
+
+def waits_of_campaign(tx: Tx, domain: str, stream: Stream, campaign: str, most: int) -> int:
+    """How many of a campaign's mails to a domain wait, counted up to `most`."""
+    row = tx.one(
+        "SELECT count(*) FROM (SELECT id FROM delivery WHERE domain = ? AND stream = ? AND campaign = ?"
+        " AND state IN (0, 4) LIMIT ?) AS w",
+        (domain, int(stream), campaign, most),
+    )
+    return int(row[0]) if row else 0

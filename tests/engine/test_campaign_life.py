@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from campaign_house import NEWS, CampaignHouse
 
-from engine.campaigns import runs, stopping
+from engine.campaigns import claiming, crowding, runs, stopping
 from engine.campaigns.claiming import claim, sweep
 from engine.campaigns.figures import of_run as figures_of_run
 from engine.campaigns.restored import settle as restored
@@ -41,6 +41,37 @@ async def make(tmp_path: Path, places: Callable[[], Path | str]) -> AsyncIterato
     yield build
     for house in houses:
         house.store.close()
+
+
+async def test_a_slow_domain_has_its_share_of_the_queue_and_everybody_else_gets_theirs(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "BACKLOG", 40)
+    house = make()
+    slow, others = house.join(150, domain="slow.example"), house.join(120, domain="quick.example")
+    run_id = house.start()
+
+    async def round_of(*domains: str) -> None:
+        """Carriers write, and these hosts answer all that is there."""
+        for _ in range(12):
+            await house.keeper.turn()
+            for sender in house.senders:
+                await sender.turn()
+            house.clock.advance(timedelta(seconds=1.1))
+        house.deliver(only=domains)
+
+    for _ in range(12):
+        await round_of("quick.example")
+    got = dict(house.rows(
+        "SELECT c.key, r.state FROM campaign_recipient r JOIN contact c ON c.id = r.contact_id WHERE r.run_id = ?", run_id
+    ))  # fmt: skip
+    assert {state for key, state in got.items() if "quick" in key} == {"delivered"}
+    left = [state for key, state in got.items() if "slow" in key]
+    assert left.count("queued") <= 10 + 16 and left.count("waiting") >= 120
+    assert (crowding.WHY,) in house.rows("SELECT DISTINCT reason FROM campaign_recipient WHERE state = 'waiting'")
+    for _ in range(30):
+        await round_of("slow.example", "quick.example")
+    assert house.states(run_id) == {"delivered": len(slow) + len(others)}
 
 
 async def test_everybody_on_the_list_gets_it_once_in_their_language(make: Make) -> None:

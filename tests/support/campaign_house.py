@@ -125,13 +125,13 @@ class CampaignHouse:
         self.clock.advance(timedelta(**duration))
         await self.settle()
 
-    def deliver(self, *, event: Event = Event.ACCEPTED, limit: int = 1_000, only: Sequence[int] = ()) -> int:
-        """The other side answers everything that is queued (or the mails to these contacts); how many."""
+    def deliver(self, *, event: Event = Event.ACCEPTED, limit: int = 1_000, only: Sequence[str] = ()) -> int:
+        """The other side answers everything that is queued (or what is for these domains); how many."""
 
         def work(tx: Tx) -> int:
             domains = [row[0] for row in tx.query("SELECT DISTINCT domain FROM delivery WHERE state = 0")]
             count = 0
-            for domain in domains:
+            for domain in only or domains:
                 now = self.clock.now()
                 taken = claim(tx, domain, limit, self.owners[0], now, stopping.gate)
                 self._follow(tx, taken.ended)
