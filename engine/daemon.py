@@ -183,6 +183,7 @@ class Office:
         self._start(self.sweeper.run(), is_vital=True)
         self._start(self.key_keeper.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
+        self._start(self._keep_fence(), is_vital=True)
         self._start(self._watch(), is_vital=True)
         if self._bells is not None:
             self._start(self._listen(self._bells), is_vital=True)
@@ -198,6 +199,18 @@ class Office:
                 is_busy = await self.store.tidy()
             except StoreTrouble as err:
                 maillog.store_trouble("tidy", err)
+
+    async def _keep_fence(self) -> None:
+        """Let no backup pass for the database that it was made of."""
+        while True:
+            await asyncio.sleep(fence.RENEWED_SECONDS)
+            await self._renew_fence()
+
+    async def _renew_fence(self) -> None:
+        try:
+            await fence.renew(self.store.write, self.config.daemon.state_dir, SystemChance().octets)
+        except (StoreTrouble, OSError) as err:
+            maillog.store_trouble("fence", err)
 
     def _ask_stop(self, broken: str = "") -> None:
         """Stop; `broken` says why, when nobody asked."""
@@ -216,6 +229,7 @@ class Office:
             await self.conductor.save()
         for task in self._tasks:
             task.cancel()
+        await self._renew_fence()
         self.store.close()
         self._forks.close()
         self._lock.release()

@@ -1,19 +1,22 @@
 """The fence: a database that was restored from a backup, or copied, sends nothing until an operator says so.
 
 Each start of a front office makes a new run number and writes it twice: into the database, and into a file of the state
-folder beside it. A database that holds another number than the file was not the one that this machine ran on last: it is
-older (a backup came back) or another machine's (a copy). Then the mail that it believes to be waiting may have left long
-ago, and its flows and campaigns may have gone on elsewhere. The fence is a row, so it holds until it is lifted, whatever
-is restarted. A machine that is rolled back whole, file and database together, can't know it.
+folder beside it; while it runs it makes another every RENEWED_SECONDS, and one when it stops, so that a backup that was made
+an hour ago is told from the database of now though nothing was restarted. A database that holds another number than the file
+was not the one that this machine ran on last: it is older (a backup came back) or another machine's (a copy). Then the mail
+that it believes to be waiting may have left long ago, and its flows and campaigns may have gone on elsewhere. The fence is a
+row, so it holds until it is lifted, whatever is restarted. A machine that is rolled back whole, file and database together,
+can't know it.
 
 On PostgreSQL several machines share one database, each with a number of its own; a machine that is new to it is believed
 when another one runs there.
 """
 
+import asyncio
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +31,7 @@ FENCE: Final = "fence"  # of meta: JSON, while it is up
 OLDER: Final = "the database is older than this machine's last run: it seems to come from a backup"
 FOREIGN: Final = "the database was in use with another state folder: it seems to be a copy"
 OCTETS: Final = 16
+RENEWED_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,23 @@ def enter(
             _write(path, _Known(machine, (run,)))
 
 
+async def renew(
+    write: Callable[[Callable[[Tx], bool]], Awaitable[bool]], state_dir: Path, draw: Callable[[int], bytes]
+) -> None:  # fmt: skip
+    """Go on under a new number: what was copied until now is older from now on. In the order of `enter`, so that a crash
+    between puts up no fence; what was begun and not ended is ended first. Without the file, or room for it, nothing is
+    done. StoreTrouble, OSError."""
+    path = state_dir / FILE
+    known = await asyncio.to_thread(_read, path)
+    if known is None or not known.runs:
+        return
+    is_begun = len(known.runs) > 1
+    run = known.runs[-1] if is_begun else draw(OCTETS).hex()
+    both = _Known(known.machine, known.runs if is_begun else (*known.runs, run))
+    if await asyncio.to_thread(_write, path, both) and await write(lambda tx: _goes_on(tx, known, run)):
+        await asyncio.to_thread(_write, path, _Known(known.machine, (run,)))
+
+
 def standing(tx: Tx) -> Fence | None:
     """The fence, while it is up."""
     row = tx.one("SELECT value FROM meta WHERE key = ?", (FENCE,))
@@ -91,6 +112,16 @@ def _begin(tx: Tx, known: _Known | None, machine: str, run: str, now: datetime) 
         _put(tx, FENCE, {"since_ms": to_ms(now), "why": why})
     if run:
         _put(tx, EPOCHS, epochs | {machine: run})
+
+
+def _goes_on(tx: Tx, known: _Known, run: str) -> bool:
+    """Write this machine's next number down; False where the database does not hold the one before."""
+    row = tx.one("SELECT value FROM meta WHERE key = ?" + tx.for_update(), (EPOCHS,))
+    epochs: dict[str, str] = json.loads(row[0]) if row else {}
+    is_ours = epochs.get(known.machine) in known.runs
+    if is_ours:
+        _put(tx, EPOCHS, epochs | {known.machine: run})
+    return is_ours
 
 
 def _difference(tx: Tx, known: _Known | None, epochs: dict[str, str]) -> str:

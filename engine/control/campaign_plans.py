@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from deliverability.settings import format_duration
 from engine.audience.lists import get
 from engine.campaigns import audience, lint, values
 from engine.campaigns.choosing import UNDECIDED
@@ -127,7 +128,8 @@ def _words(
     campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], eta: list[Eta], found: list[lint.Finding]
 ) -> Iterator[str]:  # fmt: skip
     yield f"campaign {campaign.name} version {campaign.short_version}, for {campaign.goal.event} within {campaign.goal.within}"
-    yield f"begins      {at:%Y-%m-%d %H:%M} UTC" + (f", first mail {campaign.window} later" if campaign.window else "")
+    later = f", first mail {format_duration(campaign.window)} later" if campaign.window else ""
+    yield f"begins      {at:%Y-%m-%d %H:%M} UTC{later}"
     yield f"recipients  {tally.goes:,} of {tally.people:,}"
     yield from (f"  excluded  {count:>9,}  {reason}" for reason, count in tally.excluded.most_common())
     yield from (f"  variant   {count:>9,}  {_variant(name)}" for name, count in sorted(tally.variants.items()) if name)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from deliverability.settings import format_duration
 from engine.campaigns import audience, figures, runs, stopping, values
 from engine.campaigns.book import CampaignBook, NoCampaign, store_campaign
 from engine.campaigns.keeper import plan_next
@@ -184,9 +185,8 @@ async def _create(
         raise Refusal(f"{campaign.name} never comes again", "look at when.rrule and when.from", 422)
     when = "begins now" if run_id and due <= now else f"begins {due:%Y-%m-%d %H:%M} UTC"
     if campaign.window and run_id:
-        when += (
-            f"; the first mail may leave {campaign.window} later, until then `posthouse campaign recall` takes all back"
-        )
+        later = format_duration(campaign.window)
+        when += f"; the first mail may leave {later} later, until then `posthouse campaign recall` takes all back"
     return Done(
         f"campaign {campaign.name} version {campaign.short_version} {when}",
         {"run": run_id, "version": campaign.version, "due_ms": to_ms(due)},

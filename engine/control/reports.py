@@ -13,7 +13,7 @@ from engine.campaigns.model import Campaign
 from engine.control.asked import Asked
 from engine.control.protocol.reports import ArmRow, FiguresRow, GrowthRow, LiftRow, ReasonRow, ReportAnswer
 from engine.control.refusal import Refusal
-from engine.flow.model import Definition
+from engine.flow.model import Definition, walk
 from engine.house import House
 from engine.reports.counting import COUNTS, TOTAL, Figures, Tally
 from engine.reports.gathering import START, Cursor, Gatherer, Part
@@ -43,12 +43,14 @@ async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnsw
         raise Refusal(str(err), f"`posthouse {kind} list` lists them", 404) from None
     tally = Tally()
     await _read(house, Gatherer(scope, tally, since, window).parts)
-    lift = await _lift(house, scope, since, window) if kind in ("flow", "campaign") else None
+    version = await house.store.read(partial(_version, scope)) if kind in ("flow", "campaign") else None
+    order = _order(version)
+    lift = await _lift(house, scope, version, since, window) if kind in ("flow", "campaign") else None
     growth = Growth(scope.id, since) if kind == "list" else None
     if growth is not None:
         await _read(house, [growth.part])
     return ReportAnswer(
-        to_ms(now), kind, scope.name, to_ms(since), int(window.total_seconds()), _rows(tally),
+        to_ms(now), kind, scope.name, to_ms(since), int(window.total_seconds()), _rows(tally, order),
         entered=lift.runs + lift.held_out.people if lift and kind == "flow" else None,
         lift=(_lift_row(lift),) if lift else (), on_it=growth.on_it if growth else None,
         growth=_growth(growth) if growth else (), reasons=_reasons(tally),
@@ -73,26 +75,41 @@ async def _read(house: House, parts: Sequence[Part]) -> None:
                 share = min(1.0, share * 2)
 
 
-async def _lift(house: House, scope: Scope, since: datetime, window: timedelta) -> Lift:
-    lift = Lift(scope.id, await house.store.read(partial(_goal, scope)), since, window)
+async def _lift(
+    house: House, scope: Scope, version: Definition | Campaign | None, since: datetime, window: timedelta
+) -> Lift:  # fmt: skip
+    goal = version.goal.event if version and version.goal else ORDERED
+    lift = Lift(scope.id, goal, since, window)
     await _read(house, [lift.of_flow if scope.kind == "flow" else lift.of_campaign])
     return lift
 
 
-def _goal(scope: Scope, tx: Tx) -> str:
-    """The event that the newest version is for."""
+def _version(scope: Scope, tx: Tx) -> Definition | Campaign | None:
+    """The newest version; None where this program can't read it."""
     row = tx.one(f"SELECT version_id FROM {scope.kind} WHERE id = ?", (scope.id,))
     books: tuple[Callable[[Tx, int], Definition | Campaign | None], ...] = (
         FlowBook().definition,
         CampaignBook().version,
     )
-    found = books[scope.kind == "campaign"](tx, row[0]) if row and row[0] else None
-    return found.goal.event if found and found.goal else ORDERED
+    return books[scope.kind == "campaign"](tx, row[0]) if row and row[0] else None
 
 
-def _rows(tally: Tally) -> tuple[FiguresRow, ...]:
-    """The groups in order, and all of them last."""
-    names = sorted(each for each in tally.groups if each != TOTAL)
+def _order(version: Definition | Campaign | None) -> list[str]:
+    """The groups as they stand in the file: the steps of a flow, the variants of a campaign."""
+    match version:
+        case Definition():
+            return [each.id for each in walk(version.steps)]
+        case Campaign():
+            return [each.name for each in version.variants]
+    return []
+
+
+def _rows(tally: Tally, first: Sequence[str]) -> tuple[FiguresRow, ...]:
+    """The groups, these first, and all of them last."""
+    place = {name: number for number, name in enumerate(first)}
+    names = sorted(
+        (each for each in tally.groups if each != TOTAL), key=lambda name: (place.get(name, len(place)), name)
+    )
     return tuple(_row(each, tally.groups[each]) for each in (*names, TOTAL))
 
 

@@ -1,7 +1,8 @@
 """The fence: a database that is older than its state folder, or another one's, sends nothing until somebody says so."""
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mail_shop import make_list, open_store
 
 from engine import fence
 from engine.store.groups import GroupStore
+from mta.ports import StoreBusy, Tx
 
 CHANCE = FakeChance()
 
@@ -48,6 +50,50 @@ def backup(state: Path, into: Path) -> Path:
 
 def test_start_after_start_sends(store: GroupStore, state: Path) -> None:
     assert [start(store, state) for _ in range(3)] == ["", "", ""]
+
+
+async def test_a_backup_of_the_run_that_is_going_on_is_older_too(
+    store: GroupStore, state: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    start(store, state)
+    await fence.renew(store.write, state, CHANCE.octets)
+    old = open_store(backup(state, tmp_path / "backup"))
+    await fence.renew(store.write, state, CHANCE.octets)
+    assert start(store, state) == ""
+    await fence.renew(store.write, state, CHANCE.octets)
+    assert start(old, state) == fence.OLDER
+    old.close()
+
+
+async def test_a_crash_within_a_renewal_puts_up_no_fence_and_the_next_one_ends_it(
+    store: GroupStore, state: Path
+) -> None:
+    start(store, state)
+
+    async def crashes(work: Callable[[Tx], bool]) -> bool:
+        raise StoreBusy("as if it were over here")
+
+    for _ in range(3):
+        with pytest.raises(StoreBusy):
+            await fence.renew(crashes, state, CHANCE.octets)
+    assert len(json.loads((state / fence.FILE).read_text())["runs"]) == 2
+    await fence.renew(store.write, state, CHANCE.octets)
+    assert len(json.loads((state / fence.FILE).read_text())["runs"]) == 1
+    assert start(store, state) == ""
+
+
+async def test_another_database_s_number_is_not_written_over(store: GroupStore, state: Path, tmp_path: Path) -> None:
+    start(store, state)
+    old = open_store(backup(state, tmp_path / "backup"))
+    await fence.renew(store.write, state, CHANCE.octets)
+    await fence.renew(old.write, state, CHANCE.octets)
+    assert start(old, state) == fence.OLDER
+    old.close()
+
+
+async def test_without_its_file_nothing_is_renewed(store: GroupStore, state: Path) -> None:
+    await fence.renew(store.write, state, CHANCE.octets)
+    assert not (state / fence.FILE).exists()
 
 
 def test_a_backup_that_came_back_does_not_send_until_the_fence_is_lifted(
