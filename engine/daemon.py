@@ -14,7 +14,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -23,10 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine import carrier, config, fence, notify
-from engine.audience import asking, repeats, suppression, unconfirmed
+from engine import carrier, config, fence, fixed, notify
 from engine.campaigns.keeper import CampaignKeeper
-from engine.catalogue import pairs, watching
+from engine.chores import chores
 from engine.conductor import Conductor
 from engine.config import Config
 from engine.control import metrics
@@ -35,32 +33,23 @@ from engine.crew import Crew, Hand
 from engine.domains.keeper import KeyKeeper
 from engine.faults import ConfigFaults
 from engine.forkserver import ForkServer
-from engine.hooks import calls, signing
+from engine.hooks import signing
 from engine.hooks.deliverer import Deliverer
 from engine.hooks.poster import Poster
 from engine.house import House, ensure_state
-from engine.intake import kept
-from engine.janitor import Chore, Janitor
+from engine.janitor import Janitor
+from engine.listening import Listening
 from engine.lock import Lock
 from engine.own_rules import adopt_own_rules
-from engine.reputation import gathering
 from engine.reputation.alarms import Watcher
 from engine.reputation.beside import sending_addresses
-from engine.running import refilled
 from engine.running.answers import webhook_answered
-from engine.running.moving import Mover
 from engine.running.sweeping import Sweeper
-from engine.running.winners import Judge
 from engine.segments.keeper import SegmentKeeper
-from engine.sending import arbiter, judgements
-from engine.sockets import handed_over, listen, listen_unix
 from engine.store.lab_time import read_offset
 from engine.store.lines import Bells
 from engine.store.opening import store_at
-from engine.sunset.teller import Teller
 from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses, zone_rules
-from engine.tracking import hits
-from engine.web import bearer
 from engine.web.desk import Counted
 from engine.web.routes import build_app
 from engine.web.server import WebServer
@@ -73,7 +62,6 @@ from mta.queue.queue import Settled
 from mta.routing.resolver import DnsResolver
 
 log: Final = logging.getLogger("posthouse.daemon")
-ANYBODY: Final = 0o666  # who may knock at a door that asks the kernel who knocks
 WATCH_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 2.0  # between two looks at what carriers would have to do themselves
 BUSY_TIDY_SECONDS: Final = 0.1  # the same while there is much of it: a writer that does it holds everybody up meanwhile
@@ -91,28 +79,14 @@ class Office:
         ensure_state(settings)
         config.check_machine(settings, path)
         Lock(settings.daemon.state_dir).release()  # anybody there? It is held from the fork on, which must not share it
-        given = handed_over()
-        self._doors = {
-            "submission": given.get("submission")
-            or [listen(each, "submission.listen") for each in settings.submission.listen],
-            "submissions": given.get("submissions")
-            or [listen(each, "submission.listen_tls") for each in settings.submission.listen_tls],
-            "inbound": given.get("inbound") or [listen(each, "inbound.listen") for each in settings.inbound.listen],
-            "inbound-lmtp": given.get("inbound-lmtp")
-            or [listen(each, "inbound.listen_lmtp") for each in settings.inbound.listen_lmtp],
-            "lmtp": given.get("lmtp") or _listen_lmtp(settings),
-        }
-        self._own_lmtp = None if "lmtp" in given else settings.lmtp_path
-        pages = given.get("web") or [listen(each, "web.listen") for each in settings.web.listen]
-        figures = given.get("metrics") or [listen(each, "metrics.listen") for each in settings.metrics.listen]
+        self._listening = Listening(settings)
         self.clock = SystemClock()
         self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
         life = partial(carrier.run, shared_table())
-        self._forks = ForkServer(life, carrier.keep_parser, (*pages, *figures, *given.get("control", ())))
+        self._forks = ForkServer(life, carrier.keep_parser, self._listening.not_carriers)
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
-        control = given.get("control") or [listen_unix(settings.socket_path)]
-        self._owns_control = "control" not in given  # a socket that systemd made is systemd's to remove
+        control = self._listening.control()
         self.store.open()
         for name in self.store.migrate():
             log.info("schema brought up to date", extra={"migration": name})
@@ -135,7 +109,8 @@ class Office:
         self.watcher = Watcher(settings.reputation, sending_addresses(settings))
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
-            lambda *what: self.house.late(*what), is_gone, self._chores(),
+            lambda *what: self.house.late(*what), is_gone,
+            chores(lambda: self.config, lambda: self.house, self.watcher),
         )  # fmt: skip
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.campaigns = CampaignKeeper(
@@ -150,10 +125,9 @@ class Office:
         self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, zone_rules())
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
-        self._pages = pages
         self._counted: Counted = {}  # requests, since the start
         self._web = self._make_web()
-        self._metrics = WebServer(metrics.build_app(self._control, self._counted), figures)
+        self._metrics = WebServer(metrics.build_app(self._control, self._counted), self._listening.figures)
 
     # -- its life
 
@@ -233,10 +207,7 @@ class Office:
         self.store.close()
         self._forks.close()
         self._lock.release()
-        if self._owns_control:
-            self.config.socket_path.unlink(missing_ok=True)
-        if self._own_lmtp:
-            self._own_lmtp.unlink(missing_ok=True)
+        self._listening.remove_own()
         log.info("stopped")
 
     def _start(self, work: Any, *, is_vital: bool = False) -> None:
@@ -261,7 +232,7 @@ class Office:
             "config": self.config.model_dump(mode="json"),
             "carriers": self.config.carriers,
             "fenced": self.fence is not None,
-            "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._doors.items()},
+            "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._listening.doors.items()},
         }
 
     async def _heard(self, hand: Hand, message: dict[str, Any]) -> None:
@@ -349,48 +320,6 @@ class Office:
         self.house.follow(tx, settled)
         self.house.notices.write(tx, settled)
 
-    def _chores(self) -> list[Chore]:
-        """What the janitor does beside the queue's own."""
-        mover, teller, splits = Mover(), Teller(self.config.tracking), Judge()
-        gatherer = gathering.Gatherer()
-        return [
-            Chore(suppression.has_expired, suppression.expire),
-            Chore(watching.has_over, watching.end_over),
-            Chore(watching.has_news, watching.tell_news),
-            Chore(refilled.has_ready, refilled.let_go_on),
-            Chore(pairs.has_orders, pairs.learn),
-            Chore(asking.has_old, asking.drop_old),
-            Chore(arbiter.has_old, arbiter.drop_old),
-            Chore(judgements.has_old, judgements.drop_old),
-            Chore(
-                lambda tx, now: calls.has_old(tx, now - self.config.hooks.keep),
-                lambda tx, now: calls.drop_old(tx, now - self.config.hooks.keep),
-            ),
-            Chore(bearer.has_old, bearer.drop_old),
-            Chore(
-                lambda tx, now: kept.has_old(tx, now - self.config.bounces.keep),
-                lambda tx, now: kept.drop_old(tx, now - self.config.bounces.keep),
-            ),
-            Chore(
-                lambda tx, now: repeats.has_old(tx, now - self.config.bounces.keep),
-                lambda tx, now: repeats.drop_old(tx, now - self.config.bounces.keep),
-            ),
-            Chore(
-                lambda tx, now: hits.has_old(tx, now - self.config.tracking.keep_fetched),
-                lambda tx, now: hits.drop_old(tx, now - self.config.tracking.keep_fetched),
-            ),
-            Chore(mover.is_due, mover.move_some),
-            Chore(teller.is_due, teller.do),
-            Chore(splits.is_due, splits.do),
-            Chore(gatherer.is_due, gatherer.do),
-            Chore(lambda tx, now: self.watcher.is_due(tx, now), lambda tx, now: self.watcher.do(tx, now)),
-            Chore(
-                lambda tx, now: gathering.has_old(tx, now - self.config.reputation.keep),
-                lambda tx, now: gathering.drop_old(tx, now - self.config.reputation.keep),
-            ),
-            Chore(unconfirmed.has_due, lambda *when: self.house.settle_unconfirmed(*when)),
-        ]
-
     def _make_deliverer(self) -> Deliverer:
         """What makes the calls that flows ask for."""
         return Deliverer(
@@ -412,7 +341,7 @@ class Office:
             queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)),
             counted=self._counted,
         )  # fmt: skip
-        return WebServer(app, [each.dup() for each in self._pages])
+        return WebServer(app, [each.dup() for each in self._listening.pages])
 
     def _wake_all(self) -> None:
         self.crew.tell(wake=[])
@@ -436,10 +365,10 @@ class Office:
         except ConfigFaults as err:
             log.error("not reloaded, the old configuration stays", extra={"faults": [str(each) for each in err.faults]})
             return
-        for what in _fixed(self.config, fresh):
+        for what in fixed.changed(self.config, fresh):
             log.warning("needs a restart, keeps its old value until then", extra={"setting": what})
         notify.tell(RELOADING=1, MONOTONIC_USEC=int(self.clock.monotonic() * 1e6))
-        self.config = _keeping_fixed(self.config, fresh)
+        self.config = fixed.keeping(self.config, fresh)
         adopt_own_rules(self.config.daemon.state_dir)
         self.house = House.build(self.config, self.store, self.clock, SystemChance())
         self._control.house = self.house
@@ -460,43 +389,6 @@ class Office:
         await self.crew.drain(old, self.config.daemon.drain)
         notify.tell(READY=1)
         log.info("reloaded", extra={"carriers": len(self.crew.hands)})
-
-
-_FIXED: Final = (
-    "submission.listen", "submission.listen_tls", "inbound.listen", "inbound.listen_lmtp", "lmtp.socket", "web",
-    "metrics", "control", "database", "daemon.state_dir", "lab",
-)  # fmt: skip
-
-
-def _listen_lmtp(settings: Config) -> list[socket.socket]:
-    return [listen_unix(settings.lmtp_path, "lmtp.socket", ANYBODY)] if settings.lmtp_path else []
-
-
-def _fixed(old: Config, new: Config) -> list[str]:
-    """Settings that changed but can't while the daemon runs."""
-    return [name for name in _FIXED if _value(old, name) != _value(new, name)]
-
-
-def _value(settings: Any, name: str) -> Any:
-    for part in name.split("."):
-        settings = getattr(settings, part)
-    return settings
-
-
-def _keeping_fixed(old: Config, new: Config) -> Config:
-    return new.model_copy(
-        update={
-            "submission": new.submission.model_copy(
-                update={"listen": old.submission.listen, "listen_tls": old.submission.listen_tls}
-            ),
-            "lmtp": new.lmtp.model_copy(update={"socket": old.lmtp.socket}),
-            "inbound": new.inbound.model_copy(
-                update={"listen": old.inbound.listen, "listen_lmtp": old.inbound.listen_lmtp}
-            ),
-            "daemon": new.daemon.model_copy(update={"state_dir": old.daemon.state_dir}),
-            "web": old.web, "metrics": old.metrics, "control": old.control, "database": old.database, "lab": old.lab,
-        }
-    )  # fmt: skip
 
 
 def serve(path: Path) -> None:

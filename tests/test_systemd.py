@@ -76,8 +76,8 @@ def test_a_descriptor_bears_the_name_that_the_daemon_looks_for(file: Path, monke
     for each in found.pop(name):
         each.close()
     assert found == {}
-    source = (FOLDER.parent / "engine" / "daemon.py").read_text("utf-8")
-    assert f'given.get("{name}")' in source
+    source = (FOLDER.parent / "engine" / "listening.py").read_text("utf-8")
+    assert f'_at("{name}", ' in source or f'given.get("{name}")' in source
 
 
 @pytest.mark.parametrize("file", SOCKETS, ids=lambda file: file.stem)
