@@ -23,16 +23,24 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peer("postgresql")]
 
 
 @pytest.fixture
-def server() -> Iterator["Postgres"]:
+def server(postgres: "Postgres") -> "Postgres":
+    """The server of the whole run, with an empty database; it stays up."""
+    postgres.empty("posthouse")
+    return postgres
+
+
+@pytest.fixture
+def own_server() -> Iterator["Postgres"]:
+    """One that may be killed."""
     from house_postgres import Postgres
 
     with Postgres() as server:
         yield server
 
 
-def on(server: "Postgres", folder: Path, sink: Sink, name: str = "posthouse") -> Daemon:
+def on(server: "Postgres", folder: Path, sink: Sink) -> Daemon:
     folder.mkdir(exist_ok=True)
-    return Daemon(folder, next_hop=sink.address, settings={"database": {"url": server.url(name)}})
+    return Daemon(folder, next_hop=sink.address, settings={"database": {"url": server.url("posthouse")}})
 
 
 def test_mail_is_taken_delivered_and_told_of(server: "Postgres", tmp_path: Path) -> None:
@@ -104,12 +112,12 @@ def tell(daemon: Daemon, *words: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["crash", "restart"])
-def test_a_server_that_goes_away_in_the_middle_loses_nothing(server: "Postgres", tmp_path: Path, how: str) -> None:
-    with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
+def test_a_server_that_goes_away_in_the_middle_loses_nothing(own_server: "Postgres", tmp_path: Path, how: str) -> None:
+    with Sink(tmp_path) as sink, on(own_server, tmp_path, sink) as daemon:
         crowd = Crowd(daemon)
         crowd.until(150)
-        server.crash() if how == "crash" else server.stop()
-        server.start()
+        own_server.crash() if how == "crash" else own_server.stop()
+        own_server.start()
         crowd.until(len(crowd.accepted) + 150)
         crowd.stop()
         daemon.until_idle()
@@ -138,7 +146,7 @@ def test_two_daemons_on_one_database_share_the_queue_and_send_nothing_twice(serv
 def test_nothing_that_was_accepted_is_lost_to_kills_of_the_daemon(server: "Postgres", tmp_path: Path) -> None:
     seed = int(os.environ.get("POSTHOUSE_SEED") or random.randrange(1 << 32))
     print(f"POSTHOUSE_SEED={seed}")
-    score = Torture(tmp_path, Plan(kills=6, messages=180, seed=seed, database=server.url("torture"))).run()
+    score = Torture(tmp_path, Plan(kills=6, messages=180, seed=seed, database=server.url("posthouse"))).run()
     print(score)
     assert (score.lost, score.unexplained, score.changed) == ([], [], [])
     assert score.delivered == score.accepted > 180
