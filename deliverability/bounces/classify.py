@@ -11,7 +11,7 @@ RCPT is held against a recipient.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
@@ -128,6 +128,7 @@ class Rule:
     counter_samples: tuple[str, ...]
     before: frozenset[str]
     general: bool
+    is_sure: bool = False  # a system's own form, which means nothing else
 
     def matches(self, code: str, enhanced: str, text: str, stage: str, provider: str) -> bool:
         """`enhanced` is "x.7.28", or "" when the reply has none; `text` is in lower case."""
@@ -227,10 +228,28 @@ def _judge(code: str, enhanced: str, text: str, stage: str, provider: str) -> Ve
     for rule in _all or shipped_rules():
         if rule.matches(code, enhanced, text, stage, provider):
             hard = is_permanent if rule.hard is None else rule.hard
-            return _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
+            found = _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
+            return found if rule.provider or rule.is_sure else _doubted(found, enhanced, text)
     klass, source = _fall_back(code, enhanced, stage)
     blame, _, slow_down = _CLASSES[klass]
-    return _verdict(klass, source, hard=is_permanent, blame=blame, slow_down=slow_down)
+    return _doubted(_verdict(klass, source, hard=is_permanent, blame=blame, slow_down=slow_down), enhanced, text)
+
+
+def _doubted(found: Verdict, enhanced: str, text: str) -> Verdict:
+    """An address that is given up wrongly is lost: what says more than that it is not there counts when it repeats."""
+    if found.suppress is not Suppress.NOW:
+        return found
+    words, codes, codes_of_recipient = _doubt()
+    is_recipient = found.klass is BounceClass.INVALID_RECIPIENT
+    if words.search(text) or enhanced.startswith(codes) or (is_recipient and enhanced.startswith(codes_of_recipient)):
+        return replace(found, suppress=Suppress.AFTER)
+    return found
+
+
+@cache
+def _doubt() -> tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]]:
+    entry = _document()["doubt"]
+    return re.compile(entry["text"]), tuple(entry["enhanced"]), tuple(entry["recipient_only"])
 
 
 def _verdict(klass: BounceClass, rule: str, *, hard: bool, blame: Blame, slow_down: float) -> Verdict:
@@ -284,4 +303,5 @@ def compiled(entry: Mapping[str, Any]) -> Rule:
         counter_samples=tuple(entry.get("counter_samples", ())),
         before=frozenset(entry.get("before", ())),
         general=entry.get("general", False),
+        is_sure=entry.get("sure", False),
     )

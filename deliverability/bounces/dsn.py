@@ -30,6 +30,7 @@ _QUOTED_REPLY: Final = re.compile(
 _QUOTED_CODE: Final = re.compile(
     r"\b(?:error|response|reply|status) ?code:? ([45]\d\d)\b(.*)", re.ASCII | re.IGNORECASE
 )
+_CLOSED: Final = {each: re.compile(rf"{each}(?=[\s.,;)]|$)") for each in ("'", '"')}  # not the one in "doesn't"
 _WITHIN: Final = re.compile(r"[^\s<>@\"'(),;:]{1,64}@[\w.-]{1,253}")
 _UTF8_XTEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _RECIPIENTS: Final = frozenset({"final-recipient", "original-recipient"})
@@ -198,8 +199,11 @@ def quoted_reply(diagnostic: str) -> Reply | None:
         return None
     code, rest = match[1], match[2] or " "
     rest = rest if rest[0] in " -" else f" {rest}"
-    if diagnostic[match.start()] == "[":
+    opener = diagnostic[match.start()]
+    if opener == "[":
         rest = rest.partition("]")[0]
+    elif opener in ("'", '"'):
+        rest = _CLOSED[opener].split(rest, 1)[0]
     rest = re.sub(rf"^(?:[ -]{code})+(?=[ -])", "", rest)
     text = re.sub(rf"\s{code}[ -](?:[45]\.\d{{1,3}}\.\d{{1,3}}[ ])?", " ", rest)
     try:

@@ -15,7 +15,7 @@ PREFIX: Final = "own."
 MAX_PATTERN: Final = 300
 _NAMES: Final = frozenset({
     "id", "class", "provider", "stages", "codes", "enhanced", "text", "blame", "hard", "slow_down", "samples",
-    "counter_samples", "before", "general",
+    "counter_samples", "before", "general", "sure",
 })  # fmt: skip
 _TEXTS: Final = ("id", "class", "provider", "text", "blame")
 _LISTS: Final = ("stages", "codes", "enhanced", "samples", "counter_samples", "before")
@@ -91,7 +91,7 @@ def _rule(number: int, entry: Any) -> Rule:
     try:
         for sample in (*entry["samples"], *entry.get("counter_samples", ())):
             Reply.parse(sample)
-        return compiled(entry)
+        return compiled({"sure": True, **entry})  # whoever runs the house knows what its peers mean
     except (ValueError, re.error) as err:
         raise RuleFault(f"{name}: {clean(str(err))}") from None
 

@@ -101,7 +101,7 @@ def test_an_address_in_the_text_is_no_reason() -> None:
 def test_what_no_rule_knows_is_judged_by_its_enhanced_code_and_then_its_code() -> None:
     assert classify(Reply.parse("550 5.1.1 nope"), "rcpt").rule == "enhanced x.1.1"
     assert classify(Reply.parse("550 5.0.0 nope"), "rcpt").rule == "unclassified"
-    assert classify(Reply.parse("556 nope"), "rcpt").rule == "code 556"
+    assert classify(Reply.parse("521 nope"), "rcpt").rule == "code 521"
     assert classify(Reply.parse("550 nope"), "rcpt").rule == "unclassified"
 
 
