@@ -219,9 +219,11 @@ async def _checked(house: House, body: dict[str, Any]) -> Definition:
 
 async def _refuse_round(house: House, definition: Definition) -> None:
     """With the flows that are there, this one must not go round for ever."""
-    there = await house.store.read(FlowBook().all)
+    there, segments = await house.store.read(
+        lambda tx: (FlowBook().all(tx), dict(tx.query("SELECT name, expression FROM segment WHERE removed = 0")))
+    )
     others = [each.definition for each in there if each.definition.name != definition.name]
-    if way := round_through(definition, others):
+    if way := round_through(definition, others, segments):
         told = f"flows that feed each other for ever, with no wait on the way: {' -> '.join(way)}"
         raise Refusal(told, "nothing was changed: put a wait such as wait: 1d into one of them", 422)
 

@@ -8,7 +8,7 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from engine.flow import actions
 from engine.flow.document import Entry
-from engine.flow.feeding import at_once, emitted, lets_in
+from engine.flow.feeding import at_once, feeds_itself
 from engine.flow.model import Definition, Do, Jump, Send, Split, Step, Wait, WaitFor, walk
 from engine.flow.reach import endless, reached, unreached
 from engine.flow.recurrence import is_anchored, is_ever
@@ -120,7 +120,7 @@ def _look_for_chains(case: _Case) -> None:
     if flow.reentry.rule != "always" and not (trigger.restart and trigger.key is None):
         return
     for step in at_once(flow):
-        if emitted(step) and lets_in(flow, step):
+        if feeds_itself(flow, step):
             case.blame_step(
                 step, "", "lets the contact into this very flow again, with no wait on the way", "add a wait"
             )
