@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deliverability.address import AddressError, parse_domain
+from deliverability.doctor.settings import DoctorSettings
 from deliverability.reputation.settings import ReputationSettings
 from deliverability.settings import BounceSettings, DkimSettings, Misplaced, RetrySettings, Settings
 from deliverability.shaping.limits import ShapingSettings, of_scope
@@ -86,6 +87,7 @@ class Config(Settings):
     imports: ImportSettings = ImportSettings()
     tracking: TrackingSettings = TrackingSettings()
     intake: IntakeSettings = IntakeSettings()
+    doctor: DoctorSettings = DoctorSettings()
     templates: Path | None = Field(
         default=None, description="Folder of your own mail templates and texts, over ours; below the state folder."
     )

@@ -30,6 +30,7 @@ from engine.config import Config
 from engine.control import metrics
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
+from engine.doctor.rounds import Doctor
 from engine.domains.keeper import KeyKeeper
 from engine.faults import ConfigFaults
 from engine.forkserver import ForkServer
@@ -123,6 +124,9 @@ class Office:
         )  # fmt: skip
         self.deliverer = self._make_deliverer()
         self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, zone_rules())
+        self.doctor = Doctor(
+            self.store, self.clock, SystemChance(), SystemNet(), settings, self.house.composer
+        )  # fmt: skip
         self._bells = self.store.bells()
         self._control = ControlServer(self.house, control, self)
         self._counted: Counted = {}  # requests, since the start
@@ -155,6 +159,7 @@ class Office:
         self._start(self.conductor.run(), is_vital=True)
         self._start(self.deliverer.run(), is_vital=True)
         self._start(self.sweeper.run(), is_vital=True)
+        self._start(self.doctor.run(), is_vital=True)
         self._start(self.key_keeper.run(), is_vital=True)
         self._start(self._tidy(), is_vital=True)
         self._start(self._keep_fence(), is_vital=True)
@@ -376,6 +381,7 @@ class Office:
         await self._web.start()
         await old_web.stop()
         self.conductor.use(self.config)
+        self.doctor.use(self.config, self.house.composer)
         self.keeper.use(ZoneInfo(self.config.mail.zone))
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
         self.deliverer.use(self._poster(), self.config.hooks)

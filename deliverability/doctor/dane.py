@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deliverability.doctor.facts import Case
 from deliverability.doctor.look import Question
-from deliverability.doctor.model import Mend, Said, bad, good, gravest, publish, remove, unknown, warn
+from deliverability.doctor.model import Mend, NotKnown, Said, bad, good, gravest, publish, remove, unknown, warn
 from deliverability.doctor.mx import hosts_of
 from deliverability.doctor.rule import Rule
 
@@ -73,6 +73,8 @@ def _match(case: Case) -> Said:
 
 def _of_host(case: Case, host: str, records: list[Tlsa]) -> Said:
     door = case.look.door(host, f"postmaster@{case.envelope}")
+    if door.trouble:
+        raise NotKnown(f"{host} was not reached: {door.trouble}")
     if not door.certificate:
         says = f"{host} offers no TLS, and its TLSA records demand it: nobody who obeys them delivers"
         return bad(says, [f"{_name(host)}: {each}" for each in case.look.dns(_name(host), "TLSA")])
@@ -135,7 +137,7 @@ RULES = (
         "Publish the record that is shown, before the certificate changes next time.",
         "RFC 7672 section 3.1.1",
         _match,
-        ("dane.record", "mx.reach"),
+        ("dane.record",),
     ),
     Rule(
         "dane.signed",

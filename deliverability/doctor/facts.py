@@ -1,6 +1,6 @@
 """What is known of the house: what it sends from, signs with, and is configured as. None: it is not known here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deliverability.doctor.look import Look
@@ -76,7 +76,6 @@ class Figures:
     delivered: int
     complained: int
     bounced: int
-    largest_day: int = 0  # deliveries to one provider on one day, the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,7 @@ class House:
     now: datetime
     hostname: str = ""
     sources: tuple[Source, ...] | None = None
+    no_sources: str = "which addresses mail leaves from is not known: say them in doctor.addresses, or with --ip"
     bounce_domain: str = ""
     sender: str = ""  # the address in From
     keys: tuple[SigningKey, ...] | None = None
@@ -101,7 +101,7 @@ class House:
     certificates: tuple[Certificate, ...] | None = None
     clock: ClockState | None = None
     listeners: tuple[Listener, ...] | None = None
-    figures: dict[str, Figures] = field(default_factory=dict)  # by From domain
+    figures: dict[str, Figures] | None = None  # by From domain; one without mail is not there
     blocklists: tuple[str, ...] = ()
     domain_blocklists: tuple[str, ...] = ()
 
@@ -115,6 +115,13 @@ class Case:
     domain: str
 
     @property
+    def figures(self) -> Figures:
+        """NotKnown where nobody counted."""
+        if self.house.figures is None:
+            raise NotKnown("how mail was received is not known here: there is no database")
+        return self.house.figures.get(self.domain, Figures(30, 0, 0, 0))
+
+    @property
     def envelope(self) -> str:
         """The domain of the reverse-path, which SPF is asked for."""
         return self.house.bounce_domain or self.domain
@@ -123,9 +130,7 @@ class Case:
     def sources(self) -> tuple[Source, ...]:
         """NotKnown where nobody knows the addresses that mail leaves from."""
         if not self.house.sources:
-            raise NotKnown(
-                "the public addresses that mail leaves from are not known: say them in doctor.addresses, or --ip"
-            )
+            raise NotKnown(self.house.no_sources)
         return self.house.sources
 
     @property

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from deliverability.doctor.facts import Case, Certificate, File
-from deliverability.doctor.model import NotKnown, Said, bad, configure, good, gravest, run, unknown, warn
+from deliverability.doctor.model import NotKnown, Said, Verdict, bad, configure, good, gravest, run, unknown, warn
 from deliverability.doctor.rule import Rule
 
 SOON: Final = timedelta(days=21)  # before a certificate ends
@@ -20,7 +20,9 @@ def _files(case: Case) -> Said:
     if case.house.files is None:
         raise NotKnown("there is no configuration, so no files are known")
     there = [each for each in case.house.files if each.mode is not None]
-    return gravest([_of_file(each) for each in there]) if there else good("there are none yet")
+    found = [_of_file(each) for each in there]
+    red = [each for each in found if each.verdict is not Verdict.PASS]
+    return gravest(red) if red else good(f"{len(there)} files and folders are their owner's alone")
 
 
 def _of_file(file: File) -> Said:
@@ -118,22 +120,20 @@ def _outbound_tls(case: Case) -> Said:
 
 
 def _complaints(case: Case) -> Said:
-    figures = case.house.figures.get(case.domain)
-    if figures is None or figures.delivered < ENOUGH:
-        raise NotKnown(f"under {ENOUGH} marketing mails were delivered lately: a rate says nothing")
+    figures = case.figures
     return _rate("readers complained of", figures.complained, figures.delivered, figures.days, COMPLAINTS)
 
 
 def _bounces(case: Case) -> Said:
-    figures = case.house.figures.get(case.domain)
-    total = figures.delivered + figures.bounced if figures else 0
-    if figures is None or total < ENOUGH:
-        raise NotKnown(f"under {ENOUGH} marketing mails were sent lately: a rate says nothing")
+    figures = case.figures
+    total = figures.delivered + figures.bounced
     return _rate("there was nobody for", figures.bounced, total, figures.days, BOUNCES)
 
 
 def _rate(what: str, count: int, total: int, days: int, limits: tuple[float, float]) -> Said:
-    share = count / total
+    if total < ENOUGH and count:
+        raise NotKnown(f"{what} {count} of {total} mails in {days} days: too few for a rate")
+    share = count / total if total else 0.0
     words = f"{what} {count:,} of {total:,} mails in {days} days ({share:.2%}; the limit is {limits[1]:.1%})"
     if share >= limits[1]:
         return bad(f"{words}: write to nobody who did not ask, and to those who read you first")

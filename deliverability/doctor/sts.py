@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from deliverability.doctor.facts import Case
-from deliverability.doctor.model import Mend, Said, bad, good, gravest, publish, remove, warn
+from deliverability.doctor.model import Mend, NotKnown, Said, bad, good, gravest, publish, remove, warn
 from deliverability.doctor.mx import hosts_of
 from deliverability.doctor.rule import Rule
 from deliverability.mtasts import Mode, Policy, PolicyTrouble, is_named, record_id
@@ -79,6 +79,8 @@ def _certificate(case: Case) -> Said:
     found = []
     for host in hosts_of(case, case.envelope):
         door = case.look.door(host, f"postmaster@{case.envelope}")
+        if door.trouble:
+            raise NotKnown(f"{host} was not reached: {door.trouble}")
         if "STARTTLS" not in door.offers:
             found.append(say(f"{host} offers no STARTTLS, which the policy promises"))
         elif door.distrust:
@@ -157,7 +159,7 @@ RULES = (
         "Give the server at port 25 a certificate of its MX name.",
         "RFC 8461 section 4.2",
         _certificate,
-        ("sts.hosts", "mx.reach"),
+        ("sts.hosts",),
     ),
     Rule(
         "sts.mode",

@@ -24,7 +24,7 @@ _NO_ANSWER: Final = re.compile(r"no-?reply|do-?not-?reply|donotreply", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`taboo` is permission, value, completeness or rhythm; `must`: mend it before the start."""
+    """`taboo` is permission, value, completeness, rhythm, or bulk rules; `must`: mend it before the start."""
 
     taboo: str
     says: str

@@ -24,6 +24,7 @@ MODULES: Final = {
     "coupon": "pools of coupon codes: make, load, show; who has a code",
     "credential": "who may submit mail with a password",
     "dkim": "verify the signatures of mails",
+    "doctor": "what a sender must publish and keep in order, judged, with what to publish",
     "domain": "sending domains: make or take keys, show the DNS records to publish",
     "event": "tell Posthouse that something happened",
     "export": "everything as one folder, from which a new machine goes on",

@@ -23,6 +23,13 @@ RunNumber = Annotated[int, typer.Option("--run", help="Which run; the newest wit
 Why = Annotated[str, typer.Option("--why", help="Kept with the run.")]
 Again = Annotated[bool, typer.Option("--again", help="Although it had a run already: everybody gets it once more.")]
 
+Override = Annotated[
+    str,
+    typer.Option(
+        "--override", help="Why it is sent although it breaks the rules of bulk senders; logged, with your name."
+    ),
+]
+
 Limit = Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)]
 After = Annotated[int, typer.Option(help="Go on behind this contact's number.", min=0)]
 
@@ -67,17 +74,21 @@ def plan(file: File, at: At = "", socket: Socket = None, as_json: Json = False) 
 
 
 @app.command()
-def start(file: File, again: Again = False, socket: Socket = None, as_json: Json = False) -> None:
-    """Begin a campaign now."""
-    act(socket, "campaigns/start", _source(file) | {"again": again, "by": who()}, as_json)
+def start(
+    file: File, again: Again = False, override: Override = "", socket: Socket = None, as_json: Json = False
+) -> None:  # fmt: skip
+    """Begin a campaign now. Refused where it breaks what Gmail, Yahoo or Microsoft ask of bulk senders (`posthouse
+    doctor`), unless --override says why."""
+    act(socket, "campaigns/start", _source(file) | {"again": again, "by": who(), "override": override}, as_json)
 
 
 @app.command()
 def schedule(
-    file: File, at: At = "", again: Again = False, socket: Socket = None, as_json: Json = False
+    file: File, at: At = "", again: Again = False, override: Override = "", socket: Socket = None, as_json: Json = False
 ) -> None:  # fmt: skip
-    """Plan a campaign for the time that its file says: once, in each reader's own zone, or again and again."""
-    body = _source(file) | {"again": again, "by": who()} | ({"at": at} if at else {})
+    """Plan a campaign for the time that its file says: once, in each reader's own zone, or again and again. Refused as
+    `start` is."""
+    body = _source(file) | {"again": again, "by": who(), "override": override} | ({"at": at} if at else {})
     act(socket, "campaigns/schedule", body, as_json)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from deliverability.doctor.providers import Met
 from deliverability.settings import format_duration
 from engine.audience.lists import get
 from engine.campaigns import audience, lint, values
@@ -20,6 +21,7 @@ from engine.campaigns.moments import begins, next_occasion
 from engine.control.asked import Asked
 from engine.control.campaign_trials import Rendered, rendered
 from engine.control.campaigns import checked
+from engine.control.doctoring import broken_demands, words_of
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
@@ -43,7 +45,7 @@ async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
     mails = await _worst(house, campaign, tally, now)
     facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, tally, now))
     eta = await house.store.read(lambda tx: _eta(tx, tally))
-    found = lint.findings(facts)
+    found = [*_demands(await broken_demands(house, office, facts.mails)), *lint.findings(facts)]
     text = "\n".join(_words(campaign, at, tally, mails, eta, found))
     return Done(text, _data(campaign, at, tally, mails, eta, found))
 
@@ -105,7 +107,12 @@ def _eta(tx: Tx, tally: Tally) -> list[Eta]:
     return found
 
 
-# -- what the lint looks at
+# -- what speaks against it
+
+
+def _demands(broken: list[Met]) -> list[lint.Finding]:
+    remedy = "`posthouse doctor` says what to publish; until then it starts only with --override"
+    return [lint.Finding("bulk rules", f"it breaks {each}", remedy, must=True) for each in words_of(broken)]
 
 
 def _lint_facts(

@@ -37,8 +37,8 @@ class Rendered:
     fault: str = ""
 
 
-async def refuse_unwritable(house: House, campaign: Campaign, now: datetime) -> None:
-    """Refusal where the mail, or a variant of it, can be written for none of the first TRIED readers."""
+async def refuse_unwritable(house: House, campaign: Campaign, now: datetime) -> list[Composed]:
+    """Refusal where the mail, or a variant of it, can be written for none of the first TRIED readers; else their mails."""
     tried = []
     for each in await house.store.read(partial(_first, campaign)):
         tried += await rendered(house, campaign, "", each.contact_id, each.list_id, now)
@@ -50,6 +50,7 @@ async def refuse_unwritable(house: House, campaign: Campaign, now: datetime) -> 
             raise Refusal(
                 f"{which} can't be written for any of the first {len(mine)} readers: {mine[0].fault}", remedy, 422
             )
+    return [each.mail for each in tried if each.mail is not None]
 
 
 def _first(campaign: Campaign, tx: Tx) -> list[Person]:

@@ -21,6 +21,7 @@ from engine.campaigns.runs import NewRun, Run
 from engine.campaigns.states import AGAIN, LEFT, Fate, RunState
 from engine.control.asked import Asked
 from engine.control.campaign_trials import refuse_unwritable
+from engine.control.doctoring import refuse_broken
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
@@ -167,7 +168,9 @@ async def _create(
     house: House, office: Office, body: dict[str, Any], campaign: Campaign, civil: datetime | None
 ) -> Done:  # fmt: skip
     source, by, now = _source(body), _by(body).name, house.clock.now()
-    await refuse_unwritable(house, campaign, now)
+    mails = await refuse_unwritable(house, campaign, now)
+    if against := await refuse_broken(house, office, campaign.name, mails, by, Asked(body).text("override")):
+        by = f"{by} ({against})"
     zone, book = ZoneInfo(house.config.mail.zone), office.campaigns.book
 
     def work(tx: Tx) -> tuple[int | None, datetime | None]:

@@ -21,6 +21,7 @@ from aiohttp import web
 from engine.control import (
     acts,
     campaign_views,
+    doctoring,
     flows,
     reasons,
     reports,
@@ -80,6 +81,7 @@ class ControlServer:
                 web.get("/v1/messages/{id:[0-9]+}", self._message),
                 web.get("/v1/messages/{id:[0-9]+}/why", self._why_message),
                 web.get("/v1/warm-up", self._warm_up),
+                web.get("/v1/doctor", self._doctor),
                 web.get("/v1/shaping/{site}", self._shaping),
                 web.get("/v1/why/{site}", self._why),
                 web.get("/v1/names", self._names),
@@ -151,7 +153,14 @@ class ControlServer:
             unready = (Alert("!", f"nothing is sent: {fence.why}; `posthouse fence lift` lets it go"), *unready)
         waiting = (Alert(*row) for row in shaping.rows_of(self._office.conductor))
         of_keys = (Alert(*note) for note in self._office.key_keeper.alerts)
-        return (*unready, *reputation.alerts(self._office.watcher), *of_keys, *waiting)
+        return (*unready, *self._red_rules(), *reputation.alerts(self._office.watcher), *of_keys, *waiting)
+
+    def _red_rules(self) -> tuple[Alert, ...]:
+        """One line for all that the doctor found last."""
+        red = sorted({each.rule for each in self._office.doctor.last.red()}) if self._office.doctor.last else []
+        fails = "a rule fails" if len(red) == 1 else f"{len(red)} rules fail"
+        words = f"{fails}: {', '.join(red[:5])}; `posthouse doctor` says what to mend"
+        return (Alert("!", words),) if red else ()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -215,6 +224,9 @@ class ControlServer:
 
     async def _warm_up(self, request: web.Request) -> web.Response:
         return _json(shaping.warm_ups(self.house, self._office.conductor))
+
+    async def _doctor(self, request: web.Request) -> web.Response:
+        return _json(await doctoring.look(self.house, self._office, Asked(request.query)))
 
     async def _shaping(self, request: web.Request) -> web.Response:
         name = request.match_info["site"]

@@ -73,8 +73,8 @@ BODIES: Final[Mapping[str, Shape]] = {
     "flows/state": {**_texts("flow", "state", "by"), "end": _is_flag},
     "campaigns/check": _texts("source", "file"),
     "campaigns/plan": _texts("source", "file", "at"),
-    "campaigns/start": {**_texts("source", "file", "by"), "again": _is_flag},
-    "campaigns/schedule": {**_texts("source", "file", "by", "at"), "again": _is_flag},
+    "campaigns/start": {**_texts("source", "file", "by", "override"), "again": _is_flag},
+    "campaigns/schedule": {**_texts("source", "file", "by", "at", "override"), "again": _is_flag},
     "campaigns/pause": _RUN,
     "campaigns/resume": _RUN,
     "campaigns/stop": {**_RUN, "all": _is_flag},
@@ -95,6 +95,7 @@ BODIES: Final[Mapping[str, Shape]] = {
 }  # fmt: skip
 
 QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "/v1/doctor": ("domains", "kept"),
     "/v1/queue": ("by", "sort", "limit", "offset"),
     "/v1/queue/shape": ("by", "stream", "limit"),
     "/v1/messages": (*FILTERS, "sort", "limit", "offset", "after"),

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from engine.campaigns.keeper import CampaignKeeper
 from engine.conductor import Conductor
+from engine.doctor.rounds import Doctor
 from engine.domains.keeper import KeyKeeper
 from engine.fence import Fence
 from engine.reputation.alarms import Watcher
@@ -20,6 +21,7 @@ class Office(Protocol):
     conductor: Conductor
     keeper: SegmentKeeper
     campaigns: CampaignKeeper
+    doctor: Doctor
     watcher: Watcher
     key_keeper: KeyKeeper
     fence: Fence | None

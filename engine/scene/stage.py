@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from engine.config import load
+from engine.scene.signing import sign_for
+
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 45.0
 MARK: Final = "stage"  # a folder with this file is ours to clear
@@ -126,6 +129,10 @@ permit = ["127.0.0.0/8"]     # the lab's hosts are on loopback; never set this w
 sender = "The Lab Shop <hello@shop.example>"
 postal_address = "1 Mill Lane\\nOldtown"
 
+[doctor]
+blocklists = ["bl.lab"]
+domain_blocklists = ["dbl.lab"]
+
 [lab]
 enabled = true
 """
@@ -136,6 +143,7 @@ async def running(stage: Stage) -> AsyncIterator[None]:
     """Lab and daemon, both ready; stopped in reverse, whatever happens between."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_lab(stage))
+        await asyncio.to_thread(sign_for, load(stage.config), stage.lab, "shop.example")
         await stack.enter_async_context(_daemon(stage))
         yield
 

@@ -41,15 +41,15 @@ class Fetcher:
     permit: Collection[IpNetwork] = ()
     own: Collection[IpAddress] = ()
 
-    async def get(self, host: str, path: str) -> str:
-        """The text at https://host/path. FetchTrouble."""
+    async def get(self, host: str, path: str, kind: str = "text/plain") -> str:
+        """The text at https://host/path, which has to be of this media type. FetchTrouble."""
         try:
             async with asyncio.timeout(SECONDS):
-                return await self._get(host, path)
+                return await self._get(host, path, kind)
         except TimeoutError:
             raise FetchTrouble(f"{host} gave no answer in time") from None
 
-    async def _get(self, host: str, path: str) -> str:
+    async def _get(self, host: str, path: str, kind: str) -> str:
         found = await self.resolver.addresses(host)
         if not isinstance(found, Addresses) or not found.ips:
             raise FetchTrouble(f"{host} has no address")
@@ -62,7 +62,7 @@ class Fetcher:
                 trouble = FetchTrouble(f"{host} [{ip}]: {err}", is_certificate=is_certificate)
                 continue
             try:
-                return await exchange.ask(host, path)
+                return await exchange.ask(host, path, kind)
             finally:
                 exchange.close()
         raise trouble
@@ -82,15 +82,17 @@ class _Exchange(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._octets = bytearray()
+        self._kind = ""
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
 
     def use(self, transport: asyncio.Transport) -> None:
         self._transport = transport
 
-    async def ask(self, host: str, path: str) -> str:
+    async def ask(self, host: str, path: str, kind: str) -> str:
         assert self._transport is not None
-        lines = (f"GET {path} HTTP/1.1", f"Host: {host}", "Accept: text/plain", "Connection: close", "", "")
+        self._kind = kind
+        lines = (f"GET {path} HTTP/1.1", f"Host: {host}", f"Accept: {kind}", "Connection: close", "", "")
         self._transport.write("\r\n".join(lines).encode("ascii"))
         return await self._answer
 
@@ -112,7 +114,7 @@ class _Exchange(asyncio.Protocol):
         if self._answer.done():
             return
         try:
-            text = read_response(bytes(self._octets), is_whole=is_whole)
+            text = read_response(bytes(self._octets), is_whole=is_whole, kind=self._kind)
         except FetchTrouble as trouble:
             self._answer.set_exception(trouble)
             self._answer.exception()  # seen, also where nobody waits for it any more
@@ -121,7 +123,7 @@ class _Exchange(asyncio.Protocol):
             self._answer.set_result(text)
 
 
-def read_response(octets: bytes, *, is_whole: bool) -> str | None:
+def read_response(octets: bytes, *, is_whole: bool, kind: str = "text/plain") -> str | None:
     """The text of a 200 answer; None while more may come (`is_whole`: no more does). FetchTrouble."""
     head, end, body = octets.partition(b"\r\n\r\n")
     if len(head) > MAX_HEAD:
@@ -136,18 +138,18 @@ def read_response(octets: bytes, *, is_whole: bool) -> str | None:
         raise FetchTrouble("no HTTP answer")
     code = int(status[1])
     if 100 <= code < 200:
-        return read_response(body, is_whole=is_whole)
+        return read_response(body, is_whole=is_whole, kind=kind)
     if code != 200:  # also a redirect, which is not followed (RFC 8461 section 3.3)
         raise FetchTrouble(f"HTTP status {code}")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
-    return _text(_body(fields, body, is_whole=is_whole), fields)
+    return _text(_body(fields, body, is_whole=is_whole), fields, kind)
 
 
-def _text(body: bytes | None, fields: dict[bytes, bytes]) -> str | None:
+def _text(body: bytes | None, fields: dict[bytes, bytes], kind: str) -> str | None:
     if body is None:
         return None
-    if fields.get(b"content-type", b"text/plain").partition(b";")[0].strip().lower() != b"text/plain":
-        raise FetchTrouble("it is no text/plain")
+    if fields.get(b"content-type", kind.encode()).partition(b";")[0].strip().lower() != kind.encode():
+        raise FetchTrouble(f"it is no {kind}")
     return body.decode("utf-8", "replace")
 
 

@@ -28,7 +28,7 @@ TROUBLE_TTL: Final = 5.0  # a server in trouble is not asked for each message
 MAX_ENTRIES: Final = 20_000
 MAX_AT_ONCE: Final = 100  # look-ups under way; each holds a socket
 
-_NO_NAMES: Final = (  # what dnspython says of a text that no domain can have
+NO_NAMES: Final = (  # what dnspython says of a text that no domain can have
     dns.name.LabelTooLong,
     dns.name.NameTooLong,
     dns.name.EmptyLabel,
@@ -166,7 +166,7 @@ class DnsResolver:
                 answer = await self._dns.resolve(
                     name, kind, search=False, raise_on_no_answer=False, lifetime=self._deadline
                 )
-        except (dns.resolver.NXDOMAIN, *_NO_NAMES):
+        except (dns.resolver.NXDOMAIN, *NO_NAMES):
             return NoSuchDomain()
         except (dns.exception.DNSException, OSError, ValueError) as trouble:
             return TemporaryFailure(f"DNS look-up of {name} {kind}: {reason(trouble)}")

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from house_lab import LabTown, lab_town
 
+from engine.config import load
 from engine.control.protocol.campaigns import CampaignShown
+from engine.scene.signing import sign_for
 from mta.ports import from_ms
 
 pytestmark = pytest.mark.e2e
@@ -32,6 +34,8 @@ content: {{en: {{heading: Spring, paragraphs: ["New teas have come."], button: {
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
     with lab_town(tmp_path_factory.mktemp("campaigns")) as town:
+        sign_for(load(town.daemon.config_path), town.lab.state, "shop.example")
+        town.daemon.act("keys")
         town.daemon.act("lists", name="news", title="News", purpose="What is new.", confirmation="single")
         for address, zone in READERS.items():
             town.daemon.act("lists/subscribe", list="news", address=address, zone=zone, wording="yes")

@@ -55,7 +55,7 @@ def values(answer: dns.message.Message) -> list[str]:
         ("broken6.lab", "AAAA", []),
         ("mx.broken6.lab", "AAAA", ["::1"]),
         ("alias.lab", "MX", ["shop.lab.", "10 mx.lab."]),
-        ("_dmarc.shop.example", "TXT", ['"v=DMARC1; p=reject"']),
+        ("_dmarc.shop.example", "TXT", ['"v=DMARC1; p=reject; rua=mailto:dmarc-reports@bounce.shop.example"']),
         ("10.0.0.127.in-addr.arpa", "PTR", ["mx.lab."]),
         ("xn--80a1acny.lab", "MX", ["10 mx.lab."]),
     ],

@@ -148,20 +148,21 @@ class World:
 
     def judge(self, domains: Sequence[str] = (DOMAIN,), rules: Sequence[Rule] = RULES) -> list[Finding]:
         """Ask until nothing is left to ask."""
-        zone, answers, patient = Zone(self.records), dict[Question, Answer](), Examination(self.house, domains, rules)
+        answers, patient = dict[Question, Answer](), Examination(self.house, domains, rules)
         while questions := patient.judge(answers):
             self.rounds += 1
             for each in questions:
                 assert each not in answers
-                answers[each] = self._answer(zone, each)
+                answers[each] = self.answer(each)
         return list(patient.findings)
 
-    def _answer(self, zone: Zone, question: Question) -> Answer:
+    def answer(self, question: Question) -> Answer:
+        """What this world says."""
         if question.kind == "SMTP":
             return self.doors.get(question.what.partition(" ")[0], Door(trouble="refused", is_closed=True))
         if question.kind == "HTTPS":
             return self.documents.get(question.what, Document(trouble="HTTP status 404"))
         try:
-            return zone(question.what, question.kind)
+            return Zone(self.records)(question.what, question.kind)
         except DnsTrouble as trouble:
             return NoAnswer(str(trouble))

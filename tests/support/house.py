@@ -91,6 +91,7 @@ class Daemon:
             "routing": {"permit": ["127.0.0.0/8"]},
             "mail": {"sender": "Blue Teapot <hello@shop.example>", "postal_address": "12 Harbour Street, Haifa"},
             "lab": {"enabled": True},
+            "doctor": {"patience": "2s"},  # where there is no name server to ask
         }
         if next_hop:
             self.configure({"routing": {"transport": {"*": next_hop}}})
