@@ -59,7 +59,9 @@ def add(
         its, state = life.make(settings, store, name, clock(store).now(), selector, fresh)
         made += its
         if state is KeyState.NEW and not as_json:
-            print(f"What signs for {name} now goes on signing, until all name servers show the new keys.")
+            print(f"What signs for {name} now goes on signing, until all name servers show the new keys.\n")
+        elif not as_json:
+            print(f"The keys of {name} sign at once: publish their records before you send.\n")
     life.tell(settings)
     print_records(settings, made, clock(store).now(), form, as_json)
     if wait:

@@ -34,6 +34,7 @@ def print_records(
     for name in dict.fromkeys([each.domain for each in keys] or [domain]):
         its = [each for each in keys if each.domain == name]
         shown[name] = list(map(records.of_key, its)) if only_keys else records.needed(settings, name, its, now)
+    shown = _once(shown)
     for old in gone:
         shown[old.domain].append(records.withdrawn(f"{old.selector}._domainkey.{old.domain}"))
     if as_json:
@@ -48,6 +49,17 @@ def print_records(
             print(f"warning: {warning}")
 
 
+def _once(shown: "dict[str, list[Record]]") -> "dict[str, list[Record]]":
+    """Each record with the first domain that needs it: what comes back is one for all."""
+    known: set[tuple[str, str, str]] = set()
+    found: dict[str, list[Record]] = {}
+    for domain, its in shown.items():
+        fresh = [each for each in its if (each.name, each.kind, each.value) not in known]
+        known |= {(each.name, each.kind, each.value) for each in fresh}
+        found[domain] = fresh
+    return found
+
+
 def _facts(record: "Record") -> dict[str, str]:
     return {"name": record.name, "type": record.kind, "value": record.value, "why": record.why, "when": record.when}
 
@@ -55,12 +67,12 @@ def _facts(record: "Record") -> dict[str, str]:
 def _zone(record: "Record") -> str:
     """A line of a zone file below what it is for; one with a condition is a comment."""
     if record.when:
-        return f"; {record.why}. Once {record.when}:\n; {record.zone_line}\n"
+        return f"; {record.why}. Only where {record.when}:\n; {record.zone_line}\n"
     return f"; {record.why}\n{record.zone_line}\n"
 
 
 def _provider(record: "Record", domain: str) -> str:
-    head = f"{record.why}. Once {record.when}:" if record.when else record.why
+    head = f"{record.why}. Only where {record.when}:" if record.when else record.why
     return "\n".join((head, *(f"    {line}" for line in record.provider_lines(domain)), ""))
 
 

@@ -84,7 +84,7 @@ def _print_strips(found: ReputationAnswer) -> None:
         print(f"  {name:<12}{strip(values, top)}  {whole:>9}")
     took = found.total.took_s
     if took is not None:
-        print(f"  half of what was accepted was accepted within {took:,} s of being handed over")
+        print(f"  half of what was accepted was accepted within {_span(took)} of being handed over")
 
 
 def strip(values: Sequence[float | None], top: float) -> str:
@@ -123,6 +123,14 @@ def _print_alarms(found: Sequence[AlarmRow]) -> None:
     for each in found:
         over = "" if each.ended_ms is None else f" to {_moment(each.ended_ms)}"
         print(f"  {each.level} since {_moment(each.began_ms)}{over}\n    {each.text}")
+
+
+def _span(seconds: int) -> str:
+    """A power of two of seconds, in words."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds} s"
 
 
 def _share(count: int, of: int) -> float | None:

@@ -24,6 +24,7 @@ DAYS: Final = 30
 MOST_DAYS: Final = 3_660
 SAID: Final = 12  # classes of refusals that are shown
 ALARMS: Final = 50
+LONGEST: Final = 200  # characters of an alarm on the first screen
 _SAID_GLYPHS: Final = {Level.ALARM: "!", Level.WARN: "?"}
 
 
@@ -64,7 +65,11 @@ async def show(house: House, asked: Asked) -> ReputationAnswer:
 
 def alerts(watcher: Watcher) -> tuple[Alert, ...]:
     """The alarms that stand, for the first screen."""
-    return tuple(Alert(_SAID_GLYPHS[each.level], each.words) for each in watcher.now_standing)
+    return tuple(Alert(_SAID_GLYPHS[each.level], _cut(each.words)) for each in watcher.now_standing)
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
 
 
 def _about(text: str, known: Mapping[str, tuple[str, ...]]) -> About:

@@ -16,8 +16,8 @@ from engine.reputation.sources import Read, Tally
 from mta.ports import Tx
 
 SETTLED: Final = timedelta(seconds=5)
-ROWS: Final = 1_000  # read in one snapshot
-AT_ONCE: Final = 10  # parts in one round of the janitor's
+ROWS: Final = 500  # read in one snapshot
+AT_ONCE: Final = 20  # parts in one round of the janitor's
 CURSOR: Final = "reputation"  # in meta: the last id that was read, by table
 
 _READERS: Final[Mapping[str, Callable[[Tx, int, int, Tally], Read]]] = {

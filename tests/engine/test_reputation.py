@@ -169,7 +169,7 @@ def test_figures_are_exact_whatever_dies_between(post: Post) -> None:
     post.store.read_now(lambda tx: late.is_due(tx, post.clock.now()))
     post.clock.advance(gathering.SETTLED)
     assert post.store.read_now(lambda tx: late.is_due(tx, post.clock.now()))
-    assert post.gather(Gatherer()) == 3
+    assert post.gather(Gatherer()) == 5
     post.store.write_now(lambda tx: late.do(tx, post.clock.now()))  # another front office was quicker than this one
     assert post.counts()["gmail"]["accepted"] == 2_500
 
