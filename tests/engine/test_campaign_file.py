@@ -57,6 +57,25 @@ def test_a_whole_file_is_read() -> None:
     assert len(found.version) == 64
 
 
+def test_holdout_and_hours_are_read() -> None:
+    found = campaign(GOOD + 'holdout: 12.5%\nhours: {between: ["22:00", "06:00"], on: [fri]}\n')
+    assert found.holdout == 0.125 and str(found.hours) == "between 22:00 and 06:00 on fri"
+    assert campaign(GOOD).hours is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("holdout: 60%", "at most 50%"), ("holdout: some", "a percentage"), ("hours: 9-18", "keys with values"),
+        ('hours: {between: ["09:00"]}', "2"), ('hours: {betwen: ["09:00", "18:00"]}', "between"),
+        ('hours: {between: ["9", "18:00"]}', "between"), ("hours: {on: [mon]}", "is missing"),
+    ],
+)  # fmt: skip
+def test_a_holdout_and_hours_that_make_no_sense_are_refused(line: str, expected: str) -> None:
+    (told,) = faults(f"{GOOD}{line}\n")
+    assert expected in told
+
+
 def test_line_ends_and_their_blanks_make_no_other_version() -> None:
     assert campaign(GOOD).version == campaign(GOOD.replace("\n", "  \r\n")).version
     assert campaign(GOOD).version != campaign(GOOD.replace("7d", "8d")).version

@@ -107,6 +107,15 @@ async def test_zones_are_counted_with_those_whose_hour_is_over(make: Make) -> No
     assert tally.excluded == {"the hour is over": 2}
 
 
+async def test_the_plan_says_how_many_are_held_out(make: Make) -> None:
+    house = make()
+    house.join(50)
+    tally = counted(house, NEWS + "holdout: 20%")
+    run = house.start(NEWS + "holdout: 20%")
+    await house.settle()
+    assert house.states(run) == {"queued": tally.goes, "excluded": tally.excluded["held out"]}
+
+
 async def test_an_audience_that_is_not_there_is_named(make: Make) -> None:
     house = make()
     with pytest.raises(audience.NoSuchGroup, match="there is no segment gone"):

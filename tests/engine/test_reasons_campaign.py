@@ -54,6 +54,15 @@ async def test_a_campaign_tells_before_it_starts_who_got_it_and_who_is_not_of_it
     assert ask(house, 2)[0].word == "not in its audience"
 
 
+async def test_whoever_is_held_out_is_told_so(make: Make) -> None:
+    house = make()
+    people = house.join(9)
+    house.start(NEWS + "holdout: 50%\n")
+    await house.settle()
+    words = {ask(house, each)[0].word for each in people}
+    assert words == {"held out", "written"}
+
+
 async def test_a_capped_reader_is_told_of_the_cap_and_until_when(make: Make) -> None:
     house = make(Policy(caps=(Cap(1, timedelta(days=1)),)))
     house.join(1)
