@@ -3,6 +3,7 @@
 People under way are moved by batches: this module does them for some seconds, the front office's janitor does the rest.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -223,7 +224,7 @@ async def _refuse_round(house: House, definition: Definition) -> None:
         lambda tx: (FlowBook().all(tx), dict(tx.query("SELECT name, expression FROM segment WHERE removed = 0")))
     )
     others = [each.definition for each in there if each.definition.name != definition.name]
-    if way := round_through(definition, others, segments):
+    if way := await asyncio.to_thread(round_through, definition, others, segments):  # up to some tenths of a second
         told = f"flows that feed each other for ever, with no wait on the way: {' -> '.join(way)}"
         raise Refusal(told, "nothing was changed: put a wait such as wait: 1d into one of them", 422)
 
