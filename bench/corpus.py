@@ -1,7 +1,7 @@
 """`python -m bench.corpus [FOLDER]`: reads real mail that came back, and reports, and prints how well, beside the bars.
 
 FOLDER holds corpora as tests/data/corpora does, and that one by default (CORPUS= of `make corpus`). Mail without an answer is
-read as well: with CRLF and LF, and cut at random places, each in a process of its own limits. What no rule knows is listed.
+read as well: with CRLF and LF, and cut at random places; and mail that is made to burst its reader. What no rule knows is listed.
 The exit code is 1 when a bar is missed.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from bench.hostile import Cost, measure
 from bench.scores import Score, Scores, mails, score
 from deliverability.bounces.conclude import conclude
 
@@ -82,7 +83,7 @@ def speed(folder: Path) -> float:
     return best
 
 
-def table(scores: Scores, strained: Strain, rate: float) -> list[Row]:
+def table(scores: Scores, strained: Strain, rate: float, hostile: list[Cost]) -> list[Row]:
     """The measured beside the bars."""
     return [
         _row("bounce recognised", 0.99, scores.recognised),
@@ -100,6 +101,7 @@ def table(scores: Scores, strained: Strain, rate: float) -> list[Row]:
             f" {strained.grown} MiB more",
             not strained.faults and strained.slowest < SECONDS and strained.grown < MEMORY,
         ),
+        _hostile(hostile),
         Row("read and judged, the median mail", f"{SPEED} a second and core", f"{rate:.0f}", rate >= SPEED),
     ]
 
@@ -120,7 +122,7 @@ def main(words: list[str]) -> int:
         print(f"{folder} is no folder: make corpus CORPUS=folder-of-corpora", file=sys.stderr)
         return 2
     scores = score(folder)
-    rows = table(scores, strain(folder), speed(folder))
+    rows = table(scores, strain(folder), speed(folder), measure())
     print("| | bar | measured | |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row.what} | {row.bar} | {row.measured} | {'held' if row.held else 'MISSED'} |")
@@ -135,6 +137,17 @@ def main(words: list[str]) -> int:
 
 def _row(what: str, bar: float, found: Score) -> Row:
     return Row(what, f"{100 * bar:g} %", str(found), found.share >= bar)
+
+
+def _hostile(costs: list[Cost]) -> Row:
+    slowest, largest = max(costs, key=lambda each: each.seconds), max(costs, key=lambda each: each.memory)
+    bad = [f"{each.name} ({each.fault or 'suppresses'})" for each in costs if each.fault or each.suppresses]
+    return Row(
+        f"{len(costs)} mails made to burst their reader",
+        f"nobody suppressed, under {SECONDS:g} s, under {MEMORY} MiB",
+        f"{', '.join(bad) or 'nobody'}, {slowest.seconds:.2f} s ({slowest.name}), {largest.memory} MiB ({largest.name})",
+        not bad and slowest.seconds < SECONDS and largest.memory < MEMORY,
+    )
 
 
 def _memory() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import corpus
+from bench import corpus, hostile
 from bench.scores import Score, score
 
 REPORT = b"""\
@@ -48,10 +48,14 @@ def test_answers_are_held_against_what_is_read(folder: Path) -> None:
     assert scores.not_hard == Score(0, 1, ["wrong.eml (invalid recipient)"])
 
 
-def test_a_missed_bar_is_printed_and_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_bar_is_printed_and_fails_the_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "measure", lambda: [hostile.Cost("a bomb", 2.0, 1, suppresses=False)])
     assert corpus.main([str(folder)]) == 1
     said = capsys.readouterr().out
     assert "| not said hard where it is not | 99 % | 0 of 1 (0.0 %) | MISSED |" in said
+    assert "| nobody, 2.00 s (a bomb), 1 MiB (a bomb) | MISSED |" in said
     assert "not_hard: wrong.eml (invalid recipient)" in said
 
 
@@ -67,3 +71,9 @@ def test_a_reader_that_raises_is_counted_as_a_fault(folder: Path, monkeypatch: p
 def test_a_folder_that_is_not_there_says_what_to_give(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert corpus.main([str(tmp_path / "nowhere")]) == 2
     assert "make corpus CORPUS=" in capsys.readouterr().err
+
+
+def test_no_mail_that_is_made_to_burst_its_reader_raises_or_suppresses() -> None:
+    assert [
+        (each.name, each.fault) for each in map(hostile._read, hostile.SHAPES) if each.fault or each.suppresses
+    ] == []
