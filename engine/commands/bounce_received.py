@@ -1,7 +1,9 @@
 """`posthouse bounce received` and `show`: what came back, and what was concluded from it. From the database, no daemon."""
 
+import base64
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -40,13 +42,19 @@ def received(
 def show(
     number: Annotated[int, typer.Argument(help="Which, as `posthouse bounce received` lists them.")],
     config_path: ConfigPath = None,
+    as_json: Json = False,
 ) -> None:
-    """Print a mail that came back, byte for byte as it came, to be read or handed to `posthouse bounce explain -`."""
+    """Print a mail that came back, byte for byte as it came, to be read or handed to `posthouse bounce explain -`. With
+    --json: what was concluded, of which delivery, and the mail in base64."""
     store = database(config(config_path))
-    row = store.read_now(lambda tx: tx.one("SELECT content FROM inbound WHERE id = ?", (number,)))
+    row = store.read_now(lambda tx: tx.one(f"{_ROW}, content, delivery_id FROM inbound WHERE id = ?", (HEADER, number)))
     if row is None:
         refuse(f"there is no mail {number} among what came back")
-    content = bytes(row[0])
+    content = bytes(row[-2])
+    if as_json:
+        told = _told(row[:6]) | {"delivery": row[-1], "content": base64.b64encode(content).decode("ascii")}
+        print(json.dumps(told, ensure_ascii=False))
+        return
     if sys.stdout.isatty():  # a stranger's octets are no business of a terminal's
         print("\n".join(clean(line) for line in content.decode("utf-8", "replace").splitlines()))
     else:
@@ -56,16 +64,20 @@ def show(
 def _rows(tx: Tx, count: int, for_people: bool) -> list[dict[str, Any]]:
     likes = " OR ".join("verdict LIKE ?" for _ in _FOR_PEOPLE)
     where, values = (f" WHERE {likes}", tuple(f"{each}%" for each in _FOR_PEOPLE)) if for_people else ("", ())
-    sql = "SELECT id, at_ms, reverse_path, forward_path, verdict, substr(content, 1, ?) FROM inbound"
-    rows = tx.query(f"{sql}{where} ORDER BY id DESC LIMIT ?", (HEADER, *values, count))
-    return [
-        {
-            "id": number,
-            "came": from_ms(at_ms).strftime("%Y-%m-%d %H:%M:%S"),
-            "from": clean(reverse_path),
-            "to": clean(forward_path),
-            "subject": decode_text(first_value(split_message(bytes(content))[0], "Subject") or b"")[:200],
-            "concluded": clean(verdict),
-        }
-        for number, at_ms, reverse_path, forward_path, verdict, content in rows
-    ]
+    rows = tx.query(f"{_ROW} FROM inbound{where} ORDER BY id DESC LIMIT ?", (HEADER, *values, count))
+    return [_told(row) for row in rows]
+
+
+_ROW: Final = "SELECT id, at_ms, reverse_path, forward_path, verdict, substr(content, 1, ?)"
+
+
+def _told(row: Sequence[Any]) -> dict[str, Any]:
+    number, at_ms, reverse_path, forward_path, verdict, content = row
+    return {
+        "id": number,
+        "came": from_ms(at_ms).strftime("%Y-%m-%d %H:%M:%S"),
+        "from": clean(reverse_path),
+        "to": clean(forward_path),
+        "subject": clean(decode_text(first_value(split_message(bytes(content))[0], "Subject") or b""))[:200],
+        "concluded": clean(verdict),
+    }

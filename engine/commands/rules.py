@@ -10,10 +10,10 @@ from deliverability.bounces.classify import Then
 from deliverability.bounces.classify import rules as all_rules
 from deliverability.bounces.normal import groups
 from deliverability.bounces.own import RuleFault, propose
-from deliverability.bounces.proving import explain, prove
+from deliverability.bounces.proving import Finding, explain, prove
 from deliverability.reply import Reply
-from engine.commands.common import ConfigPath, Json, config, database, make_app, refuse
-from engine.own_rules import add_rule
+from engine.commands.common import ConfigPath, Json, config, database, make_app, own_config, refuse
+from engine.own_rules import NAME, add_rule, adopt_own_rules
 from mta.smtp.outcome import Stage
 
 SHOWN = 50  # kinds of replies that people are shown
@@ -31,14 +31,18 @@ def test(
     reply: Annotated[str, typer.Option(help='Judge this reply instead, as "550 5.1.1 no such user".')] = "",
     stage: Annotated[str, typer.Option(help="Where it is said: RCPT, DATA, DOT, GREETING ...")] = "rcpt",
     provider: Annotated[str, typer.Option(help="Who says it, as providers.toml names them.")] = "",
+    config_path: ConfigPath = None,
     as_json: Json = False,
 ) -> None:
     """Run every rule's samples and counter-samples: which rule is dead, shadowed, ambiguous or too wide. With a reply:
-    which rule fires, and why."""
+    which rule fires, and why. The house's own rules come first, where there is a configuration."""
+    settings = own_config(config_path)
+    why = adopt_own_rules(settings.daemon.state_dir) if settings else ""
     if reply:
         _judge(reply, stage, provider, as_json)
         return
-    findings, count = prove(), sum(len(rule.samples) + len(rule.counter_samples) for rule in all_rules())
+    findings = [*([Finding(NAME, "left out", why)] if why else []), *prove()]
+    count = sum(len(rule.samples) + len(rule.counter_samples) for rule in all_rules())
     if as_json:
         print(json.dumps({"rules": len(all_rules()), "samples": count, "findings": [asdict(f) for f in findings]}))
     else:

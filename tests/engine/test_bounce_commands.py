@@ -1,5 +1,6 @@
 """`posthouse bounce`: what a mail that came back says, from files and without a daemon."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -86,4 +87,8 @@ def test_what_came_is_listed_with_what_was_concluded_and_printed_as_it_came(
     assert "\x1b" not in said
     assert run(["bounce", "show", "1"]) == 0
     assert capsysbinary.readouterr().out == letter
+    assert run(["bounce", "show", "1", "--json"]) == 0
+    told = json.loads(capsysbinary.readouterr().out.splitlines()[-1])
+    assert (told["id"], told["delivery"]) == (1, None)
+    assert base64.b64decode(told["content"]) == letter
     assert run(["bounce", "show", "7"]) == 1

@@ -72,6 +72,26 @@ def test_what_is_no_good_rule_is_refused_and_nothing_written(
     assert not (state / NAME).exists()
 
 
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        ("class = 'spam'\nsamples = ['550 x']\ntext = 'y'", "own.a: dead"),
+        ("class = 'policy'\nsamples = ['550 user unknown']\ntext = 'user'", "shadowed"),
+    ],
+)
+def test_the_house_s_own_rules_are_tested_with_the_others(state: Path, capsys: Said, rule: str, what: str) -> None:
+    try:
+        assert run(["rules", "learn", REPLY, "--class", "refused by recipient"]) == 0
+        assert run(["rules", "test"]) == 0
+        (state / NAME).write_text(f"[[rule]]\nid = 'own.a'\n{rule}\n")
+        assert run(["rules", "test", "--json"]) == 1
+        (finding,) = json.loads(capsys.readouterr().out.splitlines()[-1])["findings"]
+        assert (finding["rule"], finding["what"]) == (NAME, "left out")
+        assert what in finding["text"]
+    finally:
+        adopt_own_rules(state / "elsewhere")
+
+
 def test_a_file_that_was_spoilt_by_hand_is_left_out_with_its_reason(state: Path) -> None:
     (state / NAME).write_text("[[rule]]\nid = 'own.a'\nclass = 'spam'\nsamples = ['550 x']\ntext = 'y'\n")
     assert "dead" in adopt_own_rules(state)
