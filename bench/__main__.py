@@ -14,7 +14,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bench import audience, backlog, campaign, courtesy, flows, latency, letters, pages, people, priority, turnstile
+from bench import (
+    audience,
+    backlog,
+    campaign,
+    courtesy,
+    flows,
+    latency,
+    letters,
+    pages,
+    people,
+    priority,
+    rendering,
+    turnstile,
+)
 from bench.bars import Facts, judged
 from bench.calibrate import calibrate
 from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
@@ -169,6 +182,9 @@ def _facts(folder: Path, key: Path, options: argparse.Namespace) -> Facts:
     print(
         f"turnstile: smallest share {facts.shares:.2f} of the largest, p50 {facts.wait_p50:.1f} ms, p99 {facts.wait_p99:.1f} ms"
     )
+    if options.letters:
+        facts.rendering = rendering.measure()
+        print(f"a mail of 20 KiB: rendered in {facts.rendering.rendered_ms:.2f} ms of processor", flush=True)
     for size in (2048, 20480) if options.letters else ():
         facts.letters[size] = letters.measure(folder, key, size, options.letters, options.limit)
         print(f"letters of {size} octets: {facts.letters[size]:.0f}/s", flush=True)

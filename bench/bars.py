@@ -19,6 +19,7 @@ from bench.pages import ACTS, Pace
 from bench.pages import WANTED as REQUESTS
 from bench.people import People
 from bench.priority import Priority
+from bench.rendering import Cost
 from bench.report import POSTHOUSE, percentile, ratios
 
 SIGNATURES: Final = "RSA-2048 signatures/s"  # the calibration's name for it
@@ -34,6 +35,7 @@ class Facts:
     wait_p50: float = nan
     wait_p99: float = nan
     letters: dict[int, float] = field(default_factory=dict)  # by octets
+    rendering: Cost | None = None
     backlog: Backlog | None = None
     priority: Priority | None = None
     courtesy: Courtesy | None = None
@@ -122,6 +124,7 @@ def _alone(facts: Facts) -> list[Bar]:
         Bar("flow steps that write a letter of 20 KiB", 800, facts.flows.letters if facts.flows else nan, "/s"),
         Bar("events matched to a hundred flows", 2000, facts.flows.events if facts.flows else nan, "/s"),
         Bar("due ones found among a million that wait", 20, facts.flows.due_ms if facts.flows else nan, "ms", False),
+        Bar("a mail of 20 KiB, rendered", 1, facts.rendering.rendered_ms if facts.rendering else nan, "ms", False),
         Bar("letters of the engine, 2 KiB", 900, facts.letters.get(2048, nan), "/s"),
         Bar("letters of the engine, 20 KiB", 550, facts.letters.get(20480, nan), "/s"),
         Bar("a million queued: start", 10, queue.start_seconds if queue else nan, "s", False),

@@ -58,7 +58,6 @@ GIVEN: Final = _OURS | {"data", "event", "trigger", "list", "expires", "offered"
 
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 _OF_NO_LIST: Final = ListSettings()
-_TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +228,8 @@ class Composer:
         if not subject:
             raise TemplateFault(f"{name}.txt.j2", words.tag, "the subject came out empty", "subject")
         html = tracked.html(render("html", subject=subject))
-        text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", render("txt", track=tracked.track))).strip("\n")
+        lines = "\n".join(line.rstrip(" \t") for line in render("txt", track=tracked.track).split("\n"))
+        text = _BLANK_LINES.sub("\n\n", lines).strip("\n")
         return subject, set_lines(text, words.direction), html
 
     def _head(

@@ -32,6 +32,7 @@ from engine.sending.texts import TextError, Words
 from engine.sending.widths import line_up
 
 _AMOUNT_LIMIT: Final = Decimal(10) ** 15
+_SHORT: Final = 100  # characters of a value that costs next to nothing
 _SCHEMES: Final = ("https", "http", "mailto")
 _SAFE_URL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*,;=%")
 
@@ -64,7 +65,10 @@ def t(key: str, /, **values: Any) -> str:
         phrase = now.words.phrase(now.section, key, values.get("count"))
     except TextError as err:
         raise RenderTrouble(str(err)) from None
-    parts = list(phrase.html if now.is_html else phrase.plain)
+    said = phrase.html if now.is_html else phrase.plain
+    if len(said) == 1:
+        return _whole(said[0], now.is_html)
+    parts = list(said)
     for at in range(1, len(parts), 2):
         if parts[at] not in values:
             raise RenderTrouble(f"the text {key} needs a value for {parts[at]}")
@@ -120,13 +124,11 @@ def iso(context: Context, value: Any) -> str:
 @pass_context
 def money(context: Context, amount: Any, currency: Any = "") -> str:
     """A price as the reader's region writes it. `amount` is a number or its digits, `currency` an ISO 4217 code."""
-    exact, locale = _decimal(amount), RENDERING.get().words.babel
-    if isinstance(currency, Undefined) or not currency:
-        return _set_apart(_number(exact, locale, "#,##0.00"))
-    code = str(currency).upper()
-    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+    now = RENDERING.get()
+    code = "" if isinstance(currency, Undefined) or not currency else str(currency).upper()
+    if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
         raise RenderTrouble(f'"{code[:10]}" is no currency: ISO 4217 has three letters')
-    return _set_apart(_money(exact, code, locale))
+    return _price(_exact(amount), code, now.words.babel, now.is_html, now.words.direction)
 
 
 @pass_context
@@ -229,16 +231,37 @@ FILTERS: Final[Mapping[str, Any]] = {
 
 def _set_apart(value: Any) -> str:
     now = RENDERING.get()
-    if isinstance(value, Undefined):
-        str(value)  # raises: the value is missing
     if isinstance(value, Markup | Isolated):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = _number(_decimal(value), now.words.babel, None)
+    if isinstance(value, Undefined):
+        str(value)  # raises: the value is missing
+    if type(value) is int or type(value) is float:
+        return _figure(value, now.words.babel, now.is_html, now.words.direction)
     text = "" if value is None else " ".join(str(value).split())
-    charge(len(text))
-    direction = now.words.direction
-    if not now.is_html:
+    if len(text) > _SHORT:  # what is written is charged for there
+        charge(len(text))
+    return _apart(text, now.is_html, now.words.direction)
+
+
+@lru_cache(4096)
+def _whole(words: str, is_html: bool) -> str:
+    return Markup(words) if is_html else Isolated(words)
+
+
+@lru_cache(4096, typed=True)
+def _figure(value: float, locale: Locale, is_html: bool, direction: str) -> str:
+    return _apart(_number(_decimal(value), locale, None), is_html, direction)
+
+
+@lru_cache(4096)
+def _price(amount: Decimal, code: str, locale: Locale, is_html: bool, direction: str) -> str:
+    text = format_currency(amount, code, locale=locale) if code else format_decimal(amount, "#,##0.00", locale)
+    return _apart(text, is_html, direction)
+
+
+@lru_cache(4096)
+def _apart(text: str, is_html: bool, direction: str) -> str:
+    if not is_html:
         return Isolated(isolated(text, direction))
     clean = without_controls(text)
     if not turns(clean, direction):
@@ -251,10 +274,20 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     quantity, price, total = (line.get(key) for key in ("quantity", "price", "total"))
     quantity = 1 if quantity is None else quantity
     if total is None and price is not None:
-        total = str(_decimal(price) * _decimal(quantity))
+        total = str(_exact(price) * _exact(quantity))
     shown = {key: line.get(key) or "" for key in ("image", "url")}
     name = line.get("name") or line.get("sku") or ""
     return {"name": name, "quantity": quantity, "price": price, "total": total, **shown}
+
+
+def _exact(value: Any) -> Decimal:
+    """The same, of what is told again and again."""
+    return _decimal_of(value) if type(value) in (int, float, str) else _decimal(value)
+
+
+@lru_cache(4096, typed=True)
+def _decimal_of(value: float | str) -> Decimal:
+    return _decimal(value)
 
 
 def _decimal(value: Any) -> Decimal:
@@ -271,11 +304,6 @@ def _decimal(value: Any) -> Decimal:
 
 def _percent(character: str) -> str:
     return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", "replace"))
-
-
-@lru_cache(4096)
-def _money(amount: Decimal, currency: str, locale: Locale) -> str:
-    return format_currency(amount, currency, locale=locale)
 
 
 @lru_cache(4096)

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.environment import TemplateModule
-from jinja2.runtime import Context, LoopContext
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 METER_MAX: Final = 4_000_000  # about the characters that a rendering may write and join, all parts together
@@ -97,9 +97,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = {**ours, "d": ours["default"], **filters, "metered": _metered, "weighed": _weighed}
         self.tests = {name: self.tests[name] for name in (*_TESTS, *_TESTS_BY_SIGN)}
         self.globals = dict(functions)
+        # What is called most, known by itself: Jinja looks at a dozen things of whatever is called.
+        self._ours = {id(each): hasattr(each, "jinja_pass_arg") for each in functions.values() if callable(each)}
         self.only_macros: set[str | None] = set()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -114,12 +118,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.undefined(name=str(argument)[:80])
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        charge(20)
-        if not self.is_safe_callable(obj):
+        result: Any
+        wants_context = self._ours.get(id(obj))
+        if wants_context is not None or type(obj) is Macro:
+            # What Jinja hands to functions that see the variables of a loop or a block: none of ours does.
+            kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+        if type(obj) is Macro:
+            result = obj(context.eval_ctx, *args, **kwargs)
+        elif wants_context is not None:
+            result = obj(context, *args, **kwargs) if wants_context else obj(*args, **kwargs)
+        elif self.is_safe_callable(obj):
+            result = context.call(obj, *args, **kwargs)
+        else:
             raise RenderTrouble("that can't be called")
-        result = context.call(obj, *args, **kwargs)
-        if isinstance(result, str):
-            charge(len(result))
+        METER.get().charge(20 + (len(result) if isinstance(result, str) else 0))
         return result
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -161,7 +174,7 @@ def _finalize(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, str):
-        charge(len(value))
+        METER.get().charge(len(value))
     # What is undefined speaks for itself when it is written.
     elif not isinstance(value, int | float | Undefined):
         raise RenderTrouble("only texts and numbers can be written")

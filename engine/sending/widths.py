@@ -5,14 +5,17 @@ Han characters take two places and marks none (UAX #11; UAX #9 for the isolates)
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from engine.sending.direction import FSI, PDI
 
 LINE: Final = 60  # places of a line of two ends
+_APART: Final = 2  # places at least between them
 _NOTHING: Final = frozenset(("Mn", "Me", "Cf"))
 
 
+@lru_cache(4096)
 def width(text: str) -> int:
     """The places it takes."""
     return len(text) if text.isascii() else sum(_width(each) for each in text)
@@ -22,10 +25,13 @@ def line_up(left: str, right: str, places: int = LINE) -> str:
     """`left` and, at the end of the line, `right`. A left one that is too long is wrapped, and what stands last meets it."""
     if not right:
         return left
-    room = places - width(right) - 2
+    gap = places - width(left) - width(right)
+    if gap >= _APART:
+        return f"{left}{' ' * gap}{right}"
+    room = places - width(right) - _APART
     lines = list(_closed(_wrapped(left, max(room, places // 3))))
-    gap = places - width(lines[-1]) - width(right)
-    return "\n".join((*lines[:-1], f"{lines[-1]}{' ' * max(gap, 2)}{right}"))
+    gap = max(places - width(lines[-1]) - width(right), _APART)
+    return "\n".join((*lines[:-1], f"{lines[-1]}{' ' * gap}{right}"))
 
 
 def _closed(lines: Iterator[str]) -> Iterator[str]:
