@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 STAMP  := $(VENV)/.installed
 
-.PHONY: help run test e2e check torture torture-flows bench corpus snapshots wheel audit clean
+.PHONY: help run test e2e check torture torture-flows bench corpus snapshots gallery wheel audit clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -46,6 +46,9 @@ corpus: $(STAMP)  ## Read real bounces, complaints and reports (CORPUS=folder) a
 
 snapshots: $(STAMP)  ## Draw the terminal's pictures anew
 	$(BIN)/python tests/tui/make_snapshots.py
+
+gallery: $(STAMP)  ## Write build/gallery: all mails in all languages, flow diagrams, and Chromium's pictures of each
+	$(BIN)/python -m tests.gallery
 
 wheel: $(STAMP)  ## Build the wheel, install it in an environment of its own, and try it
 	rm -rf dist build/wheel-venv

@@ -125,6 +125,19 @@ def diff(names: Mails = None, config_path: ConfigPath = None) -> None:
     print(told or "no difference")
 
 
+@app.command()
+def gallery(
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")] = Path("gallery"),
+    config_path: ConfigPath = None,
+) -> None:
+    """Write an HTML gallery of all mails in all languages, and of the diagrams of the flows that come with Posthouse."""
+    from engine.commands.gallery import write
+    from engine.sending.resources import packaged_folder
+
+    pages = write(folder, _prover(config_path), packaged_folder() / "flows")
+    print(f"wrote {len(pages)} mails; open {(folder / 'index.html').resolve().as_uri()}")
+
+
 def _prover(config_path: Path | None) -> "Prover":
     """With the settings of the installation, where there is one."""
     from engine.proofs.proving import BASE_URL, Prover

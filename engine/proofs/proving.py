@@ -77,7 +77,7 @@ class Prover:
         MailFileError, KeyError where it has no such words."""
         file, words = self.file(mail), self.texts.mail(mail)[tag]
         stream = Stream.MARKETING if file.stream == "marketing" else Stream.TRANSACTIONAL
-        seen = facts(tag, file.event, {**file.sample, **(sample or {})}, reader)
+        seen = facts(tag, file.event, {**self._sample(file, tag), **(sample or {})}, reader)
         who = person(tag, reader) if contact is None else {**contact, "locale": tag}
         asks = mail.startswith("confirm")  # which is asked of a stranger, by a link
         links = {"confirm": f"{self.composer.base_url}/confirm/proof"}
@@ -88,6 +88,11 @@ class Prover:
         except TemplateFault as err:
             return Proof(mail, words, reader, stream, None, "", err)
         return Proof(mail, words, reader, stream, made, made.html, None, tuple(self.composer.shop["postal_lines"]))
+
+    def _sample(self, file: MailFile, tag: str) -> dict[str, Any]:
+        """The sample, with what it says of one language ([sample.he]) laid over what it says of all."""
+        of_all = {key: value for key, value in file.sample.items() if key not in self.texts.tags}
+        return {**of_all, **file.sample.get(tag, {})}
 
     def proofs(self, mail: str) -> Iterator[Proof]:
         """In every language, for every made reader."""
