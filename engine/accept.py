@@ -19,7 +19,7 @@ from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import count_fields, first_value, split_message, without
 from deliverability.reply import Reply
 from engine import credentials
-from engine.audience import lists, suppression
+from engine.audience import lists, subscriptions, suppression
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import among
 from engine.audience.list_settings import ListSettings
@@ -199,7 +199,7 @@ class Submission:
         list_id = mailing_list.id if mailing_list else ALL_LISTS
         name, settings = (mailing_list.name, mailing_list.settings) if mailing_list else ("", OF_NO_LIST)
         contacts = await self._house.store.look(
-            lambda tx: lists.subscribers(tx, keys, list_id) if mailing_list else among(tx, keys)
+            lambda tx: subscriptions.subscribers(tx, keys, list_id) if mailing_list else among(tx, keys)
         )
         try:
             sender = Address.parse(first_author(first_value(head, "From") or b""))

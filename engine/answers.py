@@ -12,7 +12,7 @@ from typing import Final
 from deliverability.authors import first_author
 from deliverability.encoded_words import decode_text
 from deliverability.rawmail import first_value, split_message
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.tokens import LEAVE, YES, BadToken, Purpose, Tokens
 from engine.intake.replies import written_by_machine
@@ -46,13 +46,13 @@ def grant(tx: Tx, wish: Wish, content: bytes, reverse_path: str, *, salt: bytes,
     answer = _answer(header, "reply" if wish.purpose is Purpose.CONFIRM else "mail", salt)
     if wish.purpose is Purpose.UNSUBSCRIBE:
         contact_id, list_id = wish.ids
-        changed = lists.unsubscribe(tx, contact_id, list_id, answer=answer, now=now)
+        changed = subscriptions.unsubscribe(tx, contact_id, list_id, answer=answer, now=now)
         which = "all marketing mail" if list_id == ALL_LISTS else f"list {list_id}"
         return f"left {which}" if changed else f"had left {which} already"
     if why := written_by_machine(header, reverse_path):
         return f"no confirmation: a machine answered ({why})"
     contact_id, list_id, asked_ms = wish.ids
-    found = lists.confirm(tx, contact_id, list_id, asked_ms, answer=answer, now=now)
+    found = subscriptions.confirm(tx, contact_id, list_id, asked_ms, answer=answer, now=now)
     return f"confirmed {found.name} by reply" if found else "no confirmation: nobody is asked this any more"
 
 

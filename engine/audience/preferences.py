@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.audience import lists
+from engine.audience import lists, subscriptions
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.contacts import UnknownContact, note_change, note_event
-from engine.audience.lists import MailingList, SubscriptionState
+from engine.audience.lists import MailingList
+from engine.audience.subscriptions import SubscriptionState
 from engine.audience.suppression import Reason, is_suppressed, pause
 from mta.ports import Tx, from_ms
 from mta.queue.delivery import Stream
@@ -82,9 +83,9 @@ def choose(tx: Tx, contact_id: int, wishes: Wishes, *, answer: Answer, now: date
     before = standing(tx, contact_id)
     for mailing_list, is_on in before.lists:
         if is_on and mailing_list.id not in wishes.lists:
-            lists.unsubscribe(tx, contact_id, mailing_list.id, answer=answer, now=now)
+            subscriptions.unsubscribe(tx, contact_id, mailing_list.id, answer=answer, now=now)
         elif not is_on and mailing_list.id in wishes.lists:
-            lists.rejoin(tx, contact_id, mailing_list.id, answer=answer, now=now)
+            subscriptions.rejoin(tx, contact_id, mailing_list.id, answer=answer, now=now)
     tx.execute(
         "INSERT INTO preference (contact_id, pace) VALUES (?,?) ON CONFLICT (contact_id) DO UPDATE SET pace = excluded.pace",
         (contact_id, wishes.pace),

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from engine.audience import consent, figures, lists
+from engine.audience import consent, figures, lists, subscriptions
 from engine.audience.consent import Act, Answer, Shown
 from engine.audience.contacts import contact_facts, note_event
-from engine.audience.lists import Asking, MailingList
+from engine.audience.lists import MailingList
+from engine.audience.subscriptions import Asking
 from engine.audience.suppression import is_suppressed
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import Stream
@@ -54,7 +55,9 @@ def _end(tx: Tx, contact_id: int, list_id: int, mailing_list: MailingList | None
         " WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), EXPIRED, contact_id, list_id),
     )
-    figures.moved(tx, list_id, lists.SubscriptionState.UNCONFIRMED, lists.SubscriptionState.UNSUBSCRIBED)
+    figures.moved(
+        tx, list_id, subscriptions.SubscriptionState.UNCONFIRMED, subscriptions.SubscriptionState.UNSUBSCRIBED
+    )
     if mailing_list is not None:
         note_event(tx, "list.expired", contact_id, {"list": mailing_list.name}, now)
 
@@ -71,4 +74,4 @@ def _remind(
     if shown is not None:
         said = mailing_list.in_language(person["locale"])
         answer = Answer(said.purpose, person["locale"], "reminder", salt=salt)
-        consent.record(tx, lists.about(tx, contact_id, said), Act.ASKED, answer, now=now, shown=shown)
+        consent.record(tx, subscriptions.about(tx, contact_id, said), Act.ASKED, answer, now=now, shown=shown)

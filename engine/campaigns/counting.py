@@ -12,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.audience.consent import ALL_LISTS
-from engine.audience.lists import SubscriptionState, standings
+from engine.audience.subscriptions import SubscriptionState, standings
 from engine.audience.suppression import is_suppressed
 from engine.audience.trials import held_back
 from engine.campaigns import audience

@@ -13,7 +13,7 @@ from typing import Any, Final
 from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
 from engine import fence
-from engine.audience import list_settings, lists
+from engine.audience import list_settings, lists, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import OddAddress
 from engine.audience.ledger import SALT_OCTETS
@@ -104,8 +104,8 @@ async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
         salt=house.chance.octets(SALT_OCTETS),
     )
 
-    def work(tx: Tx) -> lists.Asked:
-        return lists.subscribe(
+    def work(tx: Tx) -> subscriptions.Asked:
+        return subscriptions.subscribe(
             tx, _text(body, "list"), address, answer=answer, ask=ask, name=_text(body, "name", ""),
             zone=_text(body, "zone", ""), now=now,
         )  # fmt: skip

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from engine.audience import batches, figures, lists, suppression, tags
+from engine.audience import batches, figures, lists, subscriptions, suppression, tags
 from engine.audience.batches import Leaf
 from engine.audience.ledger import canonical
-from engine.audience.lists import LEFT
+from engine.audience.subscriptions import LEFT
 from engine.audience.suppression import ALL_LISTS, Reason, suppress
 from engine.exchange.people import Person, Standing
 from mta.ports import Tx, to_ms
@@ -263,12 +263,12 @@ def _standing_row(contact_id: int, each: Standing, source: str, now_ms: int) -> 
 def _with_ends(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[tuple[Any, ...]]:
     """When each of these is over. Who was asked elsewhere and has not answered is not asked again by an import: their
     time begins now, as if this list had asked, and ends without a reminder."""
-    waiting = {row[1] for row in rows if row[2] == lists.SubscriptionState.UNCONFIRMED}
+    waiting = {row[1] for row in rows if row[2] == subscriptions.SubscriptionState.UNCONFIRMED}
     found = {list_id: lists.by_id(tx, list_id) for list_id in waiting}
     ends = {key: to_ms(now + each.settings.expire_after) for key, each in found.items() if each is not None}
     none = (None, None)
     return [
-        (*row, ends[row[1]], ends[row[1]]) if row[2] == lists.SubscriptionState.UNCONFIRMED else row + none
+        (*row, ends[row[1]], ends[row[1]]) if row[2] == subscriptions.SubscriptionState.UNCONFIRMED else row + none
         for row in rows
     ]
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import lists, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import Change, change
-from engine.audience.lists import Asked, Asker, ListError, MailingList
+from engine.audience.lists import ListError, MailingList
+from engine.audience.subscriptions import Asked, Asker
 from engine.catalogue import coupons
 from engine.catalogue.coupons import Empty
 from engine.flow.actions import (
@@ -112,7 +113,9 @@ class Effects:
             case Join(mailing_list=of):
                 return self._join(tx, run, of, name, now)
             case Leave(mailing_list=of):
-                left = lists.unsubscribe(tx, run.contact_id, _list(tx, of).id, answer=self._answer(run, name), now=now)
+                left = subscriptions.unsubscribe(
+                    tx, run.contact_id, _list(tx, of).id, answer=self._answer(run, name), now=now
+                )
                 return Came("leave", of if left else f"{of}: was not on it")
             case SetFields():
                 change(tx, run.contact_id, Change(fields=act.values), now)
@@ -133,7 +136,7 @@ class Effects:
 
     def _join(self, tx: Tx, run: DueRun, of: str, flow: str, now: datetime) -> Came:
         address = Address.parse(_contact(run)["address"])
-        asked = lists.subscribe(tx, of, address, answer=self._answer(run, flow), ask=self.asks(now), now=now)
+        asked = subscriptions.subscribe(tx, of, address, answer=self._answer(run, flow), ask=self.asks(now), now=now)
         return Came("join", f"{of}: {_word(asked)}")
 
     def _call(self, tx: Tx, run: DueRun, act: Act, webhook: CallWebhook, flow: str, now: datetime) -> Came:

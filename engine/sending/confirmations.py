@@ -7,7 +7,8 @@ from typing import Final
 
 from deliverability.address import Address
 from engine.audience.consent import Shown
-from engine.audience.lists import Asking, list_facts
+from engine.audience.lists import list_facts
+from engine.audience.subscriptions import Asking
 from engine.audience.tokens import YES, Purpose
 from engine.sending.compose import Composer
 from engine.sending.render import TemplateFault
@@ -20,7 +21,7 @@ log: Final = logging.getLogger("posthouse.lists")
 
 
 class Confirmations:
-    """Asks people, for `lists.subscribe`. Made anew for each asking: `octets` are drawn before the transaction."""
+    """Asks people, for `subscriptions.subscribe`. Made anew for each asking: `octets` are drawn before the transaction."""
 
     def __init__(self, composer: Composer, queue: QueueSettings, octets: bytes, now: datetime) -> None:
         self.limits = composer.asking

@@ -11,7 +11,7 @@ from typing import Any
 
 from deliverability.address import Address, AddressError
 from engine.audience.consent import ALL_LISTS
-from engine.audience.lists import SubscriptionState, standings
+from engine.audience.subscriptions import SubscriptionState, standings
 from engine.audience.suppression import is_suppressed
 from engine.audience.trials import held_back
 from engine.sending.refusals import Refusal

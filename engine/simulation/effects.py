@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.audience.lists import SubscriptionState
+from engine.audience.subscriptions import SubscriptionState
 from engine.flow import actions
 from engine.flow.decisions import Act
 from engine.flow.effects import added

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from engine.audience.lists import SubscriptionState
+from engine.audience.subscriptions import SubscriptionState
 from engine.audience.suppression import Scope
 from engine.flow.civil import zone_of
 from engine.flow.orders import hundredths

@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.audience.engagement import COUNTERS, SIGNALS
-from engine.audience.lists import SubscriptionState
+from engine.audience.subscriptions import SubscriptionState
 from engine.audience.suppression import Reason
 from engine.flow.orders import hundredths
 from mta.ports import from_ms

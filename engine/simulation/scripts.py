@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from engine.audience.lists import SubscriptionState
+from engine.audience.subscriptions import SubscriptionState
 from engine.flow import machine
 from engine.flow.civil import zone_of
 from engine.flow.document import Entry, Fault, Sheet

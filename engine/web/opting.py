@@ -9,9 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
-from engine.audience import former, lists
+from engine.audience import former, lists, subscriptions
 from engine.audience.consent import ALL_LISTS, Answer
-from engine.audience.lists import MailingList, SubscriptionState
+from engine.audience.lists import MailingList
+from engine.audience.subscriptions import SubscriptionState
 from engine.audience.tokens import BadToken, Purpose
 from engine.web.desk import Desk, form
 from engine.web.pages import shown
@@ -58,7 +59,7 @@ class _Opting:
         def work(tx: Tx) -> Subject:
             subject = _asked(tx, contact_id, list_id, asked_ms)
             answer = self._answer(request, "confirm", subject, "web", "button", salt)
-            if lists.confirm(tx, contact_id, list_id, asked_ms, answer=answer, now=now) is None:
+            if subscriptions.confirm(tx, contact_id, list_id, asked_ms, answer=answer, now=now) is None:
                 raise BadToken  # suppressed since
             return subject
 
@@ -80,7 +81,7 @@ class _Opting:
                 source, button = "one-click", ""
             answer = self._answer(request, "unsubscribe", subject, source, button, salt)
             left = ALL_LISTS if subject.mailing_list is None or wants_all else subject.mailing_list.id
-            lists.unsubscribe(tx, contact_id, left, answer=answer, now=now)
+            subscriptions.unsubscribe(tx, contact_id, left, answer=answer, now=now)
             return replace(subject, mailing_list=None) if left == ALL_LISTS else subject
 
         return self._page(request, "unsubscribed", await self._desk.store.write(work))
@@ -121,7 +122,7 @@ def _known(tx: Tx, contact_id: int, list_id: int) -> Subject:
     if row is None:
         raise BadToken
     mailing_list = lists.by_id(tx, list_id) if list_id != ALL_LISTS else None
-    there = lists.subscription(tx, contact_id, list_id)
+    there = subscriptions.subscription(tx, contact_id, list_id)
     return Subject(contact_id, row[0], mailing_list, there.state if there else None, there.asked_ms if there else 0)
 
 

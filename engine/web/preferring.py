@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from engine.audience import former, lists
+from engine.audience import former, subscriptions
 from engine.audience.consent import ALL_LISTS
 from engine.audience.contacts import UnknownContact
 from engine.audience.preferences import BREAKS, PACES, Standing, Wishes, choose, standing
@@ -81,7 +81,7 @@ class _Preferring:
         wording = self._desk.pages.wording(name, words, facts, is_common=False)
         answer, now = self._desk.evidence(request, wording, words, "web"), self._desk.clock.now()
         await self._desk.store.write(
-            lambda tx: lists.unsubscribe(tx, found.contact_id, ALL_LISTS, answer=answer, now=now)
+            lambda tx: subscriptions.unsubscribe(tx, found.contact_id, ALL_LISTS, answer=answer, now=now)
         )
         return self._desk.page(request, "unsubscribed", {"list": {}}, locale=found.locale, is_common=True)
 

@@ -3,7 +3,7 @@
 Whoever types an address into it is answered the same, whether we know the address or not, and at the same time: at the
 next whole BEAT after the asking came. The mailbox itself is asked before anything else is written to it. That is what makes
 a form harmless that any site may post to. Against list bombing there are a field that people don't see, a time that people
-need, and limits by network here and by address in `engine.audience.lists`.
+need, and limits by network here and by address in `engine.audience.subscriptions`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aiohttp import web
 
 from deliverability.address import Address, AddressError
 from deliverability.homographs import is_homograph
-from engine.audience import forms, lists, referrals
+from engine.audience import forms, lists, referrals, subscriptions
 from engine.audience.contacts import tidy_name
 from engine.audience.fields import Field, FieldError, Kind
 from engine.audience.lists import MailingList
@@ -143,12 +143,12 @@ class Subscribing:
         answer = desk.evidence(request, wording, words, "form")
         ask = Confirmations(desk.composer, desk.queue, desk.chance.octets(16), now)
 
-        def work(tx: Tx) -> lists.Asked:
+        def work(tx: Tx) -> subscriptions.Asked:
             kept = forms.wording(tx, mailing_list.id, told.get("version", "")) or answer.wording
             shown_there = replace(
                 answer, wording=kept, evidence=f"form {mailing_list.name}, version {forms.version_of(kept)}"
             )
-            done = lists.subscribe(
+            done = subscriptions.subscribe(
                 tx, mailing_list.name, address, answer=shown_there, ask=ask, name=typed.values["name"], must_ask=True,
                 now=now,
             )  # fmt: skip

@@ -9,10 +9,11 @@ from clock import NOON
 from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import consent, lists
+from engine.audience import consent, lists, subscriptions
 from engine.audience.asking import ASKED_ENOUGH
 from engine.audience.consent import ALL_LISTS, Act, Answer, Shown
-from engine.audience.lists import Asked, Asking, ListError, SubscriptionState
+from engine.audience.lists import ListError
+from engine.audience.subscriptions import Asked, Asking, SubscriptionState
 from engine.audience.suppression import Reason, is_suppressed, suppress
 from engine.store.groups import GroupStore
 from mta.ports import Tx, to_ms
@@ -39,21 +40,21 @@ def asker() -> Asker:
 
 
 def ask(store: GroupStore, asker: Asker, now: datetime = NOON, name: str = "tea", address: Address = ANN) -> Asked:
-    return store.write_now(lambda tx: lists.subscribe(tx, name, address, answer=FORM, ask=asker, now=now))
+    return store.write_now(lambda tx: subscriptions.subscribe(tx, name, address, answer=FORM, ask=asker, now=now))
 
 
 def confirm(store: GroupStore, asker: Asker, now: datetime = NOON, at: int = -1) -> bool:
     asking = asker.asked[at]
     who = (asking.contact["id"], asking.mailing_list.id, asking.asked_ms)
-    return store.write_now(lambda tx: lists.confirm(tx, *who, answer=BUTTON, now=now)) is not None
+    return store.write_now(lambda tx: subscriptions.confirm(tx, *who, answer=BUTTON, now=now)) is not None
 
 
 def leave(store: GroupStore, list_id: int = 1, now: datetime = NOON) -> bool:
-    return store.write_now(lambda tx: lists.unsubscribe(tx, 1, list_id, answer=BUTTON, now=now))
+    return store.write_now(lambda tx: subscriptions.unsubscribe(tx, 1, list_id, answer=BUTTON, now=now))
 
 
 def state(store: GroupStore, list_id: int = 1) -> str:
-    found = store.read_now(lambda tx: lists.subscription(tx, 1, list_id))
+    found = store.read_now(lambda tx: subscriptions.subscription(tx, 1, list_id))
     return found.state if found else "none"
 
 
@@ -172,7 +173,9 @@ def test_leaving_everything_suppresses_marketing_and_leaves_transactional_mail_a
 
 
 def test_an_empty_wording_is_the_lists_purpose(store: GroupStore, asker: Asker) -> None:
-    store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer("", salt=b"s"), ask=asker, now=NOON))
+    store.write_now(
+        lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=Answer("", salt=b"s"), ask=asker, now=NOON)
+    )
     assert acts(store) == [("asked", "command", "One letter a month.")]
 
 
@@ -198,4 +201,4 @@ def test_confirming_what_is_not_there_answers_no(store: GroupStore, asker: Asker
 
 
 def _confirm(store: GroupStore, contact_id: int, list_id: int, asked_ms: int) -> lists.MailingList | None:
-    return store.write_now(lambda tx: lists.confirm(tx, contact_id, list_id, asked_ms, answer=BUTTON, now=NOON))
+    return store.write_now(lambda tx: subscriptions.confirm(tx, contact_id, list_id, asked_ms, answer=BUTTON, now=NOON))

@@ -7,7 +7,7 @@ from clock import NOON
 from mail_shop import BASE, OCTETS, Place, make_composer, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import Answer
 from engine.audience.list_settings import ListSettings
 from engine.audience.tokens import BadToken, Purpose
@@ -24,7 +24,7 @@ def test_the_mail_is_queued_in_the_same_commit_and_its_link_names_the_asking(pla
     store.write_now(make_list)
     ask = Confirmations(composer, QueueSettings(), OCTETS, NOON)
     asked = store.write_now(
-        lambda tx: lists.subscribe(
+        lambda tx: subscriptions.subscribe(
             tx, "tea", ANN, answer=Answer("yes", salt=b"s"), ask=ask, name="Cheap Pills", now=NOON
         )
     )

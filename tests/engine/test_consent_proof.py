@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import consent, dossier, ledger, lists, proof
+from engine.audience import consent, dossier, ledger, proof, subscriptions
 from engine.audience.consent import Act, Answer
 from engine.audience.contacts import contact_facts, ensure_contact, find_contact
 from engine.audience.ledger import Broken
@@ -35,11 +35,11 @@ def store(place: Place) -> Iterator[GroupStore]:
 
 def join_and_leave(store: GroupStore, who: Address) -> None:
     asker = Asker()
-    store.write_now(lambda tx: lists.subscribe(tx, "tea", who, answer=FORM, ask=asker, now=NOON))
+    store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", who, answer=FORM, ask=asker, now=NOON))
     asking = asker.asked[0]
     ids = (asking.contact["id"], 1, asking.asked_ms)
-    store.write_now(lambda tx: lists.confirm(tx, *ids, answer=FORM, now=NOON))
-    store.write_now(lambda tx: lists.unsubscribe(tx, ids[0], 1, answer=FORM, now=NOON))
+    store.write_now(lambda tx: subscriptions.confirm(tx, *ids, answer=FORM, now=NOON))
+    store.write_now(lambda tx: subscriptions.unsubscribe(tx, ids[0], 1, answer=FORM, now=NOON))
 
 
 def octets_of(store: GroupStore, who: Address = ANN) -> bytes:
@@ -176,9 +176,9 @@ def test_a_mail_cites_the_youngest_yes_that_still_holds(store: GroupStore) -> No
     assert ann is not None
     assert store.read_now(lambda tx: consent.cited(tx, ann)) is None, "they left"
     asker = Asker()
-    store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=FORM, ask=asker, now=NOON.replace(day=3)))
+    store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=FORM, ask=asker, now=NOON.replace(day=3)))
     asked_ms = asker.asked[0].asked_ms
-    store.write_now(lambda tx: lists.confirm(tx, ann, 1, asked_ms, answer=FORM, now=NOON.replace(day=3)))
+    store.write_now(lambda tx: subscriptions.confirm(tx, ann, 1, asked_ms, answer=FORM, now=NOON.replace(day=3)))
     yes = store.read_now(lambda tx: consent.cited(tx, ann))
     assert yes is not None and (yes.seq, yes.act) == (11, Act.CONFIRMED)
     facts = store.read_now(lambda tx: contact_facts(tx, ann))

@@ -10,7 +10,7 @@ from clock import NOON
 from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import consent, dossier, lists
+from engine.audience import consent, dossier, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import Change, change, contact_facts, count_order, ensure_contact, find_contact
 from engine.audience.suppression import Reason, is_suppressed, lift, suppress
@@ -41,8 +41,8 @@ def live(store: GroupStore, who: Address, name: str, days: int = 0) -> int:
     asker, now = Asker(), NOON + timedelta(days=days)
 
     def work(tx: Tx) -> int:
-        asked = lists.subscribe(tx, "tea", who, answer=FORM, ask=asker, name=name, now=now)
-        lists.confirm(tx, asked.contact_id, 1, asker.asked[0].asked_ms, answer=FORM, now=now)
+        asked = subscriptions.subscribe(tx, "tea", who, answer=FORM, ask=asker, name=name, now=now)
+        subscriptions.confirm(tx, asked.contact_id, 1, asker.asked[0].asked_ms, answer=FORM, now=now)
         change(tx, asked.contact_id, Change(external_id=f"id-{name}", tags=frozenset({name})), now)
         count_order(tx, asked.contact_id, {"total": 10 + days}, now)
         message = NewMessage("s@shop.example", (Recipient(who),), CONTENT, Stream.MARKETING, "flow", subject="hi")
@@ -88,7 +88,7 @@ def test_the_export_is_plain_and_holds_everything(store: GroupStore) -> None:
 
 def test_merging_moves_what_happened_and_no_consent(store: GroupStore) -> None:
     ann, bob = live(store, ANN, "Ann", days=5), live(store, BOB, "Bob")
-    store.write_now(lambda tx: lists.unsubscribe(tx, bob, 1, answer=FORM, now=NOON))
+    store.write_now(lambda tx: subscriptions.unsubscribe(tx, bob, 1, answer=FORM, now=NOON))
     store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
     facts = store.read_now(lambda tx: contact_facts(tx, bob))
     assert (facts["name"], facts["tags"], facts["external_id"]) == ("Bob", ["ann", "bob"], "id-Bob")
@@ -96,7 +96,7 @@ def test_merging_moves_what_happened_and_no_consent(store: GroupStore) -> None:
         "count": 2, "total": 25, "first_at": NOON.isoformat(), "last_at": (NOON + timedelta(days=5)).isoformat(),
     }  # fmt: skip
     assert store.read_now(lambda tx: find_contact(tx, ANN)) is None
-    there = store.read_now(lambda tx: lists.subscription(tx, bob, 1))
+    there = store.read_now(lambda tx: subscriptions.subscription(tx, bob, 1))
     assert there is not None and there.state == "unsubscribed", "a yes was said for one mailbox"
     assert store.read_now(consent.check)[:2] == (5, 0)
 
@@ -128,7 +128,7 @@ def test_an_id_is_never_given_again(store: GroupStore) -> None:
 
 
 def leave(store: GroupStore, contact_id: int, list_id: int = 1) -> bool:
-    return store.write_now(lambda tx: lists.unsubscribe(tx, contact_id, list_id, answer=FORM, now=NOON))
+    return store.write_now(lambda tx: subscriptions.unsubscribe(tx, contact_id, list_id, answer=FORM, now=NOON))
 
 
 def refused(store: GroupStore, who: Address) -> str:
@@ -150,7 +150,7 @@ def test_what_else_stops_a_merged_mailbox_is_not_lifted_by_a_yes(store: GroupSto
     leave(store, ann)
     store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
     store.write_now(lambda tx: suppress(tx, ANN.key, reason, list_id=1, now=NOON))
-    asked = store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=FORM, ask=Asker(), now=NOON))
+    asked = store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=FORM, ask=Asker(), now=NOON))
     assert asked.refused == reason
 
 
@@ -162,7 +162,7 @@ def test_a_merged_contact_leaves_for_its_own_mailbox_and_is_kept_in_the_ledger(s
     assert (refused(store, ANN), refused(store, BOB)) == ("unsubscribe", "")
     last = store.read_now(lambda tx: consent.history(tx, cy))[-1]
     assert (last.link.act, last.told["address"], last.told["list"]) == ("withdrawn", str(ANN), "tea")
-    there = store.read_now(lambda tx: lists.subscription(tx, cy, 1))
+    there = store.read_now(lambda tx: subscriptions.subscription(tx, cy, 1))
     assert there is not None and there.state == "confirmed", "what goes to the new address goes on"
     assert leave(store, bob, consent.ALL_LISTS)
     assert store.read_now(lambda tx: is_suppressed(tx, [BOB.key], Stream.MARKETING)) == {BOB.key: "unsubscribe"}
@@ -177,7 +177,7 @@ def test_a_merged_mailbox_that_came_back_leaves_as_who_it_is_now(store: GroupSto
     store.write_now(lambda tx: dossier.merge(tx, ann, bob, by="dana", now=NOON))
     again = live(store, ANN, "Anna", days=2)
     assert leave(store, ann)
-    there = store.read_now(lambda tx: lists.subscription(tx, again, 1))
+    there = store.read_now(lambda tx: subscriptions.subscription(tx, again, 1))
     assert there is not None and there.state == "unsubscribed"
 
 

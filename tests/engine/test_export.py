@@ -14,7 +14,7 @@ from mail_shop import Asker, Place, open_store
 
 from deliverability.address import Address
 from deliverability.bounces.verp import Forged
-from engine.audience import consent, dossier, lists, proof
+from engine.audience import consent, dossier, proof, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import Change, change, ensure_contact, find_contact
 from engine.audience.suppression import Reason, is_suppressed, suppress
@@ -46,8 +46,10 @@ def fill(desk: Desk) -> None:
     def work(tx: Tx) -> None:
         asker, answer = Asker(), Answer("Yes. כן", "he", "form", "192.0.2.7", "Browser/1", salt=SALT)
         for who in (ANN, GONE):
-            asked = lists.subscribe(tx, "tea", who, answer=answer, ask=asker, now=NOON)
-            lists.confirm(tx, asked.contact_id, asked.list_id, asker.asked[-1].asked_ms, answer=answer, now=NOON)
+            asked = subscriptions.subscribe(tx, "tea", who, answer=answer, ask=asker, now=NOON)
+            subscriptions.confirm(
+                tx, asked.contact_id, asked.list_id, asker.asked[-1].asked_ms, answer=answer, now=NOON
+            )
         ann, gone = find_contact(tx, ANN), find_contact(tx, GONE)
         assert ann is not None and gone is not None
         change(tx, ann, Change(external_id="c-1", tags=frozenset({"gold"}), fields={"shoe_size": 38.5}), NOON)
@@ -118,7 +120,7 @@ def test_a_new_machine_goes_on_counting_where_the_old_one_was(desk: Desk, empty:
     fresh = empty.write_now(lambda tx: ensure_contact(tx, Address.parse("new@example.org"), now=NOON))
     assert fresh > highest[0]
     empty.write_now(
-        lambda tx: lists.subscribe(
+        lambda tx: subscriptions.subscribe(
             tx, "news", Address.parse("new@example.org"), answer=Answer("Yes", salt=SALT), ask=Asker(), now=NOON
         )
     )

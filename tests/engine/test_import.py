@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mail_shop import Asker, Place
 
 from deliverability.address import Address
-from engine.audience import batches, consent, dossier, lists, proof, trials
+from engine.audience import batches, consent, dossier, proof, subscriptions, trials
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts, ensure_contact, find_contact
 from engine.audience.fields import Field, Kind, declared
@@ -90,11 +90,11 @@ def test_a_known_contact_keeps_what_it_has_unless_it_is_written_over(desk: Desk)
 
 def leave(desk: Desk, everything: bool) -> None:
     answer, asker = Answer("Yes", salt=SALT), Asker()
-    asked = desk.store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=answer, ask=asker, now=NOON))
+    asked = desk.store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=answer, ask=asker, now=NOON))
     ids = (asked.contact_id, asked.list_id, asker.asked[0].asked_ms)
-    desk.store.write_now(lambda tx: lists.confirm(tx, *ids, answer=answer, now=NOON))
+    desk.store.write_now(lambda tx: subscriptions.confirm(tx, *ids, answer=answer, now=NOON))
     which = consent.ALL_LISTS if everything else asked.list_id
-    desk.store.write_now(lambda tx: lists.unsubscribe(tx, asked.contact_id, which, answer=answer, now=NOON))
+    desk.store.write_now(lambda tx: subscriptions.unsubscribe(tx, asked.contact_id, which, answer=answer, now=NOON))
 
 
 @pytest.mark.parametrize("everything", [True, False])
@@ -150,7 +150,7 @@ def test_who_was_erased_is_not_even_a_contact(desk: Desk) -> None:
 
 def test_who_waits_for_a_confirmation_goes_on_waiting(desk: Desk) -> None:
     desk.store.write_now(
-        lambda tx: lists.subscribe(tx, "tea", ANN, answer=Answer("Yes", salt=SALT), ask=Asker(), now=NOON)
+        lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=Answer("Yes", salt=SALT), ask=Asker(), now=NOON)
     )
     desk.take(desk.file(PEOPLE))
     assert ("ann@example.org", "tea", "unconfirmed", "command") in desk.standings()
@@ -549,7 +549,7 @@ def test_an_import_fills_nothing_of_who_was_erased_until_an_operator_lifts_that(
 
 def test_the_proof_of_who_waits_for_a_confirmation_says_so(desk: Desk) -> None:
     answer = Answer("Yes", salt=SALT)
-    desk.store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=answer, ask=Asker(), now=NOON))
+    desk.store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=answer, ask=Asker(), now=NOON))
     desk.take(desk.file(PEOPLE))
     assert said_and_kept(desk, "ann@example.org")[1] == {"tea": "unconfirmed"}
 
@@ -611,8 +611,10 @@ def test_who_confirmed_themselves_is_not_held_with_the_batch(desk: Desk) -> None
     desk.take(desk.file(PEOPLE))
     desk.store.write_now(lambda tx: tx.execute("UPDATE import_batch SET state = 'held'"))
     answer, asker = Answer("Yes", salt=SALT), Asker()
-    asked = desk.store.write_now(lambda tx: lists.subscribe(tx, "news", ANN, answer=answer, ask=asker, now=NOON))
+    asked = desk.store.write_now(
+        lambda tx: subscriptions.subscribe(tx, "news", ANN, answer=answer, ask=asker, now=NOON)
+    )
     ids = (asked.contact_id, asked.list_id, asker.asked[0].asked_ms)
-    desk.store.write_now(lambda tx: lists.confirm(tx, *ids, answer=answer, now=NOON))
+    desk.store.write_now(lambda tx: subscriptions.confirm(tx, *ids, answer=answer, now=NOON))
     assert desk.store.read_now(lambda tx: may_send(tx, ANN.key, Stream.MARKETING)) == ""
     assert desk.store.read_now(lambda tx: may_send(tx, "bob@example.org", Stream.MARKETING)) == "import held back"

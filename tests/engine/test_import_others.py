@@ -13,7 +13,7 @@ from exchange_desk import Desk
 from mail_shop import Asker, Place
 
 from deliverability.address import Address
-from engine.audience import dossier, lists, unconfirmed
+from engine.audience import dossier, subscriptions, unconfirmed
 from engine.audience.consent import Answer
 from engine.audience.contacts import find_contact
 from engine.audience.lists import ListError
@@ -181,9 +181,9 @@ def test_who_left_at_mailchimp_leaves_here_unless_they_said_yes_later(desk: Desk
 
     bob, asker, answer = Address.parse("bob@example.org"), Asker(), Answer("Yes", salt=b"x" * 32)
     now = NOON + timedelta(days=day)
-    asked = desk.store.write_now(lambda tx: lists.subscribe(tx, "tea", bob, answer=answer, ask=asker, now=now))
+    asked = desk.store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", bob, answer=answer, ask=asker, now=now))
     ids = (asked.contact_id, asked.list_id, asker.asked[0].asked_ms)
-    desk.store.write_now(lambda tx: lists.confirm(tx, *ids, answer=answer, now=now))
+    desk.store.write_now(lambda tx: subscriptions.confirm(tx, *ids, answer=answer, now=now))
     desk.take(whole(desk.folder))
     assert next(each[2] for each in desk.standings() if each[0] == "bob@example.org") == state
 

@@ -8,7 +8,7 @@ from clock import NOON
 from mail_shop import Place, open_store
 
 from deliverability.address import Address
-from engine.audience import dossier, figures, lists
+from engine.audience import dossier, figures, lists, subscriptions
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.contacts import ensure_contact
 from engine.store.groups import GroupStore
@@ -46,7 +46,7 @@ def test_figures_are_what_counting_finds_whatever_is_done(store: GroupStore) -> 
                     (contact_id, random.choice(ids)),
                 )
         elif which == 3:
-            lists.unsubscribe(tx, contact_id, random.choice((*ids, ALL_LISTS)), answer=ANSWER, now=NOON)
+            subscriptions.unsubscribe(tx, contact_id, random.choice((*ids, ALL_LISTS)), answer=ANSWER, now=NOON)
         elif which == 4:
             dossier.erase(tx, contact_id, address.key, salt=b"0" * 32, now=NOON)
         else:

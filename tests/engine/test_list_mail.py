@@ -10,7 +10,7 @@ from house_books import Books, message, open_books
 from mail_shop import Asker, Place, make_list
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import ALL_LISTS, Answer
 from engine.audience.suppression import Reason, Scope, suppress
 from engine.sending.permission import gate, may_send
@@ -80,7 +80,7 @@ def test_of_ten_thousand_queued_the_one_at_the_tail_who_unsubscribes_is_not_writ
     books.write(lambda tx: let_them_confirm(tx, MANY))
     enqueue(books, *(mail_of(TEA, address(number)) for number in range(1, MANY + 1)))
     assert books.rows("SELECT count(*) FROM delivery WHERE state = 0") == [(MANY,)]
-    assert books.write(lambda tx: lists.unsubscribe(tx, MANY, TEA, answer=LEAVE, now=NOON))
+    assert books.write(lambda tx: subscriptions.unsubscribe(tx, MANY, TEA, answer=LEAVE, now=NOON))
     written = claim_all(books)
     assert len(written) == MANY - 1
     assert address(MANY) not in written
@@ -103,7 +103,7 @@ def test_leaving_stops_what_it_says_and_nothing_else(books: Books, list_id: int,
     for each in (TEA, COFFEE):
         books.write(partial(let_them_confirm, count=1, list_id=each))
     enqueue(books, mail_of(list_id, address(1)))
-    books.write(lambda tx: lists.unsubscribe(tx, 1, left, answer=LEAVE, now=NOON))
+    books.write(lambda tx: subscriptions.unsubscribe(tx, 1, left, answer=LEAVE, now=NOON))
     assert claim_all(books) == ([] if why else [address(1)])
     assert books.write(lambda tx: may_send(tx, address(1), Stream.MARKETING, list_id)) == (why or "")
 
@@ -111,7 +111,7 @@ def test_leaving_stops_what_it_says_and_nothing_else(books: Books, list_id: int,
 def test_mail_of_no_list_goes_to_nobody_who_is_on_none_any_more(books: Books) -> None:
     books.write(lambda tx: let_them_confirm(tx, 1))
     enqueue(books, mail_of(ALL_LISTS, address(1)))
-    books.write(lambda tx: lists.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
+    books.write(lambda tx: subscriptions.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
     assert claim_all(books) == []
 
 
@@ -137,7 +137,7 @@ def test_somebody_who_was_forgotten_gets_nothing_that_waits(books: Books) -> Non
 
 def test_an_application_may_write_of_a_list_to_people_we_do_not_know_but_not_to_who_left(books: Books) -> None:
     books.write(lambda tx: let_them_confirm(tx, 1))
-    books.write(lambda tx: lists.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
+    books.write(lambda tx: subscriptions.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
     enqueue(books, mail_of(TEA, address(1), "submission"), mail_of(TEA, "stranger@a.example", "submission"))
     enqueue(books, mail_of(ALL_LISTS, address(1), "submission"))
     assert sorted(claim_all(books)) == [address(1), "stranger@a.example"]
@@ -147,7 +147,7 @@ def test_an_application_may_write_of_a_list_to_people_we_do_not_know_but_not_to_
 
 def test_orders_are_still_confirmed_to_who_left_everything(books: Books) -> None:
     books.write(lambda tx: let_them_confirm(tx, 1))
-    books.write(lambda tx: lists.unsubscribe(tx, 1, ALL_LISTS, answer=LEAVE, now=NOON))
+    books.write(lambda tx: subscriptions.unsubscribe(tx, 1, ALL_LISTS, answer=LEAVE, now=NOON))
     enqueue(books, mail_of(ALL_LISTS, address(1), stream=Stream.TRANSACTIONAL))
     assert claim_all(books) == [address(1)]
 
@@ -155,9 +155,9 @@ def test_orders_are_still_confirmed_to_who_left_everything(books: Books) -> None
 def test_who_comes_back_before_it_leaves_is_written_to(books: Books) -> None:
     books.write(lambda tx: let_them_confirm(tx, 1))
     enqueue(books, mail_of(TEA, address(1)))
-    books.write(lambda tx: lists.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
+    books.write(lambda tx: subscriptions.unsubscribe(tx, 1, TEA, answer=LEAVE, now=NOON))
     books.write(lambda tx: tx.execute("UPDATE list SET confirmation = 'single'"))
     back = Address.parse(address(1))
-    books.write(lambda tx: lists.subscribe(tx, "tea", back, answer=LEAVE, ask=Asker(), now=NOON))
+    books.write(lambda tx: subscriptions.subscribe(tx, "tea", back, answer=LEAVE, ask=Asker(), now=NOON))
     assert books.rows("SELECT state, asked_ms FROM subscription") == [("confirmed", to_ms(NOON))]
     assert claim_all(books) == [address(1)]

@@ -10,12 +10,12 @@ from clock import NOON, FakeChance, FakeClock
 from mail_shop import Asker, Place, make_composer, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import asking, consent, lists, unconfirmed
+from engine.audience import asking, consent, dossier, lists, subscriptions, unconfirmed
 from engine.audience.asking import NETWORK_ENOUGH, AskingSettings, neighbourhood
 from engine.audience.consent import Answer
-from engine.audience.dossier import subscriptions
 from engine.audience.list_settings import keys, shown
-from engine.audience.lists import Asked, Asking, ListError, MailingList
+from engine.audience.lists import ListError, MailingList
+from engine.audience.subscriptions import Asked, Asking
 from engine.audience.suppression import Reason, suppress
 from engine.sending.confirmations import Confirmations, Reminders
 from engine.store.groups import GroupStore
@@ -42,10 +42,15 @@ def change(store: GroupStore, **told: str) -> MailingList:
 
 
 def ask(
-    store: GroupStore, asker: lists.Asker, to: Address = ANN, *, answer: Answer | None = None, now: datetime = NOON
+    store: GroupStore,
+    asker: subscriptions.Asker,
+    to: Address = ANN,
+    *,
+    answer: Answer | None = None,
+    now: datetime = NOON,
 ) -> Asked:
     answer = answer or form()
-    return store.write_now(lambda tx: lists.subscribe(tx, "tea", to, answer=answer, ask=asker, now=now))
+    return store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", to, answer=answer, ask=asker, now=now))
 
 
 class Reminder:
@@ -68,7 +73,7 @@ def settle(store: GroupStore, reminder: Reminder, now: datetime) -> int:
 
 
 def standing(store: GroupStore) -> tuple[str, str]:
-    [row] = store.read_now(lambda tx: subscriptions(tx, 1))
+    [row] = store.read_now(lambda tx: dossier.subscriptions(tx, 1))
     return row["state"], row["why"]
 
 
@@ -158,7 +163,7 @@ def test_who_never_answers_is_not_on_the_list_when_the_time_is_over(store: Group
     assert names == ["contact.created", "list.joined", "list.expired"]
     button = Answer("yes", salt=b"s")
     late = asker.asked[0].asked_ms
-    assert store.write_now(lambda tx: lists.confirm(tx, 1, 1, late, answer=button, now=NOON + 4 * DAY)) is None
+    assert store.write_now(lambda tx: subscriptions.confirm(tx, 1, 1, late, answer=button, now=NOON + 4 * DAY)) is None
     assert ask(store, asker, now=NOON + 4 * DAY).refused == "", "who asks again is asked anew"
     assert standing(store) == ("unconfirmed", "")
 
@@ -173,7 +178,7 @@ def test_somebody_is_reminded_once_and_the_reminders_link_confirms(store: GroupS
     assert (again.asked_ms, again.expires) == (asker.asked[0].asked_ms, NOON + 7 * DAY)
     acts = [(each.link.act, each.told["source"]) for each in store.read_now(lambda tx: consent.history(tx, 1))]
     assert acts == [("asked", "form"), ("asked", "reminder")]
-    [row] = store.read_now(lambda tx: subscriptions(tx, 1))
+    [row] = store.read_now(lambda tx: dossier.subscriptions(tx, 1))
     assert row["reminded"] == (NOON + 2 * DAY).isoformat()
     assert settle(store, reminder, NOON + 7 * DAY) == 1
     assert standing(store) == ("unsubscribed", "not confirmed in time")
@@ -186,9 +191,9 @@ def test_nobody_is_reminded_who_answered_left_or_must_not_be_written_to(store: G
     ask(store, asker)
     button = Answer("yes", salt=b"s")
     if what == "confirmed":
-        store.write_now(lambda tx: lists.confirm(tx, 1, 1, asker.asked[0].asked_ms, answer=button, now=NOON))
+        store.write_now(lambda tx: subscriptions.confirm(tx, 1, 1, asker.asked[0].asked_ms, answer=button, now=NOON))
     elif what == "left":
-        store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=button, now=NOON))
+        store.write_now(lambda tx: subscriptions.unsubscribe(tx, 1, 1, answer=button, now=NOON))
     elif what == "suppressed":
         store.write_now(lambda tx: suppress(tx, ANN.key, Reason.COMPLAINT, now=NOON))
     else:

@@ -11,7 +11,7 @@ from mail_shop import Place, make_composer, make_list, open_store, read
 
 from deliverability.address import Address
 from engine.answers import Wish, grant, wish_of
-from engine.audience import consent, lists
+from engine.audience import consent, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.tokens import Purpose
 from engine.intake.replies import written_by_machine
@@ -34,7 +34,7 @@ def store(place: Place) -> Iterator[GroupStore]:
     store.write_now(make_list)
     ask = Confirmations(COMPOSER, QueueSettings(), b"sixteen octets!!", NOON)
     form = Answer("yes", "en", "form", salt=b"s")
-    store.write_now(lambda tx: lists.subscribe(tx, "tea", ANN, answer=form, ask=ask, now=NOON))
+    store.write_now(lambda tx: subscriptions.subscribe(tx, "tea", ANN, answer=form, ask=ask, now=NOON))
     yield store
     store.close()
 
@@ -53,7 +53,7 @@ def answer(store: GroupStore, content: bytes = REPLY, reverse_path: str = "ann@e
 
 
 def state(store: GroupStore) -> str:
-    found = store.read_now(lambda tx: lists.subscription(tx, 1, 1))
+    found = store.read_now(lambda tx: subscriptions.subscription(tx, 1, 1))
     return str(found.state) if found else "none"
 
 

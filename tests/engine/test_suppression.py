@@ -10,7 +10,7 @@ from clock import NOON
 from mail_shop import Asker, Place, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import Answer
 from engine.audience.suppression import (
     Reason,
@@ -122,12 +122,14 @@ def test_marketing_needs_a_confirmed_subscription_and_transactional_mail_does_no
     asker = Asker()
     store.write_now(make_list)
     store.write_now(
-        lambda tx: lists.subscribe(tx, "tea", Address.parse(KEY), answer=Answer("yes", salt=b"s"), ask=asker, now=NOON)
+        lambda tx: subscriptions.subscribe(
+            tx, "tea", Address.parse(KEY), answer=Answer("yes", salt=b"s"), ask=asker, now=NOON
+        )
     )
     assert _may(store, TRANSACTIONAL) == ""
     assert _may(store, MARKETING) == Refusal.NO_CONSENT
     asked_ms = asker.asked[0].asked_ms
-    store.write_now(lambda tx: lists.confirm(tx, 1, 1, asked_ms, answer=Answer("yes", salt=b"s"), now=NOON))
+    store.write_now(lambda tx: subscriptions.confirm(tx, 1, 1, asked_ms, answer=Answer("yes", salt=b"s"), now=NOON))
     assert _may(store, MARKETING) == ""
     store.write_now(lambda tx: suppress(tx, KEY, Reason.COMPLAINT, now=NOON))
     assert _may(store, MARKETING) == Refusal.COMPLAINT
@@ -169,7 +171,9 @@ def test_a_list_that_an_address_is_suppressed_for_never_asks_it(store: GroupStor
     def ask(name: str) -> str:
         form = Answer("yes", salt=b"s")
         to = Address.parse(KEY)
-        return store.write_now(lambda tx: lists.subscribe(tx, name, to, answer=form, ask=asker, now=NOON)).refused
+        return store.write_now(
+            lambda tx: subscriptions.subscribe(tx, name, to, answer=form, ask=asker, now=NOON)
+        ).refused
 
     assert [ask("tea"), ask("coffee")] == ["manual", ""]
 

@@ -14,7 +14,7 @@ from mail_shop import Place
 from web_door import ANN, Door, open_door
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import ensure_contact
 from engine.audience.dossier import erase, merge
@@ -62,7 +62,7 @@ async def test_the_button_confirms_and_keeps_the_proof(door: Door) -> None:
 
 async def test_a_link_that_has_expired_or_whose_asking_is_over_is_not_there(door: Door) -> None:
     path = door.confirm_path()
-    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("bye", salt=b"s"), now=NOON))
+    door.store.write_now(lambda tx: subscriptions.unsubscribe(tx, 1, 1, answer=Answer("bye", salt=b"s"), now=NOON))
     assert [(await door.ask(method, path))[0] for method in ("GET", "POST")] == [404, 404]
     assert door.state() == "unsubscribed"
     door.clock.advance(timedelta(days=8))

@@ -10,7 +10,7 @@ from mail_shop import OCTETS, Place, make_list
 from web_door import ANN, Door, open_door
 
 from deliverability.address import Address
-from engine.audience import lists
+from engine.audience import subscriptions
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts, ensure_contact
 from engine.audience.dossier import erase, export
@@ -30,7 +30,7 @@ async def door(place: Place) -> AsyncIterator[Door]:
     async with open_door(place) as door:
 
         def more(tx: Tx) -> None:
-            lists.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("yes", salt=b"s"), now=NOON)
+            subscriptions.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("yes", salt=b"s"), now=NOON)
             make_list(tx, "coffee")
 
         door.store.write_now(more)
@@ -138,7 +138,7 @@ async def test_everything_can_be_left_with_one_press(door: Door) -> None:
 
 @pytest.mark.parametrize("reason", [Reason.COMPLAINT, Reason.HARD_BOUNCE, Reason.MANUAL])
 async def test_a_suppressed_address_is_not_brought_back(door: Door, reason: Reason) -> None:
-    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("x", salt=b"s"), now=NOON))
+    door.store.write_now(lambda tx: subscriptions.unsubscribe(tx, 1, 1, answer=Answer("x", salt=b"s"), now=NOON))
     door.store.write_now(lambda tx: suppress(tx, ANN.key, reason, now=NOON))
     await door.ask("POST", path(door), {"list": "1"})
     assert door.state() == "unsubscribed"

@@ -10,7 +10,7 @@ from clock import NOON
 from mail_shop import Place, make_list
 from web_door import ANN, Door, open_door
 
-from engine.audience import consent, forms, lists
+from engine.audience import consent, forms, lists, subscriptions
 from engine.audience.asking import AskingSettings
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts
@@ -143,7 +143,7 @@ async def test_an_address_of_another_script_is_ordinary(door: Door, address: str
 
 async def test_known_and_unknown_addresses_get_the_same_answer(door: Door) -> None:
     def prepare(tx: Tx) -> None:
-        lists.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("y", salt=b"s"), now=NOON)
+        subscriptions.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("y", salt=b"s"), now=NOON)
         suppress(tx, "dead@example.org", Reason.HARD_BOUNCE, now=NOON)
 
     door.store.write_now(prepare)

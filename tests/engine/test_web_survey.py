@@ -12,7 +12,7 @@ from clock import NOON
 from mail_shop import OCTETS, Place, make_composer, part, person
 from web_door import ANN, Door, open_door
 
-from engine.audience import consent, lists, surveys
+from engine.audience import consent, subscriptions, surveys
 from engine.audience.consent import Answer
 from engine.audience.contacts import contact_facts
 from engine.audience.dossier import erase, export
@@ -203,9 +203,11 @@ async def test_a_friend_counts_once_for_both_sides_when_they_confirm(door: Door)
 
 
 async def test_nobody_recommends_themselves_or_whoever_is_here_already(door: Door) -> None:
-    door.store.write_now(lambda tx: lists.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("y", salt=b"s"), now=NOON))
+    door.store.write_now(
+        lambda tx: subscriptions.confirm(tx, 1, 1, to_ms(NOON), answer=Answer("y", salt=b"s"), now=NOON)
+    )
     bob = await follow(door, "bob@example.org", "/subscribe/tea")
-    door.store.write_now(lambda tx: lists.unsubscribe(tx, 1, 1, answer=Answer("n", salt=b"s"), now=NOON))
+    door.store.write_now(lambda tx: subscriptions.unsubscribe(tx, 1, 1, answer=Answer("n", salt=b"s"), now=NOON))
     door.clock.advance(timedelta(days=2))
     await follow(door, "ann@example.org", own_link(door, bob))
     await follow(door, "eve@example.org", "/subscribe/tea?lang=en&ref=" + own_link(door)[3:])

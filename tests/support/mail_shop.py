@@ -13,7 +13,8 @@ from clock import NOON, FakeClock
 from engine.audience import lists
 from engine.audience.asking import AskingSettings
 from engine.audience.consent import Shown
-from engine.audience.lists import Asking, MailingList
+from engine.audience.lists import MailingList
+from engine.audience.subscriptions import Asking
 from engine.sending.compose import Composed, Composer
 from engine.sending.render import Renderer
 from engine.sending.resources import Resources

@@ -10,7 +10,7 @@ from clock import NOON, FakeChance, FakeClock
 from mail_shop import OCTETS, Place, make_composer, make_list, open_store
 
 from deliverability.address import Address
-from engine.audience import consent, lists
+from engine.audience import consent, subscriptions
 from engine.audience.consent import Answer
 from engine.audience.tokens import Purpose
 from engine.sending.confirmations import Confirmations
@@ -47,7 +47,7 @@ class Door:
             return answer.status, await answer.text(), dict(answer.headers)
 
     def state(self) -> str:
-        found = self.store.read_now(lambda tx: lists.subscription(tx, 1, 1))
+        found = self.store.read_now(lambda tx: subscriptions.subscription(tx, 1, 1))
         assert found is not None
         return str(found.state)
 
@@ -69,7 +69,7 @@ async def open_door(place: Place) -> AsyncIterator[Door]:
     def asked(tx: Tx) -> None:
         make_list(tx)
         ask = Confirmations(door.composer, QueueSettings(), OCTETS, NOON)
-        lists.subscribe(
+        subscriptions.subscribe(
             tx, "tea", ANN, answer=Answer("yes", "", "form", salt=b"s"), ask=ask, name="Ann Archer", now=NOON
         )
 
