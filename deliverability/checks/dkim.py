@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deliverability.signing.keys import Key, dns_record
+from deliverability.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def judge(key: Key, texts: Sequence[str]) -> Shown:
         return Shown(f"it shows {len(texts)} TXT records there; receivers may take any of them: leave only ours")
     tags = read_tags(texts[0])
     if tags is None or tags.get("v", "DKIM1") != "DKIM1":
-        return Shown(f'what it shows is no DKIM record: "{texts[0][:60]}"')
+        return Shown(f'what it shows is no DKIM record: "{clean(texts[0][:60])}"')
     if not tags.get("p"):
         return Shown("it shows a record with an empty p=, which says that the key was withdrawn")
     return Shown(_fault(key, tags), _advice(tags))
@@ -47,13 +48,13 @@ def judge(key: Key, texts: Sequence[str]) -> Shown:
 def _fault(key: Key, tags: dict[str, str]) -> str:
     ours = read_tags(dns_record(key).value) or {}
     if tags.get("k", "rsa").lower() != ours["k"]:
-        return f"it shows a key of the kind {tags.get('k', 'rsa')}, not {ours['k']}"
+        return f"it shows a key of the kind {clean(tags.get('k', 'rsa')[:40])}, not {ours['k']}"
     if _octets(tags["p"]) != _octets(ours["p"]):
         return "it shows another key than the one we hold (p= differs)"
     if "h" in tags and "sha256" not in _words(tags["h"]):
-        return f"its h={tags['h']} does not allow sha256"
+        return f"its h={clean(tags['h'][:40])} does not allow sha256"
     if not {"*", "email"} & _words(tags.get("s", "*")):
-        return f"its s={tags['s']} does not allow e-mail"
+        return f"its s={clean(tags['s'][:40])} does not allow e-mail"
     return ""
 
 

@@ -206,6 +206,7 @@ def erase(
     from engine.audience import dossier
     from engine.audience.contacts import find_contact
     from engine.audience.ledger import SALT_OCTETS
+    from engine.reputation import forgetting
     from engine.system import SystemChance
     from mta.queue import erasing
     from mta.queue.operating import By
@@ -238,6 +239,7 @@ def erase(
     blanked = 0
     for start in range(0, len(deliveries), _CHUNK):
         part = deliveries[start : start + _CHUNK]
+        store.write_now(lambda tx, part=part: forgetting.forget(tx, part))  # type: ignore[misc]
         blanked += store.write_now(lambda tx, part=part: erasing.blank(tx, part, by, now))  # type: ignore[misc]
     print(f"{to} is forgotten")
     if blanked < len(deliveries):

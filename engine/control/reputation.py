@@ -13,7 +13,7 @@ from engine.control.protocol.house import Alert
 from engine.control.protocol.reputation import AlarmRow, KindRow, PartRow, ReputationAnswer, ReputationRow, SaidRow
 from engine.control.refusal import Refusal
 from engine.house import House
-from engine.reputation import alarms, beside, reading
+from engine.reputation import alarms, beside, listings, reading
 from engine.reputation.alarms import Alarm, Watcher
 from engine.reputation.reading import DIMENSIONS, About
 from engine.reputation.sources import DAY_MS, day_of
@@ -37,12 +37,12 @@ async def show(house: House, asked: Asked) -> ReputationAnswer:
     ours = beside.sending_addresses(house.config)
     dmarc = await house.store.read(lambda tx: beside.dmarc(tx, since, ours))
     by_day = await house.store.read(lambda tx: reading.by(tx, "day", about, first))
-    total, others = reading.total(list(by_day.values())), _beside(about, dmarc)
+    total, others = reading.total(list(by_day.values())), await _beside(house, about, dmarc)
     groups: list[ReputationRow] = []
     for each in DIMENSIONS:
         found = await house.store.read(lambda tx, each=each: reading.by(tx, each, about, first))  # type: ignore[misc]
         for name, figures in found.items():
-            its = _beside(About(each, name), dmarc)
+            its = await _beside(house, About(each, name), dmarc)
             groups.append(_row(each, name, figures, its, index(figures, its, settings)))
     said = await house.store.read(lambda tx: reading.said(tx, about, first, SAID))
     raised = await house.store.read(lambda tx: alarms.history(tx, since, ALARMS))
@@ -89,13 +89,16 @@ def _about(text: str, known: Mapping[str, tuple[str, ...]]) -> About:
     raise Refusal(f"there are no figures of {text[:60]}", f"did you mean {near[0]}?" if near else there_are, 404)
 
 
-def _beside(about: About, dmarc: Mapping[str, Share]) -> Beside:
+async def _beside(house: House, about: About, dmarc: Mapping[str, Share]) -> Beside:
     """What others say of this mail. Reports know From domains, and neither providers nor streams."""
-    if about.dimension == "domain":
-        return Beside(dmarc.get(about.name, Share(0, None)))
+    domain = about.name if about.dimension == "domain" else ""
+    listed = await house.store.read(lambda tx: listings.share(tx, domain))
+    if domain:
+        return Beside(dmarc.get(domain, Share(0, None)), listed)
     if about.dimension or not dmarc:
-        return Beside()
-    return Beside(Share(sum(each.count for each in dmarc.values()), sum(each.of or 0 for each in dmarc.values())))
+        return Beside(listed=listed)
+    whole = Share(sum(each.count for each in dmarc.values()), sum(each.of or 0 for each in dmarc.values()))
+    return Beside(whole, listed)
 
 
 def _parts(found: Index) -> tuple[PartRow, ...]:

@@ -31,7 +31,7 @@ CHUNK: Final = 1000  # rows read at once
 # Mail and what is known of it, and what belongs to processes of this machine.
 STAY: Final = frozenset({"sending", "inbound", "spooled", "writer", "hook_call"})
 POINTERS: Final = frozenset({"message_id", "delivery_id"})  # columns that name mail
-OF_THIS_MACHINE: Final = frozenset({"clock_offset_ms", "late_seen", "epochs", "fence"})  # rows of meta
+OF_THIS_MACHINE: Final = frozenset({"clock_offset_ms", "late_seen", "epochs", "fence", "reputation"})  # rows of meta
 _BLOB: Final = "$base64"
 
 

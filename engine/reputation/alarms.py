@@ -9,7 +9,7 @@ from typing import Any, Final
 from deliverability.reputation import index
 from deliverability.reputation.alarms import Figure, Level, Subject, changes
 from deliverability.reputation.settings import ReputationSettings
-from engine.reputation import judging
+from engine.reputation import judging, listings
 from engine.reputation.beside import dmarc
 from mta.ports import Tx, from_ms, to_ms
 
@@ -46,7 +46,7 @@ class Alarm:
         said = f": {self.reply} [{self.judged_by}]" if self.reply else ""
         measured = f"{share_words(self.figure)}, {self.count:,}{of}, threshold {share_words(self.threshold)}"
         if self.subject.rule == index.LISTED:
-            measured = f"{self.count:,}{of}"
+            measured = "listed"
         return f"{self.subject.rule} ({measured}) for {self.subject.words}{said}"
 
 
@@ -93,7 +93,8 @@ class Watcher:
             return False
         self._looked = now
         reported = dmarc(tx, now - judging.WINDOW, self.ours)
-        self._found = judging.figures_of(tx, now, reported, self.settings)
+        stands = {each.subject for each in self.now_standing}
+        self._found = judging.figures_of(tx, now, reported, self.settings) | listings.figures(tx, stands)
         return bool(changes({each.subject: each.level for each in self.now_standing}, self._found))
 
     def do(self, tx: Tx, now: datetime) -> None:
@@ -149,7 +150,7 @@ def _raise(tx: Tx, subject: Subject, level: Level, found: Figure, now: datetime)
         (
             subject.rule, subject.provider, subject.source, subject.domain, subject.stream, int(level), found.count, found.of,
             round((found.value or 0) * _MILLION), round(threshold * _MILLION), found.reply, found.judged_by,
-            found.message_id, to_ms(now),
+            found.message_id or None, to_ms(now),
         ),
     )  # fmt: skip
 
@@ -157,5 +158,5 @@ def _raise(tx: Tx, subject: Subject, level: Level, found: Figure, now: datetime)
 def _alarm(row: tuple[Any, ...]) -> Alarm:
     return Alarm(
         row[0], Subject(*row[1:6]), Level(row[6]), row[7], row[8], row[9] / _MILLION, row[10] / _MILLION, row[11], row[12],
-        row[13], from_ms(row[14]), None if row[15] is None else from_ms(row[15]),
+        row[13] or 0, from_ms(row[14]), None if row[15] is None else from_ms(row[15]),
     )  # fmt: skip

@@ -27,7 +27,7 @@ class _Group:
     said: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def add(self, row: tuple[Any, ...]) -> None:
-        word, count, told = row[5], row[6], (row[0], row[9], row[7], row[8])
+        word, count, told = row[5], row[6], (row[0], row[9] or 0, row[7], row[8])
         self.figures.counts[word] += count
         if row[7]:
             self.said[word] = max(self.said.get(word, told), told)

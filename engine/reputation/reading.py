@@ -65,7 +65,7 @@ def said(tx: Tx, about: About, first: int, most: int) -> list[tuple[str, str, in
     last: dict[str, tuple[Any, ...]] = {}
     for word, count, reply, rule, message_id, day in rows:
         counts[word] = counts.get(word, 0) + int(count)
-        last[word] = max(last.get(word, (0,)), (day, message_id, reply, rule))
+        last[word] = max(last.get(word, (0,)), (day, message_id or 0, reply, rule))
     order = sorted(counts, key=lambda word: (-counts[word], word))[:most]
     return [(*_split(word), counts[word], str(last[word][2]), str(last[word][3]), int(last[word][1])) for word in order]
 

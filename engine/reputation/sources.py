@@ -86,14 +86,14 @@ class Tally:
             rows.append(
                 (
                     kind.day, kind.provider, kind.source, kind.domain, kind.stream, word, count, said.reply, said.rule,
-                    said.message_id,
+                    said.message_id or None,
                 )
             )  # fmt: skip
         tx.executemany(_ADD, rows)
 
     def _domain(self, tx: Tx, day: int, header_from: str) -> str:
         """A From domain; OTHER for those beyond so many a day, since whoever may submit may write anything there."""
-        name = header_from.rpartition("@")[2].lower()[:255] or OTHER
+        name = clean(header_from.rpartition("@")[2].lower())[:255] or OTHER
         known = self._domains.get(day)
         if known is None:
             rows = tx.query("SELECT DISTINCT domain FROM reputation_day WHERE day = ?", (day,))

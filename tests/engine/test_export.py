@@ -63,7 +63,13 @@ def fill(desk: Desk) -> None:
             " VALUES ('order.placed', ?, '7', '{\"total\": 5}', 'header', 9, 5, 0)",
             (ann,),
         )
-        tx.execute("INSERT INTO meta (key, value) VALUES ('clock_offset_ms', '5')")
+        tx.execute(
+            "INSERT INTO meta (key, value) VALUES ('clock_offset_ms', '5'), ('reputation', '{\"attempt\": 900}')"
+        )
+        tx.execute(
+            "INSERT INTO reputation_day (day, provider, source, domain, stream, what, count, reply, rule, message_id)"
+            " VALUES (20000, 'gmail', 'default', 'shop.example', 1, 'bounced:spam', 3, '550 no', 'spam', 9)"
+        )
 
     desk.store.write_now(work)
 

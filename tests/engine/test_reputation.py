@@ -13,6 +13,7 @@ from clock import NOON, FakeChance, FakeClock
 from mail_shop import SECRET, Place, open_store
 
 from deliverability.address import Address
+from deliverability.doctor.model import Finding, Verdict
 from deliverability.reputation.settings import ReputationSettings
 from engine.commands import reputation as command
 from engine.config import parse
@@ -20,8 +21,10 @@ from engine.control import reputation as control
 from engine.control.asked import Asked
 from engine.control.protocol.reputation import ReputationAnswer
 from engine.control.refusal import Refusal
+from engine.doctor.keeping import keep
+from engine.doctor.visit import Report
 from engine.house import House
-from engine.reputation import alarms, beside, gathering, reading
+from engine.reputation import alarms, beside, forgetting, gathering, listings, reading
 from engine.reputation.alarms import Watcher
 from engine.reputation.gathering import Gatherer
 from engine.reputation.reading import About
@@ -350,6 +353,40 @@ def test_our_own_mail_that_fails_dmarc_is_an_alarm_and_a_forger_s_is_not(anywher
     assert (shares["shop.example"].count, shares["shop.example"].of) == (30, 300)
     anywhere.watch()
     assert [(each.subject.rule, each.level.word) for each in anywhere.watcher.now_standing] == [("DMARC fails", "warn")]
+
+
+def examined(verdict: Verdict, says: str = "192.0.2.1 is listed by bl.example") -> Report:
+    finding = Finding("block.address", "", verdict, "No address is listed", says, "RFC 5782", ("127.0.0.2",))
+    return Report(NOON, ("shop.example",), (finding,))
+
+
+def test_a_listing_is_an_alarm_and_a_list_that_is_silent_ends_none(post: Post) -> None:
+    for verdict, stands in (
+        (Verdict.UNKNOWN, False), (Verdict.PASS, False), (Verdict.FAIL, True), (Verdict.UNKNOWN, True), (Verdict.PASS, False),
+    ):  # fmt: skip
+        post.store.write_now(lambda tx, verdict=verdict: keep(tx, examined(verdict)))  # type: ignore[misc]
+        post.watch()
+        assert bool(post.watcher.now_standing) is stands, verdict
+        if stands:
+            assert post.watcher.now_standing[0].words == (
+                "blocklists (listed) for mail: 192.0.2.1 is listed by bl.example 127.0.0.2 [block.address]"
+            )
+    post.store.write_now(lambda tx: keep(tx, examined(Verdict.FAIL)))
+    assert post.store.read_now(lambda tx: listings.share(tx)).count == 1
+
+
+def test_whoever_is_erased_is_in_no_reply_that_is_shown(anywhere: Post) -> None:
+    deliveries = anywhere.mail(30)
+    anywhere.tried(anywhere.mail(200))
+    anywhere.tried(deliveries, "failed", "550 5.1.1 Ann Archer left us", stage="rcpt", rule="no-such-user")
+    anywhere.gather()
+    anywhere.watch()
+    assert "Ann Archer" in anywhere.watcher.now_standing[0].words
+    anywhere.store.write_now(lambda tx: forgetting.forget(tx, deliveries))
+    anywhere.watch()
+    assert "Ann Archer" not in anywhere.watcher.now_standing[0].words
+    assert not anywhere.store.read_now(lambda tx: reading.said(tx, About(), 0, 9))
+    assert anywhere.counts()["gmail"]["bounced:invalid recipient"] == 30
 
 
 # -- what is asked

@@ -15,7 +15,7 @@ class ReputationDay(Model):
     count = BigIntegerField()
     reply = TextField()  # the last that this was counted for, addresses left out; "" where there is none
     rule = TextField()  # by which that was judged
-    message_id = IntegerField()  # whose reply it was; 0 where there is none
+    message_id = IntegerField(null=True)  # whose reply it was
 
     class Meta:
         table_name = "reputation_day"
@@ -37,9 +37,9 @@ class ReputationAlarm(Model):
     threshold_ppm = BigIntegerField()
     reply = TextField()
     judged_by = TextField()
-    message_id = IntegerField()
     began_ms = BigIntegerField()
     ended_ms = BigIntegerField(null=True)
+    message_id = IntegerField(null=True)
 
     class Meta:
         table_name = "reputation_alarm"

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from deliverability.checks.dkim import judge, read_tags
-from deliverability.signing.keys import Algorithm, dns_record, generate_key
+from deliverability.signing.keys import Algorithm, Key, dns_record, generate_key
 
 RSA = generate_key("shop.example", "a", Algorithm.RSA)
 ED = generate_key("shop.example", "b", Algorithm.ED25519)
@@ -60,3 +60,13 @@ def test_testing_mode_is_advised_against() -> None:
 def test_none_and_several_records_are_faults() -> None:
     assert "no TXT record" in judge(RSA, []).fault
     assert "2 TXT records" in judge(RSA, [rsa(), "v=spf1 -all"]).fault
+
+
+def test_what_a_stranger_s_record_says_is_harmless_on_a_screen() -> None:
+    key = generate_key("shop.example", "a", Algorithm.ED25519)
+    for text in ("\x1b]0;owned\x07", "v=DKIM1; k=\x1b[31m; p=AAAA", "v=DKIM1; k=ed25519; h=\x1b[2J; p=" + _public(key)):
+        assert judge(key, [text]).fault.isprintable()
+
+
+def _public(key: Key) -> str:
+    return (read_tags(dns_record(key).value) or {})["p"]
