@@ -28,6 +28,7 @@ from engine.chores import chores
 from engine.conductor import Conductor
 from engine.config import Config
 from engine.control import metrics
+from engine.control.doctoring import speaks_against
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
 from engine.doctor.rounds import Doctor
@@ -116,7 +117,7 @@ class Office:
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.campaigns = CampaignKeeper(
             self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, lambda: self.clock.offset,
-            lambda: self.fence is not None,
+            lambda: self.fence is not None, lambda: speaks_against(self.house, self.doctor),
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),

@@ -85,9 +85,18 @@ def _from(case: Case) -> Said:
             ["0 ."],
             [remove(domain, "MX", "0 ."), *mend],
         )
+    if exchangers and not any(_is_judged_elsewhere(case, each) or case.look.addresses(each) for each in exchangers):
+        says = f"{', '.join(exchangers)}, where answers to {domain} go, has no address: nobody can answer its mail"
+        return bad(says, exchangers, mend)
     if exchangers or case.look.addresses(domain):
         return good(f"answers to {domain} go to {', '.join(exchangers) or domain}")
     return bad(f"{domain} has neither MX nor address: nobody can answer its mail, and receivers refuse it", (), mend)
+
+
+def _is_judged_elsewhere(case: Case, host: str) -> bool:
+    """Whether other rules see that a host has an address: that of EHLO, and the exchangers of the bounce domain."""
+    ours = (case.house.hostname, *(each.ehlo for each in case.house.sources or ()))
+    return host in ours or host in case.look.exchangers(case.envelope)
 
 
 def _to_us(case: Case, domain: str) -> Mend:

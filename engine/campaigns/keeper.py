@@ -7,7 +7,7 @@ offices of one database may do the same: every piece asks in its transaction whe
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +30,9 @@ RELEASED: Final = 200  # of those who waited for the winner, in one transaction
 STAMP: Final = timedelta(minutes=1)  # between two notes that somebody was there
 JUMP: Final = timedelta(minutes=2)  # a clock that went further than we did: the machine slept, or was rolled back
 RECONCILE_SECONDS: Final = 1.0
+PLANNED: Final = timedelta(minutes=10)  # a run that begins so long after it was made was planned
+CALENDAR: Final = "its calendar"  # who makes the runs of a campaign that comes again
+AGAINST: Final = "(against "  # stands with who began a run although something spoke against it
 _OPEN: Final = (Fate.WAITING, Fate.CLAIMED, Fate.QUEUED)
 
 log: Final = logging.getLogger("posthouse.campaigns")
@@ -42,9 +45,11 @@ class CampaignKeeper:
     def __init__(
         self, store: Store, clock: Clock, zone: ZoneInfo, wake: Callable[[], None] = lambda: None,
         moved: Callable[[], timedelta] = timedelta, is_fenced: Callable[[], bool] = lambda: False,
+        speaks_against: Callable[[], Awaitable[str]] | None = None,
     ) -> None:  # fmt: skip
+        """`speaks_against`: what keeps back a run whose time comes long after it was planned; "" for nothing."""
         self._store, self._clock, self._zone, self._wake, self._moved = store, clock, zone, wake, moved
-        self._is_fenced = is_fenced
+        self._is_fenced, self._speaks_against = is_fenced, speaks_against
         self.book = CampaignBook()
         self._bell = Bell()
         self._awake_since: datetime | None = None
@@ -129,8 +134,22 @@ class CampaignKeeper:
     async def _begin(self, run: Run, now: datetime) -> bool:
         if await self._missed(run, max(run.due, run.awake), now):
             return True
+        if await self._is_kept_back(run, now):
+            return True
         if await self._store.write(lambda tx: runs.begin(tx, run.id, now)):
             log.info("campaign begins", extra={"campaign": run.name, "run": run.id})
+        return True
+
+    async def _is_kept_back(self, run: Run, now: datetime) -> bool:
+        """Whether something speaks against a run that nobody looked at lately, and overrode. It is paused then."""
+        was_planned = run.by == CALENDAR or run.due - run.awake >= PLANNED
+        if self._speaks_against is None or not was_planned or AGAINST in run.by:
+            return False
+        if not (why := await self._speaks_against()):
+            return False
+        come_from = (RunState.SCHEDULED,)
+        if await self._store.write(lambda tx: runs.set_state(tx, run.id, come_from, RunState.PAUSED, why, now)):
+            log.error("a campaign is kept back", extra={"campaign": run.name, "why": why})
         return True
 
     async def _recur(self, now: datetime) -> bool:
@@ -151,9 +170,7 @@ class CampaignKeeper:
             return
         civil = newest_occasion(campaign.when, datetime.fromisoformat(occasion), now, self._zone)
         due = begins(replace(campaign.when, at=civil), now, self._zone)
-        runs.create(
-            tx, campaign_id, version_id, campaign, NewRun(civil.isoformat(), due, civil, by="its calendar"), due
-        )
+        runs.create(tx, campaign_id, version_id, campaign, NewRun(civil.isoformat(), due, civil, by=CALENDAR), due)
         plan_next(tx, campaign_id, version_id, self.book, now, self._zone)
 
     # -- the audience

@@ -190,9 +190,11 @@ def pause(name: Name, run: RunNumber = 0, why: Why = "", socket: Socket = None, 
 
 
 @app.command()
-def resume(name: Name, run: RunNumber = 0, socket: Socket = None, as_json: Json = False) -> None:
-    """Let a paused campaign go on where it was."""
-    act(socket, "campaigns/resume", _run(name, run), as_json)
+def resume(
+    name: Name, run: RunNumber = 0, override: Override = "", socket: Socket = None, as_json: Json = False
+) -> None:  # fmt: skip
+    """Let a paused campaign go on where it was. One that has not begun yet is refused as by `start`."""
+    act(socket, "campaigns/resume", _run(name, run) | {"override": override}, as_json)
 
 
 @app.command()
@@ -242,11 +244,13 @@ def resend(
     name: Name,
     subject: Annotated[str, typer.Option("--subject", help="Instead of the campaign's own.")] = "",
     run: RunNumber = 0,
+    override: Override = "",
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Write once more to those who got it and did not open or click: people are counted, machines are not."""
-    act(socket, "campaigns/resend", _run(name, run) | {"subject": subject}, as_json)
+    """Write once more to those who got it and did not open or click: people are counted, machines are not. Refused as by
+    `start`."""
+    act(socket, "campaigns/resend", _run(name, run) | {"subject": subject, "override": override}, as_json)
 
 
 def _run(name: str, run: int, why: str = "") -> dict[str, Any]:

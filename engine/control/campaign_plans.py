@@ -45,7 +45,7 @@ async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
     mails = await _worst(house, campaign, tally, now)
     facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, tally, now))
     eta = await house.store.read(lambda tx: _eta(tx, tally))
-    found = [*_demands(await broken_demands(house, office, facts.mails)), *lint.findings(facts)]
+    found = [*_demands(await broken_demands(house, office.doctor, facts.mails)), *lint.findings(facts)]
     text = "\n".join(_words(campaign, at, tally, mails, eta, found))
     return Done(text, _data(campaign, at, tally, mails, eta, found))
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from deliverability.settings import format_duration
 from engine.campaigns import audience, figures, runs, stopping, values
 from engine.campaigns.book import CampaignBook, NoCampaign, store_campaign
-from engine.campaigns.keeper import plan_next
+from engine.campaigns.keeper import AGAINST, plan_next
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import begins
 from engine.campaigns.reading import check as check_text
@@ -77,6 +77,13 @@ async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Let a paused run go on."""
     run, by, now = await _run(house, office, body), _by(body), house.clock.now()
     to = RunState.SCHEDULED if run.began is None else RunState.RUNNING
+    if run.state is RunState.PAUSED and run.began is None:
+        against = await refuse_broken(house, office, run.name, [], by.name, Asked(body).text("override"))
+        if against:
+            told = f"{run.by} {AGAINST}{against}, by {by.name})"
+            await house.store.write(
+                lambda tx: tx.execute("UPDATE campaign_run SET by = ? WHERE id = ?", (told, run.id))
+            )  # fmt: skip
     if not await _moved(house, run, (RunState.PAUSED,), to, "", now):
         raise Refusal(f"{run.name} is {run.state}: it is not paused", "", 409)
     released = 0
@@ -136,6 +143,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
     if fault := text_fault(subject):
         raise Refusal(f"subject: {fault}")
+    if against := await refuse_broken(house, office, run.name, [], by, Asked(body).text("override")):
+        by = f"{by} {AGAINST}{against})"
     new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)
     made = await house.store.write(
         lambda tx: runs.create(tx, run.campaign_id, run.version_id, campaign, new, now)
@@ -170,7 +179,7 @@ async def _create(
     source, by, now = _source(body), _by(body).name, house.clock.now()
     mails = await refuse_unwritable(house, campaign, now)
     if against := await refuse_broken(house, office, campaign.name, mails, by, Asked(body).text("override")):
-        by = f"{by} ({against})"
+        by = f"{by} {AGAINST}{against})"
     zone, book = ZoneInfo(house.config.mail.zone), office.campaigns.book
 
     def work(tx: Tx) -> tuple[int | None, datetime | None]:

@@ -16,6 +16,7 @@ from engine.control.examined import answer
 from engine.control.protocol.doctor import DoctorReport
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.doctor.rounds import Doctor
 from engine.house import House
 from engine.sending.compose import Composed
 
@@ -44,10 +45,10 @@ async def look(house: House, office: Office, asked: Asked) -> DoctorReport:
     return answer(report, house.clock.now())
 
 
-async def broken_demands(house: House, office: Office, mails: Sequence[Composed]) -> list[Met]:
+async def broken_demands(house: House, doctor: Doctor, mails: Sequence[Composed]) -> list[Met]:
     """The demands of bulk senders that a campaign with these mails would break, as the world is now."""
     domain = house.composer.address.domain
-    report = await office.doctor.glance(domain)
+    report = await doctor.glance(domain)
     findings = {each.rule: each for each in report.findings if each.about in ("", domain)}
     for each in mails:
         for found in _of_mail(house, each):
@@ -85,12 +86,21 @@ def words_of(broken: Sequence[Met]) -> list[str]:
     return [f"{rule} (demanded by {', '.join(providers)})" for rule, providers in by_rule.items()]
 
 
+async def speaks_against(house: House, doctor: Doctor) -> str:
+    """Why a campaign whose time has come should not begin by itself; "" where nothing is broken."""
+    broken = words_of(await broken_demands(house, doctor, []))
+    if not broken:
+        return ""
+    remedy = "`posthouse campaign resume` begins it when it is mended"
+    return f"it breaks what bulk senders are asked for: {', '.join(broken)}; {remedy}"
+
+
 async def refuse_broken(
     house: House, office: Office, name: str, mails: Sequence[Composed], by: str, why: str
 ) -> str:  # fmt: skip
     """Refusal where a campaign breaks a demand of bulk senders, unless somebody says `why` it is sent all the same: that
     is logged, and comes back as words to keep with the run ("" where nothing is broken)."""
-    broken = words_of(await broken_demands(house, office, mails))
+    broken = words_of(await broken_demands(house, office.doctor, mails))
     if not broken:
         return ""
     if not why:
@@ -102,4 +112,4 @@ async def refuse_broken(
     if not by:
         raise Refusal("an override needs a name", "say who decides: by")
     log.warning("a campaign breaks demands", extra={"campaign": name, "by": by, "why": why, "broken": broken})
-    return f"against {', '.join(each.partition(' ')[0] for each in broken)}: {why}"
+    return f"{', '.join(each.partition(' ')[0] for each in broken)}: {why}"

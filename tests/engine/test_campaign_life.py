@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from campaign_house import NEWS, CampaignHouse
@@ -10,6 +11,7 @@ from campaign_house import NEWS, CampaignHouse
 from engine.campaigns import claiming, crowding, runs, stopping
 from engine.campaigns.claiming import claim, sweep
 from engine.campaigns.figures import of_run as figures_of_run
+from engine.campaigns.keeper import AGAINST, CampaignKeeper
 from engine.campaigns.restored import settle as restored
 from engine.campaigns.runs import NewRun
 from engine.campaigns.states import AGAIN, RunState
@@ -269,6 +271,32 @@ async def test_a_campaign_comes_again_every_monday_and_wednesday(make: Make) -> 
     occasions = [row[0] for row in house.rows("SELECT occasion FROM campaign_run ORDER BY id")]
     assert occasions == ["2026-03-04T10:00:00", "2026-03-09T10:00:00", "2026-03-11T10:00:00"]
     assert len(house.mails) == 3
+
+
+async def test_a_planned_run_that_something_speaks_against_is_paused_and_one_that_was_overridden_is_not(
+    make: Make,
+) -> None:
+    house, words = make(), ["it breaks dmarc.record"]
+
+    async def speaks_against() -> str:
+        return words[0]
+
+    house.keeper = CampaignKeeper(house.store, house.clock, ZoneInfo("UTC"), speaks_against=speaks_against)
+    house.join(2)
+    planned = 'when: {at: "2026-03-05T10:00"}'
+    run_id = house.start(NEWS + planned)
+    other_id = house.start(NEWS.replace("name: news", "name: other") + planned)
+    at_once = house.start(NEWS.replace("name: news", "name: at-once"))
+    house.do("UPDATE campaign_run SET by = ? WHERE id = ?", f"ann {AGAINST}dmarc.record: we close)", other_id)
+    await house.settle()
+    assert house.run(at_once).state is RunState.RUNNING, "it was looked at a moment ago, by whoever began it"
+    await house.later(days=4)
+    assert (house.run(run_id).state, house.run(run_id).why) == (RunState.PAUSED, words[0])
+    assert house.run(other_id).state is RunState.RUNNING
+    words[0] = ""
+    house.do("UPDATE campaign_run SET state = 'scheduled', why = '' WHERE id = ?", run_id)
+    await house.settle()
+    assert house.run(run_id).state is RunState.RUNNING
 
 
 async def test_of_several_occasions_that_were_missed_the_newest_is_sent(make: Make) -> None:

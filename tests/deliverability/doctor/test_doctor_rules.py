@@ -159,6 +159,7 @@ CASES: list[tuple[str, Verdict, Break]] = [
     )),
     ("mx.from", FAIL, lambda world: world.records.update({DOMAIN: [world.records[DOMAIN][0], {"MX": [0, "."]}]})),
     ("mx.from", FAIL, lambda world: world.records.update({DOMAIN: world.records[DOMAIN][:1]})),
+    ("mx.from", FAIL, lambda world: world.records.update({DOMAIN: [world.records[DOMAIN][0], {"MX": [10, "gone.example"]}]})),
     ("mx.bounces", FAIL, lambda world: world.records.update({BOUNCE: world.records[BOUNCE][:1]})),
     ("mx.bounces", FAIL, lambda world: world.records.update({BOUNCE: [world.records[BOUNCE][0], {"MX": [0, "."]}]})),
     ("mx.address", FAIL, lambda world: (world.records[BOUNCE].append({"MX": [20, "gone.shop.example"]}),
