@@ -230,7 +230,7 @@ class BounceSettings(Settings):
         default=timedelta(days=180),
         description="How long mail that came back is kept with what was concluded, and so are others' reports.",
     )
-    later: LaterSettings = LaterSettings()
+    later: LaterSettings = Field(default=LaterSettings(), description="When bounces that repeat suppress an address.")
 
     @field_validator("domain")
     @classmethod

@@ -60,10 +60,10 @@ async def test_writes_that_wait_together_are_one_commit(store: GroupStore) -> No
 
     def wait(tx: Tx) -> None:
         held.set()
-        go.wait(10)
+        go.wait(60)
 
     first = asyncio.ensure_future(store.write(wait))
-    await asyncio.to_thread(held.wait, 10)
+    assert await asyncio.to_thread(held.wait, 60)
     rest = [asyncio.ensure_future(store.write(put(f"n{number}"))) for number in range(20)]
     await asyncio.sleep(0)  # let each of them ask
     before = store.commits
@@ -78,13 +78,13 @@ async def test_what_is_wrong_with_a_put_is_told_to_who_put_it_alone(store: Group
 
     def wait(tx: Tx) -> None:
         held.set()
-        go.wait(10)
+        go.wait(60)
 
     def put_nothing(tx: Tx) -> None:
         tx.put("INSERT INTO flow (name, state) VALUES (?, 'active')", (None,))
 
     first = asyncio.ensure_future(store.write(wait))
-    await asyncio.to_thread(held.wait, 10)
+    assert await asyncio.to_thread(held.wait, 60)
     asked = [asyncio.ensure_future(store.write(each)) for each in (put("one"), put_nothing, put("two"), put("three"))]
     await asyncio.sleep(0)  # let each of them ask
     go.set()
@@ -130,11 +130,11 @@ async def test_a_caller_that_gives_up_does_not_undo_what_was_taken(store: GroupS
 
     def work(tx: Tx) -> None:
         held.set()
-        go.wait(10)
+        go.wait(60)
         put("kept")(tx)
 
     asking = asyncio.ensure_future(store.write(work))
-    await asyncio.to_thread(held.wait, 10)
+    assert await asyncio.to_thread(held.wait, 60)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -151,10 +151,10 @@ async def test_a_work_that_waited_too_long_is_given_up_and_never_runs_later(
 
     def wait(tx: Tx) -> None:
         held.set()
-        go.wait(10)
+        go.wait(60)
 
     blocker = asyncio.ensure_future(store.write(wait))
-    await asyncio.to_thread(held.wait, 10)
+    assert await asyncio.to_thread(held.wait, 60)
     with pytest.raises(StoreBusy, match=r"stayed locked"):
         await store.write(put("too late"))
     go.set()
@@ -200,11 +200,11 @@ async def test_a_read_sees_one_snapshot_and_writes_go_on_meanwhile(store: GroupS
     def look(tx: Tx) -> tuple[int, int]:
         first = len(tx.query("SELECT 1 FROM flow"))
         inside.set()
-        go.wait(10)
+        go.wait(60)
         return first, len(tx.query("SELECT 1 FROM flow"))
 
     looking = asyncio.ensure_future(store.read(look))
-    await asyncio.to_thread(inside.wait, 10)
+    assert await asyncio.to_thread(inside.wait, 60)
     await store.write(put("two"))
     go.set()
     assert await looking == (1, 1)

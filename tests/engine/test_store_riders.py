@@ -106,10 +106,10 @@ async def test_what_is_asked_while_a_group_is_written_keeps_its_order(
 
     def wait(tx: Tx) -> None:
         held.set()
-        go.wait(10)
+        go.wait(60)
 
     first = asyncio.ensure_future(store.write(wait))
-    await asyncio.to_thread(held.wait, 10)
+    assert await asyncio.to_thread(held.wait, 60)
     rest = [
         asyncio.ensure_future(store.write(put(f"{number}"), can_wait=number % 2 == 0)) for number in range(6)
     ]  # even ones can wait
