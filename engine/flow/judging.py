@@ -24,6 +24,11 @@ _INNER: Final[Mapping[str, frozenset[str]]] = {  # of a contact: what is within
         }
     ),
 }  # fmt: skip
+_NUMBERS: Final = frozenset(
+    {*(f"contact.orders.{each}" for each in ("count", "total")),
+     *(f"contact.engagement.{each}" for each in ("opens", "clicks", "replies", "visits", "score"))}
+)  # fmt: skip
+_TEXTS: Final = frozenset(f"contact.{each}" for each in ("name", "address", "locale", "zone", "source", "external_id"))
 _WITHIN: Final = frozenset({*_INNER, "lists", "fields", "tags", "segments"})  # of a contact: what has anything within
 _TABLES: Final = {"fields": "fields", "lists": "lists"}  # what of a contact is looked up by a name that must be there
 
@@ -35,6 +40,8 @@ def judge(text: str, names: Names, known: Known) -> None:
     for node in tree.walk(root):
         if isinstance(node, tree.Reckon) and node.sign in _DIVISIONS and _is_nothing(node.right):
             raise ConditionError("divides by nothing: the result is always missing", places.get(id(node.right), 1))
+        if isinstance(node, tree.Compare):
+            _refuse_unlike(node, places)
         if why := _nothing_within(node):
             raise ConditionError(why, places.get(id(node), 1))
         for kind, name in _named(node):
@@ -49,6 +56,24 @@ def _is_nothing(node: tree.Node) -> bool:
         return False
     value = node.evaluate({})
     return value is MISSING or (not isinstance(value, bool) and value == 0)
+
+
+def _refuse_unlike(node: tree.Compare, places: dict[int, int]) -> None:
+    """A text is never less, more or the same as a number."""
+    left = node.first
+    for sign, right in node.rest:
+        kinds = {_kind(left), _kind(right)}
+        if kinds == {"text", "number"} and sign not in ("in", "not in", "!="):
+            raise ConditionError("compares a text with a number, which are never the same, nor in an order",
+                                 places.get(id(right), 1))  # fmt: skip
+        left = right
+
+
+def _kind(node: tree.Node) -> str:
+    """Whether a node is surely a text or a number; "" where it may be anything."""
+    if isinstance(node, tree.Literal) and not isinstance(node.value, bool):
+        return "text" if isinstance(node.value, str) else "number"
+    return "number" if str(node) in _NUMBERS else "text" if str(node) in _TEXTS else ""
 
 
 def _nothing_within(node: tree.Node) -> str:

@@ -48,6 +48,19 @@ def test_a_flow_is_checked_where_no_daemon_runs_and_a_line_says_what_was_not_loo
     assert run(["flow", "check", str(file), "--socket", nowhere]) == 1, "who names a daemon wants it asked"
 
 
+def test_a_flow_that_tells_a_stranger_is_found_without_a_daemon_by_the_configuration(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, config = tmp_path / "a.yaml", tmp_path / "posthouse.toml"
+    config.write_text('hostname = "mail.shop.example"\n[mail]\nstaff = ["Ops@shop.example"]\n')
+    steps = "steps: [{notify: {to: %s@shop.example, text: hi}}]"
+    monkeypatch.setenv("POSTHOUSE_SOCKET", str(tmp_path / "no.sock"))
+    for who, code in (("ops", 0), ("stranger", 2)):
+        file.write_text(f"name: a\nstream: transactional\ntrigger: {{manual: true}}\n{steps % who}\n")
+        assert run(["flow", "check", str(file), "--config", str(config)]) == code
+    assert 'a.yaml:4:23: steps[1].notify.to: "stranger@shop.example"' in capsys.readouterr().err
+
+
 def test_spf_gives_the_fixed_four_fields(zone: str, capsys: Said) -> None:
     assert spf(zone, "192.0.2.7", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
