@@ -17,8 +17,8 @@ from engine.campaigns.figures import place
 from engine.campaigns.model import Campaign
 from engine.campaigns.resolving import clock_of
 from engine.campaigns.runs import Run
-from engine.campaigns.states import Fate
-from mta.ports import Tx, to_ms
+from engine.campaigns.states import Fate, RunState
+from mta.ports import Tx, from_ms, to_ms
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 BACKLOG: Final = 10_000  # mails of one run that may be in the queue
@@ -85,6 +85,20 @@ def put_off(tx: Tx, run: Run, now: datetime, zone: ZoneInfo) -> int:
     ]
     tx.executemany("UPDATE campaign_recipient SET due_ms = ? WHERE run_id = ? AND contact_id = ?", closed)
     return len(closed)
+
+
+def next_mail(tx: Tx, run: Run, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the next mail of a run that goes on may be written; None where nobody waits for a time."""
+    if run.campaign is None or run.state is not RunState.RUNNING:
+        return None
+    row = tx.one(
+        "SELECT due_ms FROM campaign_recipient WHERE run_id = ? AND state = 'waiting' AND due_ms < ? ORDER BY due_ms LIMIT 1",
+        (run.id, runs.NEVER_MS),
+    )
+    if row is None:
+        return None
+    at = max(now, from_ms(row[0]))
+    return at if run.campaign.when.own_zone else run.campaign.open_from(at, clock_of(run.campaign, "", zone))
 
 
 def _due(tx: Tx, run: Run, now: datetime, limit: int) -> list[tuple[Recipient, str, str]]:

@@ -144,6 +144,8 @@ def _show_run(run: RunRow, *, is_newest: bool) -> None:
         print(f"  test      is judged {_time(run.judge_ms)}")
     if not is_newest:
         return
+    if run.next_ms is not None:
+        print(f"  next mail {_time(run.next_ms)}")
     if not run.is_resolved:
         print("  audience  is being found")
     for each in sorted(run.figures, key=lambda row: (row.variant, row.what, row.reason)):

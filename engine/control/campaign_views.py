@@ -1,11 +1,13 @@
 """What an operator sees of campaigns."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
 from engine.audience.contacts import find_contact
-from engine.campaigns import figures, runs
+from engine.campaigns import claiming, figures, runs
 from engine.campaigns.book import CampaignBook, NoCampaign
 from engine.campaigns.runs import ALL_SEEN, Run
 from engine.campaigns.states import Fate
@@ -44,7 +46,7 @@ async def every(house: House, book: CampaignBook) -> Campaigns:
 
 async def one(house: House, book: CampaignBook, name: str) -> CampaignShown:
     """A campaign with its runs."""
-    now = house.clock.now()
+    now, zone = house.clock.now(), ZoneInfo(house.config.mail.zone)
 
     def look(tx: Tx) -> CampaignShown:
         row = tx.one("SELECT title, next_ms, version_id FROM campaign WHERE name = ?", (name,))
@@ -53,6 +55,8 @@ async def one(house: House, book: CampaignBook, name: str) -> CampaignShown:
         campaign = book.version(tx, row[2])
         all_runs = runs.of_campaign(tx, name, book)
         shown = tuple(row_of(tx, each, with_figures=at == 0) for at, each in enumerate(all_runs))
+        if all_runs:
+            shown = (replace(shown[0], next_ms=_ms(claiming.next_mail(tx, all_runs[0], now, zone))), *shown[1:])
         about = campaign.about if campaign else ""
         goal = f"{campaign.goal.event} within {campaign.goal.within}" if campaign else ""
         return CampaignShown(to_ms(now), name, row[0], about, goal, row[1], shown)

@@ -9,7 +9,7 @@ import pytest
 from campaign_house import NEWS, CampaignHouse
 
 from engine.campaigns import claiming, crowding, runs, stopping
-from engine.campaigns.claiming import claim, sweep
+from engine.campaigns.claiming import claim, next_mail, sweep
 from engine.campaigns.figures import of_run as figures_of_run
 from engine.campaigns.keeper import AGAINST, CampaignKeeper
 from engine.campaigns.restored import settle as restored
@@ -346,6 +346,9 @@ async def test_what_does_not_fit_into_its_hours_goes_on_when_they_begin_again(ma
     for _ in range(12):
         await house.later(minutes=10)
     assert house.states(run) == {"waiting": 10 - (sent := len(house.mails)), "queued": sent} and 5 <= sent <= 7
+    opens = house.clock.now().replace(hour=12, minute=0) + timedelta(days=1)
+    asked = house.run(run), house.clock.now(), ZoneInfo("UTC")
+    assert house.store.read_now(lambda tx: next_mail(tx, *asked)) == opens
     await house.later(hours=12)
     assert len(house.mails) == sent
     await house.later(hours=10)

@@ -32,6 +32,7 @@ class RunRow:
     verdict: str = ""
     judge_ms: int | None = None
     figures: tuple[FigureRow, ...] = ()
+    next_ms: int | None = None  # of a newest run that goes on: when its next mail may be written
 
 
 @dataclass(frozen=True, slots=True)
