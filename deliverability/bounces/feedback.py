@@ -11,6 +11,7 @@ from typing import Final
 
 from deliverability.bounces.classify import Suppress
 from deliverability.bounces.opened import MESSAGE_TYPES, Opened
+from deliverability.bounces.xarf import read_xarf
 from deliverability.encoded_words import decode_text
 from deliverability.rawmail import first_value, split_message
 
@@ -54,6 +55,8 @@ def read_feedback(opened: Opened) -> Feedback | None:
             part.media_type == "text/plain" and _TYPE_IN_TEXT.search(part.body[:_MAX])
         ):
             return _of(_fields(part.payload()[:_MAX]), opened)
+    if xarf := read_xarf(opened):
+        return Feedback(xarf.type, (), xarf.source_ip, "")
     if _OLD_FROM.search(opened.value("From")) and _OLD_SUBJECT.search(opened.value("Subject")):
         return _of({}, opened)
     return None

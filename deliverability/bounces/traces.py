@@ -9,6 +9,7 @@ from typing import Final
 
 from deliverability.bounces.opened import Opened
 from deliverability.bounces.verp import PREFIX
+from deliverability.bounces.xarf import read_xarf
 
 MAX_TRACES: Final = 20
 _LOOKED_AT: Final = 262_144  # octets of each part
@@ -20,7 +21,9 @@ _LOCAL_PART: Final = re.compile(
 def reverse_paths(opened: Opened) -> tuple[str, ...]:
     """The local parts that look like reverse-paths of ours, as they stand: whose they are is for the keys to say."""
     found: dict[str, None] = {}
-    for octets in (opened.header, *(part.payload()[:_LOOKED_AT] for part in opened.parts)):
+    xarf = read_xarf(opened)
+    samples = [each[:_LOOKED_AT] for each in xarf.samples] if xarf else []
+    for octets in (opened.header, *(part.payload()[:_LOOKED_AT] for part in opened.parts), *samples):
         for local in _LOCAL_PART.findall(octets):
             found.setdefault(local.decode("ascii").lower())
     return tuple(found)[:MAX_TRACES]

@@ -1,5 +1,7 @@
 """What comes back to the daemon: who is believed, what follows, and that nothing is lost."""
 
+import base64
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.transaction import Peer, Transaction
 from mta.ports import Tx
 from mta.queue import queue
-from mta.queue.delivery import Stream
+from mta.queue.delivery import State, Stream
 from mta.queue.queue import NewMessage, Recipient
 
 ANN = Address("ann", "example.org")
@@ -117,6 +119,62 @@ async def test_a_complaint_is_traced_by_our_own_reverse_path_though_it_names_nob
     assert verdict == "complaint: abuse, about delivery 1, suppress now"
     assert town.suppressed(Stream.MARKETING) == "complaint"
     assert town.suppressed(Stream.TRANSACTIONAL) == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "heeded"),
+    [(3, "Spam", True), (4, "spam", True), (4, "phishing", True), (4, "port_scan", False)],
+)
+async def test_a_complaint_in_xarf_is_traced_through_its_sample(
+    town: Town, version: int, kind: str, heeded: bool
+) -> None:
+    sample = base64.b64encode(f"Return-Path: <{town.reverse_path}>\r\nSubject: hi\r\n\r\nhi\r\n".encode()).decode()
+    document: dict[str, Any] = {
+        3: {"Version": "3", "ReporterInfo": {}, "Report": {"ReportType": kind, "Samples": [{"Payload": sample}]}},
+        4: {"xarf_version": "4.0.0", "type": kind, "evidence": [{"payload": sample}]},
+    }[version]
+    head = "From: fbl@provider.example\nSubject: report\nContent-Type: application/json\n"
+    await town.comes(f"{head}\n{json.dumps(document)}\n", f"complaints@{DOMAIN}")
+    assert town.suppressed(Stream.MARKETING) == ("complaint" if heeded else "")
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, '{"xarf_version": {}}', '{"Report": 1, "ReporterInfo": 2}', '"x"', "{"])
+async def test_json_that_is_no_xarf_complains_of_nobody(town: Town, text: str) -> None:
+    head = "From: fbl@provider.example\nSubject: report\nContent-Type: application/json\n"
+    await town.comes(f"{head}\n{text}\n", f"complaints@{DOMAIN}")
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+FULL, GONE = "552 5.2.2 mailbox full", "550 5.1.1 no such user"
+
+
+async def test_our_own_session_s_reply_counts_more_than_a_report(town: Town) -> None:
+    def bounced(tx: Tx) -> None:
+        tx.execute("UPDATE delivery SET state = ?, last_reply = ?", (int(State.BOUNCED), FULL))
+
+    town.house.store.write_now(bounced)
+    assert await town.comes(letter(f"Remote host said: {GONE}")) == f"told already: {GONE}"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_the_first_report_of_a_delivery_counts_more_than_any_later_one(town: Town) -> None:
+    await town.comes(letter(f"Remote host said: {FULL}"))
+    assert await town.comes(letter(f"Remote host said: {GONE}")) == f"told already: {GONE}"
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+async def test_a_bounce_and_a_complaint_of_one_delivery_both_count(town: Town) -> None:
+    await town.comes(letter(f"Remote host said: {FULL}"))
+    await town.comes(complaint("abuse", town.reverse_path), f"complaints@{DOMAIN}")
+    assert town.suppressed(Stream.MARKETING) == "complaint"
+
+
+async def test_a_report_with_a_valid_token_counts_and_the_same_words_without_one_do_not(town: Town) -> None:
+    words = letter(f"Remote host said: {GONE}")
+    assert await town.comes(words, f"postmaster@{DOMAIN}") == "for a person"
+    assert town.suppressed(Stream.MARKETING) == ""
+    await town.comes(words, town.reverse_path.upper())
+    assert town.suppressed(Stream.MARKETING) == "hard bounce"
 
 
 async def test_a_complaint_that_comes_late_counts(town: Town) -> None:
