@@ -23,7 +23,7 @@ PATIENCE = 120.0  # seconds for the daemon to examine everything
 @app.command()
 def doctor(
     domains: Annotated[
-        list[str] | None, typer.Argument(metavar="[DOMAIN]...", help="From domains; those we sign for without any.")
+        list[str] | None, typer.Argument(metavar="DOMAIN", help="From domains; those we sign for without any.")
     ] = None,
     dns: DnsFile = None,
     ip: Annotated[

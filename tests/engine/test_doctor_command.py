@@ -1,6 +1,7 @@
 """`posthouse doctor` without a daemon: over a file of DNS answers, with a configuration and keys, and without."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ def test_without_a_configuration_it_says_what_it_can_see(folder: Path, capsys: S
     assert code == 0 and {"spf.sources", "dmarc.record", "host.forward", "align.spf", "mx.from"} <= passed
     code, report = told(capsys, "shop.example", "--ip", "203.0.113.9", "--helo", "mail.shop.example")
     assert code == 1 and "host.ehlo" in reds(report)
+
+
+def test_a_database_of_another_version_keeps_nobody_from_looking_at_dns(folder: Path, capsys: Said) -> None:
+    assert run(["domain", "add", "shop.example", "-c", "p.toml"]) == 0
+    capsys.readouterr()
+    with sqlite3.connect(folder / "state" / "posthouse.db") as database:
+        database.execute("DELETE FROM schema_migration WHERE id = (SELECT max(id) FROM schema_migration)")
+    database.close()
+    assert run(["doctor", "shop.example", "-c", "p.toml", "--dns", "zone.yaml", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "keys and figures are not looked at" in said.err and '"rule": "spf.record"' in said.out
 
 
 def test_several_domains_of_every_script_are_judged_each(folder: Path, capsys: Said) -> None:
