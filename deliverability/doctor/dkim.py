@@ -152,7 +152,7 @@ def _fields(case: Case) -> Said:
 
 def _new_keys(case: Case) -> list[Mend]:
     domain = case.keys[0].domain if case.keys else case.domain
-    return [run(f"posthouse domain add {domain}"), run(f"posthouse domain switch {domain}")]
+    return [run(f"posthouse domain rotate {domain}")]
 
 
 _SHOWN = ("dkim.published",)

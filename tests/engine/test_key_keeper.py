@@ -1,14 +1,15 @@
 """The keeper of keys, with a real name server and a clock that moves: whatever happens, what signs is what DNS shows."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dkim
 import pytest
-from clock import FakeClock
+from clock import FakeChance, FakeClock
 from lab_thread import LabThread
 from mail_shop import open_store
 
@@ -151,6 +152,69 @@ def test_keys_are_changed_every_half_year_and_mail_verifies_at_each_moment(house
     assert house.states() == dict.fromkeys(fresh, "active") and house.words == ""
     assert house.verifies() and len(house.files()) == 2
     assert house.heard >= 2
+
+
+class Died(Exception):
+    """As if the process had been killed there."""
+
+
+def test_it_may_die_before_and_after_each_thing_it_does(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after each commit and each change of a file, by a die; the next process goes on, and at each moment what
+    signs verifies."""
+    dice, deaths = FakeChance(7), 0
+    write, write_file, unlink = house.store.write, keys.write_file, Path.unlink
+
+    def falls() -> bool:
+        nonlocal deaths
+        deaths += (has_fallen := dice.uniform(0, 1) < 0.3)
+        return has_fallen
+
+    async def dying_write(work: Any, **how: Any) -> Any:
+        if falls():
+            raise Died
+        done = await write(work, **how)
+        if falls():
+            raise Died
+        return done
+
+    def dying_write_file(*what: Any) -> str:
+        name = write_file(*what)
+        if falls():
+            raise Died
+        return name
+
+    def dying_unlink(path: Path, **how: Any) -> None:
+        if falls():
+            raise Died
+        unlink(path, **how)
+
+    def until(question: Callable[[], bool], after: timedelta) -> None:
+        for _ in range(300):
+            if question():
+                return
+            house.restart()
+            with contextlib.suppress(Died):
+                house.pass_round(after)
+            assert house.verifies(), house.states()
+        raise AssertionError(house.states())
+
+    house.add()
+    house.publish()
+    house.pass_round(180 * DAY - timedelta(hours=1))
+    monkeypatch.setattr(house.store, "write", dying_write)
+    monkeypatch.setattr(keys, "write_file", dying_write_file)
+    monkeypatch.setattr(Path, "unlink", dying_unlink)
+    minute = timedelta(minutes=1)
+    until(lambda: "new" in house.states().values(), timedelta(hours=1))
+    house.publish()
+    until(lambda: house.states()["ar"] == "retiring", minute)
+    until(
+        lambda: house.states()["ar"] == "gone" and not {".ar.", ".ae."} & {each[12:16] for each in house.files()}, DAY
+    )
+    for selector in ("ar", "ae"):
+        zones.publish(house.lab.state, f"{selector}._domainkey.shop.example", "TXT")
+    until(lambda: set(house.states().values()) == {"active"}, minute)
+    assert deaths > 5 and len(house.states()) == 2
 
 
 def test_what_a_process_that_died_left_behind_harms_nothing(house: House) -> None:
