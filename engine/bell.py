@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+
+from mta.ports import StoreTrouble
 
 
 class Bell:
@@ -18,3 +21,17 @@ class Bell:
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
         self._rung.clear()
+
+    async def work(
+        self, turn: Callable[[], Awaitable[bool]], seconds: float, waits: Callable[[StoreTrouble], None]
+    ) -> None:
+        """Turn after turn, until cancelled; a rest, for so long at most, where one finds nothing to do or the store is in
+        trouble, which `waits` says."""
+        while True:
+            try:
+                is_busy = await turn()
+            except StoreTrouble as err:
+                waits(err)
+                is_busy = False
+            if not is_busy:
+                await self.rest(seconds)

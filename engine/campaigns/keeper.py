@@ -67,14 +67,7 @@ class CampaignKeeper:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                is_busy = await self.turn()
-            except StoreTrouble as err:
-                log.warning("campaigns wait", extra={"why": str(err)})
-                is_busy = False
-            if not is_busy:
-                await self._bell.rest(POLL_SECONDS)
+        await self._bell.work(self.turn, POLL_SECONDS, _wait)
 
     async def turn(self) -> bool:
         """A small piece of whatever is to do; False when nothing is, or a fence stands (engine.fence)."""
@@ -257,3 +250,7 @@ def plan_next(
         (to_ms(at) if at else None, civil.isoformat() if civil else "", campaign_id),
     )
     return at
+
+
+def _wait(trouble: StoreTrouble) -> None:
+    log.warning("campaigns wait", extra={"why": str(trouble)})

@@ -49,14 +49,7 @@ class Sender:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            try:
-                is_busy = await self.turn()
-            except StoreTrouble as err:
-                log.warning("campaigns wait", extra={"why": str(err)})
-                is_busy = False
-            if not is_busy:
-                await self._bell.rest(POLL_SECONDS)
+        await self._bell.work(self.turn, POLL_SECONDS, _wait)
 
     async def turn(self) -> bool:
         """A handful of each running campaign. Whether any was written, so that there may be more."""
@@ -106,3 +99,7 @@ class Sender:
                     extra={"campaign": run.name, "contact": letter.to.contact_id, "why": letter.reason},
                 )
         log.debug("campaign mails written", extra={"campaign": run.name, **told})
+
+
+def _wait(trouble: StoreTrouble) -> None:
+    log.warning("campaigns wait", extra={"why": str(trouble)})

@@ -9,10 +9,22 @@ from engine.flow.waits import Clock
 Program = Mapping[str, Instruction]
 
 
+def targets(instruction: Instruction) -> frozenset[str]:
+    """What may come next."""
+    return instruction.targets
+
+
+def in_round(instruction: Instruction) -> frozenset[str]:
+    """What may come next in the same round: where a jump leads is of another one, and may come again."""
+    return frozenset({instruction.next}) if isinstance(instruction.step, Jump) else instruction.targets
+
+
 def reached(
-    program: Program, starts: Iterable[str], *, through: Callable[[Step], bool] = lambda step: True
-) -> set[str]:
-    """The steps that a run from one of `starts` can come to, those among them; it goes on only `through` some."""
+    program: Program, starts: Iterable[str], *, through: Callable[[Step], bool] = lambda step: True,
+    follow: Callable[[Instruction], Iterable[str]] = targets,
+) -> set[str]:  # fmt: skip
+    """The steps that a run from one of `starts` can come to, those among them; it goes on only `through` some, and to
+    what each lets `follow`."""
     found: set[str] = set()
     stack = list(starts)
     while stack:
@@ -21,7 +33,7 @@ def reached(
             continue
         found.add(step)
         if through(program[step].step):
-            stack.extend(program[step].targets)
+            stack.extend(follow(program[step]))
     return found
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from engine.flow.model import END, Definition, Instruction, Jump, Send, WaitFor
+from engine.flow.model import END, Definition, Send, WaitFor
+from engine.flow.reach import in_round, reached
 
 Needs: TypeAlias = type[WaitFor | Send]
 
@@ -76,18 +77,4 @@ class Route:
 
 def steps_ahead(definition: Definition, step: str) -> frozenset[str]:
     """The step and all that may follow it in the same round."""
-    found: set[str] = set()
-    stack = [step]
-    while stack:
-        each = stack.pop()
-        instruction = definition.program.get(each)
-        if instruction is None or each in found:
-            continue
-        found.add(each)
-        stack += followers(instruction)
-    return frozenset(found)
-
-
-def followers(instruction: Instruction) -> frozenset[str]:
-    """The ids of what may come next in the same round: what a jump leads to is of another occurrence, and may come again."""
-    return frozenset({instruction.next}) if isinstance(instruction.step, Jump) else instruction.targets
+    return frozenset(reached(definition.program, [step], follow=in_round))

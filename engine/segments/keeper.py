@@ -69,14 +69,7 @@ class SegmentKeeper:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                busy = await self.turn()
-            except StoreTrouble as err:
-                log.warning("segments wait", extra={"why": str(err)})
-                busy = False
-            if not busy:
-                await self._bell.rest(POLL_SECONDS)
+        await self._bell.work(self.turn, POLL_SECONDS, _wait)
 
     async def turn(self) -> bool:
         """One small piece of whatever is to do; False when nothing is."""
@@ -243,3 +236,7 @@ def _end_look(tx: Tx, look: _Look) -> None:
         "UPDATE segment SET looked_ms = ?, built_ms = COALESCE(built_ms, ?) WHERE id = ? AND expression = ?",
         (began_ms, began_ms, look.segment.id, look.segment.expression),
     )
+
+
+def _wait(trouble: StoreTrouble) -> None:
+    log.warning("segments wait", extra={"why": str(trouble)})
