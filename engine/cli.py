@@ -33,6 +33,8 @@ def serve(
     from engine import daemon
     from engine.faults import ConfigFaults
     from engine.lock import AlreadyRunning
+    from engine.sending.brand import BrandError
+    from engine.sending.texts import TextError
     from engine.sockets import CannotListen
     from engine.store.migrate import SchemaMismatch
     from mta.ports import StoreTrouble
@@ -40,7 +42,7 @@ def serve(
     logs.start(as_json=log_format == "json", level=log_level.upper())
     try:
         daemon.serve(config)
-    except ConfigFaults as err:
+    except (ConfigFaults, BrandError, TextError) as err:
         _refuse(str(err))
     except (CannotListen, AlreadyRunning, SchemaMismatch, StoreTrouble, daemon.Broken) as err:
         _refuse(str(err), code=1)

@@ -113,7 +113,9 @@ def _completeness(facts: Facts) -> Iterable[Finding]:
     if _NO_ANSWER.search(facts.sender_address):
         yield Finding("completeness", f"{facts.sender_address} takes no answers", "write from an address that is read")
     if not facts.postal_address.strip():
-        yield Finding("completeness", "there is no postal address in the mail", "set mail.postal_address", True)
+        yield Finding(
+            "completeness", "there is no postal address in the mail", "set postal_address in brand.toml", True
+        )
     for each in _once(facts.mails):
         if b"\r\nList-Unsubscribe:" not in each.content or "/unsubscribe/" not in each.text:
             says = f'"{each.subject}" does not say how to leave'

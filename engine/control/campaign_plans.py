@@ -124,7 +124,7 @@ def _lint_facts(
     return lint.Facts(
         [lint.OfList(each.name, each.confirmation, each.purpose) for each in found],
         [each.mail for each in mails if each.mail is not None], name, str(house.composer.address),
-        house.config.mail.postal_address, house.config.web.base_url, last, now,
+        "\n".join(house.composer.shop["postal_lines"]), house.config.web.base_url, last, now,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def _of_mail(house: House, composed: Composed) -> list[Finding]:
     config = house.config
     patient = Patient(
         now=house.clock.now(), sample=composed.content, sample_text=composed.text, is_lab=config.lab.enabled,
-        base_url=config.web.base_url, postal_address=config.mail.postal_address,
+        base_url=config.web.base_url, postal_address="\n".join(house.composer.shop["postal_lines"]),
     )  # fmt: skip
     case = Case(patient, Look({}), "")
     found = []

@@ -17,8 +17,10 @@ from deliverability.signing.keys import KeyTrouble
 from engine import keys
 from engine.config import Config
 from engine.doctor.figures import of_marketing
+from engine.sending.brand import BrandError, read_brand
 from engine.sending.compose import Composer, Wording
 from engine.sending.render import TemplateFault
+from engine.sending.resources import Resources
 from engine.system import clock_error, own_addresses
 from mta.inbound.settings import parse_endpoint
 from mta.ports import Net, Tx
@@ -36,11 +38,20 @@ def of_config(config: Config, now: datetime) -> House:
     return House(
         now=now, hostname=config.hostname, sources=sources(config), bounce_domain=config.bounces.domain,
         no_sources=_no_sources(config), signed_fields=tuple(config.dkim.headers), base_url=config.web.base_url,
-        postal_address=config.mail.postal_address, permit=tuple(map(str, routing.permit)),
+        postal_address=_postal_address(config), permit=tuple(map(str, routing.permit)),
         clear_text_to=tuple(name for name, level in routing.tls.items() if level is Level.NONE),
         is_lab=config.lab.enabled, files=tuple(_files(config)), certificates=tuple(_certificates(config)),
         clock=_clock(config), blocklists=doctor.blocklists, domain_blocklists=doctor.domain_blocklists,
     )  # fmt: skip
+
+
+def _postal_address(config: Config) -> str:
+    """The brand's, else the configuration's; a brand's file that is wrong is told by whoever checks mails."""
+    try:
+        brand = read_brand(Resources([config.templates] if config.templates else []))
+    except BrandError:
+        return config.mail.postal_address
+    return brand.postal_address or config.mail.postal_address
 
 
 def sources(config: Config) -> tuple[Source, ...] | None:

@@ -22,6 +22,8 @@ def lint(prover: Prover, mails: Iterable[str], judge: Judge | None = None) -> It
     yield from (
         Finding("brand", "brand.toml", words.removeprefix("brand.toml: ")) for words in brand_faults(prover.brand)
     )
+    if not prover.has_address:
+        yield Finding("brand", "brand.toml", "there is no postal address: most laws ask for one (postal_address)")
     for mail in mails:
         yield from _mail(prover, mail, judge)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from engine.proofs.samples import Reader, facts, person
-from engine.sending.brand import Brand
+from engine.sending.brand import Brand, read_brand
 from engine.sending.compose import Composed, Composer
 from engine.sending.mail_files import MailFile, MailFileError, read_mail_file
 from engine.sending.render import TemplateFault
@@ -45,9 +45,11 @@ class Prover:
 
     def __init__(self, resources: Resources, settings: MailSettings | None = None, base_url: str = BASE_URL) -> None:
         told = settings or MailSettings()
-        self.has_address = bool(told.postal_address.strip())
-        shown = told if self.has_address else told.model_copy(update={"postal_address": _ADDRESS})
         self.resources = resources
+        self.has_address = settings is None or bool(
+            (read_brand(resources).postal_address or told.postal_address).strip()
+        )
+        shown = told if told.postal_address.strip() else told.model_copy(update={"postal_address": _ADDRESS})
         self.composer = Composer(shown, resources, _SECRET, base_url, "bounce.shop.example")
 
     @property

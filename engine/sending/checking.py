@@ -13,6 +13,7 @@ from typing import Final
 from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 from engine.flow.conditions import CONTACT
+from engine.sending.brand import FILE, BrandError, read_brand
 from engine.sending.compose import GIVEN
 from engine.sending.expressions import expression_faults
 from engine.sending.functions import FILTERS, FUNCTIONS
@@ -50,6 +51,10 @@ def check_mails(resources: Resources, names: list[str] | None = None) -> list[Ma
         texts = Texts(resources)
     except TextError as err:
         return [MailFault("i18n", 0, str(err))]
+    try:
+        read_brand(resources)
+    except BrandError as err:
+        return [MailFault(FILE, 0, str(err).removeprefix(f"{FILE}: "))]
     checker = _Checker(resources, texts)
     return [fault for name in (mail_names(resources) if names is None else names) for fault in checker.mail(name)]
 

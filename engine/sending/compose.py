@@ -34,11 +34,12 @@ from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.flow.model import Tracking
 from engine.sending.answering import answer_address
 from engine.sending.brand import read_brand
+from engine.sending.calendar import CalendarError, calendar
 from engine.sending.direction import cut, set_lines
 from engine.sending.links import PersonalLinks
 from engine.sending.list_fields import feedback_id, list_fields, name_of
 from engine.sending.look import LOOK
-from engine.sending.mime import alternative
+from engine.sending.mime import alternative, with_calendar
 from engine.sending.plain import PlainError, plain
 from engine.sending.render import Renderer, Style, TemplateFault, zone_named
 from engine.sending.resources import Resources
@@ -105,7 +106,7 @@ class Composer:
         self.brand = read_brand(resources)
         self.name, self.address = split_mailbox(settings.sender)
         postal_address = self.brand.postal_address or settings.postal_address
-        self.shop = {
+        self.shop: dict[str, Any] = {
             "name": self.brand.name or self.name or self.address.domain,
             "address": str(self.address),
             "postal_lines": [line.strip() for line in postal_address.splitlines() if line.strip()],
@@ -159,12 +160,20 @@ class Composer:
         message_id = make_message_id(octets, self.address.domain)
         content_type, body = alternative(text, html, octets)
         try:
+            if self.texts.has_calendar(template):
+                event = self._event(seen, message_id, now)
+                content_type, body = with_calendar(content_type, body, event, octets)
             head = self._head(
                 template, contact, subject, message_id, content_type, seen, stream, settings, now, wording.sender
             )  # fmt: skip
-        except (HeaderError, AddressError) as err:
+        except (HeaderError, AddressError, CalendarError) as err:
             raise TemplateFault(f"mail/{template}", words.tag, str(err)) from None
         return Composed(subject, str(self.address), message_id, text, html, head + b"\r\n" + body, not head.isascii())
+
+    def _event(self, seen: Mapping[str, Any], message_id: str, now: datetime) -> str:
+        zone, uid = zone_named("", self.settings.zone), message_id[1:].partition("@")[0]
+        data = seen["data"] if isinstance(seen["data"], dict) else {}
+        return calendar(data, organizer=(self.shop["name"], self.address), uid=uid, now=now, zone=zone)
 
     def offers(self, template: str) -> bool:
         """Whether a mail asks for `recommended` products, which have to be read for its reader (engine.catalogue.offers)

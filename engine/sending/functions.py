@@ -25,6 +25,7 @@ from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from engine.sending import structured
 from engine.sending.direction import isolated, runs, turns, without_controls
 from engine.sending.links import PersonalLinks
 from engine.sending.sandbox import RenderTrouble, charge
@@ -219,9 +220,41 @@ def columns(context: Context, left: Any, right: Any = "") -> str:
     return Isolated(line)
 
 
+@pass_context
+def order_data(context: Context, data: Any, status: Any = "placed") -> str:
+    """JSON-LD of an order, for the block `data` of a mail's HTML (engine.sending.structured)."""
+    return _script(
+        structured.order(_record(data), _record(context.get("shop")), order_lines(context, data), str(status))
+    )
+
+
+@pass_context
+def parcel_data(context: Context, data: Any) -> str:
+    """The same of a parcel."""
+    return _script(structured.parcel(_record(data), _record(context.get("shop"))))
+
+
+@pass_context
+def reservation_data(context: Context, data: Any, status: Any = "confirmed") -> str:
+    """The same of a seat at an event."""
+    who = str(_record(context.get("contact")).get("name", ""))
+    return _script(structured.reservation(_record(data), _record(context.get("shop")), who, str(status)))
+
+
+def _record(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _script(thing: Mapping[str, Any]) -> str:
+    text = structured.script(thing)
+    charge(len(text))
+    return Markup(text) if RENDERING.get().is_html else Isolated("")
+
+
 FUNCTIONS: Final[Mapping[str, Any]] = {
     "t": t, "columns": columns, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
-    "recommended": recommended,
+    "recommended": recommended, "order_data": order_data, "parcel_data": parcel_data,
+    "reservation_data": reservation_data,
 }  # fmt: skip
 FILTERS: Final[Mapping[str, Any]] = {
     "iso": iso, "money": money, "number": number, "date": date, "link": link, "untracked": untracked,

@@ -3,6 +3,7 @@
     about = "Thanks for an order"       # one line; `posthouse mail list` shows it
     stream = "transactional"            # or marketing (the default): which footer and which header fields it has
     event = "order.placed"              # the event that begins its flow; a preview brings such a one
+    calendar = "event"                  # the event of its data comes along as a file for calendars
     [sample]                            # laid over that event in a preview
     [en]                                # its words: `subject`, `preheader`, `heading` and whatever its templates ask for
     [en.times]                          # an entry with plural forms (CLDR's names; `other` always)
@@ -22,7 +23,9 @@ MAIL: Final = "mail."
 """What the section of a mail's words begins with: mail.confirm."""
 STREAMS: Final = ("marketing", "transactional")
 
-_TOLD: Final = {"about": "", "stream": STREAMS[0], "event": ""}
+CALENDARS: Final = ("", "event")
+
+_TOLD: Final = {"about": "", "stream": STREAMS[0], "event": "", "calendar": CALENDARS[0]}
 
 
 class MailFileError(Exception):
@@ -37,6 +40,7 @@ class MailFile:
     about: str
     stream: str
     event: str
+    calendar: str
     sample: Mapping[str, Any]
     words: Mapping[str, Mapping[str, Any]]
 
@@ -62,6 +66,8 @@ def read_mail_file(resources: Resources, name: str) -> MailFile:
         _check(file, key, value)
     if told["stream"] not in STREAMS:
         raise MailFileError(f'{file}: stream is "{str(told["stream"])[:30]}", but must be {" or ".join(STREAMS)}')
+    if told["calendar"] not in CALENDARS:
+        raise MailFileError(f'{file}: calendar is "{str(told["calendar"])[:30]}", but must be event, or not be there')
     if not isinstance(sample, dict):
         raise MailFileError(f"{file}: sample is not a table, such as [sample]")
     return MailFile(name, **told, sample=sample, words=content)

@@ -10,6 +10,8 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
+from engine.sending.calendar import FILE
+
 LINES_KEPT: Final = 4096  # encoded lines of a process's templates: most lines of a mail are those of the one before
 LINE_KEPT: Final = 400  # characters of a line worth keeping
 
@@ -25,6 +27,22 @@ def alternative(text: str, html: str, octets: bytes) -> tuple[str, bytes]:
         mark, b"--\r\n",
     ))  # fmt: skip
     return f'multipart/alternative; boundary="{boundary}"', body
+
+
+def with_calendar(content_type: str, body: bytes, text: str, octets: bytes) -> tuple[str, bytes]:
+    """(the Content-Type, the body) of the same mail with an event for the calendar behind it (RFC 6047 section 2.4)."""
+    boundary = "=_" + hashlib.sha256(b"mixed" + octets).hexdigest()[:30]
+    mark = f"--{boundary}".encode()
+    encoded = base64.encodebytes(text.encode()).replace(b"\n", b"\r\n")
+    head = (
+        f"Content-Type: text/calendar; charset=utf-8; method=PUBLISH; name={FILE}\r\n"
+        f"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename={FILE}\r\n\r\n"
+    )
+    body = b"".join((
+        mark, b"\r\nContent-Type: ", content_type.encode(), b"\r\n\r\n", body,
+        mark, b"\r\n", head.encode(), encoded, mark, b"--\r\n",
+    ))  # fmt: skip
+    return f'multipart/mixed; boundary="{boundary}"', body
 
 
 def _part(subtype: str, text: str) -> bytes:

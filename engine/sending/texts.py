@@ -94,6 +94,7 @@ class Texts:
         self._resources = resources
         self._catalogues: dict[str, Words] = {}
         self._mails: dict[str, dict[str, Words]] = {}
+        self._with_calendar: set[str] = set()
         self._names: dict[str, str] = {}
         self._chosen: dict[tuple[str, str, str], Words] = {}
         for name in resources.names("i18n", ".toml"):
@@ -116,6 +117,11 @@ class Texts:
         if name not in self._mails:
             self._mails[name] = self._read_mail(name)
         return self._mails[name]
+
+    def has_calendar(self, name: str) -> bool:
+        """Whether the event that a mail is about comes with it, as a file for calendars. TextError as of `mail`."""
+        self.mail(name)
+        return name in self._with_calendar
 
     def has(self, tag: str) -> bool:
         """Whether there is a catalogue for this locale, or for a parent of it."""
@@ -141,10 +147,12 @@ class Texts:
 
     def _read_mail(self, name: str) -> dict[str, Words]:
         try:
-            tables = read_mail_file(self._resources, name).words
+            file = read_mail_file(self._resources, name)
         except MailFileError as err:
             raise TextError(str(err)) from None
-        return {tag: self._with_mail(name, tag, table) for tag, table in tables.items()}
+        if file.calendar:
+            self._with_calendar.add(name)
+        return {tag: self._with_mail(name, tag, table) for tag, table in file.words.items()}
 
     def _with_mail(self, name: str, tag: str, table: Mapping[str, Any]) -> Words:
         words = self._catalogues.get(tag)

@@ -36,7 +36,6 @@ OFTEN: Final = ("/c/", "/o/", API)  # paths that many ask for from one place
 
 HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
@@ -103,7 +102,8 @@ class Desk:
 
     async def secure(self, request: web.Request, response: web.StreamResponse) -> None:
         """Headers of every answer: nothing is kept, framed, scripted or told to other sites (the address is a key)."""
-        for name, value in (("Content-Security-Policy", self._policy), ("Cross-Origin-Resource-Policy", "same-origin")):
+        usual = (("Content-Security-Policy", self._policy), ("Cross-Origin-Resource-Policy", "same-origin"))
+        for name, value in (*usual, ("Cache-Control", "no-store")):
             response.headers.setdefault(name, value)
         response.headers.update(HEADERS)
         resource = request.match_info.route.resource

@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from engine.sending.compose import Composer
-from engine.web import api, opting, preferring, subscribing, surveying, tracked
+from engine.web import api, dressing, opting, preferring, subscribing, surveying, tracked
 from engine.web.desk import BODY_MAX, Counted, Desk
 from mta.ports import Chance, Clock, Store
 from mta.queue.settings import QueueSettings
@@ -18,7 +18,15 @@ from mta.queue.settings import QueueSettings
 Group = Callable[[web.Application, Desk], None]
 """Adds its routes to the application."""
 
-GROUPS: Final[tuple[Group, ...]] = (opting.add, subscribing.add, preferring.add, surveying.add, tracked.add, api.add)
+GROUPS: Final[tuple[Group, ...]] = (
+    opting.add,
+    subscribing.add,
+    preferring.add,
+    surveying.add,
+    tracked.add,
+    dressing.add,
+    api.add,
+)
 
 
 def build_app(
