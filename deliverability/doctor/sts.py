@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from deliverability.doctor.facts import Case
-from deliverability.doctor.model import Mend, NotKnown, Said, bad, good, gravest, publish, remove, warn
+from deliverability.doctor.model import Mend, NotKnown, Said, bad, good, gravest, publish, remove, shown, warn
 from deliverability.doctor.mx import hosts_of
 from deliverability.doctor.rule import Rule
 from deliverability.mtasts import Mode, Policy, PolicyTrouble, is_named, record_id
@@ -101,7 +101,7 @@ def _mode(case: Case) -> Said:
 
 
 def _document(case: Case) -> Mend:
-    hosts = "\n".join(f"mx: {each}" for each in hosts_of(case, case.envelope))
+    hosts = "\n".join(f"mx: {shown(each)}" for each in hosts_of(case, case.envelope))
     text = f"version: STSv1\nmode: testing\n{hosts}\nmax_age: 604800"
     return Mend("serve", text, f"https://mta-sts.{case.envelope}/.well-known/mta-sts.txt", "text/plain", text)
 

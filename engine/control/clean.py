@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final, TypeVar
 
 from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.doctor import MendRow
 from engine.control.protocol.flows import FlowText
 from engine.control.protocol.queue import MessageLife
 from engine.control.protocol.segments import SegmentPlan, SegmentRow
@@ -30,7 +31,7 @@ _BAD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}{_OTHER}]")
 _BLOCKS: Final = frozenset(
     {
         (MessageLife, "content"), (Done, "text"), (Refused, "error"), (SegmentRow, "expression"),
-        (SegmentPlan, "expression"), (FlowText, "source"),
+        (SegmentPlan, "expression"), (FlowText, "source"), (MendRow, "text"), (MendRow, "value"),
     }
 )  # fmt: skip
 

@@ -72,7 +72,10 @@ def _of_mail(house: House, composed: Composed) -> list[Finding]:
     found = []
     for rule in mail.RULES:
         if rule.of_house:
-            said = rule.judge(case)
+            try:
+                said = rule.judge(case)
+            except NotKnown:
+                continue
             found.append(Finding(rule.id, "", said.verdict, rule.title, said.says, rule.source, said.seen, said.mend))
     return found
 

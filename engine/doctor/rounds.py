@@ -54,13 +54,14 @@ class Doctor:
         await self._bell.rest(FIRST_SECONDS)
         while True:
             try:
-                if self._is_due():
+                if self.is_due():
                     await self.examine()
             except StoreTrouble as err:
                 log.warning("the doctor waits", extra={"why": str(err)})
             await self._bell.rest(POLL_SECONDS)
 
-    def _is_due(self) -> bool:
+    def is_due(self) -> bool:
+        """Whether it is time to look at everything again."""
         every = self._config.doctor.every
         return bool(every) and (self.last is None or self._clock.now() - self.last.at >= every)
 

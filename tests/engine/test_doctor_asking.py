@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from clock import FakeClock
+from clock import FakeChance, FakeClock
 from doctor_world import DOMAIN, World
-from mail_shop import open_store
+from mail_shop import make_composer, open_store
 
 from deliverability.checks.spf import DnsTrouble
 from deliverability.doctor.examine import RULES, Examination
@@ -19,6 +19,7 @@ from deliverability.doctor.model import Verdict
 from engine.config import parse
 from engine.doctor import asking, gathering, keeping, probing
 from engine.doctor.asking import of_file
+from engine.doctor.rounds import Doctor
 from engine.doctor.visit import Report, visit
 from engine.lab.dns import DnsServer
 from engine.lab.zones import Zone
@@ -213,3 +214,18 @@ def test_addresses_are_those_that_the_world_sees() -> None:
 def test_the_kernel_says_how_right_the_clock_is_or_that_nobody_knows() -> None:
     error = clock_error()
     assert error is None or error >= timedelta(0)
+
+
+def test_everything_is_looked_at_again_when_the_last_look_is_old(tmp_path: Path) -> None:
+    store, clock = open_store(tmp_path), FakeClock()
+
+    def doctor(settings: str) -> Doctor:
+        return Doctor(store, clock, FakeChance(1), SystemNet(), parse(settings), make_composer())
+
+    often, never = doctor('[doctor]\nevery = "6h"\n'), doctor('[doctor]\nevery = "0s"\n')
+    assert often.is_due() and not never.is_due()
+    often.last = Report(clock.now(), (DOMAIN,), ())
+    assert not often.is_due()
+    clock.advance(timedelta(hours=6))
+    assert often.is_due()
+    store.close()

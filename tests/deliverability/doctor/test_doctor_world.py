@@ -256,7 +256,7 @@ def test_no_record_breaks_the_doctor_or_moves_a_cursor(texts: dict[str, list[str
     found = world.judge()
     assert len(found) == len(RULES)
     for each in found:
-        words = [each.says, *each.seen, *each.detail, *(mend.text for mend in each.mend if mend.how != "serve")]
+        words = [each.says, *each.seen, *each.detail, *(line for mend in each.mend for line in mend.text.split("\n"))]
         assert all(word.isprintable() for word in words), words
 
 
