@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from clock import NOON, FakeChance, FakeClock
-from mail_shop import SECRET, open_store
+from mail_shop import SECRET, Place, open_store
 
 from deliverability.address import Address
 from deliverability.bounces.conclude import Kind, conclude
@@ -43,14 +43,14 @@ class ReadHere:
 class Town:
     """A house that wrote Ann two mails: one of a flow, and one of a campaign."""
 
-    def __init__(self, folder: Path, answers_to: str = "desk@shop.example") -> None:
+    def __init__(self, folder: Path, answers_to: str = "desk@shop.example", place: Place | None = None) -> None:
         (folder / "secret").write_bytes(SECRET)
         self.config = parse(
             f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n[bounces]\ndomain = "{DOMAIN}"\n'
             f'[mail]\nfrom = "Blue Teapot <hello@shop.example>"\nanswers_to = "{answers_to}"\n'
         )
         self.clock = FakeClock()
-        self.store = open_store(folder, self.clock)
+        self.store = open_store(place or folder, self.clock)
         self.house = House.build(self.config, self.store, self.clock, FakeChance())
         self.door = Returns(self.house, ReadHere(), lambda: None)  # type: ignore[arg-type]
         self.who, *self.deliveries = self.store.write_now(self._furnish)
@@ -100,14 +100,15 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
+def town(tmp_path: Path, place: Place) -> Iterator[Town]:
+    town = Town(tmp_path, place=place)
     yield town
     town.store.close()
 
 
 async def test_an_answer_is_an_event_of_its_flow_and_goes_to_the_desk_in_our_own_name(town: Town) -> None:
-    assert await town.comes(ANSWERED) == "answer: to delivery 1, passed on to desk@shop.example as message 3"
+    said = await town.comes(ANSWERED)
+    assert said.startswith("answer: to delivery 1, passed on to desk@shop.example as message ")
     [event] = town.events()
     assert (event["flow"], event["step"], event["reply"], event["message"]) == ("cart", MARK.step, "Re: Your cart", 1)
     [mail] = town.passed_on()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from clock import FakeChance, FakeClock
-from mail_shop import SECRET, open_store
+from mail_shop import SECRET, Place, open_store
 
 from deliverability.address import Address
 from engine.audience import repeats
@@ -38,11 +38,11 @@ doubted = { times = 0 }
 class Weeks:
     """A house, and mail to Ann that bounces or arrives, as weeks pass."""
 
-    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         (folder / "secret").write_bytes(SECRET)
-        config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n{settings}')
+        config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n{SETTINGS}')
         self.clock = FakeClock()
-        self.store: GroupStore = open_store(folder, self.clock)
+        self.store: GroupStore = open_store(place, self.clock)
         self.house = House.build(config, self.store, self.clock, FakeChance())
 
     def mail(self) -> Settled:
@@ -101,8 +101,8 @@ def _with(each: Settled, **changes: Any) -> Settled:
 
 
 @pytest.fixture
-def weeks(tmp_path: Path) -> Iterator[Weeks]:
-    weeks = Weeks(tmp_path)
+def weeks(tmp_path: Path, place: Place) -> Iterator[Weeks]:
+    weeks = Weeks(tmp_path, place)
     yield weeks
     weeks.store.close()
 
