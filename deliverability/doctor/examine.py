@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from deliverability.checks.spf import DnsTrouble
-from deliverability.doctor import align, bimi, dane, dkim, dmarc, host, lists, machine, mail, mx, spf, sts
+from deliverability.doctor import align, bimi, dane, dkim, dmarc, host, lists, machine, mail, mx, rates, spf, sts
 from deliverability.doctor.facts import Case, House
 from deliverability.doctor.look import Answer, Look, Question, Unasked
 from deliverability.doctor.model import Finding, NotKnown, Said, Verdict, shown, unknown
 from deliverability.doctor.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
-    *host.RULES, *mail.RULES, *machine.RULES, *lists.RULES, *spf.RULES, *dkim.RULES, *dmarc.RULES, *align.RULES, *mx.RULES,
+    *host.RULES, *mail.RULES, *machine.RULES, *rates.RULES, *lists.RULES, *spf.RULES, *dkim.RULES, *dmarc.RULES, *align.RULES, *mx.RULES,
     *sts.RULES, *dane.RULES, *bimi.RULES,
 )  # fmt: skip
 """All rules; whatever a rule needs comes before it, or is of the house."""

@@ -113,8 +113,7 @@ RULES = (
         "Publish an address record for the name, or set hostname or the source's ehlo.",
         "RFC 5321 sections 2.3.5 and 4.1.1.1",
         _ehlo,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "host.ptr",
@@ -123,8 +122,7 @@ RULES = (
         "Have whoever gave you the address set its PTR record.",
         "Gmail's sender guidelines; RFC 1912 section 2.1",
         _ptr,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "host.forward",
@@ -134,7 +132,7 @@ RULES = (
         "Gmail's sender guidelines (forward-confirmed reverse DNS)",
         _forward,
         ("host.ptr", "host.ehlo"),
-        True,
+        of_house=True,
     ),
     Rule(
         "host.name",
@@ -144,6 +142,6 @@ RULES = (
         "Yahoo's sender best practices",
         _own_name,
         ("host.ptr",),
-        True,
+        of_house=True,
     ),
 )

@@ -176,8 +176,7 @@ RULES = (
         "Take the list out of doctor.blocklists.",
         "RFC 5782 section 5",
         _working,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "block.address",
@@ -186,8 +185,7 @@ RULES = (
         "Find out why (the list says where), mend it, then ask the list to take the address out.",
         "RFC 5782 section 2.1",
         _addresses,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "block.domain",

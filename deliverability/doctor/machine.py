@@ -1,5 +1,4 @@
-"""This machine: who can read its secrets, what its certificates and its clock say, which doors are open; and how mail of ours
-was received lately."""
+"""This machine: who can read its secrets, what its certificates and its clock say, and which doors are open."""
 
 from datetime import timedelta
 from typing import Final
@@ -11,9 +10,6 @@ from deliverability.doctor.rule import Rule
 SOON: Final = timedelta(days=21)  # before a certificate ends
 CLOCK_WARN: Final = timedelta(seconds=30)
 CLOCK_FAIL: Final = timedelta(minutes=5)
-ENOUGH: Final = 100  # deliveries before a rate says anything
-COMPLAINTS: Final = (0.001, 0.003)  # Gmail and Yahoo: stay under 0.1 %, never reach 0.3 %
-BOUNCES: Final = (0.02, 0.05)
 
 
 def _files(case: Case) -> Said:
@@ -119,27 +115,6 @@ def _outbound_tls(case: Case) -> Said:
     return good("mail leaves by TLS wherever the other side offers it")
 
 
-def _complaints(case: Case) -> Said:
-    figures = case.figures
-    return _rate("readers complained of", figures.complained, figures.delivered, figures.days, COMPLAINTS)
-
-
-def _bounces(case: Case) -> Said:
-    figures = case.figures
-    total = figures.delivered + figures.bounced
-    return _rate("there was nobody for", figures.bounced, total, figures.days, BOUNCES)
-
-
-def _rate(what: str, count: int, total: int, days: int, limits: tuple[float, float]) -> Said:
-    if total < ENOUGH and count:
-        raise NotKnown(f"{what} {count} of {total} mails in {days} days: too few for a rate")
-    share = count / total if total else 0.0
-    words = f"{what} {count:,} of {total:,} mails in {days} days ({share:.2%}; the limit is {limits[1]:.1%})"
-    if share >= limits[1]:
-        return bad(f"{words}: write to nobody who did not ask, and to those who read you first")
-    return warn(f"{words}: stay under {limits[0]:.1%}") if share >= limits[0] else good(words)
-
-
 RULES = (
     Rule(
         "files.private",
@@ -148,8 +123,7 @@ RULES = (
         "Run the chmod that is shown.",
         "OWASP ASVS 5.0, V13",
         _files,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "cert.valid",
@@ -158,8 +132,7 @@ RULES = (
         "Renew the certificate, or name the right file.",
         "RFC 5280 section 4.1.2.5; RFC 9525",
         _valid,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "cert.ends",
@@ -169,7 +142,7 @@ RULES = (
         "RFC 5280 section 4.1.2.5",
         _ends,
         ("cert.valid",),
-        True,
+        of_house=True,
     ),
     Rule(
         "clock.right",
@@ -178,8 +151,7 @@ RULES = (
         "Run an NTP client: timedatectl set-ntp true.",
         "RFC 6376 section 3.5 (t=, x=); RFC 5322 section 3.6.1",
         _clock,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "ports.doors",
@@ -188,8 +160,7 @@ RULES = (
         "The daemon's log says why a door could not be opened; look for another program at the port.",
         "RFC 5321 section 4.5.4.2",
         _doors,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "ports.permit",
@@ -198,8 +169,7 @@ RULES = (
         "Take routing.permit out; name a next hop inside by routing.transport.",
         "CWE-918",
         _permit,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "tls.outbound",
@@ -208,23 +178,6 @@ RULES = (
         "Take routing.tls out, or name in it only the hosts that can't.",
         "Gmail's sender guidelines; RFC 3207",
         _outbound_tls,
-        (),
-        True,
-    ),
-    Rule(
-        "rate.complaints",
-        "Few readers complain",
-        "Gmail and Yahoo sort out or refuse the mail of who reaches 0.3 %.",
-        "Write only to who asked, show the way out, and let the silent go (`posthouse sunset`).",
-        "Gmail's sender guidelines; Yahoo's sender best practices",
-        _complaints,
-    ),
-    Rule(
-        "rate.bounces",
-        "Few addresses are dead",
-        "Lists full of dead addresses are those of spammers; Microsoft asks to remove them.",
-        "Import only what was confirmed; let Posthouse suppress what bounces for good.",
-        "Microsoft's rules for high-volume senders",
-        _bounces,
+        of_house=True,
     ),
 )

@@ -114,8 +114,7 @@ RULES = (
         "Mend the template, or the application that hands the mail over.",
         "RFC 5322 section 3.6; Gmail's sender guidelines",
         _format,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "mail.one-click",
@@ -124,8 +123,7 @@ RULES = (
         "Set web.base_url to an https address; keep List-Unsubscribe and List-Unsubscribe-Post.",
         "RFC 8058 section 3.1",
         _one_click,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "mail.link",
@@ -134,8 +132,7 @@ RULES = (
         "Let the template extend base/mail.",
         "Gmail's sender guidelines; Yahoo's sender best practices",
         _link,
-        (),
-        True,
+        of_house=True,
     ),
     Rule(
         "mail.postal",
@@ -144,7 +141,6 @@ RULES = (
         "Set mail.postal_address.",
         "CAN-SPAM Act, 15 U.S.C. 7704(a)(5)",
         _postal,
-        (),
-        True,
+        of_house=True,
     ),
 )
