@@ -11,8 +11,8 @@ from deliverability.doctor.model import Finding, NotKnown, Said, Verdict, shown,
 from deliverability.doctor.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
-    *host.RULES, *mail.RULES, *machine.RULES, *rates.RULES, *lists.RULES, *spf.RULES, *dkim.RULES, *dmarc.RULES, *align.RULES, *mx.RULES,
-    *sts.RULES, *dane.RULES, *bimi.RULES,
+    *host.RULES, *mail.RULES, *machine.RULES, *rates.RULES, *lists.RULES, *spf.RULES, *dkim.RULES, *dmarc.RULES, *align.RULES,
+    *mx.RULES, *sts.RULES, *dane.RULES, *bimi.RULES,
 )  # fmt: skip
 """All rules; whatever a rule needs comes before it, or is of the house."""
 
