@@ -28,7 +28,7 @@ from engine.cli import app as daemon_app  # noqa: E402
 from engine.commands import MODULES  # noqa: E402
 from engine.config import Config  # noqa: E402
 from engine.fixed import FIXED  # noqa: E402
-from engine.flow.events import OWN, TOLD, VOCABULARY  # noqa: E402
+from engine.flow.vocabulary import OWN, TOLD, VOCABULARY  # noqa: E402
 
 MARK: Final = "<!-- Written by docs/generate.py: change the code's own words and run it. -->\n"
 

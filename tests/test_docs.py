@@ -18,8 +18,8 @@ from engine.control import acts
 from engine.faults import ConfigFaults
 from engine.flow.definition import Definition, check
 from engine.flow.entering import Bar
-from engine.flow.events import VOCABULARY
 from engine.flow.known import Known
+from engine.flow.vocabulary import VOCABULARY
 from engine.intake.headers import NAMES
 from engine.intake.schema import ORDER_STATES, PARCEL_STATES
 from engine.reasons.words import Word

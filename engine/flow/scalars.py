@@ -19,12 +19,13 @@ from engine.flow.civil import LONGEST_DAYS, Span
 from engine.flow.conditions import MAX_LENGTH, NAMES, Condition, Names
 from engine.flow.days import COUNTRIES, SKIPS, WEEKDAYS
 from engine.flow.document import Entry
-from engine.flow.events import FAMILIES, MAX_NAME, OWN, TOLD, VOCABULARY, check_known, check_told
+from engine.flow.events import MAX_NAME, check_known, check_told
 from engine.flow.festivals import FESTIVALS
 from engine.flow.judging import judge
 from engine.flow.recurrence import RULE_PATTERN, read_rule
 from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text
 from engine.flow.spelling import near
+from engine.flow.vocabulary import FAMILIES, OWN, TOLD, VOCABULARY
 from mta.queue.delivery import Stream
 
 MAX_TEXT: Final = 500

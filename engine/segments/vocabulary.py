@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from engine.audience.fields import Kind
-from engine.flow.events import VOCABULARY
+from engine.flow.vocabulary import VOCABULARY
 
 
 class Type(StrEnum):

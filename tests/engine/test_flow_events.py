@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.events import VOCABULARY, EventError, idempotency, make_event, read_data
+from engine.flow.events import EventError, idempotency, make_event, read_data
+from engine.flow.vocabulary import VOCABULARY
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from deliverability.address import Address
 from engine.commands import run
-from engine.flow.events import VOCABULARY, read_data
+from engine.flow.events import read_data
+from engine.flow.vocabulary import VOCABULARY
 from engine.history.dice import Dice
 from engine.history.shop import Happening, Shop
 from engine.history.writing import write

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from engine.flow.events import VOCABULARY, read_data
+from engine.flow.events import read_data
+from engine.flow.vocabulary import VOCABULARY
 from engine.intake.bookings import INVOICE_STATES, RESERVATION_STATES
 from engine.intake.html import DEEPEST, TOO_DEEP, tree_of
 from engine.intake.microdata import NODES, items_of
