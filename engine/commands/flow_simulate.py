@@ -32,7 +32,9 @@ def simulate(
         typer.Option(help="Over a folder that `posthouse history generate` or `posthouse export` wrote."),
     ] = None,
     version: Annotated[str, typer.Option(help="This version of the flow: its hash, or how it begins.")] = "",
-    against: Annotated[str, typer.Option(help="And this one, mail by mail: a hash, or a flow file.")] = "",
+    against: Annotated[
+        str, typer.Option(help="And this one, mail by mail: a hash, a flow file, or another flow's name.")
+    ] = "",
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +68,7 @@ def simulate(
 
     with _settings(config_path, history, flow, against) as (settings, store):
         first = _definition(flow, version, store)
-        other = _definition(against if Path(against).is_file() else flow, against, store) if against else None
+        other = _other(against, first, store) if against else None
         try:
             past = _past(store, settings, since, history, seed)
             one = _play(first, past, store, beside or (), winner or (), rate or (), is_alone=is_alone)
@@ -120,6 +122,19 @@ def _definition(which: str, version: str, store: "GroupStore | None") -> "Defini
     if not isinstance(found, Definition):
         refuse(f"{len(found)} faults\n" + "\n".join(map(str, found)), code=2)
     return found
+
+
+def _other(against: str, first: "Definition", store: "GroupStore | None") -> "Definition":
+    """A flow file's, another version of the first one's flow, or another flow's."""
+    if store is None or Path(against).is_file():
+        return _definition(against, "", store)
+    versions = store.read_now(
+        lambda tx: tx.query(
+            "SELECT 1 FROM flow f JOIN flow_version v ON v.flow_id = f.id WHERE f.name = ? AND substr(v.hash, 1, ?) = ?",
+            (first.name, len(against), against),
+        )
+    )
+    return _definition(*((first.name, against) if versions else (against, "")), store)
 
 
 def _source(name: str, version: str, store: "GroupStore") -> str:

@@ -7,7 +7,7 @@ zone, language) is as it is now.
 import json
 from collections.abc import Mapping, Set
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from engine.audience.subscriptions import SubscriptionState
@@ -129,6 +129,22 @@ def _subscribe(source: Source, people: Mapping[int, Person], since_ms: int) -> N
             elif confirmed_ms is not None and confirmed_ms <= since_ms:
                 state = SubscriptionState.CONFIRMED
             person.lists = {**person.lists, name: state}
+
+
+Joined: TypeAlias = tuple[int, int, str, SubscriptionState]
+"""When, which contact, which list, and how they stand on it from then on."""
+
+
+def joined_later(source: Source, since_ms: int) -> list[Joined]:
+    """Who came to a list since then, in the order of time: an import tells of no event, so the rows are asked."""
+    names: dict[int, str] = dict(source.rows("list", ("id", "name"), ("id",)))
+    columns = ("contact_id", "list_id", "asked_ms", "confirmed_ms")
+    found: list[Joined] = []
+    for contact_id, list_id, asked_ms, confirmed_ms in source.rows("subscription", columns, ("contact_id", "list_id")):
+        for at_ms, state in ((asked_ms, SubscriptionState.UNCONFIRMED), (confirmed_ms, SubscriptionState.CONFIRMED)):
+            if list_id in names and at_ms is not None and at_ms > since_ms:
+                found.append((at_ms, contact_id, names[list_id], state))
+    return sorted(found, key=lambda each: (each[0], each[3] is SubscriptionState.CONFIRMED))
 
 
 def _suppress(source: Source, by_key: Mapping[str, Person], since_ms: int) -> None:

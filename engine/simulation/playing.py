@@ -1,5 +1,6 @@
 """A whole simulation: the people as they were, the events one after the other, what came of it."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +11,7 @@ from engine.flow.actions import Emit, StartFlow, Tag, Untag
 from engine.flow.model import Definition, Do, walk
 from engine.flow.triggers import EventTrigger, ManualTrigger
 from engine.running import facts
-from engine.simulation.loading import begun, begun_by, entered_before, load
+from engine.simulation.loading import Joined, begun, begun_by, entered_before, joined_later, load
 from engine.simulation.people import Person
 from engine.simulation.play import Play, Rules
 from engine.simulation.sources import Source
@@ -72,6 +73,7 @@ def simulate(
     for flow in flows:
         stated = rules if flow is definition else replace(rules, winners={}, rates={})
         Play(flow, world, replace(stated, entered_before=_before(source, flow, since_ms)), Tally())
+    _join(world, joined_later(source, since_ms))
     for at_ms, name, contact_id, data in hands:
         world.put(at_ms, partial(_by_hand, world, name, contact_id, data))
     began_ms, ended_ms = _feed(world, source, since_ms)
@@ -95,6 +97,23 @@ def _feed(world: World, source: Source, since_ms: int) -> tuple[int | None, int]
         world.happen(now_ms, name, contact_id, key or "", data)
     world.finish(now_ms)
     return began_ms, now_ms
+
+
+def _join(world: World, later: Sequence[Joined]) -> None:
+    """Have people come to their lists at their time."""
+    left = deque(later)
+
+    def come(now: datetime) -> None:
+        while left and left[0][0] <= to_ms(now):
+            _, contact_id, name, state = left.popleft()
+            person = world.people.get(contact_id)
+            if person is not None and not person.is_on(name):
+                person.lists = {**person.lists, name: state}
+        if left:
+            world.put(left[0][0], come)
+
+    if left:
+        world.put(left[0][0], come)
 
 
 def _before(source: Source, flow: Definition, since_ms: int) -> Callable[[int, str], datetime | None]:

@@ -85,6 +85,15 @@ def test_who_leaves_gets_no_more_from_then_on(tmp_path: Path) -> None:
     assert mails(found) == [(1, "one", "02 09:00")]
 
 
+def test_who_came_to_a_list_by_an_import_is_on_it_from_then_on(tmp_path: Path) -> None:
+    came = to_ms(START + after(hours=2))
+    yes = [{"contact_id": 1, "list_id": 1, "asked_ms": came, "confirmed_ms": came}]
+    again: Event = (after(hours=3), "ping", 1, {"id": 2})
+    found = played(folder(tmp_path / "h", PING, again, END, confirmed=False, subscription=yes), SEND)
+    assert mails(found) == [(1, "one", "02 12:00")]
+    assert found.tally.refused == {("one", "no confirmed subscription"): 1}
+
+
 def test_quiet_hours_hold_a_mail_by_the_reader_s_clock(tmp_path: Path) -> None:
     where = folder(tmp_path / "h", PING, END, zone="Asia/Tokyo")
     found = played(where, SEND, quiet_hours="18:00-08:00")
