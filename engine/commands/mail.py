@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, make_app, own_config, own_templates, refuse
+from engine.commands.common import ConfigPath, Json, Socket, act, make_app, own_config, own_templates, refuse
 
 if TYPE_CHECKING:
     from engine.proofs.proving import Prover
@@ -92,6 +92,19 @@ def preview(
     if watch:
         watched(asked, config_path, lambda: _prover(config_path))
     show(asked, config_path, _prover(config_path), as_json=as_json)
+
+
+@app.command("send-test")
+def send_test(
+    name: Mail,
+    address: Annotated[str, typer.Argument(help="Whom to send it to; an address of your own.")],
+    locale: Annotated[str, typer.Option(help="The language, such as he; mail.locale otherwise.")] = "",
+    reader: Annotated[str, typer.Option(help="A made reader: usual, longest or emptiest.")] = "usual",
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Have the daemon send a mail, signed as all mail, with a made reader and a made event. Its links change nothing."""
+    act(socket, "mail/test", {"mail": name, "address": address, "locale": locale, "reader": reader}, as_json)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from engine.control import campaign_plans, campaigns, flows, queueing, segments,
 from engine.control.late import late
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
+from engine.control.trying import send_test
 from engine.control.work import Office
 from engine.flow.events import EventError, make_event
 from engine.house import House
@@ -292,6 +293,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "campaigns/recall": campaigns.recall,
     "campaigns/retry": campaigns.retry,
     "campaigns/resend": campaigns.resend,
+    "mail/test": send_test,
     "queue/cancel": queueing.cancel,
     "queue/retry": queueing.retry,
     "queue/hold": queueing.hold,

@@ -69,6 +69,7 @@ BODIES: Final[Mapping[str, Shape]] = {
     "flows": {**_texts("source", "file", "by"), "map": _is_object, **dict.fromkeys(("move", "leave"), _is_flag)},
     "flows/plan": {**_texts("source", "file"), "map": _is_object, "leave": _is_flag},
     "flows/late": _texts("flow", "answer"),
+    "mail/test": _texts("mail", "address", "locale", "reader"),
     "flows/start": {**_texts("flow", "address", "by"), "data": _is_object},
     "flows/state": {**_texts("flow", "state", "by"), "end": _is_flag},
     "campaigns/check": _texts("source", "file"),

@@ -52,6 +52,13 @@ class Prover:
         shown = told if told.postal_address.strip() else told.model_copy(update={"postal_address": _ADDRESS})
         self.composer = Composer(shown, resources, _SECRET, base_url, "bounce.shop.example")
 
+    @classmethod
+    def of(cls, resources: Resources, composer: Composer) -> "Prover":
+        """With the composer of a house that runs: its links are real, so the reader should be nobody's contact."""
+        found = cls.__new__(cls)
+        found.resources, found.composer, found.has_address = resources, composer, True
+        return found
+
     @property
     def texts(self) -> Texts:
         return self.composer.texts
@@ -73,7 +80,7 @@ class Prover:
 
     def proof(
         self, mail: str, tag: str, reader: Reader = Reader.USUAL, *, contact: Mapping[str, Any] | None = None,
-        sample: Mapping[str, Any] | None = None,
+        sample: Mapping[str, Any] | None = None, now: datetime = NOW, octets: bytes = _OCTETS,
     ) -> Proof:  # fmt: skip
         """The mail in a language that it has words in. `contact`: a real reader's facts; `sample`: laid over the file's.
         MailFileError, KeyError where it has no such words."""
@@ -85,7 +92,7 @@ class Prover:
         links = {"confirm": f"{self.composer.base_url}/confirm/proof"}
         try:
             made = self.composer.compose(
-                mail, who, seen, stream=stream, now=NOW, octets=_OCTETS, links=links, is_nameless=asks
+                mail, who, seen, stream=stream, now=now, octets=octets, links=links, is_nameless=asks
             )
         except TemplateFault as err:
             return Proof(mail, words, reader, stream, None, "", err)

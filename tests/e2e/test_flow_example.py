@@ -175,3 +175,15 @@ def test_nobody_is_reminded_who_said_so_by_a_tag(town: LabTown) -> None:
     assert daemon.command("contact", "set", fay, "--tag", "no-reminders").returncode == 0
     fill_cart(town, fay, "c-5")
     daemon.until(lambda: run_of(town, fay_id)[2] == "exit")
+
+
+def test_a_mail_is_tried_on_an_address_of_one_s_own(town: LabTown) -> None:
+    done = town.daemon.command(
+        "mail", "send-test", "order-thanks", "owner@shop.lab", "--locale", "he", "--reader", "longest"
+    )
+    assert done.stdout == "order-thanks (he, longest) goes to owner@shop.lab\n", done.stderr
+    mail = town.mail_for("owner@shop.lab")
+    assert b"Feedback-ID: order-thanks::transactional:shop.example" in mail.raw
+    refused = town.daemon.command("mail", "send-test", "nothing", "owner@shop.lab")
+    assert refused.returncode == 2
+    assert "there is no mail/nothing.toml" in refused.stderr
