@@ -11,6 +11,7 @@ from engine.proofs.samples import Reader
 from engine.proofs.support import lacking
 from engine.sending.colours import AA, AA_LARGE, contrast
 from engine.sending.direction import FSI, PDI
+from engine.sending.widths import width
 from mta.queue.delivery import Stream
 
 CLIPPED: Final = 102 * 1024
@@ -18,7 +19,7 @@ CLIPPED: Final = 102 * 1024
 SIZE_MAX: Final = 100_000  # octets of HTML: a little is left for what relays and trackers add
 SUBJECT_MAX: Final = 78  # characters; phones show 30 to 40 of them
 LONG_TEXT: Final = 500  # characters of words beside which pictures are no matter
-_PER_PICTURE: Final = 100  # characters of words that each picture should have beside it
+_PER_PICTURE: Final = 100  # places of words that each picture should have beside it
 _LARGE: Final = (24.0, 18.66)  # pixels from which text is large, and in bold (WCAG 2.2, 1.4.3)
 _BLANK: Final = ("#", "javascript:", "")
 
@@ -106,7 +107,7 @@ def images(look: Look) -> Iterator[str]:
             yield f'line {each.line}: a picture has no alt text (alt="" where it only adorns)'
         if not each.attributes.get("width"):
             yield f"line {each.line}: a picture has no width: Outlook draws it as large as its file is"
-    words = len(look.page.text)
+    words = width(look.page.text)  # a Han character says more than a letter
     if len(pictures) > 1 and words < min(LONG_TEXT, _PER_PICTURE * len(pictures)):
         yield f"{len(pictures)} pictures and {words} characters of text: most filters count, and many readers see no pictures"
 
