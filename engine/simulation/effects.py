@@ -30,8 +30,10 @@ def enact(person: Person, act: Act) -> Iterator[tuple[str, dict[str, Any]]]:
     """Change the person as the action does; the events that this makes."""
     match act.action:
         case actions.Tag(tag=tag) if tag not in person.tags:
+            person.tags |= {tag}
             yield "contact.tagged", {"tag": tag}
         case actions.Untag(tag=tag) if tag in person.tags:
+            person.tags -= {tag}
             yield "contact.untagged", {"tag": tag}
         case actions.Join(mailing_list=name) if not person.is_on(name):
             yield "list.joined", {"list": name}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flow_house import FlowHouse
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.flow.definition import Definition, check
@@ -83,6 +83,7 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(ACTIONS, min_size=3, max_size=25))
+@example([("cart", 1, "c1", 200), ("cart", 1, "c2", 200), ("order", 1, 1)])  # two runs in one moment, and one tag
 def test_the_same_mails_to_the_same_people_at_the_same_times(
     house: FlowHouse, actions: list[tuple[object, ...]]
 ) -> None:
