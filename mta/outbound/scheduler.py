@@ -13,16 +13,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
-from deliverability.shaping.retry import site_retry
 from deliverability.shaping.share import Share
 from mta import maillog
-from mta.outbound.claims import Hands, Lent, claim_for, refuse_due
+from mta.outbound.claims import Hands, Lent, claim_for
 from mta.outbound.contents import Contents
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.doors import Doors
-from mta.outbound.due import BUSY_MAX, DUE_MAX, due_at, due_domains, note_sites, write_site
+from mta.outbound.due import BUSY_MAX, DUE_MAX, due_at, due_domains, note_sites
 from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
 from mta.outbound.lanes import Lanes
@@ -30,12 +28,12 @@ from mta.outbound.releases import Releases
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way, one_way
 from mta.outbound.tidings import Tell, Tidings
+from mta.outbound.trouble import Trouble, log_ended
 from mta.ports import Chance, Clock, Net, Store, StoreTrouble, to_ms
-from mta.queue import hints
 from mta.queue.claiming import Buckets, Claim
 from mta.queue.delivery import Stream
 from mta.queue.places import place, site_and_source
-from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand, Settled
+from mta.queue.queue import Claimed, Enqueued, Follow, Gate, Hand
 from mta.routing.routes import Router
 
 POLL_SECONDS: Final = 1.0  # how late a lost hint can make us
@@ -60,14 +58,14 @@ class Scheduler:
         beyond one site let through, shared by all schedulers of a carrier."""
         way = way or one_way(settings.source, hostname)[0]
         self.way, self._source = way, way.source.name
-        self._store, self._clock, self._chance = store, clock, chance
-        self._retry = retry
+        self._store, self._clock = store, clock
         self._gate, self._owner = gate, owner
         self._hands = Hands(owner, way, gate, follow)
         self.tidings = Tidings(tell)
         self._gauges = gauges or Gauges()
         self._doors = doors or Doors(self._gauges)
         self.releases = Releases(store, clock, self._gauges, owner)
+        self._trouble = Trouble(store, clock, chance, retry, self._hands, self.releases)
         self.has_others = False  # whether there are other sources at all
         self._grants = 0  # how often limits beyond one site changed
         self._lent: dict[str, set[Lent]] = {}  # by domain: what others have no room for
@@ -75,7 +73,8 @@ class Scheduler:
         self._lanes = Lanes(
             store=store, clock=clock, router=router, source=self._source, gauges=self._gauges, doors=self._doors,
             share=Share(max(1, settings.site_connections // carriers), settings.connection_deliveries),
-            tidings=self.tidings, found=lambda domain: self.wake((domain,)), no_route=self._no_route,
+            tidings=self.tidings, found=lambda domain: self.wake((domain,)),
+            no_route=lambda *said: self._trouble.of_domain(self._lanes, *said),
         )  # fmt: skip
         self._next_poll = 0.0
         self._page = (0, "")  # how far the poll has come: the time and the domain that it saw last
@@ -87,7 +86,7 @@ class Scheduler:
         self._draining = False
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
-            source=way.source, owner=owner, content=self._contents.of, trouble=self.site_trouble, hungry=self.wake,
+            source=way.source, owner=owner, content=self._contents.of, trouble=self._trouble.of_site, hungry=self.wake,
             hush=self.releases.empty, tidings=self.tidings, most=max(1, settings.connections // carriers),
             authorities=authorities, may_share=may_share,
             has_stand_in=lambda lane, each: self.releases.has_stand_in(each.domain, each.stream),
@@ -343,7 +342,7 @@ class Scheduler:
             lane.domains.discard(domain) if claim.is_drained else lane.domains.add(domain)
             for each in claim.taken:
                 lane.put(each)
-            _log_ended(claim.ended)
+            log_ended(claim.ended)
             if self._draining or lane.is_resting(to_ms(now)):  # said while the claim was being written
                 await self.releases.now(lane.empty())
             if domain in self._paused:
@@ -396,43 +395,3 @@ class Scheduler:
                 self.courier.serve(lane)
             elif lane.domains:
                 self.wake(lane.domains)
-
-    # -- what concerns more than one delivery
-
-    async def _no_route(self, domain: str, reply: Reply) -> None:
-        """Nowhere to go: permanent (null MX, no such domain) bounces what is queued; else the domain waits as a site
-        would."""
-        if not reply.is_permanent:
-            lane = self._lanes.nowhere(domain)
-            await self.site_trouble(lane, reply)
-            await self._store.write(lambda tx: hints.note_site(tx, domain, site_and_source(lane.site)[0]))
-            return
-        now = self._clock.now()
-
-        is_drained = False
-        while not is_drained:
-            ended, is_drained = await self._store.write(lambda tx: refuse_due(tx, domain, reply, self._hands, now))
-            _log_ended(ended)
-
-    async def site_trouble(self, lane: Lane, reply: Reply) -> None:
-        """The whole site waits; what was claimed for it and not begun goes back, untouched."""
-        now = self._clock.now()
-        if lane.retry_ms > to_ms(now):  # another connection of the same moment said it already
-            await self.releases.empty(lane)
-            return
-        lane.failures += 1
-        lane.is_proven = False
-        until = site_retry(lane.failures, self._retry, now=now, jitter=self._chance.uniform(-1, 1))
-        lane.retry_ms = to_ms(until)
-        maillog.site_backed_off(lane.site, seconds=(until - now).total_seconds(), reply=str(reply))
-        row = (lane.site, lane.retry_ms, lane.failures, str(reply), to_ms(now))
-        try:
-            await self._store.write(lambda tx: write_site(tx, row))
-        except StoreTrouble as err:
-            maillog.store_trouble("back-off", err)  # this carrier knows it, the others will find out
-        await self.releases.empty(lane)
-
-
-def _log_ended(ended: Iterable[Settled]) -> None:
-    for each in ended:
-        maillog.failed(each.delivery_id, each.forward_path, state=each.state.word, stage=each.stage, reply=each.reply)
