@@ -54,8 +54,6 @@ def _mail(prover: Prover, mail: str, judge: Judge | None) -> Iterator[Finding]:
 def _spam(proofs: Iterable[Proof], judge: Judge) -> Iterator[Finding]:
     usual = [(each, each.composed.content) for each in proofs if each.reader is Reader.USUAL and each.composed]
     for (proof, _), verdict in zip(usual, score(judge, [content for _, content in usual]), strict=True):
-        if verdict.points > SPAM_MAX:
-            words = (
-                f"{judge.program} gives it {verdict.points:.1f} points (at most {SPAM_MAX}): {', '.join(verdict.rules)}"
-            )
+        if verdict.points >= SPAM_MAX:
+            words = f"{judge.program} gives it {verdict.points:.1f} points (wanted: under {SPAM_MAX}): {', '.join(verdict.rules)}"
             yield Finding("spam", proof.where, words)

@@ -184,7 +184,7 @@ def spam_program(folder: Path, points: str) -> Judge:
 def test_points_for_spam_are_told_with_their_rules(tmp_path: Path) -> None:
     found = list(lint(prover(tmp_path), ["probe"], spam_program(tmp_path, "1.7")))
     assert {each.rule for each in found} == {"spam"}
-    assert "spamassassin gives it 1.7 points (at most 1.0): HTML_MESSAGE, FONT_INVIS" in str(found[0])
+    assert "spamassassin gives it 1.7 points (wanted: under 1.0): HTML_MESSAGE, FONT_INVIS" in str(found[0])
     assert list(lint(prover(tmp_path), ["probe"], spam_program(tmp_path, "-0.1"))) == []
 
 
