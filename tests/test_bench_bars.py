@@ -43,7 +43,8 @@ def test_what_was_left_out_is_neither_met_nor_short() -> None:
 
 
 def test_what_concerns_posthouse_alone_is_judged_too() -> None:
-    facts = Facts(0.97, 3, 25, {2048: 950.0, 20480: 500.0}, Backlog(1_000_000, 2.0, 80.0, 900.0, 150.0, 0.95))
+    facts = Facts(0.97, 3, 25, {2048: 950.0, 20480: 500.0})
+    facts.backlog = Backlog(1_000_000, 2.0, 80.0, 900.0, 150.0, 0.95)
     facts.pages = {"confirm": Pace(1600.0, 51.0, 0)}
     words = {each.name: each.word for each in bars(0.9, [], [Latency("posthouse", [4.0] * 9, [1.0], 0, 0, "")], facts)}
     assert [name for name, word in words.items() if word == "**short**"] == [
