@@ -19,6 +19,7 @@ from engine.audience.contacts import OddAddress
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.lists import ListError
 from engine.audience.suppression import Reason, Scope, lift, suppress
+from engine.catalogue.parcels import PREFIX
 from engine.control import campaign_plans, campaigns, flows, queueing, segments, shaping
 from engine.control.late import late
 from engine.control.protocol.acts import Done
@@ -196,7 +197,8 @@ async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done
         raise Refusal(f"address: {err}", "nothing was changed") from None
     office.tell(wake=[])
     if event_id is None:
-        return Done(f"{event.name} was known already (the same idempotency key)", {"repeat": True})
+        why = "its parcel is as far, or further on" if event.name.startswith(PREFIX) else "the same idempotency key"
+        return Done(f"{event.name} was known already ({why})", {"repeat": True})
     return Done(f"{event.name} taken in", {"id": event_id})
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from engine.flow.entering import MAX_CHAIN, Bar, Entry, NotEntered, Occasion, Told, enter
+from engine.flow.entering import MAX_CHAIN, OLDEST, Bar, Entry, NotEntered, Occasion, Told, enter
 from engine.flow.model import Definition
 from engine.flow.shares import in_holdout
 from engine.flow.telling import told_trigger
 from engine.flow.triggers import Audience, DateTrigger, EventTrigger, ManualTrigger
 from engine.reasons.words import Reason, Run, Word, missing
 from engine.running import facts
+from engine.running.incoming import TOLD_LATE
 from mta.ports import Tx, from_ms
 
 EVENTS: Final = 3  # the youngest that are told of
@@ -71,6 +72,8 @@ class Beginning:
         which = f"the {trigger.event} of {at:%Y-%m-%d %H:%M} UTC" + (f", {told['key']}" if told["key"] else "")
         if matched == 0:
             return Reason(Word.NOT_LOOKED_AT, f"{which} has just come: ask again in a moment", at)
+        if matched == TOLD_LATE:
+            return Reason(Bar.TOLD_LATE, f"{which} happened more than {OLDEST.days} days before it was told of", at)
         if matched != 1:
             return Reason(Word.SET_ASIDE, f"{which} could not be looked at: the log's `flow alarm` says why", at)
         if at < self.since and not self.runs:

@@ -80,11 +80,12 @@ def _trouble(run: Run, instruction: Instruction | None, where: str) -> Reason:
 def _wait(run: Run, definition: Definition, instruction: Instruction | None, where: str) -> Reason:
     standing = run.kept.standing
     if instruction is not None and standing.waiting_for == standing.step:
+        at = where.replace("before", "at", 1)
         match instruction.step:
             case WaitFor() as step:
-                return Reason(Word.WAITS, f"it waits at the step {step.id} {told(step)}", until=run.due)
-            case Do(id=step_id, action=CallWebhook(url=url)):
-                return Reason(Word.WAITS, f"it waits at the step {step_id} for the answer of {url}", until=run.due)
+                return Reason(Word.WAITS, f"it waits {at} {told(step)}", until=run.due)
+            case Do(action=CallWebhook(url=url)):
+                return Reason(Word.WAITS, f"it waits {at} for the answer of {url}", until=run.due)
     waited = definition.program.get(standing.waited)
     what = f" ({waited.step.id}: {told(waited.step)})" if waited is not None else ""
     return Reason(Word.WAITS, f"it stands {where}{what}", until=run.due)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from engine.running import facts
 from engine.running.cases import Case, Waiting
+from engine.running.hearing import happened_before
 from engine.running.passages import Happened, Passage
 from mta.ports import Tx, to_ms
 
@@ -21,6 +22,8 @@ class Goals:
         if goal is None or goal.event != case.event.name:
             return False
         if goal.within is not None and case.event.at > goal.within.after(run.entered, case.zone):
+            return False
+        if happened_before(tx, case.event, run):
             return False
         values = {}
         if goal.where is not None:

@@ -1,4 +1,4 @@
-"""Waits for an event: whether what came is what a run waits for."""
+"""What a run hears of: whether what came is what it waits for, and whether it happened before the run began at all."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from engine.flow.decisions import Await
 from engine.flow.model import WaitFor
 from engine.running import facts
+from engine.running.cases import Waiting
 from engine.running.due import DueRun
-from engine.running.incoming import COLUMNS, StoredEvent, stored
-from mta.ports import Tx, to_ms
+from engine.running.incoming import COLUMNS, TOLD_LATE, StoredEvent, stored
+from mta.ports import Tx, from_ms, to_ms
 
 _STEP: Final = "step"
 _UTC: Final = ZoneInfo("UTC")
@@ -22,12 +23,27 @@ def came_since(tx: Tx, run: DueRun, begun: Await, now: datetime) -> bool:
         return False
     since = tx.one("SELECT MAX(at_ms) FROM passage WHERE enrolment_id = ?", (run.enrolment_id,))
     rows = tx.query(
-        f"SELECT {COLUMNS} FROM event WHERE contact_id = ? AND name = ? AND at_ms > ? AND at_ms <= ? AND matched = 1"
-        " ORDER BY at_ms",
+        f"SELECT {COLUMNS} FROM event WHERE contact_id = ? AND name = ? AND at_ms > ? AND at_ms <= ?"
+        f" AND matched IN (1, {TOLD_LATE}) ORDER BY at_ms",
         (run.contact_id, begun.event, since[0] if since and since[0] is not None else to_ms(now), to_ms(now)),
     )
     scope = facts.scope(run.contact, {}, now, facts.zone_for(run.contact, _UTC))
     return any(is_awaited(tx, run.enrolment_id, begun, stored(row), scope, run.event) for row in rows)
+
+
+def happened_before(tx: Tx, event: StoredEvent, run: Waiting) -> bool:
+    """Whether an event that was told late happened before the run began: then it is neither its goal nor what it waits for.
+
+    A run begins when what let it in happened, which is before we heard of it: what a shop's clock puts between the two is
+    the run's."""
+    if event.at >= run.entered:
+        return False
+    began = tx.one(
+        "SELECT detail FROM passage WHERE enrolment_id = ? AND kind = 'trigger' ORDER BY id LIMIT 1", (run.id,)
+    )
+    cause = facts.read_data(began[0]).get("event") if began else None
+    row = tx.one("SELECT at_ms FROM event WHERE id = ?", (cause,)) if isinstance(cause, int) else None
+    return row is None or event.at < from_ms(row[0])
 
 
 def is_awaited(

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from engine.flow.entering import OLDEST
 from engine.running import facts
 from engine.store.many import in_list
-from mta.ports import Tx, from_ms
+from mta.ports import Tx, from_ms, to_ms
 
 T = TypeVar("T")
 
 COLUMNS: Final = "id, name, contact_id, key, data, at_ms, chain"
 SET_ASIDE: Final = 2  # of event.matched: nobody could look at it without failing
+TOLD_LATE: Final = 3  # ... it was looked at so long after it happened that it began and renewed nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,15 @@ def versions_of(tx: Tx, ids: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def claim(tx: Tx, ids: Sequence[int]) -> list[StoredEvent]:
+def claim(tx: Tx, ids: Sequence[int], now: datetime) -> list[StoredEvent]:
     """Those of these events (at least one) that nobody looked at yet, in order: from now on somebody has."""
     marks, which = in_list(ids)
     if lock := tx.for_update():  # two processes that take the same ones take them in one order
         tx.query(f"SELECT id FROM event WHERE id IN ({marks}) AND matched = 0 ORDER BY id{lock}", which)
     rows = tx.query(
-        f"UPDATE event SET matched = 1 WHERE id IN ({marks}) AND matched = 0 RETURNING {COLUMNS}",
-        which,
+        f"UPDATE event SET matched = CASE WHEN at_ms < ? THEN {TOLD_LATE} ELSE 1 END WHERE id IN ({marks}) AND matched = 0"
+        f" RETURNING {COLUMNS}",
+        (to_ms(now - OLDEST), *which),
     )
     return [stored(row) for row in sorted(rows, key=lambda row: int(row[0]))]
 

@@ -27,7 +27,7 @@ from engine.running.beginning import Beginning, begin, entered_at, renew
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.cases import Case, Run, Taken, Waiting
 from engine.running.goals import Goals
-from engine.running.hearing import is_awaited
+from engine.running.hearing import happened_before, is_awaited
 from engine.running.incoming import StoredEvent, claim, in_turns
 from engine.running.passages import Happened, write_passages
 from engine.running.products import spread
@@ -52,7 +52,7 @@ class Matcher:
     def take(self, tx: Tx, ids: Sequence[int], now: datetime) -> Taken:
         """Look at those of these events that nobody looked at before."""
         taken = Taken()
-        claimed = claim(tx, ids)
+        claimed = claim(tx, ids, now)
         for event in claimed:
             if event.contact_id is None:
                 spread(tx, event)
@@ -188,7 +188,7 @@ def _hear(tx: Tx, case: Case, runs: Sequence[Waiting], now: datetime) -> None:
     """Let the runs that wait for this event go on."""
     for run in runs:
         wait = run.definition.program.get(run.step) if run.definition and run.awaits == case.event.name else None
-        if wait is None or not isinstance(wait.step, WaitFor):
+        if wait is None or not isinstance(wait.step, WaitFor) or happened_before(tx, case.event, run):
             continue
         row = tx.one("SELECT due_ms, standing, data FROM enrolment WHERE id = ?", (run.id,))
         if row is None:

@@ -146,7 +146,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             return super().call_binop(context, operator, left, right)
         except ArithmeticError as err:
-            raise RenderTrouble(f"{operator}: {err}") from None
+            raise RenderTrouble(f"{left} {operator} {right}: {err}") from None
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = _with_meter(super()._parse(source, name, filename), name)

@@ -119,7 +119,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_line_and_column() -> None
         (("{{ contact.name }}", "{{ person.name }}"), "person is nothing that a mail is given"),
         (("{{ contact.name }}", "{{ contact.nam }}"), "contact.nam is nothing that is known of a contact (did you mean name?)"),
         (("{{ contact.name }}", "{{ contact['lists'] }}"), "contact.lists is nothing that is known of a contact"),
-        (("{{ contact.name }}", "{{ 1/0 }}"), "/: division by zero"),
+        (("{{ contact.name }}", "{{ 1/0 }}"), "1 / 0: division by zero"),
         (("{{ contact.name }}", "{% if contact.name ~ (2 - 'a') %}x{% endif %}"), "- is for numbers"),
         (("{{ contact.name }}", "{{ ''.__class__ }}"), "subject.en:"),
         (("{{ contact.name }}", "{{ " + "(" * 2000 + ")" * 2000 + " }}"), "it is nested too deeply"),

@@ -383,3 +383,12 @@ async def test_a_message_tells_its_event_version_conditions_and_what_the_arbiter
 async def test_a_message_that_is_not_there_has_no_origin(make: Make) -> None:
     house = make()
     assert house.store.read_now(lambda tx: origin_of(tx, 7)) is None
+
+
+async def test_an_event_that_was_told_of_long_after_it_happened_is_said_to_be(make: Make) -> None:
+    house = make()
+    house.tell("cart.updated", cart_id="c1", total=30, at=house.clock.now() - 8 * DAY)
+    await house.settle()
+    await house.later(days=30)
+    (reason,) = ask(house)
+    assert reason.word == "told too late" and "more than 7 days before it was told of" in reason.text

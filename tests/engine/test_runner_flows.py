@@ -231,6 +231,41 @@ async def test_a_goal_that_comes_too_late_is_none(make: Make) -> None:
     assert house.enrolments[0][2] == "waiting"
 
 
+async def test_an_order_of_before_the_cart_ends_no_run_whenever_it_is_told(make: Make) -> None:
+    house = make(CART)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    house.tell("order.placed", at=house.clock.now() - timedelta(days=1), **order("A-0"))
+    house.tell("order.placed", at=house.clock.now() - timedelta(days=2000), **order("A-1"))
+    await house.settle()
+    assert house.enrolments[0][2] == "waiting"
+
+
+async def test_an_order_that_followed_the_cart_ends_its_run_though_both_were_told_late(make: Make) -> None:
+    house = make(CART)
+    house.tell("cart.updated", at=house.clock.now() - timedelta(minutes=9), **cart())
+    await house.settle()
+    house.tell("order.placed", at=house.clock.now() - timedelta(minutes=8), **order())
+    await house.settle()
+    assert house.enrolments[0][3] == "goal"
+
+
+async def test_what_happened_before_a_run_began_is_not_what_it_waits_for(make: Make) -> None:
+    house = make(
+        "name: paid\ntitle: T\nabout: A\nstream: transactional\ntrigger: {event: my.begun}\nsteps:\n"
+        "  - wait: {for: {event: my.paid}, timeout: 2d}\n    then: [{tag: paid}]\n"
+    )
+    house.tell("my.begun")
+    await house.settle()
+    house.tell("my.paid", at=house.clock.now() - timedelta(days=2000))
+    house.tell("my.paid", at=house.clock.now() - timedelta(hours=1))
+    await house.settle()
+    assert house.enrolments[0][2] == "waiting"
+    house.tell("my.paid")
+    await house.settle()
+    assert house.enrolments[0][2] == "ended" and house.rows("SELECT tag FROM tag") == [("paid",)]
+
+
 async def test_a_goal_with_a_condition_ends_only_the_runs_it_meets(make: Make) -> None:
     house = make(THANKS)
     house.tell("order.placed", **order("A-1"))
