@@ -83,9 +83,9 @@ def _wait(run: Run, definition: Definition, instruction: Instruction | None, whe
         at = where.replace("before", "at", 1)
         match instruction.step:
             case WaitFor() as step:
-                return Reason(Word.WAITS, f"it waits {at} {told(step)}", until=run.due)
+                return Reason(Word.WAITS, f"it waits {at}, {told(step)}", until=run.due)
             case Do(action=CallWebhook(url=url)):
-                return Reason(Word.WAITS, f"it waits {at} for the answer of {url}", until=run.due)
+                return Reason(Word.WAITS, f"it waits {at}, for the answer of {url}", until=run.due)
     waited = definition.program.get(standing.waited)
     what = f" ({waited.step.id}: {told(waited.step)})" if waited is not None else ""
     return Reason(Word.WAITS, f"it stands {where}{what}", until=run.due)

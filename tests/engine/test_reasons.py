@@ -306,7 +306,7 @@ async def test_a_wait_for_an_event_and_a_step_that_fails_say_what_is_the_matter(
     await house.settle()
     [reason] = ask(house)
     assert (
-        reason.text == "it waits at the step paid for my.pay, 2d at most"
+        reason.text == "it waits at the step paid, key c1, for my.pay, 2d at most"
         and reason.until == house.clock.now() + 2 * DAY
     )
     house.apply(
