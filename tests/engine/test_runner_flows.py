@@ -340,7 +340,8 @@ async def test_a_refused_mail_is_recorded_and_the_run_goes_on(make: Make) -> Non
     assert house.mails == []
     assert "reminder: refused: no confirmed subscription" in house.path
     await house.later(days=1)
-    assert house.enrolments[0][2:] == ("ended", "completed")
+    await house.later(hours=12)
+    assert "help: refused: no confirmed subscription" in house.path
 
 
 # -- what goes wrong
