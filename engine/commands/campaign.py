@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_templates, refuse, who
+from engine.commands.common import (
+    ConfigPath,
+    Json,
+    Socket,
+    act,
+    ask,
+    make_app,
+    own_templates,
+    refuse,
+    refuse_faulty,
+    who,
+)
 from engine.control.client import part
 from engine.control.protocol.campaigns import Campaigns, CampaignShown, FigureRow, Recipients, RunRow
 from engine.control.protocol.wire import encode
@@ -58,7 +69,7 @@ def check(
         else:
             faults += found
     if faults:
-        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+        refuse_faulty(faults)
 
 
 At = Annotated[str, typer.Option("--at", help="When, instead of what the file says: 2026-12-01T10:00.")]

@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -43,6 +43,12 @@ def refuse(words: str, remedy: str = "", code: int = 1) -> NoReturn:
     """Say what is wrong and how to mend it, and end."""
     print(f"posthouse: {words}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
     raise SystemExit(code)
+
+
+def refuse_faulty(faults: Sequence[object]) -> NoReturn:
+    """Say all that is wrong with files, and end with exit code 2."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    refuse("\n".join((count, *map(str, faults))), code=2)
 
 
 def socket_path(given: Path | None) -> Path:

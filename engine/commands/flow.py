@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, ask, make_app, own_config, own_templates, refuse, who
+from engine.commands.common import (
+    ConfigPath,
+    Json,
+    Socket,
+    act,
+    ask,
+    make_app,
+    own_config,
+    own_templates,
+    refuse,
+    refuse_faulty,
+    who,
+)
 from engine.commands.flow_files import draw, read_flow_file, schema
 from engine.commands.flow_simulate import simulate
 from engine.commands.flow_test import test
@@ -72,7 +84,7 @@ def check(
         else:
             faults += found
     if faults:
-        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+        refuse_faulty(faults)
 
 
 def _names(socket: Path | None, config_path: Path | None, *, must: bool) -> Names | None:

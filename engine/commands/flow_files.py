@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import refuse
+from engine.commands.common import refuse, refuse_faulty
 
 WIDTH = 100  # cells, where the terminal does not tell
 
@@ -25,7 +25,7 @@ def draw(
 
     found = check(read_flow_file(file), str(file))
     if not isinstance(found, Definition):
-        refuse(f"{len(found)} faults\n" + "\n".join(map(str, found)), code=2)
+        refuse_faulty(found)
     if context.obj is None:
         refuse("only `posthouse` draws", "run `posthouse flow draw`")
     print(context.obj(drawing(found), width or shutil.get_terminal_size((WIDTH, 24)).columns))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, clock, config, database, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, refuse, refuse_faulty
 from engine.control import place
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _definition(which: str, version: str, store: "GroupStore | None") -> "Defini
         assert store is not None
         found = check(_source(which, version, store), f"{which}.yaml")
     if not isinstance(found, Definition):
-        refuse(f"{len(found)} faults\n" + "\n".join(map(str, found)), code=2)
+        refuse_faulty(found)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import Json, refuse
+from engine.commands.common import Json, refuse_faulty
 from engine.commands.flow_files import read_flow_file
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test(
     faults: list[Fault] = []
     results = [each for file in files for each in _run(file, faults)]
     if faults:
-        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
+        refuse_faulty(faults)
     if as_json:
         print(json.dumps([_told(each) for each in results], indent=2, ensure_ascii=False))
     else:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, make_app, own_config, own_templates, refuse
+from engine.commands.common import (
+    ConfigPath,
+    Json,
+    Socket,
+    act,
+    make_app,
+    own_config,
+    own_templates,
+    refuse,
+    refuse_faulty,
+)
 
 if TYPE_CHECKING:
     from engine.proofs.proving import Prover
@@ -31,8 +41,8 @@ def check(names: Mails = None, config_path: ConfigPath = None) -> None:
     asked = names or mail_names(resources)
     faults = check_mails(resources, asked)
     if faults:
-        refuse(f"{len(faults)} faults\n" + "\n".join(map(str, faults)), code=2)
-    print(f"{len(asked)} mails: all right")
+        refuse_faulty(faults)
+    print(f"{_mails(asked)}: all right")
 
 
 @app.command()
@@ -64,8 +74,7 @@ def lint(
         print(json.dumps([{"rule": each.rule, "where": each.where, "problem": each.problem} for each in found]))
     else:
         print(
-            "\n".join(map(str, found))
-            or f"{len(asked)} mails: nothing found" + (f" ({who.program} too)" if who else "")
+            "\n".join(map(str, found)) or f"{_mails(asked)}: nothing found" + (f" ({who.program} too)" if who else "")
         )
     if found:
         raise SystemExit(2)
@@ -165,3 +174,7 @@ def _prover(config_path: Path | None) -> "Prover":
         return Prover(resources, settings.mail, settings.web.base_url or BASE_URL)
     except (BrandError, TextError) as err:
         refuse(str(err), code=2)
+
+
+def _mails(names: list[str]) -> str:
+    return "1 mail" if len(names) == 1 else f"{len(names)} mails"

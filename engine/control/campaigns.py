@@ -169,7 +169,7 @@ async def checked(house: House, body: dict[str, Any]) -> Campaign:
         lambda tx: audience.missing(tx, found.audience.of) + audience.missing(tx, found.audience.minus)
     )
     if missing:
-        raise Refusal("\n".join(missing), "`posthouse list list` and `posthouse segment list` show what there is", 422)
+        raise Refusal("\n".join(missing), "`posthouse list show` and `posthouse segment list` show what there is", 422)
     return found
 
 
@@ -199,6 +199,8 @@ async def _create(
     if campaign.window and run_id:
         later = format_duration(campaign.window)
         when += f"; the first mail may leave {later} later, until then `posthouse campaign recall` takes all back"
+    if against and not run_id:
+        when += "; the override is not kept: each occasion is looked at by itself, and `posthouse campaign resume` takes one"
     return Done(
         f"campaign {campaign.name} version {campaign.short_version} {when}",
         {"run": run_id, "version": campaign.version, "due_ms": to_ms(due)},

@@ -29,6 +29,10 @@ ORDERED: Final = "order.placed"  # the goal of a flow that states none
 LONG: Final = 0.05  # seconds of a snapshot: the next part is smaller
 BEGINS: Final = 1 / 8  # of the most that a part may hold
 LEAST: Final = 1 / 128
+_WHERE: Final = {  # what says which there are, of the kinds that have an end
+    "flow": "`posthouse flow list` lists them", "campaign": "`posthouse campaign list` lists them",
+    "list": "`posthouse list show` lists them",
+}  # fmt: skip
 
 
 async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnswer:
@@ -40,7 +44,7 @@ async def report(house: House, kind: str, name: str, asked: Asked) -> ReportAnsw
     try:
         scope = await house.store.read(lambda tx: scope_of(tx, kind, name))
     except NoScope as err:
-        raise Refusal(str(err), f"`posthouse {kind} list` lists them", 404) from None
+        raise Refusal(str(err), _WHERE[kind], 404) from None
     tally = Tally()
     await _read(house, Gatherer(scope, tally, since, window).parts)
     version = await house.store.read(partial(_version, scope)) if kind in ("flow", "campaign") else None

@@ -25,7 +25,7 @@ async def plan(house: House, name: str, asked: Asked) -> SunsetPlan:
 
     mailing_list, rhythm = await house.store.read(begin)
     if mailing_list is None:
-        raise Refusal(f"there is no list {name}", "`posthouse list list` lists them", 404)
+        raise Refusal(f"there is no list {name}", "`posthouse list show` lists them", 404)
     threshold = mailing_list.settings.silence or rhythm.threshold
     people, found = await _everybody(house, mailing_list.id, threshold)
     return SunsetPlan(

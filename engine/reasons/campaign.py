@@ -20,6 +20,7 @@ _STATES: Final = {
     RunState.SCHEDULED: Word.NO_OCCASION, RunState.PAUSED: Word.CAMPAIGN_PAUSED, RunState.STOPPED: Word.CAMPAIGN_STOPPED,
     RunState.RECALLED: Word.RECALLED,
 }  # fmt: skip
+_TAKEN_BACK: Final = frozenset({RunState.STOPPED, RunState.RECALLED})
 _REFUSALS: Final = frozenset(map(str, Refusal))
 
 
@@ -59,6 +60,14 @@ def _recipient(
     """Where somebody stands in a run's ledger."""
     at = from_ms(at_ms)
     match fate:
+        case Fate.WAITING | Fate.CLAIMED if run.state in _TAKEN_BACK:
+            return Reason(
+                _STATES[run.state], f"{which} had not written it; `posthouse campaign retry` takes it up again"
+            )
+        case Fate.WAITING | Fate.CLAIMED if run.state is RunState.PAUSED:
+            return Reason(
+                Word.WAITS, f"{which} writes to them in their turn once it goes on: `posthouse campaign resume`"
+            )
         case Fate.WAITING | Fate.CLAIMED:
             return _held(tx, run, which, contact_id) or _waits(which, due_ms, reason)
         case Fate.EXCLUDED if reason == HELD_OUT:

@@ -99,6 +99,18 @@ def test_a_campaign_that_breaks_a_demand_is_refused_until_somebody_overrides_it(
     assert line["why"] == "we close tonight" and line["by"] and line["campaign"] == "spring"
 
 
+def test_a_campaign_that_comes_again_says_that_an_override_is_not_kept_for_its_occasions(
+    town: LabTown, tmp_path: Path
+) -> None:
+    file = tmp_path / "weekly.yaml"
+    file.write_text(
+        CAMPAIGN.format(name="weekly") + "when: {rrule: FREQ=WEEKLY;BYDAY=MO, at: '10:00', from: 2020-01-06}\n"
+    )
+    publish(town)
+    told = town.daemon.command("campaign", "schedule", str(file), "--override", "lab")
+    assert "the override is not kept" in told.stdout and "`posthouse campaign resume`" in told.stdout, told.stderr
+
+
 def test_a_campaign_goes_as_soon_as_the_record_is_there(town: LabTown, tmp_path: Path) -> None:
     file = tmp_path / "summer.yaml"
     file.write_text(CAMPAIGN.format(name="summer"))

@@ -205,6 +205,8 @@ def test_a_report_tells_what_came_of_a_flow(town: LabTown) -> None:
     table = town.daemon.command("report", "domain", "shop.lab", "--since", "60 days", "--csv").stdout.splitlines()
     assert table[0].startswith("domain,group,sent,delivered,bounced") and table[-1].startswith("shop.lab,all,")
     assert "on it now" in town.daemon.command("report", "list", "tea").stdout
+    nowhere = town.daemon.command("report", "list", "coffee").stderr
+    assert "there is no list coffee" in nowhere and "`posthouse list show` lists them" in nowhere
     wrong = town.daemon.command("report", "flow", "order-thanks", "--since", "soon")
     assert wrong.returncode != 0 and 'try "90 days"' in wrong.stderr
 

@@ -105,3 +105,12 @@ def test_a_signature_is_verified_with_one_record_or_a_zone(tmp_path: Path, capsy
     empty.write_text("{}")
     assert run(["dkim", "verify", str(SIGNED), "--dns", str(empty)]) == 0
     assert "permerror: there is no key at test._domainkey.football.example.com" in capsys.readouterr().out
+
+
+def test_one_mail_and_one_fault_are_told_in_the_singular(tmp_path: Path, capsys: Said) -> None:
+    assert run(["mail", "check", "newsletter"]) == 0
+    assert capsys.readouterr().out == "1 mail: all right\n"
+    file = tmp_path / "a.yaml"
+    file.write_text("name: a\nstream: transactional\ntrigger: {manual: true}\nsteps: [{start: a}]\n")
+    assert run(["flow", "draw", str(file)]) == 2
+    assert capsys.readouterr().err.startswith("posthouse: 1 fault\n")

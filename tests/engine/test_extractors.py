@@ -258,3 +258,10 @@ def test_the_command_lists_every_fault_and_ends_with_2(tmp_path: Path, capsys: p
     assert run(["extractor", "test", str(file)]) == 2
     err = capsys.readouterr().err
     assert len(err.splitlines()) >= 13 and f"{file}:3:8: event" in err
+
+
+def test_what_stands_too_deep_to_be_read_is_said_where_no_event_is_found() -> None:
+    deep = "<div>" * 5000 + "Delivered" + "</div>" * 5000
+    found, why = apply(made(COURIER), open_mail(mail(deep)))
+    assert found is None and "knows no event for what the mail says (not read: the HTML is nested deeper than" in why
+    assert "not read" not in apply(made(COURIER), open_mail(mail("<div>Nothing</div>")))[1]

@@ -9,6 +9,8 @@ import pytest
 from campaign_house import NEWS, CampaignHouse
 
 from deliverability.address import Address
+from engine.campaigns import runs
+from engine.campaigns.states import RunState
 from engine.reasons.origin import origin_of
 from engine.reasons.why_not import WhyNot
 from engine.reasons.words import WORDS, Reason
@@ -76,3 +78,22 @@ async def test_a_capped_reader_is_told_of_the_cap_and_until_when(make: Make) -> 
     found = house.store.read_now(lambda tx: origin_of(tx, 2))
     assert found is not None and (found.kind, found.by, found.template) == ("campaign", "news", "newsletter")
     assert found.arbiter.startswith("held once since") and found.consent is not None
+
+
+async def test_who_was_not_written_to_yet_is_in_nobody_s_turn_where_the_run_was_taken_back_or_is_paused(
+    make: Make,
+) -> None:
+    house = make()
+    house.join(1)
+    run_id, now = house.start(), house.clock.now()
+    await house.settle()
+    house.do("UPDATE campaign_recipient SET state = 'waiting', message_id = NULL")
+    for state, word, remedy in (
+        (RunState.RECALLED, "recalled", "retry"),
+        (RunState.STOPPED, "campaign stopped", "retry"),
+        (RunState.PAUSED, "waits", "resume"),
+    ):
+        house.store.write_now(lambda tx, to=state: runs.set_state(tx, run_id, list(RunState), to, "wrong price", now))
+        first, second = ask(house)
+        assert first.text == f"run 1 is {state}: wrong price"
+        assert (second.word, second.until) == (word, None) and f"`posthouse campaign {remedy}`" in second.text

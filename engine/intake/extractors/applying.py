@@ -11,7 +11,7 @@ from deliverability.rawmail import first_value, split_message
 from deliverability.text import clean
 from engine.flow.events import natural_key
 from engine.intake.extractors.model import Extractor, Kind, Place, Reading, Repeated
-from engine.intake.html import tree_of
+from engine.intake.html import TOO_DEEP, tree_of
 from engine.intake.mime import html_parts
 from engine.intake.plain import amount, web_link, without_gaps
 
@@ -28,6 +28,7 @@ class Mail:
 
     places: Mapping[Place, str]
     trees: Sequence[LexborHTMLParser]
+    left_out: Sequence[str] = ()  # what of it could not be read, and why
 
 
 def open_mail(content: bytes) -> Mail:
@@ -35,13 +36,14 @@ def open_mail(content: bytes) -> Mail:
     header, _ = split_message(content)
     parts = html_parts(content)
     trees = [tree for part in parts.parts if (tree := tree_of(part)) is not None]
+    left_out = [*parts.left_out, *([TOO_DEEP] if len(trees) < len(parts.parts) else ())]
     plain = "\n".join(parts.plain)
     text = plain if plain.strip() else "\n".join(map(_seen, parts.parts))
     places = {
         place: decode_text(first_value(header, place.title()) or b"")[:_VALUE]
         for place in (Place.SUBJECT, Place.FROM, Place.TO)
     }
-    return Mail({**places, Place.TEXT: text[:_TEXT], Place.HTML: "\n".join(parts.parts)[:_TEXT]}, trees)
+    return Mail({**places, Place.TEXT: text[:_TEXT], Place.HTML: "\n".join(parts.parts)[:_TEXT]}, trees, left_out)
 
 
 def _seen(html: str) -> str:
@@ -56,6 +58,13 @@ def _seen(html: str) -> str:
 
 def apply(extractor: Extractor, mail: Mail) -> tuple[dict[str, Any] | None, str]:
     """({"name", "data", "extractor", "contact", "deliver"}, "") or (None, why there is no event)."""
+    found, why = _find(extractor, mail)
+    if why and mail.left_out:
+        why += f" (not read: {'; '.join(mail.left_out)})"
+    return found, why
+
+
+def _find(extractor: Extractor, mail: Mail) -> tuple[dict[str, Any] | None, str]:
     name = extractor.event or _told(extractor, mail)
     if not name:
         return None, f"the extractor {extractor.name} knows no event for what the mail says"
