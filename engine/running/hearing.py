@@ -14,6 +14,7 @@ from engine.running.incoming import COLUMNS, TOLD_LATE, StoredEvent, stored
 from mta.ports import Tx, from_ms, to_ms
 
 _STEP: Final = "step"
+_AT: Final = "at"
 _UTC: Final = ZoneInfo("UTC")
 
 
@@ -44,6 +45,19 @@ def happened_before(tx: Tx, event: StoredEvent, run: Waiting) -> bool:
     cause = facts.read_data(began[0]).get("event") if began else None
     row = tx.one("SELECT at_ms FROM event WHERE id = ?", (cause,)) if isinstance(cause, int) else None
     return row is None or event.at < from_ms(row[0])
+
+
+def is_older(tx: Tx, event: StoredEvent, run_id: int) -> bool:
+    """Whether an event happened before the one whose data a run has now: told late, it is no newer one and replaces
+    nothing. Of data without the moment it is from, such as an operator's, nothing is older."""
+    row = tx.one("SELECT data FROM enrolment WHERE id = ?", (run_id,))
+    present, own = (facts.read_data(row[0]) if row else {}).get(_AT), event.data.get(_AT)
+    if not isinstance(present, str) or own != event.at.isoformat():  # which an event's own data may call otherwise
+        return False
+    try:
+        return event.at < datetime.fromisoformat(present)
+    except (ValueError, TypeError):
+        return False
 
 
 def is_awaited(

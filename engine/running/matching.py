@@ -27,7 +27,7 @@ from engine.running.beginning import Beginning, begin, entered_at, renew
 from engine.running.book import ActiveFlow, FlowBook
 from engine.running.cases import Case, Run, Taken, Waiting
 from engine.running.goals import Goals
-from engine.running.hearing import happened_before, is_awaited
+from engine.running.hearing import happened_before, is_awaited, is_older
 from engine.running.incoming import StoredEvent, claim, in_turns
 from engine.running.passages import Happened, write_passages
 from engine.running.products import spread
@@ -116,6 +116,8 @@ class Matcher:
         told = {"event": case.event.id}
         of = Beginning(flow, case.contact_id, case.event.data, case.event.name, told, chain=case.event.chain)
         if isinstance(entry, Renewed):
+            if is_older(tx, case.event, runs[entry.key]):
+                return
             renew(tx, of, entry, runs[entry.key], now)
             taken.renewed.append(Run(flow.definition.name, runs[entry.key]))
         else:

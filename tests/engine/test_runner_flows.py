@@ -241,6 +241,22 @@ async def test_an_order_of_before_the_cart_ends_no_run_whenever_it_is_told(make:
     assert house.enrolments[0][2] == "waiting"
 
 
+@pytest.mark.parametrize("text", [CART, CART.replace("  key: event.cart_id", "  key: event.cart_id\n  restart: true")])
+async def test_an_older_cart_that_is_told_later_replaces_nothing_and_restarts_nothing(make: Make, text: str) -> None:
+    house, asked = make(text), "SELECT data, occurrence, due_ms FROM enrolment"
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    before = house.rows(asked)
+    house.clock.advance(timedelta(minutes=5))
+    house.tell("cart.updated", at=house.clock.now() - timedelta(hours=2), **cart(total=21))
+    await house.settle()
+    assert house.rows(asked) == before
+    house.tell("cart.updated", at=house.clock.now() - timedelta(minutes=1), **cart(total=22))
+    await house.settle()
+    data, occurrence, _ = house.rows(asked)[0]
+    assert json.loads(data)["total"] == 22 and occurrence == (2 if "restart" in text else 1)
+
+
 async def test_an_order_that_followed_the_cart_ends_its_run_though_both_were_told_late(make: Make) -> None:
     house = make(CART)
     house.tell("cart.updated", at=house.clock.now() - timedelta(minutes=9), **cart())
