@@ -135,7 +135,7 @@ class _Reader:
 
     def _count(self) -> None:
         row, self.row = self.row, {}
-        count = _number(row.get("count", "0") or "0", "a row's count")
+        count = _number(row.get("count", ""), "a row's count")
         disposition = row.get("policy_evaluated/disposition", "").lower()
         self.messages += count
         self.by_disposition[disposition] += count

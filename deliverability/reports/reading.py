@@ -19,6 +19,7 @@ MAX_SIZE: Final = 10_485_760  # octets of what carries a report
 MAIL_LIMITS: Final = MimeLimits(size=MAX_SIZE)
 
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
+_UTF_16: Final = ("\ufeff<".encode("utf-16-le"), "\ufeff<".encode("utf-16-be"))
 _HEADER: Final = re.compile(rb"(?:From [^\n]*\n)?[!-9;-~]{1,100}[ \t]*:")
 
 Report = AggregateReport | TlsReport
@@ -56,6 +57,8 @@ def _carried(content: bytes) -> Iterator[bytes]:
 
 
 def _is_document(content: bytes) -> bool:
+    if content.startswith(_UTF_16):
+        return True
     start = content[:100].lstrip(_BLANK)
     return is_packed(content) or start.startswith((b"<?xml", b"<feedback", b"<!", b"{")) or _has_prefix(start)
 

@@ -23,7 +23,7 @@ class UnreadableReport(ValueError):
 @dataclass(frozen=True, slots=True)
 class PackLimits:
     """How far is unpacked. size: octets that come out. ratio: how many for one that went in, beyond the first mebibyte.
-    layers: packings inside each other. members: files in a zip that are looked at.
+    layers: packings inside each other. members: files in a zip that are looked at, and of a gzip.
     """
 
     size: int = 33_554_432
@@ -64,7 +64,7 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _from_gzip(pieces: Iterator[bytes], limits: PackLimits) -> Iterator[bytes]:
-    into, out = 0, 0
+    into, out, members = 0, 0, 1
     unpacker = zlib.decompressobj(wbits=31)
     for piece in pieces:
         into += len(piece)
@@ -78,6 +78,11 @@ def _from_gzip(pieces: Iterator[bytes], limits: PackLimits) -> Iterator[bytes]:
             _check(into, out, limits)
             if plain:
                 yield plain
+            if unpacker.eof and unpacker.unused_data.startswith(_GZIP):  # a further member: RFC 1952 section 2.2
+                members += 1
+                if members > limits.members:  # each is a copy of all that follows it
+                    raise UnreadableReport(f"its gzip has more than {limits.members} members")
+                piece, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
     if not unpacker.eof:
         raise UnreadableReport("its gzip is cut short")
 
@@ -100,11 +105,15 @@ def _from_zip(pieces: Iterator[bytes], limits: PackLimits) -> Iterator[bytes]:
 
 
 def _member(archive: zipfile.ZipFile, limits: PackLimits) -> zipfile.ZipInfo:
-    """The report in an archive: the first file that is named like one, or the first."""
+    """The report in an archive: the file that is named like one, or the first. Of several none is chosen."""
     files = [each for each in archive.infolist()[: limits.members] if not each.is_dir()]
+    files = [each for each in files if not each.filename.startswith("__MACOSX/")]
     if not files:
         raise UnreadableReport("its zip is empty")
-    return next((each for each in files if each.filename.lower().endswith((".xml", ".json", ".gz"))), files[0])
+    named = [each for each in files if each.filename.lower().endswith((".xml", ".json", ".gz"))]
+    if len(named) > 1:
+        raise UnreadableReport(f"its zip holds {len(named)} reports; unpack it, and read them one by one")
+    return next(iter(named), files[0])
 
 
 def _check(into: int, out: int, limits: PackLimits) -> None:

@@ -51,10 +51,11 @@ TLS = {
 packed = functools.partial(gzip.compress, mtime=0)  # the same octets whenever tests are collected
 
 
-def zipped(content: bytes, name: str = "report.xml") -> bytes:
+def zipped(content: bytes, *names: str) -> bytes:
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # of no time of its own
+        for name in names or ("report.xml",):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # of no time of its own
     return into.getvalue()
 
 
@@ -104,6 +105,8 @@ def test_totals_of_real_reports_are_exact(path: Path, row: dict[str, Any]) -> No
         REPORT.replace(b"<", b"<d:").replace(b"<d:/", b"</d:").replace(b"<d:?", b"<?").replace(b"xmlns=", b"xmlns:d="),
         packed(REPORT),
         packed(packed(REPORT)),
+        packed(REPORT[:99]) + packed(REPORT[99:]),
+        REPORT.decode().replace("utf-8", "utf-16").replace("UTF-8", "utf-16").encode("utf-16"),
         zipped(REPORT),
         zipped(packed(REPORT), "report.xml.gz"),
         mailed(REPORT, "text/xml"),
@@ -151,6 +154,10 @@ def test_a_tls_report_counts_sessions_and_why_they_failed() -> None:
         (REPORT[:-40], "not well-formed"),
         (REPORT.replace(b"<count>5<", b"<count>-5<"), "no number"),
         (REPORT.replace(b"<count>5<", b"<count>many<"), "no number"),
+        (REPORT.replace(b"<count>5<", b"<count><"), "no number"),
+        (REPORT.replace(b"<count>5</count>", b""), "a row's count"),
+        (packed(REPORT[:99]) + packed(b"") * 20 + packed(REPORT[99:]), "more than 20 members"),
+        (zipped(REPORT, "a.xml", "b.xml"), "holds 2 reports"),
         (REPORT.replace(b"<end>200<", b"<end><"), "no number"),
         (b"<html><body>hi</body></html>", "neither a report nor a mail"),
         (b"<?xml version='1.0'?><html><body>hi</body></html>", "no DMARC report"),
