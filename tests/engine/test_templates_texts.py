@@ -179,7 +179,12 @@ def test_a_wrong_file_of_a_mail_says_where(tmp_path: Path, file: str, why: str) 
         Texts(Resources([tmp_path])).mail("probe")
 
 
-NEEDED = {"cart-coupon": {"coupon": {"code": "A-1", "expires": None}}}  # without it the mail says nothing
+FAIR = {"title": "A fair", "starts": "2027-03-12"}
+NEEDED = {  # without it the mail says nothing
+    "cart-coupon": {"coupon": {"code": "A-1", "expires": None}},
+    "event-invitation": FAIR,
+    "event-soon": FAIR,
+}
 
 
 @pytest.mark.parametrize("path", sorted((packaged_folder() / "mail").glob("*.j2")), ids=lambda path: path.name)
