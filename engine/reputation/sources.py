@@ -27,7 +27,8 @@ MAX_REPLY: Final = 300
 LAST_TOUCH_MS: Final = 30 * DAY_MS
 _ADDRESS: Final = re.compile(r"<?[^\s<>@\"'(),;:]{1,64}@[\w.-]{1,253}>?")
 _COMPLAINED: Final = re.compile(r"complaint: ([a-z-]{1,30}), about delivery [0-9]+, suppress now")
-_BOUNCED: Final = re.compile(r"bounce: ([a-z -]{1,40}), blame [a-z ]+, suppress [a-z]+: (.*)", re.DOTALL)
+_COUNTED: Final = r"(?: is off| \d+ of \d+ times and \d+ of \d+ days(?:: now)?)?"  # engine.audience.repeats.count
+_BOUNCED: Final = re.compile(rf"bounce: ([a-z -]{{1,40}}), blame [a-z ]+, suppress [a-z]+{_COUNTED}: (.*)", re.DOTALL)
 _CLASSES: Final = {str(each): each for each in BounceClass}
 
 Read = int

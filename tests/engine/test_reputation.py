@@ -203,6 +203,25 @@ def test_complaints_and_late_bounces_are_credited_to_who_took_the_mail(anywhere:
     assert "complained" in anywhere.counts()["gmail"] and "complained" not in anywhere.counts()["other"]
 
 
+@pytest.mark.parametrize(
+    "suppress",
+    [
+        "now",
+        "never",
+        "after",
+        "after is off",
+        "after 1 of 3 times and 0 of 14 days",
+        "after 3 of 3 times and 20 of 14 days: now",
+    ],
+)
+def test_a_late_bounce_counts_whatever_follows_from_it(post: Post, suppress: str) -> None:
+    (delivery,) = post.mail()
+    post.tried([delivery])
+    post.came_back(delivery, f"bounce: mailbox full, blame recipient, suppress {suppress}: 552 5.2.2 over quota")
+    post.gather()
+    assert post.counts()["gmail"]["bounced:mailbox full"] == 1
+
+
 def test_whoever_leaves_counts_once_for_the_last_mail_they_were_sent(anywhere: Post) -> None:
     (delivery,) = anywhere.mail()
     anywhere.tried([delivery])
