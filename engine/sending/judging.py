@@ -153,8 +153,19 @@ def judge(case: Case, policy: Policy, now: datetime) -> Verdict:
     reason, why = binds
     if _room(case, policy, case.sent, now) > best_before or now >= best_before:
         return Refuse(Refusal.EXPIRED, _over(best_before, binds), since) if case.held else Refuse(reason, why)
-    until = min(_room(case, policy, (*case.sent, *ahead), now), best_before)
-    return Hold(until, reason, best_before, why)
+    room = _room(case, policy, (*case.sent, *ahead), now)
+    if room > best_before:
+        return Hold(best_before, reason, best_before, f"{why}; those that go first leave no room before it is too late")
+    return Hold(room, reason, best_before, why + _after_quiet(case, policy, ahead, binds, now))
+
+
+def _after_quiet(case: Case, policy: Policy, ahead: tuple[Place, ...], binds: _Bind, now: datetime) -> str:
+    """Quiet hours are looked at first: what is in the way when they are over, in words to go on with."""
+    if binds[0] is not Refusal.QUIET:
+        return ""
+    over = policy.quiet.over(now, case.zone)
+    found = _obstacle(case, policy, case.sent, over) or (_way(case, policy, ahead, over) if ahead else None)
+    return f"; then {found[0]}: {found[1]}" if found else ""
 
 
 def _newer(case: Case) -> Held | None:

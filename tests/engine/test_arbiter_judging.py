@@ -87,6 +87,21 @@ def test_quiet_hours_end_on_the_reader_s_clock() -> None:
     assert judge(case(zone=ZoneInfo("America/New_York")), policy, night) == Send()
 
 
+def test_a_cap_that_outlasts_the_quiet_hours_is_named_too() -> None:
+    policy = Policy(caps=(Cap(1, DAY),), quiet=Quiet(time(21), time(8)))
+    night = datetime(2026, 3, 2, 20, 30, tzinfo=UTC)
+    verdict = judge(case(sent=(Place(night - HOUR, FLOW),)), policy, night)
+    assert isinstance(verdict, Hold) and verdict.reason == Refusal.QUIET and verdict.until.day == 4
+    assert verdict.why.endswith("(Asia/Jerusalem); then frequency cap: 1 in 1d of all: 1 already")
+
+
+def test_a_mail_for_which_others_leave_no_room_is_told_that_it_will_be_too_late() -> None:
+    ahead = tuple(held(n, f"campaign {n}", until=NOON + n * DAY, best_before=NOON + 9 * DAY) for n in range(4))
+    verdict = judge(case(waiting=ahead), Policy(caps=(Cap(1, DAY),)), NOON)
+    assert isinstance(verdict, Hold) and verdict.until == verdict.best_before
+    assert verdict.why.endswith("leave no room before it is too late")
+
+
 def test_a_mail_of_a_higher_priority_takes_the_place_of_a_lower_one_that_is_held() -> None:
     policy = Policy(caps=(Cap(1, DAY),))
     assert judge(case(priority=60, waiting=(held(priority=40),)), policy, NOON) == Send()
