@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
+from deliverability.bounces.certain import is_certain
 from deliverability.reply import Reply
 
 _ADDRESS: Final = re.compile(r"[^\s<>@\"]{1,64}@[^\s<>@\"]{1,255}")
@@ -141,6 +142,11 @@ class Rule:
             and self.text.search(text) is not None
         )
 
+    def begins(self, text: str) -> int:
+        """Where in `text` the words begin that it looks for."""
+        found = self.text.search(text)
+        return found.start() if found else 0
+
 
 # Where a reply can be about the recipient at all. "route" is before any dialogue: DNS says that there is no such domain.
 ABOUT_RECIPIENT: Final = frozenset({"route", "rcpt", "data", "dot", ""})
@@ -229,19 +235,23 @@ def _judge(code: str, enhanced: str, text: str, stage: str, provider: str) -> Ve
         if rule.matches(code, enhanced, text, stage, provider):
             hard = is_permanent if rule.hard is None else rule.hard
             found = _verdict(rule.klass, rule.id, hard=hard, blame=rule.blame, slow_down=rule.slow_down)
-            return found if rule.provider or rule.is_sure else _doubted(found, enhanced, text)
+            return found if rule.provider or rule.is_sure else _doubted(found, enhanced, text, rule.begins(text))
     klass, source = _fall_back(code, enhanced, stage)
     blame, _, slow_down = _CLASSES[klass]
     return _doubted(_verdict(klass, source, hard=is_permanent, blame=blame, slow_down=slow_down), enhanced, text)
 
 
-def _doubted(found: Verdict, enhanced: str, text: str) -> Verdict:
-    """An address that is given up wrongly is lost: what says more than that it is not there counts when it repeats."""
+def _doubted(found: Verdict, enhanced: str, text: str, at: int = 0) -> Verdict:
+    """An address that is given up wrongly is lost: what says more than that it is not there counts when it repeats.
+
+    at: where the words begin that the rule knows.
+    """
     if found.suppress is not Suppress.NOW:
         return found
     words, codes, codes_of_recipient = _doubt()
     is_recipient = found.klass is BounceClass.INVALID_RECIPIENT
-    if words.search(text) or enhanced.startswith(codes) or (is_recipient and enhanced.startswith(codes_of_recipient)):
+    says_more = enhanced.startswith(codes) or (is_recipient and enhanced.startswith(codes_of_recipient))
+    if says_more or words.search(text) or not is_certain(text, at):
         return replace(found, suppress=Suppress.AFTER)
     return found
 
