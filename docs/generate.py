@@ -1,10 +1,10 @@
-"""Writes the pages of reference that the code already says: configuration.md, commands.md, events.md, doctor.md.
+"""Writes the pages of reference that the code already says: configuration.md, commands.md, events.md, doctor.md, recipes.md.
 
     .venv/bin/python docs/generate.py            writes them
     .venv/bin/python docs/generate.py --check    says which are out of date, and exits with 1
 
-Every word comes from the settings classes, the commands' own help and the event vocabulary; what is here only sets it in
-tables. tests/test_docs.py fails when a page is out of date.
+Every word comes from the settings classes, the commands' own help, the event vocabulary and the flows that come with
+Posthouse; what is here only sets it in order. tests/test_docs.py fails when a page is out of date.
 """
 
 import sys
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -19,6 +20,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 HERE: Final = Path(__file__).parent
+FLOWS: Final = HERE.parent / "templates" / "flows"
 sys.path.insert(0, str(HERE.parent))
 
 from deliverability.doctor.examine import RULES  # noqa: E402
@@ -27,8 +29,14 @@ from deliverability.settings import Settings, format_duration, parse_size  # noq
 from engine.cli import app as daemon_app  # noqa: E402
 from engine.commands import MODULES  # noqa: E402
 from engine.config import Config  # noqa: E402
+from engine.control.picture import drawing  # noqa: E402
 from engine.fixed import FIXED  # noqa: E402
+from engine.flow.definition import Definition, check  # noqa: E402
+from engine.flow.telling import told_trigger  # noqa: E402
 from engine.flow.vocabulary import OWN, TOLD, VOCABULARY  # noqa: E402
+from tui.ink import plain  # noqa: E402
+from tui.pages.diagram import diagram  # noqa: E402
+from tui.pages.flows import outline  # noqa: E402
 
 MARK: Final = "<!-- Written by docs/generate.py: change the code's own words and run it. -->\n"
 
@@ -361,8 +369,66 @@ def _shown_by(demand: Demand) -> str:
     return ", ".join(f"`{each}`" for each in demand.rules) or " or ".join(f"`{each}`" for each in demand.either)
 
 
+# -- recipes.md
+
+_RECIPES: Final = """\
+# Recipes
+
+Flows that come with Posthouse, each with its mails in English, Hebrew, Russian, Simplified and Traditional Chinese, and with a
+test. Take one, read it through, change what your shop says otherwise, and let it run:
+
+```sh
+cp templates/flows/abandoned-cart.yaml flows/          # in a checkout; an installation has them beside its programs
+posthouse flow check flows/abandoned-cart.yaml
+posthouse flow simulate flows/abandoned-cart.yaml      # on your own history
+posthouse flow apply flows/abandoned-cart.yaml
+```
+
+What a recipe needs stands above its diagram: the event that begins it, with the fields that its mails speak of
+([events](events.md)), and things to make first, such as a pool of coupons. A mail of your own with the same name takes the place
+of ours ([mail](mail.md)); `make gallery` shows them all, in every language. Tests of recipes run with `posthouse flow test`
+([testing](flows/testing.md)).
+"""
+_WIDTH: Final = 96  # cells of a diagram
+
+
+def recipes() -> str:
+    found = [_recipe(path) for path in sorted(FLOWS.glob("*.yaml")) if not path.name.endswith(".test.yaml")]
+    rows = [
+        (f"[{each.title}](#{each.name})", each.about, told_trigger(each.trigger), each.stream.word) for each, _ in found
+    ]
+    parts = [MARK, _RECIPES, "\n", table(("recipe", "what it does", "begins with", "stream"), rows)]
+    for flow, source in found:
+        parts.append(
+            f'\n<a id="{flow.name}"></a>\n## {flow.title}\n\n`templates/flows/{flow.name}.yaml`. {flow.about}\n\n'
+        )
+        parts += [f"```text\n{text}\n```\n\n" for text in (_needs(source), _drawn(flow)) if text]
+    return "".join(parts)
+
+
+def _recipe(path: Path) -> tuple[Definition, str]:
+    source = path.read_text(encoding="utf-8")
+    found = check(source, path.name)
+    if not isinstance(found, Definition):
+        raise SystemExit("\n".join(map(str, found)))
+    return found, source
+
+
+def _needs(source: str) -> str:
+    """The comment at the top of a flow file."""
+    lines = takewhile(lambda line: line.startswith("#"), source.splitlines())
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines)
+
+
+def _drawn(flow: Definition) -> str:
+    nodes = drawing(flow).nodes
+    text = plain(diagram(nodes, _WIDTH) or outline(nodes, _WIDTH))
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
 PAGES: Final = {
     "configuration.md": configuration, "commands.md": commands, "events.md": events, "doctor.md": doctor,
+    "recipes.md": recipes,
 }  # fmt: skip
 
 
