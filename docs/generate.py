@@ -7,6 +7,7 @@ Every word comes from the settings classes, the commands' own help, the event vo
 Posthouse; what is here only sets it in order. tests/test_docs.py fails when a page is out of date.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -395,13 +396,12 @@ _WIDTH: Final = 96  # cells of a diagram
 def recipes() -> str:
     found = [_recipe(path) for path in sorted(FLOWS.glob("*.yaml")) if not path.name.endswith(".test.yaml")]
     rows = [
-        (f"[{each.title}](#{each.name})", each.about, told_trigger(each.trigger), each.stream.word) for each, _ in found
+        (f"[{each.title}](#{_anchor(each.title)})", each.about, told_trigger(each.trigger), each.stream.word)
+        for each, _ in found
     ]
     parts = [MARK, _RECIPES, "\n", table(("recipe", "what it does", "begins with", "stream"), rows)]
     for flow, source in found:
-        parts.append(
-            f'\n<a id="{flow.name}"></a>\n## {flow.title}\n\n`templates/flows/{flow.name}.yaml`. {flow.about}\n\n'
-        )
+        parts.append(f"\n## {flow.title}\n\n`templates/flows/{flow.name}.yaml`. {flow.about}\n\n")
         parts += [f"```text\n{text}\n```\n\n" for text in (_needs(source), _drawn(flow)) if text]
     return "".join(parts)
 
@@ -412,6 +412,11 @@ def _recipe(path: Path) -> tuple[Definition, str]:
     if not isinstance(found, Definition):
         raise SystemExit("\n".join(map(str, found)))
     return found, source
+
+
+def _anchor(title: str) -> str:
+    """What a heading is called in a link."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def _needs(source: str) -> str:

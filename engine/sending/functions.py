@@ -149,9 +149,14 @@ def date(context: Context, value: Any, style: str = "long") -> str:
     except ValueError:
         raise RenderTrouble(f'"{ascii(str(value)[:30])[1:-1]}" is no ISO 8601 date') from None
     if style == "time":
-        return _set_apart(format_datetime(moment, "long", tzinfo=now.zone, locale=now.words.babel))
+        return _set_apart(_in_full(format_datetime(moment, "long", tzinfo=now.zone, locale=now.words.babel)))
     local = moment.astimezone(now.zone) if moment.tzinfo else moment
-    return _set_apart(format_date(local, style, locale=now.words.babel))
+    return _set_apart(_in_full(format_date(local, style, locale=now.words.babel)))
+
+
+def _in_full(date: str) -> str:
+    """Russian dates bear "г." for the year, whose full stop would stand beside that of a sentence: the word in full."""
+    return date.replace("\u202fг.", "\u00a0года")
 
 
 @pass_context
