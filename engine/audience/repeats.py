@@ -67,6 +67,8 @@ def arrived(tx: Tx, deliveries: Iterable[tuple[str, int]], now: datetime) -> Non
         marks = ",".join("?" * len(some))
         sql = f"SELECT key, klass, said_later, arrived_ms FROM repeated_bounce WHERE key IN ({marks})"
         for key, klass, said_later, arrived_ms in tx.query(sql + tx.for_update(), some):
+            if said_later and _is_reported(tx, of[key]):
+                continue
             if not said_later or (arrived_ms is not None and arrived_ms <= to_ms(now - SILENCE)):
                 tx.execute("DELETE FROM repeated_bounce WHERE key = ? AND klass = ?", (key, klass))
             elif arrived_ms is None:
@@ -74,6 +76,13 @@ def arrived(tx: Tx, deliveries: Iterable[tuple[str, int]], now: datetime) -> Non
                     "UPDATE repeated_bounce SET arrived = ?, arrived_ms = ? WHERE key = ? AND klass = ?",
                     (of[key], to_ms(now), key, klass),
                 )
+
+
+def _is_reported(tx: Tx, delivery_id: int) -> bool:
+    """Whether what was taken has come back already: a bounce by a host next door can be quicker than our own record."""
+    asked = "SELECT 1 FROM inbound WHERE delivery_id = ? AND verdict LIKE ? LIMIT 1"
+    row = tx.one(asked, (delivery_id, "bounce: %"))
+    return row is not None
 
 
 def forget(tx: Tx, key: str) -> None:

@@ -152,6 +152,15 @@ def test_mail_that_is_taken_and_returned_each_time_counts_although_it_was_taken(
     assert weeks.stopped()
 
 
+def test_mail_that_comes_back_before_we_noted_that_it_was_taken_counts_too(weeks: Weeks) -> None:
+    for last in ("1 of 3 times", "2 of 3 times", "3 of 3 times"):
+        mail = weeks.mail()
+        assert last in weeks.returns(mail, FULL)
+        weeks.fares("250 2.0.0 ok", State.DELIVERED, mail)
+        weeks.pass_(8)
+    assert weeks.stopped()
+
+
 def test_mail_that_was_taken_and_never_returned_has_arrived(weeks: Weeks) -> None:
     for _ in range(2):
         weeks.returns(weeks.arrives(), FULL)
