@@ -28,6 +28,7 @@ from engine.campaigns import following, stopping
 from engine.campaigns.sender import Sender
 from engine.config import Config
 from engine.intake.returns import told_of
+from engine.reported import concerning, weighed
 from engine.running.runner import Runner
 from engine.sending.arbiter import Arbiter
 from engine.sending.checking import mail_names
@@ -171,19 +172,19 @@ class House:
         """The bounce guard stopped a domain: lift what its refusals since then suppressed; how many."""
         return suppression.lift_bounces(tx, domain, since=since)
 
-    def bounced_later(self, tx: Tx, each: Settled, report: Mapping[str, Any]) -> str:
+    def bounced_later(self, tx: Tx, each: Settled, report: Mapping[str, Any], *, is_null: bool = True) -> str:
         """A report at a valid token about a delivery of ours: suppress, tell the submitter. What was concluded, in
-        words."""
-        failed = [one for one in report["recipients"] if one["action"] == "failed"]
-        if not failed:
-            if told := next((one for one in report["recipients"] if one["action"] in _PASSED_ON), None):
+        words. is_null: whether it came with the null reverse-path, as reports do."""
+        rows = concerning(report["recipients"], each.forward_path)
+        told = next((one for one in rows if one["action"] == "failed"), None)
+        if told is None:
+            if told := next((one for one in rows if one["action"] in _PASSED_ON), None):
                 return self._pass_on(tx, each, told)
-            return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in report['recipients']}))}"
-        told = next((one for one in failed if one.get("recipient", "").lower() == each.forward_path.lower()), failed[0])
+            return f"report: {', '.join(sorted({one['action'] or 'nothing' for one in rows}))}"
         reply = _reported(told)
         if each.state is State.BOUNCED or _is_told(tx, each.delivery_id, _TOLD):
             return f"told already: {reply}"  # whoever knows a token may send it often
-        found = judge(told_of(dict(told)))
+        found = weighed(judge(told_of(dict(told))), told, each.forward_path, is_null=is_null)
         is_doubted = shaping.is_doubted(tx, each.forward_path.rpartition("@")[2], self.clock.now())
         if found.suppress is Suppress.NOW and not is_doubted:
             self._suppress(tx, each, str(reply), "report")

@@ -20,6 +20,7 @@ from engine.audience.ledger import SALT_OCTETS
 from engine.house import House
 from engine.intake import reports_in
 from engine.parser import Parser
+from engine.reported import is_passed_on
 from engine.sending.answering import read_answer
 from mta import maillog
 from mta.inbound.transaction import Transaction
@@ -83,7 +84,9 @@ class Returns:
         elif settled is None:
             verdict = "no delivery of ours" if isinstance(delivery_id, int) else "for a person"
         elif report and report["recipients"]:
-            verdict = self._house.bounced_later(tx, settled, report)
+            verdict = _PASSED_ON
+            if not is_passed_on(transaction.content, transaction.reverse_path):
+                verdict = self._house.bounced_later(tx, settled, report, is_null=not transaction.reverse_path)
         elif report and report["kind"] == Kind.AUTO_REPLY:
             verdict = "automatic reply: nothing follows"
         elif report:
@@ -110,4 +113,5 @@ class Returns:
         return None
 
 
+_PASSED_ON: Final = "for a person: a report that somebody passed on; nothing follows"
 _OF_NOTHING: Final = "complaint: {}, about no delivery of ours that it proves"

@@ -62,7 +62,12 @@ def read_letter(opened: Opened) -> tuple[Told, ...]:
 
 def comes_from_a_daemon(opened: Opened) -> bool:
     """Whether a mail system wrote it, by its own account."""
-    return bool(wording("daemon").search(opened.value("From").lower()) or opened.value("X-Failed-Recipients"))
+    return is_a_daemon(opened.value("From")) or bool(opened.value("X-Failed-Recipients"))
+
+
+def is_a_daemon(author: str) -> bool:
+    """Whether an author is called as mail systems call themselves."""
+    return wording("daemon").search(author.lower()) is not None
 
 
 def _is_about_a_failure(opened: Opened) -> bool:

@@ -54,10 +54,10 @@ class Town:
         self.reverse_path = self.house.tokens.make(enqueued.deliveries[0], NOON.date(), DOMAIN)
         self.door = Returns(self.house, ReadHere(), lambda: None)  # type: ignore[arg-type]
 
-    async def comes(self, content: str, to: str = "") -> str:
+    async def comes(self, content: str, to: str = "", sender: str = "") -> str:
         """Hand a mail in; what was concluded."""
         forward = Address.parse(to or self.reverse_path)
-        transaction = Transaction("", PEER, "mx.example", is_extended=True)
+        transaction = Transaction(sender, PEER, "mx.example", is_extended=True)
         reply = await self.door.accept(transaction.ended((Recipient(forward),), content.replace("\n", "\r\n").encode()))
         assert reply.is_positive
         row = self.house.store.read_now(
@@ -175,6 +175,51 @@ async def test_a_report_with_a_valid_token_counts_and_the_same_words_without_one
     assert town.suppressed(Stream.MARKETING) == ""
     await town.comes(words, town.reverse_path.upper())
     assert town.suppressed(Stream.MARKETING) == "hard bounce"
+
+
+def report(*rows: tuple[str, str, str]) -> str:
+    told = "\n".join(
+        f"Final-Recipient: rfc822; {who}\nAction: {what}\nStatus: {status}\n" for who, what, status in rows
+    )
+    return (
+        "From: MAILER-DAEMON@mx.example\nTo: x@y.example\nSubject: Undelivered\nMIME-Version: 1.0\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\n\n--B\nContent-Type: text/plain\n\n'
+        f"It failed.\n--B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n{told}\n--B--\n"
+    )
+
+
+async def test_a_strangers_failure_beside_our_recipient_s_delivery_is_not_held_against_ours(town: Town) -> None:
+    mail = report(("list@else.example", "failed", "5.1.1"), ("ann@example.org", "delivered", "2.0.0"))
+    assert (await town.comes(mail)).startswith("success: delivered")
+    assert town.suppressed(Stream.MARKETING) == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "sender", "then"),
+    [
+        ("ann@example.org", "", "suppress now"),
+        ("ann@mail.example.org", "", "suppress now"),
+        ("ann", "", "suppress now"),
+        ("bea@example.org", "", "suppress after"),  # whom an alias passes it on to
+        ("ann@else.example", "", "suppress after"),  # where she has it forwarded
+        ("ann@example.org", "mailer-daemon@mx.example", "suppress after"),  # RFC 3464 section 2: a report has no sender
+    ],
+)
+async def test_a_report_is_believed_at_once_only_about_our_recipient(
+    town: Town, who: str, sender: str, then: str
+) -> None:
+    assert then in await town.comes(report((who, "failed", "5.1.1")), sender=sender)
+    assert (town.suppressed(Stream.MARKETING) == "hard bounce") is (then == "suppress now")
+
+
+async def test_a_report_that_a_person_passes_on_suppresses_nobody(town: Town) -> None:
+    inner = report(("ann@example.org", "failed", "5.1.1"))
+    mail = (
+        "From: Ann <ann@example.org>\nSubject: what is this?\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=Q\n\n"
+        f"--Q\nContent-Type: text/plain\n\nI got this.\n--Q\nContent-Type: message/rfc822\n\n{inner}\n--Q--\n"
+    )
+    assert (await town.comes(mail, sender="ann@example.org")).startswith("for a person: ")
+    assert town.suppressed(Stream.MARKETING) == ""
 
 
 async def test_a_complaint_that_comes_late_counts(town: Town) -> None:
