@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from engine.flow.document import Entry, Sheet
-from engine.sending.checking import text_fault
+from engine.flow.document import Entry, Faulty, Sheet
+from engine.sending.checking import text_faults
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _DEPTH_MAX: Final = 6
@@ -71,6 +71,6 @@ class TextReader:
 
 
 def _checked(text: str) -> str:
-    if fault := text_fault(text):
-        raise ValueError(fault)
+    if faults := text_faults(text):
+        raise Faulty(faults)
     return text.strip()

@@ -26,7 +26,7 @@ from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House
-from engine.sending.checking import check_mails, text_fault
+from engine.sending.checking import check_mails, text_faults
 from mta.ports import Tx, to_ms
 from mta.queue.operating import By
 
@@ -141,8 +141,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"{run.name} is {run.state}: it can be sent again when it is over", "", 409)
     if run.parent_id is not None:
         raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
-    if fault := text_fault(subject):
-        raise Refusal(f"subject: {fault}")
+    if faults := text_faults(subject):
+        raise Refusal("\n".join(f"subject: {each}" for each in faults))
     if against := await refuse_broken(house, office, run.name, [], by, Asked(body).text("override")):
         by = f"{by} {AGAINST}{against})"
     new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)

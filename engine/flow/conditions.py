@@ -11,6 +11,8 @@ from typing import Final
 from engine.flow import expression as tree
 from engine.flow import grammar
 from engine.flow.grammar import ConditionError, Names
+from engine.flow.judging import judge
+from engine.flow.known import Known
 from engine.flow.values import Value, shown, truth
 
 __all__ = ["CONTACT", "NAMES", "Condition", "ConditionError", "Names"]
@@ -41,13 +43,14 @@ class Condition:
         object.__setattr__(self, "_shown", tuple(parts.items()))
 
     @classmethod
-    def parse(cls, text: str, names: Names = NAMES) -> "Condition":
-        """Read a condition. ConditionError where it is none, or speaks of what is not in `names`."""
+    def parse(cls, text: str, names: Names = NAMES, known: Known | None = None) -> "Condition":
+        """Read a condition. ConditionError where it is none, or speaks of what is not in `names`; by `known` also where
+        it can't be meant (engine.flow.judging)."""
         if len(text) > MAX_LENGTH:
             raise ConditionError(f"the condition is longer than {MAX_LENGTH} characters")
         if not text.strip():
             raise ConditionError("the condition is empty")
-        return cls(text, grammar.parse(text, names))
+        return cls(text, grammar.parse(text, names) if known is None else judge(text, names, known))
 
     def value(self, scope: tree.Scope) -> Value:
         """What the expression is worth, for keys; `evaluate` says whether it is true."""

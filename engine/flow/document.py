@@ -4,7 +4,7 @@ Every reader below notes what is wrong and goes on, so that one look at a file f
 constructed: no tag makes an object, `on` is a text and `10:00` is no number.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -49,6 +49,14 @@ class Entry:
     path: str
     key: Node
     value: Node
+
+
+class Faulty(ValueError):
+    """What is wrong with one text, where that may be several things."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(faults[0])
+        self.others = faults[1:]
 
 
 class Sheet:
@@ -132,8 +140,9 @@ class Sheet:
         try:
             return reader(text)
         except ValueError as err:
-            column = getattr(err, "column", 1) - 1
-            self.fault(entry.value, entry.path, f"{_shown(text)}: {err}", remedy, _within(entry.value, column))
+            for each in (err, *getattr(err, "others", ())):
+                column = getattr(each, "column", 1) - 1
+                self.fault(entry.value, entry.path, f"{_shown(text)}: {each}", remedy, _within(entry.value, column))
             return None
 
     def _refuse_anchor(self, node: Any, path: str) -> None:

@@ -5,7 +5,7 @@ bounds on depth and size. What is not on the list is refused with its column and
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -22,17 +22,30 @@ from engine.flow.values import LARGEST, plain
 
 MAX_NODES: Final = 200
 MAX_DEPTH: Final = 30
+UNREAD: Final = ""  # as a name: of nothing, and nothing is said of it
 
 Names: TypeAlias = Mapping[str, Collection[str] | None]
 _GRAMMAR: Final = Environment(autoescape=False)
 
 
 class ConditionError(ValueError):
-    """No condition; `column` (from 1) says where in its text."""
+    """No condition; `column` (from 1) says where in its text. `others`: what else is wrong with it, in order."""
 
-    def __init__(self, message: str, column: int = 1) -> None:
+    def __init__(self, message: str, column: int = 1, others: Sequence["ConditionError"] = ()) -> None:
         super().__init__(message)
-        self.column = column
+        self.column, self.others = column, others
+
+
+def refuse_all(faults: Sequence[ConditionError]) -> None:
+    """ConditionError of all of them, each once, where there is one."""
+    found = {(each.column, str(each)): each for each in sorted(faults, key=lambda each: each.column)}
+    if found:
+        first, *others = found.values()
+        raise ConditionError(str(first), first.column, others)
+
+
+class _TooLarge(ConditionError):
+    """What ends the reading."""
 
 
 def parse(text: str, names: Names, *, of_segment: bool = False, places: dict[int, int] | None = None) -> tree.Node:
@@ -41,8 +54,18 @@ def parse(text: str, names: Names, *, of_segment: bool = False, places: dict[int
     A segment may ask for what happened to a contact (`engine.flow.happened`). `places` is told the column of each
     node, by the node's id().
     """
+    found, faults = read(text, names, of_segment=of_segment, places=places)
+    refuse_all(faults)
+    return found
+
+
+def read(
+    text: str, names: Names, *, of_segment: bool = False, places: dict[int, int] | None = None
+) -> tuple[tree.Node, list[ConditionError]]:
+    """As `parse`, with what is wrong of its parts, for who finds more. UNREAD stands for each of these."""
     try:
-        return _Admission(names, of_segment, {} if places is None else places).admit(_read(text))
+        admission = _Admission(names, of_segment, {} if places is None else places)
+        return admission.admit(_read(text)), admission.faults
     except RecursionError:
         raise ConditionError("the condition is nested too deeply") from None
 
@@ -168,16 +191,24 @@ class _Admission:
     def __init__(self, names: Names, of_segment: bool, places: dict[int, int]) -> None:
         self._names, self._of_segment, self._places = names, of_segment, places
         self._left = MAX_NODES
+        self.faults: list[ConditionError] = []
 
     def admit(self, node: nodes.Node, depth: int = 0) -> tree.Node:
-        found = self._admit(node, depth)
+        """Our node; where it is none, a fault, and one in its place that is never asked."""
+        try:
+            found = self._admit(node, depth)
+        except _TooLarge:
+            raise
+        except ConditionError as err:
+            self.faults.append(err)
+            found = tree.Name(UNREAD)
         self._places[id(found)] = node.lineno
         return found
 
     def _admit(self, node: nodes.Node, depth: int) -> tree.Node:
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
-            raise ConditionError("the condition is too large; split it over two steps", node.lineno)
+            raise _TooLarge("the condition is too large; split it over two steps", node.lineno)
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             return handler(self, node, depth + 1)
@@ -222,7 +253,7 @@ class _Admission:
 
     def _lookup(self, node: nodes.Getattr | nodes.Getitem, key: str | int, depth: int) -> tree.Node:
         base = self.admit(node.node, depth)
-        known = self._names[base.name] if isinstance(base, tree.Name) else None
+        known = self._names.get(base.name) if isinstance(base, tree.Name) else None
         if known is not None and key not in known:
             raise ConditionError(f"{base} has no {key}{near(str(key), known)}", node.lineno)
         return tree.Lookup(base, key)
@@ -280,6 +311,7 @@ class _Admission:
     ) -> tree.Node:
         if name in SOURCES:
             return self._happened(name, node, arguments)
+        values = self._all(arguments, depth)
         function = FUNCTIONS.get(name)
         if function is None:
             hint = f"{name} is no function{near(name, FUNCTIONS)}; they are {_FUNCTION_LIST}"
@@ -289,7 +321,7 @@ class _Admission:
         if not function.least <= len(arguments) <= function.most:
             bounds = f"{function.least} to {function.most}" if function.least < function.most else str(function.least)
             raise ConditionError(f"{name} takes {bounds} between its brackets, not {len(arguments)}", node.lineno)
-        return tree.Call(name, self._all(arguments, depth))
+        return tree.Call(name, values)
 
     def _happened(self, word: str, node: nodes.Call | nodes.Filter, arguments: tuple[nodes.Node, ...]) -> tree.Node:
         if not self._of_segment:

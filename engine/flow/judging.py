@@ -33,22 +33,26 @@ _WITHIN: Final = frozenset({*_INNER, "lists", "fields", "tags", "segments"})  # 
 _TABLES: Final = {"fields": "fields", "lists": "lists"}  # what of a contact is looked up by a name that must be there
 
 
-def judge(text: str, names: Names, known: Known) -> None:
-    """ConditionError, at its column, for the first thing that is wrong with this condition, which reads."""
+def judge(text: str, names: Names, known: Known) -> tree.Node:
+    """The tree of a condition. ConditionError for all that is wrong with it, each at its column."""
     places: dict[int, int] = {}
-    root = grammar.parse(text, names, places=places)
-    for node in tree.walk(root):
-        if isinstance(node, tree.Reckon) and node.sign in _DIVISIONS and _is_nothing(node.right):
-            raise ConditionError("divides by nothing: the result is always missing", places.get(id(node.right), 1))
-        if isinstance(node, tree.Compare):
-            _refuse_unlike(node, places)
-        if why := _nothing_within(node):
-            raise ConditionError(why, places.get(id(node), 1))
-        for kind, name in _named(node):
-            try:
-                known.refuse_unknown(kind, name)
-            except ValueError as err:
-                raise ConditionError(f"{name}: {err}", places.get(id(node), 1)) from None
+    root, faults = grammar.read(text, names, places=places)
+    grammar.refuse_all([*faults, *(each for node in tree.walk(root) for each in _faults(node, places, known))])
+    return root
+
+
+def _faults(node: tree.Node, places: dict[int, int], known: Known) -> Iterator[ConditionError]:
+    if isinstance(node, tree.Reckon) and node.sign in _DIVISIONS and _is_nothing(node.right):
+        yield ConditionError("divides by nothing: the result is always missing", places.get(id(node.right), 1))
+    if isinstance(node, tree.Compare):
+        yield from _unlike(node, places)
+    if why := _nothing_within(node):
+        yield ConditionError(why, places.get(id(node), 1))
+    for kind, name in _named(node):
+        try:
+            known.refuse_unknown(kind, name)
+        except ValueError as err:
+            yield ConditionError(f"{name}: {err}", places.get(id(node), 1))
 
 
 def _is_nothing(node: tree.Node) -> bool:
@@ -58,13 +62,13 @@ def _is_nothing(node: tree.Node) -> bool:
     return value is MISSING or (not isinstance(value, bool) and value == 0)
 
 
-def _refuse_unlike(node: tree.Compare, places: dict[int, int]) -> None:
+def _unlike(node: tree.Compare, places: dict[int, int]) -> Iterator[ConditionError]:
     """A text is never less, more or the same as a number."""
     left = node.first
     for sign, right in node.rest:
         kinds = {_kind(left), _kind(right)}
         if kinds == {"text", "number"} and sign not in ("in", "not in", "!="):
-            raise ConditionError("compares a text with a number, which are never the same, nor in an order",
+            yield ConditionError("compares a text with a number, which are never the same, nor in an order",
                                  places.get(id(right), 1))  # fmt: skip
         left = right
 

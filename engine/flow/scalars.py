@@ -21,7 +21,6 @@ from engine.flow.days import COUNTRIES, SKIPS, WEEKDAYS
 from engine.flow.document import Entry
 from engine.flow.events import MAX_NAME, check_known, check_told
 from engine.flow.festivals import FESTIVALS
-from engine.flow.judging import judge
 from engine.flow.recurrence import RULE_PATTERN, read_rule
 from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text
 from engine.flow.spelling import near
@@ -140,12 +139,7 @@ class Asked:
     names: Names
 
     def read(self, page: Page, entry: Entry) -> Condition | None:
-        def parse(text: str) -> Condition:
-            condition = Condition.parse(text, self.names)
-            judge(condition.text, self.names, page.known)
-            return condition
-
-        return page.sheet.read(entry, parse)
+        return page.sheet.read(entry, lambda text: Condition.parse(text, self.names, page.known))
 
     def schema(self) -> Schema:
         return {"type": ["string", "number", "boolean"], "pattern": r"\S", "maxLength": MAX_LENGTH}

@@ -59,27 +59,26 @@ def check_mails(resources: Resources, names: list[str] | None = None) -> list[Ma
     return [fault for name in (mail_names(resources) if names is None else names) for fault in checker.mail(name)]
 
 
-def text_fault(source: str) -> str:
-    """What is wrong with a text that an operator wrote outside any template, such as a subject; "" where nothing is."""
+def text_faults(source: str) -> list[str]:
+    """All that is wrong with a text that an operator wrote outside any template, such as a subject."""
     try:
-        return _text_fault(source) if "{" in source else ""
+        return _text_faults(source) if "{" in source else []
     except RecursionError:
-        return _TOO_DEEP
+        return [_TOO_DEEP]
 
 
-def _text_fault(source: str) -> str:
+def _text_faults(source: str) -> list[str]:
     sandbox = Sandbox(lambda name: None, dict(FILTERS), dict(FUNCTIONS))
     environment = Environment()
     environment.filters, environment.tests = sandbox.filters, sandbox.tests
     try:
         tree = environment.parse(source)
     except TemplateSyntaxError as err:
-        return err.message or "syntax error"
+        return [err.message or "syntax error"]
     if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None) is not None:
-        return "a text is no template file: it includes and extends nothing"
-    if faults := _unknown_names(tree, ""):
-        return faults[0].problem
-    return next((words for _, words in expression_faults(tree, sandbox, _OF_ANY_MAIL)), "")
+        return ["a text is no template file: it includes and extends nothing"]
+    unknown = [each.problem for each in _unknown_names(tree, "")]
+    return [*unknown, *(words for _, words in expression_faults(tree, sandbox, _OF_ANY_MAIL))]
 
 
 class _Checker:

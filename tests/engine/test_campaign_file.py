@@ -135,6 +135,11 @@ def test_what_makes_no_sense_is_refused_with_a_remedy(change: tuple[str, str], e
     assert expected in "\n".join(faults(GOOD.replace(*change)))
 
 
+def test_all_that_is_wrong_with_one_text_is_said_at_once() -> None:
+    told = "\n".join(faults(GOOD.replace("{{ contact.name }}", "{{ 1/0 }} {{ contact.nam }} {{ prson.x }}")))
+    assert all(each in told for each in ("division by zero", "contact.nam is nothing", "prson is nothing"))
+
+
 def test_expressions_that_may_come_out_are_left_to_the_facts() -> None:
     for text in (
         "{{ 6 / 4 }}",

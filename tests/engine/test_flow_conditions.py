@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.flow.conditions import Condition, ConditionError
 from engine.flow.expression import walk
 from engine.flow.functions import FUNCTIONS
+from engine.flow.known import Known
 
 SCOPE = {
     "contact": {
@@ -138,6 +139,21 @@ def test_what_is_no_condition_is_refused_with_its_column(text: str, column: int 
     assert words in str(refusal.value)
     if column is not None:
         assert refusal.value.column == column
+
+
+def test_all_that_is_wrong_with_a_condition_is_said_at_once_each_with_its_column() -> None:
+    text = "contact.nam == 1 or contact.orders.cnt > 1/0 or foo(contact.birthdy) or contact.name > 3 or 1 ** 2"
+    with pytest.raises(ConditionError) as refusal:
+        Condition.parse(text, known=Known())
+    err = refusal.value
+    said = [(each.column, str(each).split(";")[0].partition(" (")[0]) for each in (err, *err.others)]
+    assert said == [
+        (text.index(".nam") + 1, "contact has no nam"), (text.index(".cnt") + 1, "contact.orders has no cnt"),
+        (text.index("0 or") + 1, "divides by nothing: the result is always missing"),
+        (text.index("(contact") + 1, "foo is no function"), (text.index(".birthdy") + 1, "contact has no birthdy"),
+        (text.index("3 or") + 1, "compares a text with a number, which are never the same, nor in an order"),
+        (text.index("1 **") + 1, "** is not part of conditions"),
+    ]  # fmt: skip
 
 
 def test_explain_tells_what_each_part_was_worth() -> None:
