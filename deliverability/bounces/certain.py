@@ -23,6 +23,9 @@ _NAMED: Final = re.compile(
     r"|(?<=user )(?!name|agent|domain|server|list|lookup|polic|quota|data|cert)[\w.+-]{1,64}"
     r"(?= (?:\(?@|unknown$|unknown to system|not (?:listed|found|known)|does(?:n.t| not) exist))"
 )
+_NO_NAME: Final = re.compile(
+    r"later|temp|retry|try|\bnow\b|ldap|dns|spf|dkim|dmarc|sender|gr[ea]y|polic|list|busy|quota|call"
+)
 _MACHINE: Final = re.compile(
     r"[\w.+%=-]*\d[\w.+%=:/-]*|[\w%+-]+_[\w%+=-]*|%\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,7}\.?(?:\[[\d.:a-f]+\]?)?"
 )
@@ -34,8 +37,13 @@ def is_certain(text: str, at: int = 0) -> bool:
     """Whether `text`, in lower case and without addresses, has no word but those. at: where its reason begins."""
     if len(text) > MAX_CERTAIN:
         text = text[max(0, text.rfind(" ", 0, max(0, at - _BEFORE))) : text.find(" ", at + _BEHIND)]
-    left = _phrases().sub(" ", _NAMED.sub(" ", _URL.sub(" ", text)))
+    left = _phrases().sub(" ", _NAMED.sub(_left, _URL.sub(" ", text)))
     return all(_is_known(word) for chunk in left.split() for word in _words(chunk))
+
+
+def _left(name: re.Match[str]) -> str:
+    """Nothing of a name; what is none, as it stands."""
+    return name[0] if _NO_NAME.search(name[0]) else " "
 
 
 def _words(chunk: str) -> list[str]:
