@@ -101,9 +101,11 @@ class House:
     certificates: tuple[Certificate, ...] | None = None
     clock: ClockState | None = None
     listeners: tuple[Listener, ...] | None = None
+    no_listeners: str = "the daemon was not asked, or does not run: whether a door of it can be entered is not known"
     figures: dict[str, Figures] | None = None  # by From domain; one without mail is not there
     blocklists: tuple[str, ...] = ()
     domain_blocklists: tuple[str, ...] = ()
+    no_blocklists: str = ""  # why none is asked although some are configured
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """DNS blocklists (RFC 5782). A list is believed only while its test points answer rightly; an error is no listing."""
 
+from dataclasses import replace
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from deliverability.checks.spf import DnsTrouble
-from deliverability.doctor.facts import Case
+from deliverability.doctor.facts import Case, House
 from deliverability.doctor.look import Question
-from deliverability.doctor.model import Said, bad, configure, good, gravest, unknown, warn
+from deliverability.doctor.model import Said, Verdict, bad, configure, good, gravest, unknown, warn
 from deliverability.doctor.rule import Rule
 
 _GOOD_SENDERS: Final = (
@@ -71,9 +72,9 @@ def _ask(case: Case, name: str) -> Meaning:
         return Meaning.SILENT
 
 
-def _test_points(case: Case, zone: str) -> tuple[str, str]:
+def probes(house: House, zone: str) -> tuple[str, str]:
     """What must be listed, and what must not (sections 5 and 2.3)."""
-    if zone in case.house.domain_blocklists:
+    if zone in house.domain_blocklists:
         return f"test.{zone}", f"invalid.{zone}"
     return f"2.0.0.127.{zone}", f"1.0.0.127.{zone}"
 
@@ -82,15 +83,15 @@ def _zones(case: Case) -> list[str]:
     return list(dict.fromkeys((*case.house.blocklists, *case.house.domain_blocklists)))
 
 
-def _want_test_points(case: Case) -> None:
-    case.look.want(*(Question("A", each) for zone in _zones(case) for each in _test_points(case, zone)))
+def _want_probes(case: Case) -> None:
+    case.look.want(*(Question("A", each) for zone in _zones(case) for each in probes(case.house, zone)))
 
 
 def _state(case: Case, zone: str) -> Meaning:
     """CLEAN where a list works; else what is the matter with it."""
     if zone.endswith(_GOOD_SENDERS):
         return Meaning.NONSENSE
-    there, not_there = (_ask(case, each) for each in _test_points(case, zone))
+    there, not_there = (_ask(case, each) for each in probes(case.house, zone))
     if Meaning.REFUSED in (there, not_there):
         return Meaning.REFUSED
     if Meaning.SILENT in (there, not_there):
@@ -99,17 +100,19 @@ def _state(case: Case, zone: str) -> Meaning:
 
 
 _NO_LIST: Final = "no list is asked: name the lists that you may use in doctor.blocklists"
+_NO_DOMAIN_LIST: Final = "no list is asked: name the lists of domains that you may use in doctor.domain_blocklists"
 
 
 def _working(case: Case) -> Said:
     if not _zones(case):
-        return unknown(_NO_LIST)
-    _want_test_points(case)
+        return unknown(case.house.no_blocklists or _NO_LIST)
+    _want_probes(case)
     return gravest([_of_zone(case, each) for each in _zones(case)])
 
 
 def _of_zone(case: Case, zone: str) -> Said:
-    mend = [configure("doctor", f"blocklists: take {zone} out")]
+    setting = "blocklists" if zone in case.house.blocklists else "domain_blocklists"
+    mend = [configure("doctor", f"{setting}: take {zone} out")]
     match _state(case, zone):
         case Meaning.CLEAN:
             return good(f"{zone} works")
@@ -127,8 +130,8 @@ def _of_zone(case: Case, zone: str) -> Said:
 
 def _addresses(case: Case) -> Said:
     if not case.house.blocklists:
-        return unknown(_NO_LIST)
-    _want_test_points(case)
+        return unknown(case.house.no_blocklists or _NO_LIST)
+    _want_probes(case)
     names = [
         (each.address, zone, reversed_name(each.address, zone))
         for each in case.sources
@@ -139,14 +142,27 @@ def _addresses(case: Case) -> Said:
 
 def _domain(case: Case) -> Said:
     if not case.house.domain_blocklists:
-        return unknown("no list is asked: name the lists of domains that you may use in doctor.domain_blocklists")
-    _want_test_points(case)
+        return unknown(case.house.no_blocklists or _NO_DOMAIN_LIST)
+    _want_probes(case)
     return _listed(case, [(case.domain, zone, f"{case.domain}.{zone}") for zone in case.house.domain_blocklists])
 
 
 def _listed(case: Case, names: list[tuple[str, str, str]]) -> Said:
     case.look.want(*(Question("A", name) for _, _, name in names))
-    return gravest([_one(case, *each) for each in names])
+    told: dict[str, list[Said]] = {}
+    for what, zone, name in names:
+        told.setdefault(what, []).append(_one(case, what, zone, name))
+    return gravest([_together(each) for each in told.values()])
+
+
+def _together(said: list[Said]) -> Said:
+    """What all lists say of one address or domain. A list that is not believed hides nothing that another one says."""
+    known = [each for each in said if each.verdict is not Verdict.UNKNOWN]
+    if not known:
+        return gravest(said)
+    found = gravest(known)
+    silent = dict.fromkeys(each.says for each in said if each.verdict is Verdict.UNKNOWN)
+    return replace(found, says="; ".join((found.says, *silent)))
 
 
 def _one(case: Case, what: str, zone: str, name: str) -> Said:

@@ -85,7 +85,7 @@ def _clock(case: Case) -> Said:
 
 def _doors(case: Case) -> Said:
     if case.house.listeners is None:
-        raise NotKnown("the daemon was not asked, or does not run: whether a door of it can be entered is not known")
+        raise NotKnown(case.house.no_listeners)
     closed = [f"{each.setting} {each.endpoint}: {each.trouble}" for each in case.house.listeners if each.trouble]
     if closed:
         return bad(f"{len(closed)} doors can't be entered: {'; '.join(closed)}", closed)

@@ -3,7 +3,7 @@
 from deliverability.checks.spf import MAX_LOOKUPS, MAX_VOID, Spf, SpfResult, check_host
 from deliverability.checks.spf_record import Record, SyntaxFault, parse_record
 from deliverability.doctor.facts import Case, Source
-from deliverability.doctor.model import Mend, Said, bad, good, gravest, publish, remove, shown, warn
+from deliverability.doctor.model import Mend, NotKnown, Said, bad, good, gravest, publish, remove, shown, warn
 from deliverability.doctor.rule import Rule
 
 _NOBODY = "0.0.0.0"  # an address that no record names: the whole record is gone through
@@ -65,7 +65,7 @@ def _sources(case: Case) -> Said:
 
 
 def _of_source(case: Case, source: Source) -> Said:
-    result = check_host(source.address, source.ehlo, f"bounce@{case.envelope}", case.look.dns)
+    result = _answered(check_host(source.address, source.ehlo, f"bounce@{case.envelope}", case.look.dns))
     if result.result is Spf.PASS:
         return good(f"{source.address} passes, by {result.mechanism}")
     if result.result is Spf.PERMERROR:
@@ -106,7 +106,7 @@ def _of_helo(case: Case, source: Source) -> Said:
     texts = records_of(case, source.ehlo)
     if not texts:
         return warn(f"{source.ehlo} has no SPF record, by which mail without a reverse-path is judged", (), mend)
-    result = check_host(source.address, source.ehlo, "", case.look.dns)
+    result = _answered(check_host(source.address, source.ehlo, "", case.look.dns))
     if result.result is Spf.PASS:
         return good(f"{source.ehlo} passes for {source.address}", *texts)
     return bad(f"{source.ehlo} gets {result.result} for {source.address}", texts, mend)
@@ -131,18 +131,66 @@ def _from(case: Case) -> Said:
     return good(f"{case.domain} has one of its own", *texts)
 
 
+_IS_ENVELOPE = "it is the domain of the reverse-path, and judged as that"
+
+
+def _from_lookups(case: Case) -> Said:
+    if case.domain == case.envelope:
+        return good(_IS_ENVELOPE)
+    texts, result = _readable(case), _answered(_whole(case, case.domain))
+    if result.result is Spf.PERMERROR:
+        return warn(f"whoever evaluates {case.domain} stops: {result.trouble}", texts, (), _tree(result))
+    return good(f"{result.lookups} of {MAX_LOOKUPS} look-ups", detail=_tree(result))
+
+
+def _from_sources(case: Case) -> Said:
+    if case.domain == case.envelope:
+        return good(_IS_ENVELOPE)
+    _readable(case)
+    return gravest([_from_source(case, each) for each in case.sources])
+
+
+def _from_source(case: Case, source: Source) -> Said:
+    domain = case.domain
+    result = _answered(check_host(source.address, source.ehlo, f"postmaster@{domain}", case.look.dns))
+    if result.result is Spf.PERMERROR:
+        raise NotKnown("waits for spf.from-lookups")
+    if result.result not in (Spf.FAIL, Spf.SOFTFAIL):
+        return good(f"{domain} does not forbid {source.address} ({result.result})")
+    says = (
+        f"{domain} forbids {source.address}, which its mail leaves from: {result.result} by {shown(result.mechanism)}"
+    )
+    return warn(says, records_of(case, domain), [_with_sources(case, domain)], _tree(result))
+
+
+def _readable(case: Case) -> list[str]:
+    """The From domain's record. NotKnown where there is not one that can be read, which spf.from tells of."""
+    texts = records_of(case, case.domain)
+    if len(texts) != 1 or _parsed(case, case.domain) is None:
+        raise NotKnown("waits for spf.from")
+    return texts
+
+
 # -- what they share
 
 
-def _whole(case: Case) -> SpfResult:
-    """The whole record gone through, as for a stranger who matches nothing."""
+def _answered(result: SpfResult) -> SpfResult:
+    """NotKnown where a name server was silent on the way: that is nobody's fault here."""
+    if result.result is Spf.TEMPERROR:
+        raise NotKnown(result.trouble)
+    return result
+
+
+def _whole(case: Case, domain: str = "") -> SpfResult:
+    """The whole record of a domain (the reverse-path's without one), as for a stranger who matches nothing."""
+    domain = domain or case.envelope
 
     def dns(name: str, kind: str) -> list[str]:
         if kind == "PTR":  # that it has no name is the stranger's fault, and no void look-up of the record's
             return [_NO_HOST]
         return [] if name == _NO_HOST else case.look.dns(name, kind)
 
-    return check_host(_NOBODY, case.house.hostname or case.envelope, f"bounce@{case.envelope}", dns)
+    return check_host(_NOBODY, case.house.hostname or domain, f"bounce@{domain}", dns)
 
 
 def _parsed(case: Case, domain: str) -> Record | None:
@@ -168,11 +216,11 @@ def _fresh(case: Case, domain: str) -> Mend:
     return publish(domain, "TXT", " ".join(["v=spf1", *_terms(case), "-all"]))
 
 
-def _with_sources(case: Case) -> Mend:
+def _with_sources(case: Case, domain: str = "") -> Mend:
     """The record that there is with our sources in front; a fresh one where it can't be kept."""
-    domain = case.envelope
+    domain = domain or case.envelope
     record = _parsed(case, domain)
-    if record is None or _whole(case).result is Spf.PERMERROR:
+    if record is None or _whole(case, domain).result is Spf.PERMERROR:
         return _fresh(case, domain)
     ours = _terms(case)
     kept = [
@@ -282,5 +330,23 @@ RULES = (
         "Publish a record at the From domain.",
         "RFC 7208 section 3; Microsoft's rules for high-volume senders",
         _from,
+    ),
+    Rule(
+        "spf.from-lookups",
+        "The From domain's record can be evaluated to its end",
+        "Whoever looks there stops after ten look-ups, or at an include without a record, and believes none of it.",
+        "Name addresses (ip4, ip6) instead of hosts, and take out services that no longer send for you.",
+        "RFC 7208 section 4.6.4",
+        _from_lookups,
+        ("spf.from", "spf.lookups", "spf.voids"),
+    ),
+    Rule(
+        "spf.from-sources",
+        "The From domain forbids no address that mail leaves from",
+        "Filters that look at From see mail that its own domain forbids.",
+        "Add the address to the record of the From domain.",
+        "RFC 7208 section 8; Microsoft's rules for high-volume senders",
+        _from_sources,
+        ("spf.from-lookups", "spf.sources"),
     ),
 )

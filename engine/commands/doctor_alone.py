@@ -16,7 +16,7 @@ from engine.control import place
 from engine.control.examined import answer
 from engine.control.protocol.doctor import DoctorReport
 from engine.doctor import gathering
-from engine.doctor.asking import of_file
+from engine.doctor.asking import of_file, with_lists_of
 from engine.doctor.practice import seen_from, with_web_certificate, world_of
 from engine.doctor.visit import Report, visit
 from engine.sending.compose import Composer
@@ -39,6 +39,12 @@ class Assumed:
     helo: str
     bounces: str
 
+    def noted(self, house: House) -> House:
+        """A house whose doors nobody tried, since a daemon is asked only about what is so."""
+        given = {"--dns": self.dns, "--ip": self.addresses, "--helo": self.helo, "--bounces": self.bounces}
+        names = ", ".join(name for name, value in given.items() if value)
+        return replace(house, no_listeners=f"not tried: no daemon is asked with {names}") if names else house
+
 
 def examine(names: Sequence[str], assumed: Assumed, config_path: Path | None) -> DoctorReport:
     """The examination; what is asked wrongly ends the command with 2."""
@@ -46,7 +52,7 @@ def examine(names: Sequence[str], assumed: Assumed, config_path: Path | None) ->
     house = _house(settings, clock) if settings else House(now=clock.now())
     try:
         helo, bounces = (parse_domain(each) if each else "" for each in (assumed.helo, assumed.bounces))
-        house = seen_from(house, assumed.addresses, helo, bounces)
+        house = seen_from(assumed.noted(house), assumed.addresses, helo, bounces)
         domains = gathering.domains_of(house, names)
     except AddressError as err:
         refuse(str(err), code=2)
@@ -63,7 +69,8 @@ async def _visit(
 ) -> Report:
     seconds = settings.doctor.patience.total_seconds()
     if file is not None:
-        return await visit(house, domains, of_file(answers(file)), seconds)
+        dns = answers(file)
+        return await visit(with_lists_of(house, dns), domains, of_file(dns), seconds)
     net = SystemNet()
     house = await with_web_certificate(house, settings, net, clock)
     return await visit(house, domains, world_of(settings, net, clock).ask, seconds)

@@ -75,7 +75,7 @@ async def pause(house: House, office: Office, body: dict[str, Any]) -> Done:
 
 async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Let a paused run go on."""
-    run, by, now = await _run(house, office, body), _by(body), house.clock.now()
+    run, by, now, against = await _run(house, office, body), _by(body), house.clock.now(), ""
     to = RunState.SCHEDULED if run.began is None else RunState.RUNNING
     if run.state is RunState.PAUSED and run.began is None:
         against = await refuse_broken(house, office, run.name, [], by.name, Asked(body).text("override"))
@@ -91,7 +91,8 @@ async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
         released += len(domains)
     _wake(office)
     return Done(
-        f"campaign {run.name} goes on, {released} held mails are released", {"run": run.id, "released": released}
+        f"campaign {run.name} goes on, {released} held mails are released{_overridden(against, by.name)}",
+        {"run": run.id, "released": released},
     )
 
 
@@ -135,7 +136,7 @@ async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
 async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Write once more to those who got a run's mail and did not open it, as far as people can be told from machines."""
     run, now = await _run(house, office, body), house.clock.now()
-    subject, by = Asked(body).text("subject"), _by(body).name
+    subject, name = Asked(body).text("subject"), _by(body).name
     campaign = run.campaign
     if campaign is None or run.state in _OPEN:
         raise Refusal(f"{run.name} is {run.state}: it can be sent again when it is over", "", 409)
@@ -143,8 +144,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
     if faults := text_faults(subject):
         raise Refusal("\n".join(f"subject: {each}" for each in faults))
-    if against := await refuse_broken(house, office, run.name, [], by, Asked(body).text("override")):
-        by = f"{by} {AGAINST}{against})"
+    against = await refuse_broken(house, office, run.name, [], name, Asked(body).text("override"))
+    by = f"{name} {AGAINST}{against})" if against else name
     new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)
     made = await house.store.write(
         lambda tx: runs.create(tx, run.campaign_id, run.version_id, campaign, new, now)
@@ -152,7 +153,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
     if made is None:
         raise Refusal(f"run {run.id} was sent again already", "", 409)
     _wake(office)
-    return Done(f"campaign {run.name} goes to those who did not open it", {"run": made})
+    told = f"campaign {run.name} goes to those who did not open it{_overridden(against, name)}"
+    return Done(told, {"run": made})
 
 
 # -- how
@@ -196,6 +198,7 @@ async def _create(
     if due is None:
         raise Refusal(f"{campaign.name} never comes again", "look at when.rrule and when.from", 422)
     when = "begins now" if run_id and due <= now else f"begins {due:%Y-%m-%d %H:%M} UTC"
+    when += _overridden(against, _by(body).name)
     if campaign.window and run_id:
         later = format_duration(campaign.window)
         when += f"; the first mail may leave {later} later, until then `posthouse campaign recall` takes all back"
@@ -205,6 +208,12 @@ async def _create(
         f"campaign {campaign.name} version {campaign.short_version} {when}",
         {"run": run_id, "version": campaign.version, "due_ms": to_ms(due)},
     )
+
+
+def _overridden(against: str, by: str) -> str:
+    """What the answer, and so the log, says of an override: the rules, who decided and why."""
+    rules, _, why = against.partition(": ")
+    return f", although it breaks {rules} (overridden by {by}: {why})" if against else ""
 
 
 def _refuse_twice(tx: Tx, campaign: Campaign, book: CampaignBook, *, is_again: bool) -> None:

@@ -114,5 +114,6 @@ async def refuse_broken(
         raise Refusal(f"{name} breaks what bulk senders are asked for:\n{listed}", remedy, 409)
     if not by:
         raise Refusal("an override needs a name", "say who decides: by")
-    log.warning("a campaign breaks demands", extra={"campaign": name, "by": by, "why": why, "broken": broken})
-    return f"{', '.join(each.partition(' ')[0] for each in broken)}: {why}"
+    rules = [each.partition(" ")[0] for each in broken]
+    log.warning("demands overridden", extra={"campaign": name, "rules": rules, "by": by, "override": why})
+    return f"{', '.join(rules)}: {why}"

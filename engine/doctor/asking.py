@@ -6,7 +6,7 @@ An examination ends when its time is over: what nobody answered by then is unkno
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ import dns.resolver
 
 from deliverability.checks.spf import Dns, DnsTrouble
 from deliverability.doctor.examine import Examination
+from deliverability.doctor.facts import House
+from deliverability.doctor.lists import probes
 from deliverability.doctor.look import Answer, Document, Door, NoAnswer, Question
 from engine.doctor import probing
 from mta.ports import Net
@@ -152,6 +154,23 @@ def of_file(dns_answers: Dns) -> Ask:
             return NoAnswer(str(err) or "nobody answers")
 
     return ask
+
+
+def with_lists_of(house: House, dns_answers: Dns) -> House:
+    """A house that asks only the blocklists that a file of DNS answers knows: one without its names is not dead."""
+
+    def is_there(zone: str) -> bool:
+        try:
+            return any(dns_answers(each, "A") for each in probes(house, zone))
+        except DnsTrouble:
+            return True
+
+    return replace(
+        house,
+        blocklists=tuple(filter(is_there, house.blocklists)),
+        domain_blocklists=tuple(filter(is_there, house.domain_blocklists)),
+        no_blocklists="not asked: DNS comes out of a file" if house.blocklists or house.domain_blocklists else "",
+    )
 
 
 def _preference(record: object) -> int:

@@ -95,8 +95,12 @@ def test_a_campaign_that_breaks_a_demand_is_refused_until_somebody_overrides_it(
     assert town.daemon.command("campaign", "start", str(file), "--override", "we close tonight").returncode == 0
     by = town.daemon.rows("SELECT by FROM campaign_run")[0][0]
     assert "against dmarc.record: we close tonight" in by
-    line = town.daemon.until(lambda: logged(town, "a campaign breaks demands"))[-1]
-    assert line["why"] == "we close tonight" and line["by"] and line["campaign"] == "spring"
+    line = town.daemon.until(lambda: logged(town, "demands overridden"))[-1]
+    assert (line["campaign"], line["rules"], line["override"]) == ("spring", ["dmarc.record"], "we close tonight")
+    begun = [each for each in town.daemon.until(lambda: logged(town, "command")) if each["act"] == "campaigns/start"][
+        -1
+    ]
+    assert f"although it breaks dmarc.record (overridden by {line['by']}: we close tonight)" in begun["done"]
 
 
 def test_a_campaign_that_comes_again_says_that_an_override_is_not_kept_for_its_occasions(

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from doctor_world import DOMAIN, World
 from mail_shop import make_composer, open_store
 
 from deliverability.checks.spf import DnsTrouble
+from deliverability.checks.zone import Zone as FileZone
 from deliverability.doctor.examine import RULES, Examination
 from deliverability.doctor.look import Answer, Document, Door, NoAnswer, Question
 from deliverability.doctor.model import Verdict
 from engine.config import parse
 from engine.doctor import asking, gathering, keeping, probing
-from engine.doctor.asking import of_file
+from engine.doctor.asking import of_file, with_lists_of
 from engine.doctor.rounds import Doctor
 from engine.doctor.visit import Report, visit
 from engine.lab.dns import DnsServer
@@ -121,6 +123,12 @@ async def test_a_file_answers_for_dns_alone() -> None:
     assert await asked(Question("A", "y")) == ["127.0.0.1"]
     assert await asked(Question("A", "x")) == NoAnswer("nobody answers for x")
     assert isinstance(await asked(Question("SMTP", "y")), NoAnswer)
+
+
+def test_a_file_is_asked_only_for_the_blocklists_that_it_knows() -> None:
+    house = replace(World().house, blocklists=("bl.example", "other.example"), domain_blocklists=("dbl.example",))
+    known = with_lists_of(house, FileZone({"2.0.0.127.bl.example": [{"A": "127.0.0.2"}]}))
+    assert (known.blocklists, known.domain_blocklists) == (("bl.example",), ())
 
 
 # -- mail doors

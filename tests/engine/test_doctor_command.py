@@ -67,6 +67,18 @@ def test_from_keys_to_green_as_it_is_printed(folder: Path, capsys: Said) -> None
     assert (code, report["verdict"], reds(report)) == (0, "unknown", [])
 
 
+def test_over_a_file_neither_lists_nor_doors_are_judged_and_nothing_is_to_be_taken_out(
+    folder: Path, capsys: Said
+) -> None:
+    with (folder / "p.toml").open("a") as config:
+        config.write('blocklists = ["bl.lab"]\ndomain_blocklists = ["dbl.lab"]\n')
+    _, report = told(capsys, "shop.example", "-c", "p.toml")
+    rules = {each["rule"]: (each["verdict"], each["says"]) for each in report["rules"]}  # type: ignore[attr-defined]
+    for name in ("block.working", "block.address", "block.domain"):
+        assert rules[name] == ("unknown", "not asked: DNS comes out of a file")
+    assert rules["ports.doors"] == ("unknown", "not tried: no daemon is asked with --dns")
+
+
 def test_without_a_configuration_it_says_what_it_can_see(folder: Path, capsys: Said) -> None:
     code, report = told(capsys, "shop.example", "--ip", "198.51.100.10", "--helo", "mail.shop.example")
     passed = {each["rule"] for each in report["rules"] if each["verdict"] == "pass"}  # type: ignore[attr-defined]

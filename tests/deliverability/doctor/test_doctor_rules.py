@@ -95,6 +95,8 @@ _ELEVEN = both(
     spf(*(f"include:s{number}.example" for number in range(11)), "-all"),
     *(rr(f"s{number}.example", {"TXT": "v=spf1 -all"}) for number in range(11)),
 )
+_ELEVEN_HOSTS = [f"a:h{number}.example" for number in range(11)]
+_HOSTS = both(*(rr(f"h{number}.example", {"A": "192.0.2.1"}) for number in range(11)))
 _CHILD_KEY = having(keys=(SigningKey(DOMAIN, "two", "active", timedelta(days=1), keys()[1]),))
 
 CASES: list[tuple[str, Verdict, Break]] = [
@@ -118,6 +120,12 @@ CASES: list[tuple[str, Verdict, Break]] = [
     ("spf.helo", FAIL, txt(HOST, "v=spf1 -all")),
     ("spf.from", WARN, txt(DOMAIN)),
     ("spf.from", WARN, txt(DOMAIN, "v=spf1 -all", "v=spf1 ~all")),
+    ("spf.from", WARN, txt(DOMAIN, "v=spf1 ipv4:198.51.100.10 -all")),
+    ("spf.from-lookups", WARN, both(_HOSTS, txt(DOMAIN, f"v=spf1 {' '.join(_ELEVEN_HOSTS)} -all"))),
+    ("spf.from-lookups", WARN, both(_HOSTS, txt(DOMAIN, f"{_OURS} {' '.join(_ELEVEN_HOSTS)} -all"))),
+    ("spf.from-lookups", WARN, txt(DOMAIN, f"{_OURS} include:nobody.example -all")),
+    ("spf.from-sources", WARN, txt(DOMAIN, "v=spf1 ip4:192.0.2.1 -all")),
+    ("spf.from-sources", WARN, txt(DOMAIN, f"v=spf1 ip4:{FOUR} ~all")),
     ("dkim.keys", FAIL, having(keys=())),
     ("dkim.keys", FAIL, signing(key=None, trouble="no such file")),
     ("dkim.published", FAIL, txt(RSA)),

@@ -51,8 +51,9 @@ def test_what_waits_says_for_what() -> None:
     world.txt(BOUNCE)
     waiting = {each.rule: each.waits_for for each in world.judge() if each.waits_for}
     assert waiting == dict.fromkeys(
-        ("spf.single", "spf.syntax", "spf.lookups", "spf.voids", "spf.sources", "spf.all", "spf.ptr"), "spf.record"
-    )
+        ("spf.single", "spf.syntax", "spf.lookups", "spf.voids", "spf.sources", "spf.all", "spf.ptr",
+         "spf.from-lookups", "spf.from-sources"), "spf.record",
+    )  # fmt: skip
 
 
 def test_without_a_configuration_dns_is_judged_all_the_same() -> None:
@@ -95,6 +96,41 @@ def test_a_list_that_lists_everybody_accuses_nobody() -> None:
         world.records[name] = [{"A": "127.0.0.2"}]
     assert of(world, "block.working").verdict is WARN
     assert of(world, "block.address").verdict is UNKNOWN
+
+
+@pytest.mark.parametrize("broken", ["dead.example", "list.dnswl.org"])
+def test_a_list_that_is_not_believed_hides_nothing_that_another_one_says(broken: str) -> None:
+    world = World()
+    world.set(blocklists=(broken, "bl.example"))
+    assert of(world, "block.address").verdict is PASS
+    assert f"{FOUR} is not listed by bl.example" in of(world, "block.address").says
+    assert f"{broken} is not believed" in of(world, "block.address").says
+    world.records[reversed_name(FOUR, "bl.example")] = [{"A": "127.0.0.4"}]
+    assert of(world, "block.address").verdict is FAIL
+
+
+def test_a_list_that_is_dead_is_taken_out_of_the_setting_that_names_it() -> None:
+    world = World()
+    world.records["test.dbl.example"] = []
+    assert [each.text for each in of(world, "block.working").mend] == [
+        "[doctor] domain_blocklists: take dbl.example out"
+    ]
+
+
+def test_a_silent_server_within_an_spf_record_forbids_nobody() -> None:
+    world = World()
+    world.records["_spf.shop.example"] = ["TIMEOUT"]
+    for name in (BOUNCE, DOMAIN):
+        world.txt(name, "v=spf1 include:_spf.shop.example -all")
+    found = {each.rule: each.verdict for each in world.judge()}
+    assert (found["spf.sources"], found["spf.from-lookups"], found["spf.from-sources"]) == (UNKNOWN,) * 3
+    assert FAIL not in found.values() and WARN not in found.values()
+
+
+def test_what_both_records_include_is_told_once() -> None:
+    world = World()
+    world.records["_spf.shop.example"] = []
+    assert [each.rule for each in world.judge() if each.verdict in (FAIL, WARN)] == ["spf.syntax"]
 
 
 def test_a_list_of_good_senders_is_no_blocklist() -> None:
