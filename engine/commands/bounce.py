@@ -38,7 +38,7 @@ def explain(
 ) -> None:
     """Say of each file what it is, whom it tells of, who is to blame and whether the address would be written to again.
     Without a daemon nobody's token is looked at, so this is what a mail says, and never a reason to suppress."""
-    for name, content in read_files(files, DEFAULT_LIMITS.size):
+    for name, content in read_files(files, DEFAULT_LIMITS.size, as_json):
         conclusion = conclude(content)
         if as_json:
             print(json.dumps({"file": name, **as_data(conclusion)}, ensure_ascii=False))

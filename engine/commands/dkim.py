@@ -1,7 +1,6 @@
 """`posthouse dkim`: whether the signatures of mails hold. Needs no daemon."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from deliverability.checks.dkim_verify import MAX_SIZE, MessageError, verify
 from deliverability.text import clean
 from engine.commands.common import Json, make_app
 from engine.commands.dns import DnsFile, Resolver, answers
-from engine.commands.files import read_files
+from engine.commands.files import read_files, tell_unread
 
 app = make_app("Whether the signatures of mails hold.")
 
@@ -31,12 +30,12 @@ def verify_files(
     """Verify each DKIM signature of each file (RFC 6376, RFC 8463). Exit code 1 when a mail can't be read."""
     ask = answers(dns, resolver)
     is_whole = True
-    for name, content in read_files(files, MAX_SIZE):
+    for name, content in read_files(files, MAX_SIZE, as_json):
         try:
             found = verify(content, ask)
         except MessageError as err:
             is_whole = False
-            print(f"posthouse: {clean(name)}: {err}", file=sys.stderr)
+            tell_unread(name, str(err), as_json)
             continue
         if as_json:
             signatures = [

@@ -1,12 +1,16 @@
 """Files that a command is given: read to a limit, one by one, and a missing one is said without ending the others."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from deliverability.text import clean
 
-def read_files(files: Sequence[Path], most: int) -> Iterator[tuple[str, bytes]]:
-    """(the name as given, the first `most` octets) of each that can be read. Ends with code 2 if one could not."""
+
+def read_files(files: Sequence[Path], most: int, as_json: bool) -> Iterator[tuple[str, bytes]]:
+    """(the name as given, the first `most` octets) of each that can be read; of another, why not is told, `as_json` as a
+    line like those of the others. Ends with code 2 if there was one."""
     is_whole = True
     for path in files:
         try:
@@ -17,6 +21,14 @@ def read_files(files: Sequence[Path], most: int) -> Iterator[tuple[str, bytes]]:
                     yield str(path), file.read(most)
         except OSError as err:
             is_whole = False
-            print(f"posthouse: {path} can't be read: {err.strerror}", file=sys.stderr)
+            tell_unread(str(path), f"can't be read: {err.strerror}", as_json)
     if not is_whole:
         raise SystemExit(2)
+
+
+def tell_unread(name: str, why: str, as_json: bool) -> None:
+    """Say that a file was not read: for people on stderr, for programs as the line that stands for it."""
+    if as_json:
+        print(json.dumps({"file": name, "kind": "unreadable", "error": why}, ensure_ascii=False))
+    else:
+        print(f"posthouse: {clean(name)}: {why}", file=sys.stderr)

@@ -1,7 +1,6 @@
 """`posthouse report read`: DMARC and TLS reports that others sent us. Needs no daemon."""
 
 import json
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from deliverability.reports.tlsrpt import TlsReport
 from deliverability.reports.unpacking import UnreadableReport
 from deliverability.text import clean
 from engine.commands.common import Json
-from engine.commands.files import read_files
+from engine.commands.files import read_files, tell_unread
 
 SHOWN: Final = 20  # senders of a report that people are shown
 
@@ -27,15 +26,12 @@ def read(
     """Say of each file whose mail it counts, how much of it, and what became of it: DMARC aggregate reports and TLS
     reports. One that can't be read is said, and does not stop the others; the exit code is 1 then."""
     is_whole = True
-    for name, content in read_files(files, MAX_SIZE + 1):
+    for name, content in read_files(files, MAX_SIZE + 1, as_json):
         try:
             report = read_any(content)
         except UnreadableReport as err:
             is_whole = False
-            if as_json:
-                print(json.dumps({"file": name, "kind": "unreadable", "error": str(err)}, ensure_ascii=False))
-            else:
-                print(f"posthouse: {clean(name)}: {err}", file=sys.stderr)
+            tell_unread(name, str(err), as_json)
             continue
         if as_json:
             print(json.dumps({"file": name, **as_data(report)}, ensure_ascii=False))

@@ -254,6 +254,7 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         _doubt_moments,
         _hand_moments,
         _end_moments,
+        _return_moments,
     ):
         moments += part(tx, message_id)
     moments.sort(key=lambda moment: moment.at_ms)
@@ -364,4 +365,17 @@ def _end_moments(tx: Tx, message_id: int) -> list[Moment]:
     return [
         Moment(at, State(state).word, f"{by + ': ' if by else ''}{reply}", "■", who)
         for at, state, by, reply, who in rows
+    ]
+
+
+def _return_moments(tx: Tx, message_id: int) -> list[Moment]:
+    """What came back about it later: bounces, complaints, automatic replies and people's answers."""
+    rows = tx.query(
+        "SELECT i.at_ms, d.forward_path, i.verdict, i.id, d.id FROM inbound i JOIN delivery d ON d.id = i.delivery_id"
+        " WHERE d.message_id = ? ORDER BY i.id",
+        (message_id,),
+    )
+    return [
+        Moment(at, "came back", f"about {to}: {verdict} (`posthouse bounce show {inbound_id}`)", "↩", who)
+        for at, to, verdict, inbound_id, who in rows
     ]

@@ -50,10 +50,18 @@ def test_for_people_it_says_the_rule_and_the_words(capsys: Said) -> None:
 
 
 def test_a_file_that_is_not_there_is_said_and_the_others_are_read(capsys: Said) -> None:
-    assert run(["bounce", "explain", "gone.eml", str(BOUNCE), "--json"]) == 2
+    assert run(["bounce", "explain", "gone.eml", str(BOUNCE)]) == 2
     out, err = capsys.readouterr()
-    assert json.loads(out)["kind"] == "bounce"
-    assert "gone.eml can't be read" in err
+    assert "to blame: recipient" in out
+    assert "gone.eml: can't be read: No such file" in err
+
+
+@pytest.mark.parametrize("command", [["bounce", "explain"], ["report", "read"], ["dkim", "verify"]], ids=" ".join)
+def test_for_programs_each_file_has_its_line_though_it_is_not_there(command: list[str], capsys: Said) -> None:
+    assert run([*command, "gone.eml", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == {
+        "file": "gone.eml", "kind": "unreadable", "error": "can't be read: No such file or directory",
+    }  # fmt: skip
 
 
 def test_a_terminals_escapes_do_not_reach_the_screen(tmp_path: Path, capsys: Said) -> None:

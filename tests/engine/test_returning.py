@@ -15,6 +15,7 @@ from deliverability.bounces.classify import adopt
 from deliverability.bounces.own import propose, read_rules
 from engine.audience.suppression import is_suppressed
 from engine.config import parse
+from engine.control.views import message_life
 from engine.house import House
 from engine.intake import kept
 from engine.intake.returns import read_return
@@ -94,6 +95,14 @@ def complaint(kind: str, reverse_path: str) -> str:
         f"Content-Type: message/feedback-report\n\nFeedback-Type: {kind}\nOriginal-Rcpt-To: redacted\n\n--b\n"
         f"Content-Type: message/rfc822\n\nReturn-Path: <{reverse_path.upper()}>\nSubject: hi\n\nhi\n--b--\n"
     )
+
+
+async def test_what_came_back_stands_in_the_life_of_its_message(town: Town) -> None:
+    verdict = await town.comes(letter("Remote host said: 550 5.1.1 no such user"))
+    life = town.house.store.read_now(lambda tx: message_life(tx, 1, town.house.clock.now()))
+    assert life is not None
+    (moment,) = (each for each in life.moments if each.what == "came back")
+    assert moment.text == f"about ann@example.org: {verdict} (`posthouse bounce show 1`)"
 
 
 async def test_a_letter_at_a_valid_token_suppresses_as_a_report_does(town: Town) -> None:
