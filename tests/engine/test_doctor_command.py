@@ -1,8 +1,10 @@
 """`posthouse doctor` without a daemon: over a file of DNS answers, with a configuration and keys, and without."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -65,6 +67,27 @@ def test_from_keys_to_green_as_it_is_printed(folder: Path, capsys: Said) -> None
             zone.write(f'{each["name"]}: [{{{each["type"]}: "{each["value"]}"}}]\n')
     code, report = told(capsys, "-c", "p.toml")
     assert (code, report["verdict"], reds(report)) == (0, "unknown", [])
+
+
+def test_the_page_walks_from_a_bare_domain_to_green_as_typed(folder: Path, capsys: Said) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deliverability.md").read_text()
+    config = re.search(r"^ +hostname = .*?(?=\n\n)", page, re.DOTALL | re.MULTILINE)
+    zone = re.search(r"```yaml\n(mail\.shop\.example:.*?)```", page, re.DOTALL)
+    assert config and zone
+    (folder / "posthouse.toml").write_text(dedent(config[0]))
+    (folder / "zone.yaml").write_text(zone[1])
+    assert run(["domain", "add", "shop.example", "-c", "posthouse.toml"]) == 0
+    capsys.readouterr()
+    asked = ("shop.example", "-c", "posthouse.toml", "--ip", "198.51.100.10")
+    _, report = told(capsys, *asked)
+    assert sorted(reds(report)) == ["dkim.published", "dmarc.policy"]
+    found = next(each for each in report["rules"] if each["rule"] == "dkim.published")  # type: ignore[attr-defined]
+    keys = "".join(f"{each['name']}:\n  - TXT: {each['value']}\n" for each in found["mend"])
+    (folder / "zone.yaml").write_text(zone[1].replace("p=none", "p=reject") + keys)
+    code, report = told(capsys, *asked)
+    unknown = {each["rule"].split(".")[0] for each in report["rules"] if each["verdict"] == "unknown"}  # type: ignore[attr-defined]
+    assert (code, reds(report)) == (0, []) and unknown <= {"mx", "ports", "block", "clock"}
+    assert {each["verdict"] for each in report["demands"]} == {"pass"}  # type: ignore[attr-defined]
 
 
 def test_over_a_file_neither_lists_nor_doors_are_judged_and_nothing_is_to_be_taken_out(
