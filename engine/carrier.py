@@ -217,8 +217,8 @@ class Carrier:
                 for_apps, config.submission, name, report, access=replace(access, begins_with_tls=True)
             ),
             "lmtp": listener(for_locals, config.lmtp, name, report, session=LocalSession),
-            "inbound": listener(for_returns, config.inbound, name, report),
-            "inbound-lmtp": listener(for_returns, config.inbound, name, report, session=LmtpSession),
+            "inbound": listener(for_returns, config.inbound_door, name, report),
+            "inbound-lmtp": listener(for_returns, config.inbound_door, name, report, session=LmtpSession),
         }
 
     def _sockets(self, door: str) -> list[socket.socket]:

@@ -169,6 +169,12 @@ class Config(Settings):
         return self.daemon.state_dir / self.lmtp.socket if self.lmtp.socket else None
 
     @property
+    def inbound_door(self) -> InboundSettings:
+        """`[inbound]`, with room for what we send ourselves: a server may return it whole, with words of its own."""
+        ours = max(self.submission.max_size, self.lmtp.max_size)
+        return self.inbound.model_copy(update={"max_size": max(self.inbound.max_size, ours + ours // 2)})
+
+    @property
     def own_doors(self) -> OwnDoors:
         """Where mail comes in: no next hop."""
         submission = self.submission

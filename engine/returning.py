@@ -28,6 +28,10 @@ from mta.ports import Tx, to_ms
 from mta.queue import expiring
 from mta.queue.queue import Settled
 
+MOST_READ: Final = (
+    16 * 2**20
+)  # octets of a mail that are read; a bounce may return a larger one whole behind its report
+
 
 class Returns:
     """What comes back: bounces, reports and people's answers to addresses we made, and mail to postmaster and abuse."""
@@ -46,7 +50,7 @@ class Returns:
     async def accept(self, transaction: Transaction) -> Reply:
         """Keep the mail; conclude what its tokens and what it tells allow. Without a valid token nothing follows."""
         now = self._house.clock.now()
-        answer = await self._parser.read("report", transaction.content)
+        answer = await self._parser.read("report", transaction.content[:MOST_READ])
         report = answer.get("read")
 
         salt = self._house.chance.octets(SALT_OCTETS)

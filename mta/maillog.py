@@ -125,6 +125,16 @@ def returned(reverse_path: str, verdict: str) -> None:
     log.info("returned", extra={"from": reverse_path, "verdict": verdict})
 
 
+def not_taken(ip: str, reverse_path: str, *, why: str) -> None:
+    """A message was refused for its size or its octets. Where it had no reverse-path it is lost: nobody else is told."""
+    log.warning("message refused", extra={"ip": ip, "from": reverse_path, "why": why})
+
+
+def mended(ip: str, reverse_path: str, *, what: str) -> None:
+    """A message came in that had to be mended before it could be kept."""
+    log.warning("message mended", extra={"ip": ip, "from": reverse_path, "what": what})
+
+
 def unsigned(message_id: int, domain: str, *, why: str) -> None:
     """A message was held back because its signature could not be made."""
     log.error("not signed, not sent", extra={"message_id": message_id, "domain": domain, "why": why})

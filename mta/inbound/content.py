@@ -1,8 +1,9 @@
 """A message as it arrives after DATA: octets in, in any portions; its content, or why it is refused, out. No I/O.
 
 The promises (RFC 5321 sections 2.3.8 and 4.1.1.4): only CRLF.CRLF ends the message; what is handed on has CRLF line
-ends, no other CR or LF, and no NUL. A message that breaks a rule is still read to its real end, so that nothing in it
-can be taken for a command, but its octets are dropped at once: what is kept never grows beyond the size limit.
+ends, no other CR or LF, and no NUL (a space stands for it at a door that takes it). A message that breaks a rule is
+still read to its real end, so that nothing in it can be taken for a command, but its octets are dropped at once: what
+is kept never grows beyond the size limit.
 """
 
 import re
@@ -32,6 +33,7 @@ class MessageReader:
         self._examined = 0  # how much of it; always whole lines
         self._has_long_line = False
         self.fault: Reply | None = None  # the refusal to send after the end, once there is a reason
+        self.had_nul = False  # and it was mended
         self.limit = ""  # the name of the setting that it broke
         self.content = b""  # the whole message without dot-stuffing, when it has ended and has no fault
 
@@ -69,6 +71,8 @@ class MessageReader:
         if self._size > self._settings.max_size:
             self.refuse("max_size", too_big(self._settings.max_size))
             return
+        if self._settings.takes_nul and b"\0" in octets:
+            self.had_nul, octets = True, octets.replace(b"\0", b" ")
         if self._settings.newlines is Newlines.NORMALISE:
             octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         self._kept += octets

@@ -10,6 +10,7 @@ from typing import Final
 from deliverability.address import Address
 from deliverability.reply import Reply
 from deliverability.text import is_clean
+from mta import maillog
 from mta.inbound import replies
 from mta.inbound.access import OPEN, Access
 from mta.inbound.authentication import AuthenticatingConnection
@@ -144,6 +145,7 @@ class InboundSession(AuthenticatingConnection):
         mail = parse_mail(argument, more=self._more_parameters)
         if mail.size > self._settings.max_size:
             self._load.hit("max_size")
+            maillog.not_taken(self._peer.ip, mail.reverse_path, why=str(too_big(self._settings.max_size)))
             raise Refused(too_big(self._settings.max_size), is_error=False)
         opened = Transaction(
             mail.reverse_path, self._peer, self._helo, self._is_extended, mail.smtputf8, mail.ret, mail.envid,
@@ -177,9 +179,17 @@ class InboundSession(AuthenticatingConnection):
             if await self._receive(message):
                 self._answer_dot(message.fault or await self._accept(opened, message))
                 self._load.hit(message.limit)
+                self._tell_of(message, opened)
         finally:
             self._load.hold(message.held, 0)
             self._reset()
+
+    def _tell_of(self, message: MessageReader, opened: Transaction) -> None:
+        """What was wrong with a message, for the log: with a null reverse-path nobody else hears of it."""
+        if message.fault:
+            maillog.not_taken(self._peer.ip, opened.reverse_path, why=str(message.fault))
+        elif message.had_nul:
+            maillog.mended(self._peer.ip, opened.reverse_path, what="it held a NUL; a space stands for each")
 
     def _answer_dot(self, reply: Reply) -> None:
         self._reply(reply)

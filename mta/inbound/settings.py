@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -85,6 +85,10 @@ def _is_near(network: IPv4Network | IPv6Network) -> bool:
 
 class DoorSettings(Settings):
     """What all doors have in common."""
+
+    takes_nul: ClassVar[bool] = (
+        False  # whether a NUL becomes a space, as mail that must not be lost needs; else it is refused
+    )
 
     max_size: Size = Field(default=32 * 2**20, ge=65_536, description="Largest message, in octets (RFC 1870).")
     max_header_size: Size = Field(default=256 * 2**10, ge=16_384, description="Largest header section, in octets.")
@@ -276,7 +280,14 @@ class LmtpSettings(DoorSettings):
 class InboundSettings(ListenSettings):
     """`[inbound]`: the door for bounces, complaints and reports, open to the world."""
 
-    max_size: Size = Field(default=16 * 2**20, ge=65_536, description="Largest message, in octets (RFC 1870).")
+    takes_nul: ClassVar[bool] = True  # a bounce that is refused is lost: its sender is nobody
+
+    max_size: Size = Field(
+        default=48 * 2**20,
+        ge=65_536,
+        description="Largest message, in octets (RFC 1870). Never taken for less than one and a half of the largest message that"
+        " `submission` and `lmtp` take, since a bounce may return it whole.",
+    )
     newlines: Newlines = Field(
         default=Newlines.NORMALISE, description="As for every door; what comes back is read here and never relayed."
     )

@@ -19,7 +19,7 @@ from engine.control.views import message_life
 from engine.house import House
 from engine.intake import kept
 from engine.intake.returns import read_return
-from engine.returning import Returns
+from engine.returning import MOST_READ, Returns
 from mta.inbound.returns import ReturnsPolicy
 from mta.inbound.transaction import Peer, Transaction
 from mta.ports import Tx
@@ -337,3 +337,8 @@ async def test_what_came_back_is_let_go_of_after_its_time(town: Town) -> None:
         return had, dropped, kept.has_old(tx, before), counts
 
     assert town.house.store.write_now(let_go) == (True, 3, False, [1, 0, 0])
+
+
+async def test_of_a_bounce_that_returns_a_large_mail_whole_the_head_is_read_and_all_is_kept(town: Town) -> None:
+    large = letter("550 5.1.1 no such user") + "y" * (MOST_READ + 1) + "\n"
+    assert "suppress now" in await town.comes(large)
