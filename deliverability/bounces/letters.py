@@ -34,6 +34,7 @@ _LINE: Final = re.compile(
     re.IGNORECASE,
 )
 _CONTINUED: Final = re.compile(r"[^\n]*(?:\n[ \t]+[^\s][^\n]*)*")
+_ANSWERS: Final = re.compile(r"\s*(?:re|aw|wg|sv|vs|tr|rv|ynt|odp|antw|fwd?|回复|回覆|转发)\s*[:：]", re.IGNORECASE)
 _NOT_THEIRS: Final = re.compile(r"(?:mailer-daemon|postmaster|abuse|mdaemon|noreply|no-reply|helpdesk)@", re.IGNORECASE)
 
 
@@ -46,7 +47,7 @@ def read_letter(opened: Opened) -> tuple[Told, ...]:
     if not named and not _is_about_a_failure(opened):
         return ()
     ours, action = _senders(opened), _action(opened)
-    if not comes_from_a_daemon(opened) and not _is_a_machines(opened.words, ours):
+    if not comes_from_a_daemon(opened) and (_is_an_answer(opened) or not _is_a_machines(opened.words, ours)):
         return ()
     blocks = _blocks(opened.words, ours) or {address.lower(): (address, "") for address in named}
     if not blocks:
@@ -75,6 +76,12 @@ def _is_about_a_failure(opened: Opened) -> bool:
     subject = wording("subject").search(opened.value("Subject").lower()) is not None
     words = wording("failure").search(_squeezed(opened.words[:MAX_LOOK]).lower()) is not None
     return comes_from_a_daemon(opened) + subject + words >= 2
+
+
+def _is_an_answer(opened: Opened) -> bool:
+    """Whether a person answers, or passes on, what may have been a mail system's letter."""
+    is_in_thread = opened.value("References") or opened.value("In-Reply-To")
+    return bool(is_in_thread) and _ANSWERS.match(opened.value("Subject")) is not None
 
 
 def _is_a_machines(words: str, ours: frozenset[str]) -> bool:

@@ -312,3 +312,11 @@ def test_nothing_hostile_is_more_than_a_finding(content: bytes) -> None:
     assert found.kind in Kind
     assert len(found.recipients) <= 200
     assert all("\x1b" not in each.said + each.address for each in found.recipients)
+
+
+def test_a_person_who_asks_about_a_bounce_writes_none() -> None:
+    asked = (
+        b"From: ann@b.example\nTo: me@x.example\nSubject: Re: Undelivered Mail Returned to Sender\nReferences: <1@x>\n\n"
+        b"The following address failed:\n\n  joe@x.example\n    550 user unknown\n\nCan you help?\n"
+    )
+    assert conclude(asked).kind is Kind.OTHER
