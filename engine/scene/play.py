@@ -16,6 +16,7 @@ import dns.resolver
 
 from deliverability.signing.keys import Algorithm, dns_record, generate_key
 from engine import keys
+from engine.catalogue.pools import SECRET_OCTETS, Pool, put
 from engine.control.client import AsyncControl
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
@@ -30,13 +31,14 @@ from engine.scene.stage import Stage
 from engine.sending.resources import packaged_folder
 from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
-from engine.system import SystemClock
+from engine.system import SystemChance, SystemClock
 from mta.ports import to_ms
 from mta.queue.audit import audit
 
 PATIENCE: Final = 30.0  # seconds until something that should happen is said not to have happened
 LOOK_EVERY: Final = 0.1
 SHOP: Final = "shop.example"
+FLOWS: Final = ("abandoned-cart", "order-thanks", "sunset")  # of the recipes, what this day is about
 
 
 class Scene:
@@ -130,8 +132,11 @@ class Scene:
         )
 
     async def _flows(self) -> None:
-        files = sorted((packaged_folder() / "flows").glob("*.yaml"))
-        for file in [each for each in files if not each.name.endswith(".test.yaml")]:
+        now, pool = self._clock.now(), Pool("first-order", "FIRST-####-####", "3d", 100, once=True)
+        secret = SystemChance().octets(SECRET_OCTETS)
+        await asyncio.to_thread(self._database.write_now, lambda tx: put(tx, pool, secret, now))
+        for name in FLOWS:
+            file = packaged_folder() / "flows" / f"{name}.yaml"
             done = await self._post("flows", {"source": file.read_text(encoding="utf-8"), "file": file.name})
             self.report.note("Flows", f"{file.stem} applied", done.text, True)
 
