@@ -5,10 +5,12 @@ Lab time goes forward in steps of a second, so that ten minutes of pace take hal
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
-from house import hand_over, letter
+from house import DaemonTrouble, hand_over, letter
 from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
 
 from engine.control.client import ControlError, part
@@ -213,6 +215,10 @@ def campaign_attempts(town: LabTown) -> list[int]:
     return [row[0] for row in rows]
 
 
+def has_tried_more_than(town: LabTown, count: int) -> bool:
+    return len(campaign_attempts(town)) > count
+
+
 def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_other_mail_passes(town: LabTown) -> None:
     for number in range(12):
         for domain in ("shop.lab", "gmail.lab"):
@@ -231,7 +237,15 @@ def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_ot
     after = town.submit("ann.after@shop.lab")
     town.daemon.until(lambda: town.daemon.state_of(after) == "delivered")
     assert len(campaign_attempts(town)) == 5
-    town.daemon.until(lambda: step(town, 5) or len(campaign_attempts(town)) >= 13)  # a busy machine misses some moments
+    for _ in range(
+        30
+    ):  # carriers share what is free at their own pace: the clock waits for them, and goes on where none is
+        if len(tried := campaign_attempts(town)) >= 13:
+            break
+        town.daemon.advance("13s")
+        with suppress(DaemonTrouble):
+            town.daemon.until(partial(has_tried_more_than, town, len(tried)), patience=3)
+    assert len(campaign_attempts(town)) >= 13
     tried = campaign_attempts(town)
     assert max(sum(at - 60_000 < each <= at for each in tried) for at in tried) <= 5
 
