@@ -4,8 +4,6 @@ import argparse
 import contextlib
 import datetime
 import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -29,7 +27,7 @@ from bench import (
     turnstile,
 )
 from bench.bars import Facts, judged
-from bench.calibrate import calibrate
+from bench.calibrate import calibrate, machine
 from bench.cells import FULL, QUICK, Cell, Latency, Result, parse_cells
 from bench.keys import make_key
 from bench.load import Run
@@ -139,10 +137,7 @@ def _workshop(parent: Path) -> Iterator[Path]:
 
 
 def _calibrate(folder: Path) -> dict[str, float]:
-    load = os.getloadavg()[0]
-    print(
-        f"machine: {os.cpu_count()} processors, load {load:.2f}, Linux {platform.release()}, Python {sys.version.split()[0]}"
-    )
+    print(f"machine: {machine()}")
     figures = calibrate(folder)
     for name, figure in figures.items():
         print(f"  {figure:8.0f}  {name}")

@@ -1,6 +1,9 @@
 """What this machine does in its own right, so that figures of different machines can be told apart."""
 
+import os
+import platform
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,23 @@ def calibrate(folder: Path) -> dict[str, float]:
     for group in (1, 10, 100):
         figures[f"SQLite FULL, 2 KiB rows/s, {group} a commit"] = _rows(folder, group)
     return figures
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return (
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.2f}, Linux {platform.release()}, Python"
+        f" {sys.version.split()[0]}"
+    )
+
+
+def calibration(folder: Path) -> str:
+    """All of it in a line, for what prints few figures."""
+    signatures, rounds, *rows = calibrate(folder).values()
+    return (
+        f"machine: {machine()}; {signatures:.0f} signatures/s, {rounds:.0f} million rounds of a loop/s, rows/s at 1, 10, 100"
+        f" a commit: {', '.join(f'{each:.0f}' for each in rows)}"
+    )
 
 
 def _signatures() -> float:

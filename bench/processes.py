@@ -33,16 +33,22 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 def private_mib(pids: Iterable[int]) -> list[float]:
     """Memory that each process shares with nobody."""
+    return _mib(pids, ("Private_Clean:", "Private_Dirty:"))
+
+
+def proportional_mib(pids: Iterable[int]) -> list[float]:
+    """Memory of each process (PSS): its own, and its part of what it shares. Their sum is what all of them take."""
+    return _mib(pids, ("Pss:",))
+
+
+def _mib(pids: Iterable[int], lines: tuple[str, ...]) -> list[float]:
     found = []
     for pid in pids:
         try:
             text = (_PROC / str(pid) / "smaps_rollup").read_text()
         except OSError:
             continue  # it has just ended
-        kib = sum(
-            int(line.split()[1]) for line in text.splitlines() if line.startswith(("Private_Clean", "Private_Dirty"))
-        )
-        found.append(kib / 1024)
+        found.append(sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(lines)) / 1024)
     return found
 
 

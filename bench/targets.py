@@ -92,21 +92,38 @@ class Posthouse(Target):
     name = "posthouse"
     level = "INFO"
     more = ""  # settings that stand before the first section
+    more_of_submission = ""  # more lines of that section
 
     def start(self) -> None:
         self.config.write_text(
             f'hostname = "mta.{DOMAIN}"\n{self.more}[daemon]\nstate_dir = "state"\n[submission]\n'
-            f'listen = ["127.0.0.1:{self.port}"]\n[web]\nlisten = ["127.0.0.1:{free_port()}"]\n[bounces]\n'
+            f'listen = ["127.0.0.1:{self.port}"]\n{self.more_of_submission}[web]\n'
+            f'listen = ["127.0.0.1:{free_port()}"]\n[bounces]\n'
             f'domain = "bounce.{DOMAIN}"\n[mail]\nfrom = "News <news@{DOMAIN}>"\n'
             f'[routing]\npermit = ["127.0.0.0/8"]\n{self.routes()}'
         )
         self._command("domain", "add", DOMAIN, "--key", self.key, "--selector", SELECTOR, "--config", self.config)
         self.seed()
+        self.serve()
+
+    def serve(self) -> None:
+        """Start the daemon, for the first time or again."""
         self.spawned = time.monotonic()
         self.spawn(
             [sys.executable, "-m", "engine", "serve", "--config", self.config, "--log-format", "json", "--log-level",
              self.level]
         )  # fmt: skip
+
+    def bury(self, pids: Sequence[int]) -> None:
+        """Wait until the daemon that was killed, and these processes of its, are no more."""
+        for each in self._started:
+            each.wait(40)
+        self._started.clear()
+        end = time.monotonic() + 40
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            if time.monotonic() > end:
+                raise TimeoutError("a carrier outlives its front office")
+            time.sleep(0.005)
 
     @property
     def config(self) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from deliverability.text import clean
+from deliverability.text import clean, pictured
 
 MAX_WORD: Final = 75  # RFC 2047 section 2
 _FRAME: Final = len("=?utf-8?q??=")
@@ -75,10 +75,17 @@ def encode_words(text: str, *, first: int = MAX_WORD) -> list[str]:
 
 def decode_text(raw: bytes) -> str:
     """A field's value for people: decoded, on one line, without control characters. Never raises."""
+    return clean(_decoded(raw)).strip()
+
+
+def decode_shown(raw: bytes) -> str:
+    """The same, only to be looked at: control characters leave their pictures, so that a trick stays one."""
+    return pictured(_decoded(raw)).strip()
+
+
+def _decoded(raw: bytes) -> str:
     text = _GAP.sub("", _foreign(raw[:MAX_DECODED]))
-    if "=?" in text:
-        text = "".join(_decoded_runs(text))
-    return clean(text).strip()
+    return "".join(_decoded_runs(text)) if "=?" in text else text
 
 
 def codec_of(charset: str) -> str | None:

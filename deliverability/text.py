@@ -18,6 +18,11 @@ def clean(text: str) -> str:
     return _UNSAFE.sub(_stand_in, text)
 
 
+def pictured(text: str) -> str:
+    """As `clean`, but a control character leaves its picture (ESC is ␛), for people who look for what somebody tried."""
+    return text if text.isprintable() else _UNSAFE.sub(_picture, text)
+
+
 def is_clean(text: str) -> bool:
     """Whether `clean` would leave the text as it is."""
     return text.isprintable() or not _UNSAFE.search(text)
@@ -25,3 +30,11 @@ def is_clean(text: str) -> bool:
 
 def _stand_in(match: re.Match[str]) -> str:
     return " " if match[0] in "\t\r\n\x0b\x0c\x85\u2028\u2029" else "?"
+
+
+def _picture(match: re.Match[str]) -> str:
+    """U+2400 to U+2421: the pictures of C0 and DEL. Tabs and line ends, which folding leaves, stay spaces."""
+    stand_in, code = _stand_in(match), ord(match[0])
+    if stand_in == " ":
+        return stand_in
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else stand_in

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from deliverability.address import Address, AddressError
 from deliverability.authors import first_author
-from deliverability.encoded_words import decode_text
+from deliverability.encoded_words import decode_shown
 from deliverability.headers import format_date, header, make_message_id
 from deliverability.rawmail import count_fields, first_value, split_message, without
 from deliverability.reply import Reply
@@ -28,6 +28,7 @@ from engine.house import House
 from engine.intake.mail import Examined, Intake, examine, with_answer
 from engine.intake.permission import refusal
 from engine.intake.recording import KNOWN, record_mail
+from engine.own_folder import require_room
 from engine.parser import TROUBLES, Parser
 from engine.running import instead
 from engine.running.book import FlowBook
@@ -35,7 +36,7 @@ from engine.sending.list_fields import lacking, list_fields
 from mta import maillog
 from mta.inbound.returns import ALWAYS_THERE
 from mta.inbound.transaction import Transaction
-from mta.ports import Store, StoreTrouble, Tx, to_ms
+from mta.ports import Store, StoreFull, StoreTrouble, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import Enqueued, Hand, NewMessage, Recipient
@@ -92,6 +93,7 @@ class Submission:
     async def accept(self, transaction: Transaction) -> Reply:
         house = self._house
         now = house.clock.now()
+        _require_room(house)
         if is_headless(transaction.content):
             return HEADLESS
         examined = examine(
@@ -283,7 +285,7 @@ def _stream(transaction: Transaction, examined: Examined) -> Stream:
 
 
 def _shown(head: bytes, name: str) -> str:
-    return decode_text(first_value(head, name) or b"")[:SUBJECT_SHOWN]
+    return decode_shown(first_value(head, name) or b"")[:SUBJECT_SHOWN]
 
 
 def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
@@ -294,6 +296,15 @@ def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
         f"Received: from {transaction.helo} ({where})\r\n"
         f"\tby {hostname} with {transaction.protocol};\r\n\t{format_date(now)}\r\n"
     ).encode("ascii")
+
+
+def _require_room(house: House) -> None:
+    """StoreFull, and a line in the log, before the disk is full."""
+    try:
+        require_room(house.config.database_place)
+    except StoreFull as err:
+        maillog.store_trouble("accept", err)
+        raise
 
 
 async def committed(store: Store, work: Callable[[Tx], T]) -> T:

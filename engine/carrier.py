@@ -6,6 +6,7 @@ exits. A lease it finds taken away (it was stopped for too long) ends it at once
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -23,6 +24,7 @@ from typing import Any, Final
 import uvloop
 
 from deliverability.address import Address
+from engine import houselog
 from engine import log as logs
 from engine.accept import Submission
 from engine.config import Config, certificate
@@ -37,6 +39,7 @@ from engine.own_rules import adopt_own_rules
 from engine.parser import Parser, keep
 from engine.pickup import Pickup
 from engine.returning import Returns
+from engine.sending.compose import Composer
 from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, SystemNet, allowed_uids, own_addresses, own_process
@@ -58,12 +61,14 @@ from mta.routing.policy import Policies
 from mta.routing.resolver import DnsResolver
 from mta.routing.routes import Router
 
-log: Final = logging.getLogger("posthouse.carrier")
 SWITCH_SECONDS: Final = (
     0.0003  # how long a thread may keep the interpreter from the others, not the 5 ms of its default
 )
 BEAT_SECONDS: Final = 1.0
-RENEW_BEATS: Final = 10  # the lease is renewed every so many beats; it lasts 30 s
+SLIM_BEATS: Final = 60  # memory is given back every so many
+MEMORY_BEATS: Final = 10  # memory is counted every so many
+RENEW_SECONDS: Final = 10.0  # between two renewals of the lease, which lasts 30 s
+AGAIN_SECONDS: Final = 3.0  # ... where the first could not be written
 
 
 def keep_parser(from_carrier: socket.socket) -> None:
@@ -73,33 +78,41 @@ def keep_parser(from_carrier: socket.socket) -> None:
     keep(from_carrier, {"mail": read_mail, "report": read_return})
 
 
-def run(crowds: memoryview, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:
-    """The life of a carrier; its exit code. `crowds`: the table that all carriers share (mta.inbound.crowd)."""
+def run(
+    crowds: memoryview, first: tuple[Config, Composer], order: dict[str, Any], link: socket.socket,
+    to_keeper: socket.socket,
+) -> int:  # fmt: skip
+    """The life of a carrier; its exit code. `crowds`: the table that all carriers share (mta.inbound.crowd). `first`: the
+    configuration at the fork and what writes mail by it, whose memory is everybody's; an order brings another configuration
+    when it was read again since."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    if order["config"]["daemon"]["pinned"]:
+    config, composer = (Config.model_validate(order["config"]), None) if order["config"] else first
+    if config.daemon.pinned:
         _stay(order["number"], order["carriers"])
     gc.freeze()  # what was loaded before the fork is never garbage: do not touch its pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return uvloop.run(Carrier(crowds, order, link, to_keeper).live())
+    return uvloop.run(Carrier(crowds, config, composer, order, link, to_keeper).live())
 
 
 def _stay(number: int, carriers: int) -> None:
-    """Keep to one processor. The threads of a carrier hand one lock around; what they touch stays near that way."""
+    """Keep to one processor, where the machine lets us (a container may not). The threads of a carrier hand one lock around;
+    what they touch stays near that way."""
     processors = sorted(os.sched_getaffinity(0))
     if carriers >= len(processors):
-        os.sched_setaffinity(0, {processors[number % len(processors)]})
+        with contextlib.suppress(PermissionError):
+            os.sched_setaffinity(0, {processors[number % len(processors)]})
 
 
 class Carrier:
     def __init__(
-        self, crowds: memoryview, order: dict[str, Any], link: socket.socket, to_keeper: socket.socket
-    ) -> None:
-        self._order, self._end = order, link
+        self, crowds: memoryview, config: Config, composer: Composer | None, order: dict[str, Any], link: socket.socket,
+        to_keeper: socket.socket,
+    ) -> None:  # fmt: skip
+        self._config, self._composer, self._order, self._end = config, composer, order, link
         self._crowd = Crowd(crowds, order["number"], order["carriers"])
-        self._config = Config.model_validate(order["config"])
         if why := adopt_own_rules(self._config.daemon.state_dir):
-            log.error("the house's own rules are left out", extra={"why": why})
+            houselog.own_rules_left_out(why)
         self._parser = Parser(to_keeper)
         self._stop: asyncio.Future[float] | None = None
         self._keys_are_old = False
@@ -116,6 +129,7 @@ class Carrier:
         self._open()
         hearing = asyncio.create_task(self._hear())
         beating = asyncio.create_task(self._beat())
+        keeping = asyncio.create_task(self._keep_lease())
         tasks = (self._relay.scheduler.run, self._runner.run, self._sender.run)
         work = [asyncio.create_task(self._beyond_fence(each)) for each in tasks]
         if self._order["number"] == 0:
@@ -125,17 +139,18 @@ class Carrier:
         for door, listener in self._doors.items():
             listener.start(self._sockets(door))
         self._link.send(ready=True, owner=self._owner)
-        waiting: set[asyncio.Future[Any]] = {self._stop, hearing, beating, *work}
+        waiting: set[asyncio.Future[Any]] = {self._stop, hearing, beating, keeping, *work}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        failed = [task for task in (beating, *work) if task.done()]
+        failed = [task for task in (beating, keeping, *work) if task.done()]
         if (
             hearing.done() and hearing.exception() is not None
         ):  # else the front office is gone, and we were asked to stop
             failed.append(hearing)
         for task in failed:  # none of them ends by itself: let another carrier begin anew
-            log.critical("a carrier's loop ended", exc_info=task.exception())
+            houselog.loop_ended(task.exception())
         await self._leave(self._stop.result() if self._stop.done() else 5.0, work)
         beating.cancel()
+        keeping.cancel()
         hearing.cancel()
         self._store.close()
         return 1 if failed else 0
@@ -157,7 +172,8 @@ class Carrier:
         self._owner = self._store.write_now(
             lambda tx: leasing.register(tx, name, os.getpid(), leasing.Host(*tx.lease_time()), now, process)
         )
-        self._house = House.build(config, self._store, clock, chance)
+        secret = bytes.fromhex(self._order["secret"])
+        self._house = House.build(config, self._store, clock, chance, secret, self._composer)
         keys = self._store.read_now(self._house.load_keys)
         resolver = DnsResolver(clock, config.routing.resolvers)
         own = [ip_address(each) for each in own_addresses()]
@@ -178,6 +194,7 @@ class Carrier:
             tell=self._link.send, authorities=config.routing.authorities, ways=config.ways,
             limited=config.limited, worn_after=config.worn_after,
         )  # fmt: skip
+        self._relay.scheduler.use_fence(stands=not self._way_is_free.is_set())
         self._runner = self._house.runner((self._order["number"], self._order["carriers"]), self._relay.scheduler.wake)
         submission = Submission(self._house, self._parser, self._relay, self._runner.wake, self._read_intake())
         self._sender = self._house.sender(self._owner, self._relay.scheduler.wake)
@@ -193,7 +210,7 @@ class Carrier:
         """Where events come from; what is wrong with an extractor is said, and the others work."""
         book = read_folder(self._config.intake.extractors)
         for fault in book.faults:
-            log.error("an extractor can't be read", extra={"why": str(fault)})
+            houselog.faulty_extractor(str(fault))
         address = self._config.intake.address
         return Intake(Address.parse(address).key if address else "", book)
 
@@ -267,7 +284,10 @@ class Carrier:
             if "paused" in message:
                 self._relay.scheduler.use_pauses(message["paused"], message["doubted"])
             if "lifted" in message:
+                self._relay.scheduler.use_fence(stands=False)
                 self._way_is_free.set()
+            if "rules" in message:
+                adopt_own_rules(self._config.daemon.state_dir, is_proven=True)
             if "keys" in message:
                 await self._renew_keys()
             if "stop" in message:
@@ -275,12 +295,11 @@ class Carrier:
         self._ask_stop(float(self._config.daemon.drain))  # the front office is gone
 
     async def _beat(self) -> None:
-        """Tell the front office how we are; keep the lease."""
+        """Tell the front office how we are."""
         beats = memory_kib = 0
         while True:
             scheduler = self._relay.scheduler
-            is_renewing = beats % RENEW_BEATS == 0
-            if is_renewing:
+            if beats % MEMORY_BEATS == 0:
                 memory_kib = _own_memory_kib()  # the kernel looks at every page for it: 2 ms and more
             self._link.send(
                 beat={
@@ -288,15 +307,21 @@ class Carrier:
                 }
             )  # fmt: skip
             self._relay.tell()
-            if is_renewing:
-                await self._renew()
             if self._keys_are_old:
                 await self._renew_keys()
+            if beats % SLIM_BEATS == SLIM_BEATS - 1:
+                await self._slim()
             if self._parser.is_gone:
-                log.error("the parser's keeper is gone, this carrier makes room for a whole one")
+                houselog.keeper_gone()
                 self._ask_stop(float(self._config.daemon.drain))
             beats += 1
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _slim(self) -> None:
+        try:
+            await self._store.slim()
+        except StoreTrouble as err:
+            maillog.store_trouble("slim", err)
 
     async def _renew_keys(self) -> None:
         """Sign with the keys as they are now; where they can't be read, another try is made at the next beat."""
@@ -309,16 +334,25 @@ class Carrier:
         self._relay.signatures.use(keys)
         self._keys_are_old = False
 
-    async def _renew(self) -> None:
+    async def _keep_lease(self) -> None:
+        """Renew it again and again. Beside the beats: a database that does not answer must not make us silent. Where it
+        can't be renewed, another try is made soon: who looks for lapsed leases waits for it for a while only."""
+        while True:
+            is_kept = await self._renew()
+            await asyncio.sleep(RENEW_SECONDS if is_kept else AGAIN_SECONDS)
+
+    async def _renew(self) -> bool:
+        """Whether it could be renewed now."""
         try:
             kept = await self._store.write(lambda tx: leasing.renew(tx, self._owner, leasing.Host(*tx.lease_time())))
         except StoreTrouble as err:
             maillog.store_trouble("renew", err)
-            return
+            return False
         if not kept:
             maillog.lease_lost(self._owner)
             logging.shutdown()
             os._exit(70)  # nothing of ours may be finished: it is others' now
+        return True
 
 
 def _own_memory_kib() -> int:

@@ -18,11 +18,14 @@ from deliverability.shaping.limits import SCOPES, Limits, Said, effective, own_l
 from deliverability.shaping.providers import limits_of, provider_of
 from deliverability.shaping.share import Report
 from engine.allowances import Allowances, Allowing, Send
+from engine.slowing import Slowings
+from engine.suspending import Suspensions
 from mta import maillog
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way
 from mta.ports import Chance, Clock, Store, StoreTrouble, Tx, to_ms
 from mta.queue import shaping
+from mta.queue.claiming import BUCKETS
 from mta.queue.delivery import Stream
 from mta.queue.places import place, site_and_source
 from mta.queue.shaping import GUARD, Suspension
@@ -55,24 +58,23 @@ class Conductor:
     ) -> None:  # fmt: skip
         """`spread` lets the conductors of other machines know that what is suspended changed."""
         self._store, self._clock, self._chance, self._settings = store, clock, chance, settings
-        self._send, self._disbelieve, self._spread = send, disbelieve, spread
+        self._send, self._disbelieve = send, disbelieve
         self._source = settings.outbound.source
         self._guard = Guard(settings.shaping)
         self._carriers: set[int] = set()
         self._unsaved: set[str] = set()
         self.books: dict[str, Book] = {}
         self.allowances = Allowances(settings, send)
-        self.suspensions: dict[tuple[str, str], Suspension] = {}
-        self._suspending = asyncio.Lock()  # so that what is known here and what is written down change together
+        self.suspending = Suspensions(store, clock, self, spread)
+        self.slowings = Slowings(store, clock, self._brake, spread)
 
     # -- its life
 
     async def start(self) -> None:
         """Read what is suspended."""
-        now = self._clock.now()
-        self.suspensions = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
+        await self.refresh()
         await self._store.read(self.allowances.restore)
-        self.allowances.turn_day(now)  # what is told before the first tick belongs to today
+        self.allowances.turn_day(self._clock.now())  # what is told before the first tick belongs to today
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -88,12 +90,8 @@ class Conductor:
     async def tick(self, *, save: bool = True) -> None:
         """Share out anew what time has freed, end suspensions whose time is over, keep what was learnt."""
         now = self._clock.now()
-        over = [key for key, each in self.suspensions.items() if each.until_ms <= to_ms(now)]
-        for key in over:
-            self._forget_suspension(self.suspensions.pop(key))
-        if over:
-            await self._store.write(lambda tx: shaping.drop_ended(tx, now))
-            self._tell_pauses(self._carriers)
+        await self.suspending.end_over()
+        await self.slowings.end_over()
         self._answer([book for book in self.books.values() if not book.is_plain])
         self.allowances.turn_day(now)
         self.allowances.grant(now.timestamp())
@@ -258,6 +256,18 @@ class Conductor:
             found, key=lambda book: (-book.paused_until(), -sum(p.waiting for p in book.peers.values()), book.site)
         )
 
+    def outlook(self, tx: Tx, site: str) -> list[tuple[float, Book]]:
+        """A site's books for marketing mail, one for each source, with its share; as they would be, where none is open."""
+        hosts = () if site.startswith("transport:") else tuple(site.split(","))
+        found = []
+        for way in self._settings.ways:
+            low, high = way.buckets[Stream.MARKETING]
+            where = place(site, way.source.name)
+            if low < high:
+                book = self.books.get(where) or self._book(where, hosts, self._learnt(tx, where))
+                found.append(((high - low) / BUCKETS, book))
+        return found
+
     def _book(self, site: str, hosts: tuple[str, ...], known: dict[str, Any] | None) -> Book:
         settings = self._settings.shaping
         provider = provider_of(hosts)
@@ -280,7 +290,8 @@ class Conductor:
             ("posthouse.toml outbound.connection_deliveries", Limits(per_connection=outbound.connection_deliveries)),
             (f"providers.toml {provider}", limits_of(provider)),
         ]
-        return effective(general, own_layers(self._settings.shaping, site_and_source(site)[0], provider, hosts))
+        own = own_layers(self._settings.shaping, site_and_source(site)[0], provider, hosts)
+        return self.slowings.narrow(site_and_source(site)[0], effective(general, own))
 
     def _close_books(self) -> None:
         if len(self.books) > KEEP_BOOKS:
@@ -299,46 +310,27 @@ class Conductor:
         tried, bounced = found
         settings = self._settings.shaping
         why = f"{bounced} of {tried} attempts within {settings.guard_window} were refused for good"
-        await self.suspend("domain", domain, now + settings.guard_pause, by=GUARD, why=why)
+        await self.suspending.suspend("domain", domain, now + settings.guard_pause, by=GUARD, why=why)
         since = now - settings.guard_window
         await self._store.write(lambda tx: self._disbelieve(tx, domain, since))
 
     # -- an operator's word
 
-    async def suspend(self, scope: str, name: str, until: datetime, *, by: str, why: str) -> None:
-        """Let nothing go to a site or a domain, or leave of another scope, until then."""
-        each = Suspension(scope, name, to_ms(until), by, why, to_ms(self._clock.now()))
-        async with self._suspending:
-            await self._store.write(lambda tx: shaping.suspend(tx, each))
-            self.suspensions[scope, name] = each
-        maillog.suspended(scope, name, until=until.isoformat(timespec="seconds"), by=by, why=why)
-        self._obey(each)
-        self._spread()
-
-    async def resume(self, scope: str, name: str, *, by: str) -> bool:
-        """Let it go on. False when it was not suspended."""
-        async with self._suspending:
-            found = await self._store.write(lambda tx: shaping.resume(tx, scope, name))
-            each = self.suspensions.pop((scope, name), None)
-        if each is not None:
-            maillog.resumed(scope, name, by=by)
-            self._forget_suspension(each)
-            self._tell_pauses(self._carriers)
-        self._spread()
-        return found
+    @property
+    def suspensions(self) -> Mapping[tuple[str, str], Suspension]:
+        """What is suspended, by scope and name."""
+        return self.suspending.held
 
     async def refresh(self) -> None:
-        """Another machine's conductor suspended or resumed something: do as it does."""
-        now = self._clock.now()
-        async with self._suspending:
-            fresh = _by_name(await self._store.read(lambda tx: shaping.suspensions(tx, now)))
-            known, self.suspensions = self.suspensions, fresh
-        for key in known.keys() - self.suspensions.keys():
-            self._forget_suspension(known[key])
-        for key, each in self.suspensions.items():
-            if known.get(key) != each:
-                self._obey(each)
-        self._tell_pauses(self._carriers)
+        """Know what is suspended and slowed; another machine's conductor may have changed it."""
+        await self.suspending.read()
+        await self.slowings.read()
+
+    def _brake(self, sites: Iterable[str]) -> None:
+        """An operator slows them, or does so no longer."""
+        for book in [each for site in sites for each in self.books_of(site)]:
+            book.use(self._said(book.site, book.provider, book.hosts))
+            self._answer([book])
 
     async def forgive(self, name: str) -> None:
         """An operator wants a site tried now: its pause is over. What was learnt of its rate stays."""
@@ -351,13 +343,15 @@ class Conductor:
             await self.save()
             self._answer(books)
 
-    def _obey(self, each: Suspension) -> None:
+    def obey(self, each: Suspension) -> None:
+        """It is suspended from now on."""
         if each.scope == "site":
             self._suspend_books(each.name, each.until_ms / 1000)
         else:
-            self._tell_pauses(self._carriers)
+            self.tell_suspended()
 
-    def _forget_suspension(self, each: Suspension) -> None:
+    def relent(self, each: Suspension) -> None:
+        """It is suspended no longer."""
         if each.scope == "domain":
             self._guard.forget(each.name)
         elif each.scope == "site":
@@ -369,6 +363,10 @@ class Conductor:
             book.suspended_until = until
         self._answer(books)
 
+    def tell_suspended(self) -> None:
+        """All carriers are told what is."""
+        self._tell_pauses(self._carriers)
+
     def _tell_pauses(self, carriers: Iterable[int]) -> None:
         domains = [each for each in self.suspensions.values() if each.scope == "domain"]
         shut = [f"{scope}:{name}" for scope, name in self.suspensions if scope in SCOPES]
@@ -379,7 +377,3 @@ class Conductor:
                 doubted=[each.name for each in domains if each.is_guard],
                 shut=shut,
             )
-
-
-def _by_name(found: Iterable[Suspension]) -> dict[tuple[str, str], Suspension]:
-    return {(each.scope, each.name): each for each in found}

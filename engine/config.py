@@ -7,10 +7,9 @@ import difflib
 import os
 import re
 import socket
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -24,26 +23,41 @@ from deliverability.shaping.scopes import warming
 from deliverability.shaping.slots import parts
 from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
+from deliverability.toml_text import TomlFault, read_toml
 from engine.audience.asking import AskingSettings
 from engine.audience.trials import ImportSettings
 from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
 from engine.hooks.settings import HookSettings
 from engine.intake.settings import IntakeSettings
 from engine.own_doors import OwnDoors
-from engine.sections import ControlSettings, DaemonSettings, DatabaseSettings, LabSettings, MetricsSettings, WebSettings
+from engine.sections import (
+    BackupSettings,
+    ControlSettings,
+    DaemonSettings,
+    DatabaseSettings,
+    LabSettings,
+    MetricsSettings,
+    ReportSettings,
+    WebSettings,
+)
 from engine.sending.arbiter_settings import ArbiterSettings
 from engine.sending.settings import MailSettings
 from engine.system import is_user, own_addresses
 from engine.tracking.settings import TrackingSettings
+from mta import secret_file
 from mta.inbound.settings import InboundSettings, LmtpSettings, SubmissionSettings
 from mta.inbound.tls import Certificate, CertificateTrouble
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import SourceSettings, StreamSettings, Way, ways
 from mta.outbound.sources import problems as source_problems
+from mta.plain_file import read_text
 from mta.queue.delivery import Stream
 from mta.queue.settings import QueueSettings
 from mta.routing.hops import Hop
 from mta.routing.routes import RoutingSettings
+
+LARGEST: Final = 1 << 20  # characters of a configuration: it takes a second to read so many
+S = TypeVar("S", bound=Settings)
 
 
 class Config(Settings):
@@ -55,11 +69,13 @@ class Config(Settings):
     )
     daemon: DaemonSettings = DaemonSettings()
     database: DatabaseSettings = DatabaseSettings()
+    backup: BackupSettings = BackupSettings()
     submission: SubmissionSettings = SubmissionSettings(listen=("127.0.0.1:2525",))
     lmtp: LmtpSettings = LmtpSettings()
     inbound: InboundSettings = InboundSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
+    report: ReportSettings = ReportSettings()
     control: ControlSettings = ControlSettings()
     bounces: BounceSettings = BounceSettings()
     reputation: ReputationSettings = ReputationSettings()
@@ -157,8 +173,13 @@ class Config(Settings):
 
     @property
     def database_place(self) -> Path | str:
-        """A file, or the address of a server."""
-        return self.database.url or self.daemon.state_dir / self.database.path
+        """A file, by its own name whatever links lead to it, or the address of a server. ConfigFaults where the password to
+        it can't be read."""
+        try:
+            return self.database.address or Path(os.path.realpath(self.daemon.state_dir / self.database.path))
+        except (OSError, UnicodeError):
+            why = secret_file.unusable(Path(self.database.secret), _credentials())
+            raise ConfigFaults([Fault("posthouse.toml", None, "database.secret", why)]) from None
 
     @property
     def socket_path(self) -> Path:
@@ -192,8 +213,17 @@ class Config(Settings):
         return self.daemon.state_dir / self.daemon.spool
 
     @property
+    def imports_path(self) -> Path:
+        """Where files of people wait that the control socket was given (engine.exchange.desk)."""
+        return self.daemon.state_dir / "imports"
+
+    @property
     def keys_path(self) -> Path:
         return self.daemon.state_dir / self.dkim.keys_dir
+
+    @property
+    def backups_path(self) -> Path:
+        return self.daemon.state_dir / self.backup.folder
 
     @property
     def secret_path(self) -> Path:
@@ -207,16 +237,38 @@ def check_machine(config: Config, path: Path) -> None:
     """Look once at the files and users of this machine that the configuration in `path` names. ConfigFaults with all
     that can't be used. systemd's credentials are there only for the service itself."""
     absent = None if "CREDENTIALS_DIRECTORY" in os.environ or "NOTIFY_SOCKET" in os.environ else _CREDENTIALS
-    found = [(("routing", *place), words) for place, words in config.routing.unusable(absent, _credentials())]
+    found = [(("routing", *where), words) for where, words in config.routing.unusable(absent, _credentials())]
+    found += [(("database", key), words) for key, words in _open_passwords(config, path, absent)]
     unknown = [user for user in config.lmtp.users if user != "*" and not is_user(user)]
     found += [(("lmtp", "users"), f'this machine has no user "{user}" (try a name, or a number)') for user in unknown]
     try:
-        certificate(config)
+        if not _is_absent(config.submission.tls_certificate, absent):
+            certificate(config)
     except ConfigFaults as trouble:
         found += [(("submission", fault.key), fault.problem) for fault in trouble.faults]
     if found:
-        lines = lines_of(path.read_text(encoding="utf-8"))
-        raise ConfigFaults([placed_fault(place, words, lines, str(path)) for place, words in found])
+        lines = lines_of(read_text(path))
+        raise ConfigFaults([placed_fault(where, words, lines, str(path)) for where, words in found])
+
+
+def _open_passwords(config: Config, path: Path, absent: Path | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with the password to the database, or with who may read it."""
+    said = config.database
+    if (
+        said.secret
+        and not _is_absent(Path(said.secret), absent)
+        and (why := secret_file.unusable(Path(said.secret), _credentials()))
+    ):
+        yield "secret", why
+    mode = path.stat().st_mode & 0o777
+    if said.holds_password and mode & 0o007:
+        words = f"holds a password, and all may read {path} (mode {mode:o}): chmod 640 {path}, or keep it in a file (secret)"
+        yield "url", words
+
+
+def _is_absent(file: Path | None, absent: Path | None) -> bool:
+    """Whether a file is one of systemd's for a service that this process is not."""
+    return file is not None and absent is not None and file.is_relative_to(absent)
 
 
 def _credentials() -> Path:
@@ -228,9 +280,8 @@ def certificate(config: Config) -> Certificate | None:
     chain, key = config.submission.tls_certificate, config.submission.tls_key
     if chain is None:
         return None
-    folder = config.daemon.state_dir
     try:
-        return Certificate(folder / chain, folder / key if key else None)
+        return Certificate(chain, key)
     except CertificateTrouble as trouble:
         raise ConfigFaults([Fault("submission", None, "tls_certificate", str(trouble))]) from None
 
@@ -238,21 +289,28 @@ def certificate(config: Config) -> Certificate | None:
 def load(path: Path) -> Config:
     """Read a configuration file. ConfigFaults with all that is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise ConfigFaults(
             [Fault(str(path), None, "", "no such file (write one, or name another with --config)")]
         ) from None
     except (OSError, UnicodeDecodeError) as err:
         raise ConfigFaults([Fault(str(path), None, "", f"can't be read: {err}")]) from None
+    if len(text) > LARGEST:
+        words = f"has more than {LARGEST >> 20} MiB, which is no configuration: does --config name the right file?"
+        raise ConfigFaults([Fault(str(path), None, "", words)])
+    if not lines_of(text):
+        raise ConfigFaults(
+            [Fault(str(path), None, "", "nothing is set in it: is it whole? (`posthouse setup` writes one)")]
+        )
     return parse(text, str(path), path.resolve().parent)
 
 
 def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Config:
     """A Config from TOML text. ConfigFaults with all that is wrong with it."""
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+        data = read_toml(text)
+    except TomlFault as err:
         place = re.search(r"at line (\d+)", str(err))
         line = int(place[1]) if place else len(text.splitlines())  # it says "at end of document"
         raise ConfigFaults([Fault(file, line, "", f"is no TOML: {err}")]) from None
@@ -268,10 +326,19 @@ def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Con
     if config.intake.extractors is not None:
         placed["intake"] = config.intake.model_copy(update={"extractors": state_dir / config.intake.extractors})
     placed["routing"] = config.routing.placed(state_dir, _credentials())
+    placed["database"] = _placed(config.database, ("secret",), state_dir)
+    placed["submission"] = _placed(config.submission, ("tls_certificate", "tls_key"), state_dir)
     config = config.model_copy(update=placed)
     if faults := [placed_fault(place, words, lines, file) for place, words in (*_too_long(config), *_loops(config))]:
         raise ConfigFaults(faults)
     return config
+
+
+def _placed(section: S, keys: tuple[str, ...], state_dir: Path) -> S:
+    """A section, with the files that these keys name below the state folder or among systemd's credentials."""
+    named = {key: said for key in keys if (said := getattr(section, key))}
+    files = {key: type(said)(secret_file.place(str(said), state_dir, _credentials())) for key, said in named.items()}
+    return section.model_copy(update=files)
 
 
 _SOCKET_MAX: Final = 107  # octets of a Unix socket's path: sun_path less its end (unix(7))
@@ -296,18 +363,18 @@ def _loops(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _faults(error: Any, lines: Lines, file: str) -> list[Fault]:
-    place = tuple(str(part) for part in error["loc"])
+    where = tuple(str(part) for part in error["loc"])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, Misplaced):
-        return [placed_fault((*place, *below), words, lines, file) for below, words in cause.found]
+        return [placed_fault((*where, *below), words, lines, file) for below, words in cause.found]
     problem = _WORDS.get(
         error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     )
     if error["type"] == "extra_forbidden":
-        problem = "is not a setting" + _suggestion(place)
-    elif error["type"] not in ("value_error", "missing"):
+        problem = "is not a setting" + _suggestion(where)
+    elif error["type"] not in ("value_error", "missing") and where != ("database", "url"):  # it may hold a password
         problem = f"{problem}, not {repr(error['input'])[:60]}"
-    return [placed_fault(place, problem, lines, file)]
+    return [placed_fault(where, problem, lines, file)]
 
 
 _WORDS: Final = {

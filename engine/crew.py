@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from engine import houselog
 from engine.forkserver import ForkServer
 from engine.link import Link
 from mta.ports import Clock
 
-log: Final = logging.getLogger("posthouse.daemon")
 SILENCE_SECONDS: Final = 30.0  # a carrier that said nothing for so long is replaced
 RESPAWN_SECONDS: Final = 1.0
 LATE_SECONDS: Final = 5.0  # beyond its grace, until a carrier that does not stop is killed
@@ -50,9 +49,10 @@ class Crew:
         start: Callable[[Coroutine[Any, Any, None]], None], failed: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.hands: dict[int, Hand] = {}  # by process id
+        self.deaths = 0  # of carriers that nobody had asked to go
         self._forks, self._clock, self._order = forks, clock, order
         self._heard, self._gone, self._start, self._failed = heard, gone, start, failed
-        self._bell = asyncio.Event()
+        self._bell, self._changing = asyncio.Event(), asyncio.Lock()
         self._is_stopping = False
         self._is_without_forks = False
 
@@ -65,6 +65,16 @@ class Crew:
             self._bell.clear()
             await self._bell.wait()
         return not self._is_stopping
+
+    async def change(self, count: int, seconds: float) -> bool:
+        """So many new ones in the place of all there are, which go within `seconds`; False when we are to stop first. One
+        change after another."""
+        async with self._changing:
+            old = list(self.hands.values())
+            if self._is_stopping or not await self.hire(count):
+                return False
+            await self.drain(old, seconds)
+            return True
 
     def stop(self) -> None:
         """Replace none from now on; whoever waits for carriers has waited long enough."""
@@ -84,7 +94,7 @@ class Crew:
                     await self._bell.wait()
         for hand in leaving:
             if hand.pid in self.hands:
-                log.warning("carrier did not stop in time", extra={"carrier": hand.name})
+                houselog.carrier_late(hand.name)
                 _kill(hand)
 
     def say(self, carrier: int, **message: Any) -> None:
@@ -101,7 +111,7 @@ class Crew:
         """End who said nothing for too long."""
         for hand in list(self.hands.values()):
             if self._clock.monotonic() - hand.heard > SILENCE_SECONDS:
-                log.error("carrier says nothing, it is killed", extra={"carrier": hand.name, "pid": hand.pid})
+                houselog.carrier_silent(hand.name, pid=hand.pid)
                 _kill(hand)
 
     async def _spawn(self, number: int) -> None:
@@ -127,7 +137,7 @@ class Crew:
         try:
             exits = self._forks.exits()
         except OSError:
-            log.critical("the fork server is gone: stopping")
+            houselog.forks_gone()
             asyncio.get_running_loop().remove_reader(self._forks.fileno())
             self._is_without_forks = True
             self._failed("the fork server is gone")
@@ -143,7 +153,8 @@ class Crew:
         await self._gone(hand)
         if hand.is_leaving or self._is_stopping:
             return
-        log.error("carrier died, another takes its place", extra={"carrier": hand.name, "pid": hand.pid, "code": code})
+        self.deaths += 1
+        houselog.carrier_died(hand.name, pid=hand.pid, code=code)
         if not hand.is_ready:
             await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
         if not self._is_stopping:

@@ -11,62 +11,69 @@ refused. A configuration with faults changes nothing.
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine import carrier, config, fence, fixed, notify
+from engine import carrier, common_secret, config, fence, fixed, houselog, notify
+from engine.before_fork import make_common
+from engine.calling import poster
 from engine.campaigns.keeper import CampaignKeeper
 from engine.chores import chores
+from engine.clock_watch import behind, pull_back
 from engine.conductor import Conductor
 from engine.config import Config
-from engine.control import metrics
 from engine.control.doctoring import speaks_against
+from engine.control.flow_room import FlowRoom
+from engine.control.lookout import Lookout
+from engine.control.mail_room import MailRoom
+from engine.control.observing.serving import build_watched
+from engine.control.registry import ChainWalk, Headcount
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
+from engine.doctor.gathering import doubt_certificates
 from engine.doctor.rounds import Doctor
 from engine.domains.keeper import KeyKeeper
+from engine.exchange.desk import ImportDesk
 from engine.faults import ConfigFaults
+from engine.fence_watch import FenceWatch
 from engine.forkserver import ForkServer
 from engine.hooks import signing
 from engine.hooks.deliverer import Deliverer
-from engine.hooks.poster import Poster
-from engine.house import House, ensure_state
+from engine.house import House, composer_of, ensure_state
 from engine.janitor import Janitor
 from engine.listening import Listening
 from engine.lock import Lock
+from engine.moving import marks
+from engine.neighbours import Neighbours
 from engine.own_rules import adopt_own_rules
 from engine.reputation.alarms import Watcher
 from engine.reputation.beside import sending_addresses
+from engine.reputation.gathering import Gatherer
 from engine.running.answers import webhook_answered
 from engine.running.sweeping import Sweeper
 from engine.segments.keeper import SegmentKeeper
+from engine.sending.brand import BrandError
+from engine.sending.checking import own_faults
+from engine.sending.texts import TextError
 from engine.store.lab_time import read_offset
-from engine.store.lines import Bells
 from engine.store.opening import store_at
-from engine.system import SystemChance, SystemClock, SystemNet, is_gone, own_addresses, zone_rules
+from engine.system import SystemChance, SystemClock, SystemNet, hold_memory_together, is_gone, zone_rules
+from engine.upgrading import upgrade
+from engine.upkeep import Upkeep
 from engine.web.desk import Counted
 from engine.web.routes import build_app
 from engine.web.server import WebServer
 from mta import maillog
 from mta.inbound.crowd import shared_table
-from mta.outbound.security import verifying_context
 from mta.ports import StoreTrouble, Tx
-from mta.queue import leasing
+from mta.queue import leasing, stepped
 from mta.queue.queue import Settled
-from mta.routing.resolver import DnsResolver
-
-log: Final = logging.getLogger("posthouse.daemon")
-WATCH_SECONDS: Final = 5.0
-TIDY_SECONDS: Final = 2.0  # between two looks at what carriers would have to do themselves
-BUSY_TIDY_SECONDS: Final = 0.1  # the same while there is much of it: a writer that does it holds everybody up meanwhile
 
 
 class Broken(Exception):
@@ -77,62 +84,79 @@ class Office:
     """One running Posthouse. Made before any loop runs; `serve` is its life."""
 
     def __init__(self, path: Path, settings: Config) -> None:
-        self.path, self.config = path, settings
+        self.path, self.config, self._first = path, settings, settings  # carriers have the first from the fork
         ensure_state(settings)
         config.check_machine(settings, path)
         Lock(settings.daemon.state_dir).release()  # anybody there? It is held from the fork on, which must not share it
         self._listening = Listening(settings)
         self.clock = SystemClock()
         self.store = store_at(settings.database_place, self.clock)  # not opened, but its driver is loaded once for all
-        life = partial(carrier.run, shared_table())
+        composer = composer_of(settings)
+        life = partial(carrier.run, shared_table(), (settings, composer))
+        make_common(composer, self.clock.now())
         self._forks = ForkServer(life, carrier.keep_parser, self._listening.not_carriers)
         # From here on nothing is shared with the fork server.
         self._lock = Lock(settings.daemon.state_dir)
         control = self._listening.control()
+        place = settings.database_place
+        self._file_lock = Lock.of_file(place) if isinstance(place, Path) else None  # a server may be shared
         self.store.open()
-        for name in self.store.migrate():
-            log.info("schema brought up to date", extra={"migration": name})
+        for name in upgrade(self.store, settings, SystemClock().now(), houselog.backed_up):
+            houselog.migrated(name)
+        marks.check(self.store)
         self.store.make_ready()
+        common_secret.agree(self.store, settings.secret_path)
         fence.enter(self.store.write_now, settings.daemon.state_dir, SystemChance().octets, SystemClock().now())
-        self.fence = self.store.read_now(fence.standing)
-        if self.fence is not None:
-            log.error("nothing is sent until the fence is lifted", extra={"why": self.fence.why})
+        self.fence_watch = FenceWatch(self.store, self._hold_back, self._let_go)
+        self.fence_watch.begin(self.store.read_now(fence.standing))
         self.clock.offset = self.store.read_now(read_offset)
+        if by := self.store.read_now(lambda tx: behind(tx, self.clock.now())):
+            maillog.clock_set(-by)
+        while self.store.write_now(lambda tx: stepped.pull_back(tx, self.clock.now(), settings.retry)):
+            pass
         self.crew = Crew(
-            self._forks, self.clock, self._order, heard=self._heard, gone=self._gone, start=self._start,
-            failed=self._ask_stop,
+            self._forks, self.clock, self._order, heard=self._heard, gone=self._gone, start=self._start, failed=self._ask_stop,
+        )  # fmt: skip
+        self._upkeep = Upkeep(
+            self.store, self.clock, self.crew.kill_silent, settings.daemon.state_dir, self.fence_watch.look,
+            lambda: self.clock.offset, lambda: self._start(self._after_step_back()),
         )  # fmt: skip
         self._stopping = asyncio.Event()
+        self._neighbours = Neighbours(self.store.bells(), self._obey, self._start)
         adopt_own_rules(settings.daemon.state_dir)  # figures of replies; carriers say what is wrong with them
         self._broken = ""  # why it stops although nobody asked
         self._tasks: set[asyncio.Task[None]] = set()
-        self.house = House.build(settings, self.store, self.clock, SystemChance())
+        self.house = House.build(settings, self.store, self.clock, SystemChance(), composer=composer)
+        for fault in own_faults(self.house.resources):
+            houselog.faulty_mail(str(fault))
         self.key_keeper = KeyKeeper(self.store, self.clock, settings, lambda: self.tell(keys=True))
-        self.watcher = Watcher(settings.reputation, sending_addresses(settings))
+        self.watcher, self.gatherer = Watcher(settings.reputation, sending_addresses(settings)), Gatherer()
         self._janitor = Janitor(
             self.store, self.clock, settings.queue, settings.retry, self._follow, self._wake_all,
             lambda *what: self.house.late(*what), is_gone,
-            chores(lambda: self.config, lambda: self.house, self.watcher),
+            chores(lambda: self.config, lambda: self.house, self.watcher, self.gatherer),
         )  # fmt: skip
         self.keeper = SegmentKeeper(self.store, self.clock, ZoneInfo(settings.mail.zone), lambda: self.tell(wake=[]))
         self.campaigns = CampaignKeeper(
             self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, lambda: self.clock.offset,
-            lambda: self.fence is not None, lambda: speaks_against(self.house, self.doctor),
+            lambda: self.fence_watch.standing is not None, lambda: speaks_against(self.house, self.doctor),
         )  # fmt: skip
         self.conductor = Conductor(
             self.store, self.clock, SystemChance(), settings, self.crew.say, lambda *what: self.house.disbelieve(*what),
-            lambda: self._ring({"suspensions": True}),
+            lambda: self._neighbours.tell({"suspensions": True}),
         )  # fmt: skip
         self.deliverer = self._make_deliverer()
         self.sweeper = Sweeper(self.store, self.clock, ZoneInfo(settings.mail.zone), self._wake_all, zone_rules())
-        self.doctor = Doctor(
-            self.store, self.clock, SystemChance(), SystemNet(), settings, self.house.composer
-        )  # fmt: skip
-        self._bells = self.store.bells()
+        self.doctor = Doctor(self.store, self.clock, SystemChance(), SystemNet(), settings, self.house.composer)
+        self.flows = FlowRoom(self.store, self.clock)
+        self.lookout = Lookout()
+        self.imports = ImportDesk(self.store, self.clock, SystemChance(), settings.imports_path)
+        self.headcount, self.chain = Headcount(self.store), ChainWalk(self.store)
+        self.mails = MailRoom()
         self._control = ControlServer(self.house, control, self)
-        self._counted: Counted = {}  # requests, since the start
+        self.counted: Counted = {}  # requests, since the start
         self._web = self._make_web()
-        self._metrics = WebServer(metrics.build_app(self._control, self._counted), self._listening.figures)
+        self._watched = WebServer(build_watched(self._control.observer), self._listening.figures)
 
     # -- its life
 
@@ -151,10 +175,12 @@ class Office:
             raise Broken(self._broken)
 
     async def _open_house(self) -> None:
+        doubt_certificates(self.config, self.clock.now())
         await self._control.start()
         await self._web.start()
-        await self._metrics.start()
+        await self._watched.start()
         self._start(self._janitor.run(), is_vital=True)
+        self._start(self.headcount.get())  # so that whoever asks first need not wait for a million
         self._start(self.keeper.run(), is_vital=True)
         self._start(self.campaigns.run(), is_vital=True)
         self._start(self.conductor.run(), is_vital=True)
@@ -162,35 +188,12 @@ class Office:
         self._start(self.sweeper.run(), is_vital=True)
         self._start(self.doctor.run(), is_vital=True)
         self._start(self.key_keeper.run(), is_vital=True)
-        self._start(self._tidy(), is_vital=True)
-        self._start(self._keep_fence(), is_vital=True)
-        self._start(self._watch(), is_vital=True)
-        if self._bells is not None:
-            self._start(self._listen(self._bells), is_vital=True)
+        self._start(self._upkeep.tidy(), is_vital=True)
+        self._start(self._upkeep.keep_fence(), is_vital=True)
+        self._start(self._upkeep.watch(), is_vital=True)
+        self._start(self._neighbours.listen(), is_vital=True)
         notify.tell(READY=1, STATUS=f"{len(self.crew.hands)} carriers")
-        log.info("ready", extra={"carriers": len(self.crew.hands), "pid": os.getpid(), "database": self.store.name})
-
-    async def _tidy(self) -> None:
-        """Spare the carriers what can be done beside them."""
-        is_busy = False
-        while True:
-            await asyncio.sleep(BUSY_TIDY_SECONDS if is_busy else TIDY_SECONDS)
-            try:
-                is_busy = await self.store.tidy()
-            except StoreTrouble as err:
-                maillog.store_trouble("tidy", err)
-
-    async def _keep_fence(self) -> None:
-        """Let no backup pass for the database that it was made of."""
-        while True:
-            await asyncio.sleep(fence.RENEWED_SECONDS)
-            await self._renew_fence()
-
-    async def _renew_fence(self) -> None:
-        try:
-            await fence.renew(self.store.write, self.config.daemon.state_dir, SystemChance().octets)
-        except (StoreTrouble, OSError) as err:
-            maillog.store_trouble("fence", err)
+        houselog.ready(carriers=len(self.crew.hands), pid=os.getpid(), database=self.store.name)
 
     def _ask_stop(self, broken: str = "") -> None:
         """Stop; `broken` says why, when nobody asked."""
@@ -200,21 +203,24 @@ class Office:
 
     async def _stop(self) -> None:
         notify.tell(STOPPING=1)
-        log.info("stopping")
+        houselog.stopping()
         await self._web.stop()
-        await self._metrics.stop()
+        await self._watched.stop()
         await self.crew.drain(self.crew.hands.values(), self.config.daemon.drain)
         await self._control.stop()
+        await self.imports.stop()
         with contextlib.suppress(StoreTrouble):
             await self.conductor.save()
         for task in self._tasks:
             task.cancel()
-        await self._renew_fence()
+        await self._upkeep.renew_fence()
         self.store.close()
         self._forks.close()
+        if self._file_lock is not None:
+            self._file_lock.release()
         self._lock.release()
         self._listening.remove_own()
-        log.info("stopped")
+        houselog.stopped()
 
     def _start(self, work: Any, *, is_vital: bool = False) -> None:
         task = asyncio.ensure_future(work)
@@ -226,7 +232,7 @@ class Office:
         self._tasks.discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
-        log.critical("a part of the front office failed", exc_info=error)
+        houselog.part_failed(error)
         if is_vital:
             self._ask_stop(f"a part of the front office failed: {error!r}")
 
@@ -235,11 +241,19 @@ class Office:
     def _order(self, number: int) -> dict[str, Any]:
         return {
             "number": number,
-            "config": self.config.model_dump(mode="json"),
+            "config": None if self.config is self._first else self.config.model_dump(mode="json"),
             "carriers": self.config.carriers,
-            "fenced": self.fence is not None,
+            "secret": self.house.secret.hex(),  # not the file's: whatever happens to that, all parts have the same
+            "fenced": self.fence_watch.standing is not None,
             "doors": {door: [each.fileno() for each in sockets] for door, sockets in self._listening.doors.items()},
         }
+
+    async def _after_step_back(self) -> None:
+        """The civil clock was set back: nothing waits for the time that was, be it written down or in a carrier's memory."""
+        with contextlib.suppress(StoreTrouble):  # the next start does it
+            await pull_back(self.store, self.clock.now(), self.config.retry)
+            await self.conductor.refresh()
+        await self.crew.change(self.config.carriers, self.config.daemon.drain)
 
     async def _heard(self, hand: Hand, message: dict[str, Any]) -> None:
         if "wake" in message:
@@ -255,23 +269,6 @@ class Office:
                 await self.store.write(lambda tx: leasing.take_away(tx, hand.owner))
             self._janitor.ring()
 
-    async def _watch(self) -> None:
-        """Feed systemd's watchdog, and replace a carrier that is stuck."""
-        every = notify.watchdog_interval()
-        pause = min(every.total_seconds(), WATCH_SECONDS) if every else WATCH_SECONDS
-        while True:
-            asleep = self.clock.monotonic()
-            await asyncio.sleep(pause)
-            try:
-                await self.store.read(lambda tx: tx.one("SELECT 1"))  # the store answers too, or the watchdog bites
-            except StoreTrouble as err:  # a server elsewhere that is away is not mended by our restart
-                maillog.store_trouble("watch", err)
-            if every:
-                notify.tell(WATCHDOG=1)
-            if self.clock.monotonic() - asleep > pause + WATCH_SECONDS:
-                continue  # we ourselves were held up (a machine that slept): what the carriers said waits to be read
-            self.crew.kill_silent()
-
     # -- what the control server asks for
 
     @property
@@ -279,33 +276,35 @@ class Office:
         """The carriers, by process id."""
         return self.crew.hands
 
+    @property
+    def deaths(self) -> int:
+        """How many carriers died since the start."""
+        return self.crew.deaths
+
+    @property
+    def store_trouble(self) -> str:
+        """Why the database took nothing when it was last tried; "" while it does."""
+        return self._upkeep.trouble
+
     def tell(self, **message: Any) -> None:
         """Say something to every carrier, those of other machines too."""
         self.crew.tell(**message)
-        self._ring(message)
+        self._neighbours.tell(message)
 
     def lift(self) -> None:
         """The fence is lifted: let mail go, here and on other machines."""
-        self.fence = None
-        self.tell(lifted=True)
+        self.fence_watch.lifted()
+        self._neighbours.tell({"lifted": True})
+
+    def _hold_back(self) -> None:
+        self._start(self.crew.change(self.config.carriers, self.config.daemon.drain))
+
+    def _let_go(self) -> None:
+        self.crew.tell(lifted=True)
         self.campaigns.ring()
+        self.deliverer.ring()
 
     # -- other front offices of this database
-
-    def _ring(self, words: dict[str, Any]) -> None:
-        if self._bells is not None:
-            self._start(self._ring_out(self._bells, words))
-
-    async def _ring_out(self, bells: Bells, words: dict[str, Any]) -> None:
-        with contextlib.suppress(StoreTrouble):  # the others find it at their next look
-            await bells.ring(words)
-
-    async def _listen(self, bells: Bells) -> None:
-        async for words in bells.heard():
-            try:
-                await self._obey(words)
-            except StoreTrouble as err:
-                maillog.store_trouble("bell", err)
 
     async def _obey(self, words: dict[str, Any]) -> None:
         """Do as another front office, which has written down what it is about."""
@@ -314,9 +313,8 @@ class Office:
             self._janitor.ring()
         if "suspensions" in words:
             await self.conductor.refresh()
-        if "lifted" in words:
-            self.fence = None
-        own: dict[str, Any] = {name: words[name] for name in ("wake", "keys", "lifted") if name in words}
+        await self.fence_watch.look()
+        own: dict[str, Any] = {name: words[name] for name in ("wake", "keys") if name in words}
         if "clock" in words:
             own["clock"] = self.clock.offset // timedelta(milliseconds=1)
         self.crew.tell(**own)
@@ -329,23 +327,17 @@ class Office:
     def _make_deliverer(self) -> Deliverer:
         """What makes the calls that flows ask for."""
         return Deliverer(
-            self.store, self._poster(), self.clock, SystemChance(), self.config.hooks, signing.key_of(self.house.secret),
+            self.store, poster(self.config, self.clock), self.clock, SystemChance(), self.config.hooks,
+            signing.key_of(self.house.secret),
             lambda tx, call, status, well: webhook_answered(tx, call, status, well, self.clock.now()), self._wake_all,
-        )  # fmt: skip
-
-    def _poster(self) -> Poster:
-        routing = self.config.routing
-        return Poster(
-            SystemNet(), DnsResolver(self.clock, routing.resolvers), partial(verifying_context, routing.authorities),
-            self.config.hooks.permit, [ip_address(each) for each in own_addresses()],
+            lambda: self.fence_watch.standing is not None,
         )  # fmt: skip
 
     def _make_web(self) -> WebServer:
         """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
         app = build_app(
             self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies,
-            queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)),
-            counted=self._counted,
+            queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)), counted=self.counted,
         )  # fmt: skip
         return WebServer(app, [each.dup() for each in self._listening.pages])
 
@@ -368,16 +360,20 @@ class Office:
         try:
             fresh = config.load(self.path)
             config.check_machine(fresh, self.path)
-        except ConfigFaults as err:
-            log.error("not reloaded, the old configuration stays", extra={"faults": [str(each) for each in err.faults]})
+            kept = fixed.keeping(self.config, fresh)
+            config.check_machine(kept, self.path)
+            house = House.build(kept, self.store, self.clock, SystemChance(), self.house.secret)
+        except (ConfigFaults, BrandError, TextError) as err:
+            houselog.not_reloaded(str(err).splitlines())
             return
         for what in fixed.changed(self.config, fresh):
-            log.warning("needs a restart, keeps its old value until then", extra={"setting": what})
+            houselog.needs_restart(what)
+        if not common_secret.is_in(self.config.secret_path, self.house.secret):
+            houselog.needs_restart(str(self.config.secret_path))
         notify.tell(RELOADING=1, MONOTONIC_USEC=int(self.clock.monotonic() * 1e6))
-        self.config = fixed.keeping(self.config, fresh)
+        self.config, self.house, self._control.house = house.config, house, house
         adopt_own_rules(self.config.daemon.state_dir)
-        self.house = House.build(self.config, self.store, self.clock, SystemChance())
-        self._control.house = self.house
+        doubt_certificates(self.config, self.clock.now())
         old_web, self._web = self._web, self._make_web()
         await self._web.start()
         await old_web.stop()
@@ -385,21 +381,20 @@ class Office:
         self.doctor.use(self.config, self.house.composer)
         self.keeper.use(ZoneInfo(self.config.mail.zone))
         self.campaigns.use(ZoneInfo(self.config.mail.zone))
-        self.deliverer.use(self._poster(), self.config.hooks)
+        self.deliverer.use(poster(self.config, self.clock), self.config.hooks)
         self.sweeper.use(ZoneInfo(self.config.mail.zone))
         self.key_keeper.use(self.config)
         self.watcher.use(self.config.reputation, sending_addresses(self.config))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
-        old = list(self.crew.hands.values())
-        if not await self.crew.hire(self.config.carriers):
+        if not await self.crew.change(self.config.carriers, self.config.daemon.drain):
             return
-        await self.crew.drain(old, self.config.daemon.drain)
         notify.tell(READY=1)
-        log.info("reloaded", extra={"carriers": len(self.crew.hands)})
+        houselog.reloaded(len(self.crew.hands))
 
 
 def serve(path: Path) -> None:
     """Run a Posthouse until it is told to stop. ConfigFaults, CannotListen, AlreadyRunning, SchemaMismatch before it
     began; Broken when it had to stop untold."""
+    hold_memory_together()
     office = Office(path, config.load(path))
     asyncio.run(office.serve())

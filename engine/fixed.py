@@ -2,12 +2,16 @@
 
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from engine.config import Config
+from engine.faults import ConfigFaults, Fault
 
 FIXED: Final = (
     "submission.listen", "submission.listen_tls", "inbound.listen", "inbound.listen_lmtp", "lmtp.socket", "web",
     "metrics", "control", "database", "daemon.state_dir", "lab",
 )  # fmt: skip
+FILE: Final = "posthouse.toml"
 
 
 def changed(old: Config, new: Config) -> list[str]:
@@ -16,10 +20,20 @@ def changed(old: Config, new: Config) -> list[str]:
 
 
 def keeping(old: Config, new: Config) -> Config:
-    """The new configuration with the fixed settings of the old one."""
+    """The new configuration with the fixed settings of the old one. ConfigFaults where a carrier could not begin with the
+    two together, though each is right by itself; and where the host's name is gone, as from a file that was cut short."""
+    kept = new
     for name in FIXED:
-        new = _with(new, name.split("."), _value(old, name))
-    return new
+        kept = _with(kept, name.split("."), _value(old, name))
+    if new.hostname != old.hostname and "hostname" not in new.model_fields_set:
+        raise ConfigFaults([Fault(FILE, None, "hostname", f"is gone; it was {old.hostname}: is the file whole?")])
+    try:
+        Config.model_validate(kept.model_dump(mode="json"))  # as each carrier will
+    except ValidationError as err:
+        held = f"without a restart these stay as they are: {', '.join(changed(old, new))}"
+        words = [each["msg"].removeprefix("Value error, ") for each in err.errors()]
+        raise ConfigFaults([Fault(FILE, None, "", f"{each} ({held})") for each in words]) from None
+    return kept
 
 
 def _value(settings: Any, name: str) -> Any:

@@ -20,7 +20,7 @@ from deliverability.bounces.notice import Action
 from deliverability.bounces.verp import TokenKey
 from deliverability.reply import Reply, ReplyError
 from engine import keys
-from engine.audience import repeats, suppression, trials, unconfirmed
+from engine.audience import entered, repeats, suppression, trials, unconfirmed
 from engine.audience.contacts import find_contact, note_event
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.suppression import Reason
@@ -28,6 +28,7 @@ from engine.campaigns import following, stopping
 from engine.campaigns.sender import Sender
 from engine.config import Config
 from engine.intake.returns import told_of
+from engine.own_folder import in_words
 from engine.reported import concerning, weighed
 from engine.running.runner import Runner
 from engine.sending.arbiter import Arbiter
@@ -38,6 +39,7 @@ from engine.sending.resources import Resources
 from engine.store import machine
 from engine.store.groups import GroupStore
 from mta.outbound.signatures import Keyring
+from mta.plain_file import read_plain
 from mta.ports import Chance, Clock, Tx, from_ms
 from mta.queue import shaping
 from mta.queue.delivery import State
@@ -50,8 +52,13 @@ SECRET_OCTETS = 32
 
 def ensure_state(config: Config) -> None:
     """Make the state folder, those for keys and spooled mail (0700), and the secret that tokens are made with (0600),
-    where they are not there yet.
+    where they are not there yet. NoFolder where that can't be.
     """
+    with in_words(config.daemon.state_dir):
+        _ensure(config)
+
+
+def _ensure(config: Config) -> None:
     config.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.keys_path.mkdir(mode=0o700, exist_ok=True)
     config.spool_path.mkdir(mode=0o700, exist_ok=True)
@@ -83,21 +90,27 @@ class House:
     arbiter: Arbiter  # the judge of all marketing mail
 
     @classmethod
-    def build(cls, config: Config, store: GroupStore, clock: Clock, chance: Chance) -> "House":
-        secret = config.secret_path.read_bytes()
+    def build(
+        cls, config: Config, store: GroupStore, clock: Clock, chance: Chance, secret: bytes | None = None,
+        composer: Composer | None = None,
+    ) -> "House":  # fmt: skip
+        """`secret`: that of the daemon which this is a part of; None: as the file has it. `composer`: one that was made for
+        this configuration. NoFolder where the secret can't be read."""
+        secret = secret or _secret(config)
         version = store.read_now(machine.number) % 256  # bounces of mail that another machine sent name nothing here
-        resources = Resources([config.templates] if config.templates else [])
+        resources = _resources(config)
         return cls(
             config=config, store=store, clock=clock, chance=chance, secret=secret,
             tokens=TokenKey(secret, version),
             resources=resources,
-            composer=Composer(
-                config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking,
-                config.tracking,
-            ),
+            composer=composer or _composer(config, resources, secret),
             notices=Notices(config.hostname, config.queue, clock, chance),
             arbiter=Arbiter(config.arbiter.policy, ZoneInfo(config.mail.zone)),
         )  # fmt: skip
+
+    def fresh_composer(self) -> Composer:
+        """One that reads all templates anew. BrandError, TextError where they can't be read."""
+        return _composer(self.config, self.resources, self.secret)
 
     def follow(self, tx: Tx, settled: Sequence[Settled]) -> None:
         """What a fate means beyond the queue: suppression, and the event that flows may wait for. Same commit."""
@@ -245,6 +258,12 @@ class House:
         reminders = Reminders(self.composer, self.config.queue, lambda: self.chance.octets(16), now)
         return unconfirmed.settle(tx, now, reminders.remind, self.chance.octets(SALT_OCTETS))
 
+    def ask_entered(self, tx: Tx, now: datetime) -> int:
+        """Ask a few of those whom somebody entered on a list; how many were looked at."""
+        asks = Reminders(self.composer, self.config.queue, lambda: self.chance.octets(16), now)
+        salt, most = self.chance.octets(SALT_OCTETS), self.config.asking.per_address
+        return entered.ask_some(tx, now, asks.ask, most, salt)
+
     @property
     def gate(self) -> Gate:
         """The queue's last question before mail leaves."""
@@ -257,6 +276,26 @@ class House:
     def load_keys(self, tx: Tx) -> Keyring:
         """The keys that sign, by domain. A domain whose key can't be read keeps its mail back."""
         return keys.load_keys(tx, self.config.keys_path, self.config.dkim)
+
+
+def composer_of(config: Config) -> Composer:
+    """As `House.build` makes it. BrandError, TextError, NoFolder."""
+    return _composer(config, _resources(config), _secret(config))
+
+
+def _secret(config: Config) -> bytes:
+    with in_words(config.secret_path):
+        return read_plain(config.secret_path)
+
+
+def _resources(config: Config) -> Resources:
+    return Resources([config.templates] if config.templates else [])
+
+
+def _composer(config: Config, resources: Resources, secret: bytes) -> Composer:
+    return Composer(
+        config.mail, resources, secret, config.web.base_url, config.bounces.domain, config.asking, config.tracking
+    )  # fmt: skip
 
 
 def _key(each: Settled) -> str:

@@ -22,6 +22,7 @@ from mta.queue.settings import QueueSettings
 
 EVERY_SECONDS: Final = 2.0
 CHUNK: Final = 200
+AWAY_SECONDS: Final = 5.0  # a look that takes so long found no database at first
 SWEEP_SECONDS: Final = 3600.0  # between two looks for what is only kept for a time
 SPAN: Final = 2000  # deliveries in one look for late ones
 
@@ -54,6 +55,7 @@ class Janitor:
         self._follow, self._wake, self._late = follow, wake, late
         self._cursor = 0
         self._next_sweep = 0.0
+        self._patient_until = 0.0  # monotonic: as long, a lease that ran out may still be renewed
         self._seen = 0  # the youngest delivery that was looked at for being late
         self._bell = Bell()
 
@@ -68,13 +70,19 @@ class Janitor:
                 await self.round()
             except StoreTrouble as err:
                 maillog.store_trouble("janitor", err)
+                self._be_patient()
             await self._bell.rest(EVERY_SECONDS)
 
     async def round(self) -> None:
         """Everything once. Writes only where a cheap look found something to do."""
-        now = self._clock.now()
+        now, asked = self._clock.now(), self._clock.monotonic()
         lapsed, processes, doubts, expired = await self._store.read(
-            lambda tx: (_lapsed(tx), leasing.processes(tx), doubting.has_doubts(tx), expiring.has_expired(tx, now))
+            lambda tx: (
+                self._lapsed(tx, asked),
+                leasing.processes(tx),
+                doubting.has_doubts(tx),
+                expiring.has_expired(tx, now),
+            )
         )
         gone = [owner for owner, process in processes.items() if self._is_gone(process)]
         for owner in gone:
@@ -82,7 +90,7 @@ class Janitor:
                 partial(leasing.sweep, owner=owner, now=now, limit=CHUNK), owner, "its process is gone"
             )
         for owner in [each for each in lapsed if each not in gone]:
-            await self._take_over(partial(_sweep_lapsed, owner=owner, now=now), owner, "its lease is over")
+            await self._take_over(partial(self._sweep_lapsed, owner, now, asked), owner, "its lease is over")
         if doubts or lapsed or gone:
             await self._settle_doubts(now)
         if expired:
@@ -99,6 +107,23 @@ class Janitor:
             self._next_sweep = self._clock.monotonic() + SWEEP_SECONDS
             if await self._store.read(lambda tx: tls_ledger.has_over(tx, now)):
                 await self._store.write(lambda tx: tls_ledger.drop_over(tx, now))
+
+    # -- leases that ran out
+
+    def _be_patient(self) -> None:
+        """The database was away: until a lease's time from now, those whose carriers could not renew them are left alone."""
+        self._patient_until = self._clock.monotonic() + leasing.LEASE.total_seconds()
+
+    def _lapsed(self, tx: Tx, asked: float) -> list[int]:
+        """Whose deliveries are to be swept. `asked`: when the database was asked, on the monotonic clock."""
+        if self._clock.monotonic() - asked > AWAY_SECONDS:
+            self._be_patient()
+        is_patient = self._clock.monotonic() < self._patient_until
+        return leasing.lapsed(tx, leasing.Host(*tx.lease_time()), only_ended=is_patient)
+
+    def _sweep_lapsed(self, owner: int, now: datetime, asked: float, tx: Tx) -> bool:
+        """A chunk of a dead carrier's deliveries; True when none is left. It may have renewed its lease since we looked."""
+        return owner not in self._lapsed(tx, asked) or leasing.sweep(tx, owner, now, CHUNK)
 
     async def _tell_late(self) -> None:
         """Tell of deliveries that are late, each once: how far we came is written with what was told."""
@@ -167,10 +192,6 @@ class Janitor:
             await self._store.write(lambda tx: keeping.drop_bodies(tx, stale))
 
 
-def _lapsed(tx: Tx) -> list[int]:
-    return leasing.lapsed(tx, leasing.Host(*tx.lease_time()))
-
-
 _KEEP_SEEN: Final = (
     "INSERT INTO meta (key, value) VALUES ('late_seen', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
@@ -183,8 +204,3 @@ def _late(start: int, before_ms: int, tx: Tx) -> Late:
 def _seen(tx: Tx) -> int:
     row = tx.one("SELECT value FROM meta WHERE key = 'late_seen'")
     return int(row[0]) if row else 0
-
-
-def _sweep_lapsed(tx: Tx, *, owner: int, now: datetime) -> bool:
-    """A chunk of a dead carrier's deliveries; True when none is left. It may have renewed its lease since we looked."""
-    return owner not in _lapsed(tx) or leasing.sweep(tx, owner, now, CHUNK)

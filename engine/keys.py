@@ -24,7 +24,9 @@ from typing import Any, Final
 from deliverability.settings import DkimSettings
 from deliverability.signing.keys import Key, KeyTrouble, load_key
 from deliverability.signing.signer import Signer
+from engine.own_folder import hand_over
 from mta.outbound.signatures import Keyring
+from mta.plain_file import read_plain
 from mta.ports import Tx, from_ms, to_ms
 
 OLD_AFTER: Final = timedelta(days=182)  # keys are changed at least every six months (M3AAWG, DKIM key rotation)
@@ -64,7 +66,7 @@ class KeptKey:
 
     def load(self, folder: Path) -> Key:
         """The key itself. KeyTrouble or OSError where its file can't be used."""
-        return load_key((folder / self.file).read_bytes(), self.domain, self.selector)
+        return load_key(read_plain(folder / self.file), self.domain, self.selector)
 
 
 def kept(tx: Tx, domain: str = "", *, lock: bool = False) -> list[KeptKey]:
@@ -87,6 +89,7 @@ def write_file(folder: Path, key: Key) -> str:
     name = f"{key.domain}.{key.selector}.pem"
     opened = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(opened, "wb") as file:
+        hand_over(opened, folder)
         file.write(key.to_pem())
         file.flush()
         os.fsync(file.fileno())

@@ -4,6 +4,7 @@ line."""
 import asyncio
 import json
 import logging
+import os
 import sys
 import threading
 from json.encoder import encode_basestring_ascii
@@ -11,6 +12,7 @@ from typing import Any, Final, TextIO
 
 GATHER_SECONDS: Final = 0.05  # how long a busy carrier's line may wait for others, so that they leave in one write
 LONGEST: Final = 4096  # octets of one value
+_PRIORITIES: Final = ((50, 2), (40, 3), (30, 4), (20, 6), (0, 7))  # Python's levels, and those of syslog(3)
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"}
 
 
@@ -35,6 +37,18 @@ class TextLines(logging.Formatter):
         words = " ".join(f"{key}={_json(value)}" for key, value in facts.items())
         trace = "\n" + self.formatException(record.exc_info) if record.exc_info else ""
         return f"{record.levelname.lower():7} {record.getMessage()} {words}".rstrip() + trace
+
+
+class ForJournal(logging.Formatter):
+    """Another's lines, each with its level before it as journald reads and takes off (sd-daemon(3)): `journalctl -p warning`."""
+
+    def __init__(self, lines: logging.Formatter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = next(number for least, number in _PRIORITIES if record.levelno >= least)
+        return "\n".join(f"<{level}>{line}" for line in self._lines.format(record).splitlines())
 
 
 def _json(value: Any) -> str:
@@ -98,13 +112,28 @@ def start(*, as_json: bool, level: str = "INFO") -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # the way that logging's own manual describes
     handler = Lines(sys.stderr)
-    handler.setFormatter(JsonLines() if as_json else TextLines())
+    handler.setFormatter(formatter(sys.stderr, as_json=as_json))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("peewee").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def formatter(stream: TextIO, *, as_json: bool) -> logging.Formatter:
+    """How lines are written to this stream."""
+    lines = JsonLines() if as_json else TextLines()
+    return ForJournal(lines) if _is_journal(stream) else lines
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether a stream leads to journald: systemd says in JOURNAL_STREAM which one it opened (systemd.exec(5))."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

@@ -2,7 +2,8 @@
 
 Three processes stand in a row. The carrier asks and waits with a time limit; the *keeper* (forked before any thread
 ran) never reads mail, it only passes requests on and replaces a worker that takes too long, grows too big or dies;
-the *worker* has limits on memory, time, files and processes, and no socket but the one to its keeper.
+the *worker* has limits on memory, time, files and processes, no socket but the one to its keeper, and no file but Python's
+(engine.cage).
 
 A request is one kind octet-string and the mail; an answer is a JSON object. What could not be read is answered
 `{"unread": why}`: the mail itself is never held up by that.
@@ -19,6 +20,8 @@ import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from engine import cage
 
 SECONDS: Final = 2  # for one mail
 WAIT_SECONDS: Final = 5  # for one's turn; then the mail goes on unread
@@ -154,6 +157,7 @@ def _work(keeper: socket.socket, readers: Readers) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends when its keeper does
         _limit()
+        cage.shut()
         keeper.setblocking(True)
         while (request := _read_frame(keeper)) is not None:
             kind, _, content = request.partition(b"\n")

@@ -12,14 +12,13 @@ it leaves the same message under the same key in the spool, and still it is take
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from deliverability.reply import Reply
-from engine import spool
+from engine import houselog, spool
 from engine.spool import BadSpoolFile, Envelope, SpoolFile
 from mta.inbound.commands import parse_mail, parse_rcpt
 from mta.inbound.content import END, MessageReader
@@ -29,7 +28,6 @@ from mta.inbound.settings import LmtpSettings
 from mta.inbound.transaction import Peer, Transaction
 from mta.ports import Clock, Store, StoreTrouble, to_ms
 
-log: Final = logging.getLogger("posthouse.pickup")
 EVERY_SECONDS: Final = 2.0
 SWEEP_ROUNDS: Final = 300  # between two sweeps of keys
 KEEP_KEYS: Final = timedelta(hours=1)  # a client that lost its answer has left its file long before
@@ -60,14 +58,15 @@ class Pickup:
 
     async def round(self) -> int:
         """Take on all that waits; how many files are gone."""
-        gone = 0
-        for path in sorted(spool.waiting(self._folder)):
+        gone, waiting = 0, sorted(spool.waiting(self._folder))
+        self._put_off &= {each.name for each in waiting}
+        for path in waiting:
             try:
                 gone += await self._take(path)
             except FileNotFoundError:
                 continue
             except StoreTrouble as trouble:
-                log.error("spool waits", extra={"error": str(trouble)})
+                houselog.spool_waits(trouble)
                 break
             except Refused as refused:
                 self._set_aside(path, str(refused))
@@ -105,7 +104,7 @@ class Pickup:
             old = [row for row in rows if row[0] not in kept]
             await self._store.write(lambda tx: tx.executemany("DELETE FROM spooled WHERE key = ?", old))
         except StoreTrouble as trouble:
-            log.error("spool waits", extra={"error": str(trouble)})
+            houselog.spool_waits(trouble)
 
     def _set_aside(self, path: Path, why: str) -> None:
         try:
@@ -117,7 +116,7 @@ class Pickup:
     def _complain(self, path: Path, why: str) -> None:
         if path.name not in self._put_off:
             self._put_off.add(path.name)
-            log.error("a spool file was not taken on", extra={"file": str(path), "why": why})
+            houselog.spool_file_left(str(path), why=why)
 
 
 def transaction_of(file: SpoolFile, hostname: str, settings: LmtpSettings) -> Transaction:

@@ -1,14 +1,18 @@
 """The sections of posthouse.toml that are the daemon's own; every other part brings its own settings."""
 
 import re
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
 
-from deliverability.settings import Settings
+from deliverability.address import Address, AddressError
+from deliverability.settings import Duration, Settings
 from engine.store.opening import POSTGRES
 from mta.inbound.settings import Endpoint, parse_endpoint
+from mta.secret_file import SAID, read_secret
 
 
 class DaemonSettings(Settings):
@@ -28,6 +32,10 @@ class DaemonSettings(Settings):
         default=Path("spool"),
         description="Folder, below the state folder, where `posthouse sendmail` leaves mail while the daemon is down.",
     )
+    keep_acts: Duration = Field(
+        default=timedelta(days=400), ge=timedelta(days=1), le=timedelta(days=3650),
+        description="How long it is kept what operators did; what is forgotten can't be undone.",
+    )  # fmt: skip
     drain: int = Field(default=30, ge=1, le=600, description="Seconds that a stop gives open transactions to finish.")
 
 
@@ -36,21 +44,50 @@ class DatabaseSettings(Settings):
 
     path: Path = Field(default=Path("posthouse.db"), description="The SQLite file, below the state folder.")
     url: str = Field(
-        default="", description='A PostgreSQL database instead of the file: "postgresql://user@host/posthouse".'
-    )
+        default="", repr=False,
+        description='A PostgreSQL database instead of the file: "postgresql://user@host/posthouse".',
+    )  # fmt: skip
+    secret: str = Field(default="", description=f"File that holds the password to it, {SAID}.")
 
     @field_validator("url")
     @classmethod
     def _is_address(cls, value: str) -> str:
         if value and not POSTGRES.match(value):
             raise ValueError('is no address of a database (try "postgresql://user@host/posthouse")')
+        if value.partition("//")[2].partition("?")[0].count("@") > 1:
+            raise ValueError('has more than one "@": in a password it is %40, or keep the password in a file (secret)')
         return value
+
+    @property
+    def holds_password(self) -> bool:
+        """Whether the address itself does."""
+        return bool(re.search(r"//[^/?@]*:[^/?@]+@|[?&]password=", self.url))
+
+    @property
+    def address(self) -> str:
+        """The address with the password that its file holds now. OSError or UnicodeError when it can't be read."""
+        if not self.secret:
+            return self.url
+        password = quote(read_secret(Path(self.secret)), safe="")
+        return f"{self.url}{'&' if '?' in self.url else '?'}password={password}"
 
     @model_validator(mode="after")
     def _is_one(self) -> "DatabaseSettings":
         if self.url and self.path != DatabaseSettings.model_fields["path"].default:
             raise ValueError("path and url are both set: say one of them")
+        if self.secret and (not self.url or self.holds_password):
+            raise ValueError("secret is the password to url, which is to hold none: say a url without one")
         return self
+
+
+class BackupSettings(Settings):
+    """`[backup]`: what `posthouse backup make` writes, and how much of it is kept."""
+
+    folder: Path = Field(
+        default=Path("backups"),
+        description="Where backups are kept, below the state folder; better a whole path on another disk.",
+    )
+    keep: int = Field(default=14, ge=1, le=10_000, description="How many are kept; the oldest go.")
 
 
 class WebSettings(Settings):
@@ -68,6 +105,8 @@ class WebSettings(Settings):
     @field_validator("base_url")
     @classmethod
     def _is_base(cls, value: str) -> str:
+        if "@" in value:
+            raise ValueError("readers see this address: it holds no user and no password")
         if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
             raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
         return value.rstrip("/")
@@ -98,6 +137,23 @@ def _is_private(host: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address.is_private and not address.is_unspecified
+
+
+class ReportSettings(Settings):
+    """`[report]`: the report of every morning (`posthouse report day`)."""
+
+    to: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses of whoever operates, who get it by mail; without any it stands in the journal.",
+    )
+
+    @field_validator("to")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(Address.parse(each)) for each in value)
+        except AddressError as err:
+            raise ValueError(f"{err}") from None
 
 
 class ControlSettings(Settings):

@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -40,6 +40,25 @@ class SystemClock:
 
     def boottime_ms(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
+LARGE: Final = 128 * 1024  # octets of a piece of memory that goes back to the machine by itself
+
+
+def hold_memory_together() -> None:
+    """Have the C library take memory in one place for all threads, and large pieces (each TLS session reads into 256 KiB)
+    outside it. Of its own accord it makes a heap for each thread, and puts large pieces between small ones that stay: so
+    there is ever more that it can't give back. For a process without threads; what it forks does the same."""
+    if set_option := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc's
+        set_option(_M_ARENA_MAX, 1)
+        set_option(_M_MMAP_THRESHOLD, LARGE)
+
+
+def give_back_memory() -> None:
+    """Give the machine what the C library holds free for us. For a while after much was read that can be most of it."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
 
 
 class SystemChance:

@@ -4,6 +4,7 @@ Values from strangers (replies, addresses) go in as facts, never into the text; 
 """
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 log: Final = logging.getLogger("posthouse.mail")
@@ -72,12 +73,17 @@ def address_refused(site: str, *, source: str, stands_in: bool, reply: str) -> N
 
 def suspended(scope: str, name: str, *, until: str, by: str, why: str) -> None:
     """A site or a domain waits because somebody says so."""
-    log.warning("suspended", extra={"scope": scope, "what": name, "until": until, "by": by, "why": why})
+    log.warning("suspended", extra={"scope": scope, "about": name, "until": until, "by": by, "why": why})
+
+
+def slowed_by_hand(site: str, *, per_minute: int, by: str, why: str) -> None:
+    """An operator gives a site no more than so many attempts a minute."""
+    log.warning("slowed by hand", extra={"site": site, "per_minute": per_minute, "by": by, "why": why})
 
 
 def resumed(scope: str, name: str, *, by: str) -> None:
     """It goes on before its time."""
-    log.warning("resumed", extra={"scope": scope, "what": name, "by": by})
+    log.warning("resumed", extra={"scope": scope, "about": name, "by": by})
 
 
 def no_policy(domain: str, *, result: str, why: str) -> None:
@@ -110,14 +116,22 @@ def store_trouble(what: str, error: Exception) -> None:
     log.error("store trouble", extra={"during": what, "error": str(error)})
 
 
+def clock_set(by: timedelta) -> None:
+    """The civil clock was set, or stands before what we wrote down: dates come by it, leases and time limits do not."""
+    ahead = "what is due and what expires comes at once"
+    back = "mail in the queue is tried now, and what flows and campaigns do at a date waits"
+    why = f"{ahead if by > timedelta(0) else back}: see what sets the clock (`timedatectl`), and set it right before mail expires"
+    log.error("clock set", extra={"seconds": round(by.total_seconds()), "why": why})
+
+
 def unread(message_id: int, why: str) -> None:
     """A mail was relayed, but something it says to us could not be understood."""
     log.warning("not understood", extra={"message_id": message_id, "why": why})
 
 
-def noted(message_id: int, what: str) -> None:
+def noted(message_id: int, note: str) -> None:
     """Of a mail that tells events: it was kept back, or a flow writes instead and it was not."""
-    log.info("noted", extra={"message_id": message_id, "what": what})
+    log.info("noted", extra={"message_id": message_id, "note": note})
 
 
 def returned(reverse_path: str, verdict: str) -> None:
@@ -132,7 +146,7 @@ def not_taken(ip: str, reverse_path: str, *, why: str) -> None:
 
 def mended(ip: str, reverse_path: str, *, what: str) -> None:
     """A message came in that had to be mended before it could be kept."""
-    log.warning("message mended", extra={"ip": ip, "from": reverse_path, "what": what})
+    log.warning("message mended", extra={"ip": ip, "from": reverse_path, "mending": what})
 
 
 def unsigned(message_id: int, domain: str, *, why: str) -> None:
@@ -173,6 +187,13 @@ def no_handshake(ip: str, error: BaseException) -> None:
 def certificate_changed(chain: str) -> None:
     """A renewed certificate is shown from now on."""
     log.info("certificate taken up", extra={"file": chain})
+
+
+def certificate_doubted(why: str) -> None:
+    """Careful clients will not believe what a door shows; it is shown all the same, since others take it."""
+    log.warning(
+        "certificate in doubt", extra={"why": f"{why}: renew it, or name another; a new file is taken up by itself"}
+    )
 
 
 def certificate_trouble(error: BaseException) -> None:

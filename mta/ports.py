@@ -5,14 +5,18 @@ table, so one process can run the whole daemon against a virtual clock and a pre
 saw. `engine.system` gives the machine's own clock, chance and net; `engine.store.opening` gives the store.
 """
 
-import asyncio
-import ssl
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
 
 T = TypeVar("T")
-P = TypeVar("P", bound=asyncio.BaseProtocol)
+P = TypeVar("P", bound="asyncio.BaseProtocol")
 A = TypeVar("A", bound="Callable[[Tx], None]")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

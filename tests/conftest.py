@@ -30,6 +30,9 @@ PEERS = {  # a peer: the programs that it is, and the command that brings them
     "exim": (("exim4",), "tests/support/fetch_exim.sh"),
     "chromium": (("chromium",), "apt-get install chromium"),
     "postgresql": (("postgres", "initdb"), "apt-get install postgresql"),
+    "systemd": (("systemd-analyze",), "apt-get install systemd"),
+    "groff": (("groff",), "apt-get install groff-base"),
+    "promtool": (("promtool",), "apt-get install prometheus"),
 }
 EXIM = Path(__file__).parents[1] / "build" / "exim" / "usr" / "sbin"
 SYSTEM_PATH = ":".join(
@@ -48,6 +51,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("POSTHOUSE_REQUIRE_PEERS"):
             pytest.fail(words, pytrace=False)
         pytest.skip(words)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: what waits for a disk, a clock or a peer leaves its processor to another."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from browser import Browser  # noqa: E402
 
 from engine.commands.gallery import WIDTHS, write  # noqa: E402
+from engine.proofs.linting import judged  # noqa: E402
 from engine.proofs.proving import Prover  # noqa: E402
+from engine.proofs.spam import judge  # noqa: E402
+from engine.sending.checking import mail_names  # noqa: E402
 from engine.sending.resources import Resources, packaged_folder  # noqa: E402
 
 GALLERY: Final = ROOT / "build" / "gallery"
@@ -36,6 +39,7 @@ def main() -> int:
     prover = Prover(Resources())
     pages = write(GALLERY, prover, packaged_folder() / "flows")
     print(f"{len(pages)} mails in {GALLERY / 'index.html'}")
+    print(_spam(prover))
     if shutil.which("chromium") is None:
         print("no pictures: `apt-get install chromium fonts-noto-core fonts-noto-cjk`")
         return 0
@@ -44,6 +48,20 @@ def main() -> int:
     if options.keep:
         _keep(prover)
     return 0
+
+
+def _spam(prover: Prover) -> str:
+    """What SpamAssassin or rspamd gives each mail in each language, signed, the worst first, in spam.txt."""
+    who = judge()
+    if who is None:
+        return "no spam scores: `apt-get install spamassassin`"
+    found = sorted(judged(prover, mail_names(prover.resources), who), key=lambda pair: -pair[1].points)
+    lines = [
+        f"{verdict.points:4.1f}  {proof.mail} {proof.words.tag}  {' '.join(verdict.rules)}" for proof, verdict in found
+    ]
+    (GALLERY / "spam.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    none = sum(verdict.points <= 0 for _, verdict in found)
+    return f"{who.program}: {len(found)} mails, {none} without a point, {found[0][1].points} at most ({GALLERY / 'spam.txt'})"
 
 
 def _pictures(pages: list[Path]) -> int:

@@ -1,5 +1,6 @@
 """The layers hold, and the guards that say so would bark: each contract is broken once, in a copy, and must be heard."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -95,3 +96,33 @@ def test_a_command_that_asks_the_socket_starts_without(heavy: str) -> None:
     imports = "; ".join(f"import engine.commands.{each}" for each in asks)
     code = f"import sys; {imports}; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "heavy", ["peewee", "playhouse", "psycopg", "holidays", "textual", "engine.lab", "engine.scene"]
+)
+def test_a_daemon_on_sqlite_keeps_nothing_in_memory_that_it_does_not_need(heavy: str) -> None:
+    code = f"import sys, engine.daemon; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_all_processes_of_a_daemon_need_is_made_before_the_first_fork() -> None:
+    code = (
+        "import gc; from datetime import UTC, datetime; from engine.before_fork import make_common;"
+        " from deliverability.bounces.classify import shipped_rules; from mail_shop import make_composer;"
+        " make_common(make_composer(), datetime(2026, 11, 23, tzinfo=UTC)); print(shipped_rules.cache_info().currsize,"
+        " gc.get_freeze_count() > 10_000, gc.get_count()[2])"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tests/support")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True, env=environ
+    )
+    assert done.stdout.split() == ["1", "True", "0"]
+
+
+@pytest.mark.parametrize("command", ["event", "flow", "list", "message", "queue"])
+def test_a_question_by_command_line_loads_neither_a_loop_nor_tls_nor_the_reading_of_mail(command: str) -> None:
+    asked = [command, "--json", "--socket", "/nowhere"] if command == "queue" else [command, "--help"]
+    code = f"import sys; from tui import cli; cli._run({asked!r}); print(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False).stderr
+    assert set(loaded.split()) & {"asyncio", "ssl", "http.client", "email", "tomllib"} == set()

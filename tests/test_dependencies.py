@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PRODUCT = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 TOOLS = ["tests", "bench", "docs"]
-OWN = {*PRODUCT, *TOOLS, *(file.stem for file in (ROOT / "tests" / "support").glob("*.py"))}
+OWN = {*PRODUCT, *TOOLS, *(each.stem for each in (ROOT / "tests" / "support").iterdir())}
 
 
 def named(*lists: Iterable[str]) -> set[str]:

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,9 @@ import pytest
 
 from deliverability.bounces.classify import BounceClass
 from engine import config
+from engine.commands.tree import of_operators
 from engine.control import acts
+from engine.control.places import PLACES
 from engine.faults import ConfigFaults
 from engine.flow.definition import Definition, check
 from engine.flow.entering import Bar
@@ -25,14 +28,15 @@ from engine.intake.schema import ORDER_STATES, PARCEL_STATES
 from engine.reasons.words import Word
 from engine.sending.refusals import Refusal
 from engine.sending.resources import Resources
-from engine.sending.settings import MailSettings
 from engine.store import tables as engine_tables
+from engine.web.openapi import document
 from mta.queue import tables as queue_tables
 from mta.queue.delivery import State
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+OPERATORS = of_operators()
 MAILS = {Path(name).name.removesuffix(".html.j2") for name in Resources().names("mail", ".html.j2")}
 
 
@@ -78,13 +82,18 @@ def test_every_event_is_on_the_page(name: str) -> None:
 # -- the log
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
 def log_words() -> Iterator[tuple[str, str]]:
     """Every text that is logged, and where: the first argument of log.info and the like."""
     for package in ("engine", "mta"):
         for file in (ROOT / package).rglob("*.py"):
             if "lab" in file.parts or "scene" in file.parts:
                 continue
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            for node in ast.walk(tree_of(file)):
                 if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                     continue
                 on = node.func.value
@@ -94,7 +103,7 @@ def log_words() -> Iterator[tuple[str, str]]:
 
 def test_every_line_of_the_log_is_on_the_page() -> None:
     words = column(page("docs/administration.md"), "The log")
-    said = {text.replace("%s", "..."): file for text, file in log_words()}
+    said = dict(log_words())
     assert {text: file for text, file in said.items() if text not in words} == {}
     assert words - set(said) == set()
 
@@ -104,10 +113,8 @@ def test_every_line_of_the_log_is_on_the_page() -> None:
 
 def test_every_endpoint_of_the_control_socket_is_on_the_page() -> None:
     text = page("docs/control.md")
-    source = page("engine/control/server.py")
-    routes = re.findall(r'web\.(get|post)\("(/v1/[^"]*)"', source)
-    questions = {f"{verb.upper()} {re.sub(':[^}]*', '', path)}" for verb, path in routes if verb == "get"}
-    assert column(text, "Questions") >= questions
+    own = {"GET /v1/hello", "GET /v1/overview", "GET /v1/stream"}
+    assert column(text, "Questions") == own | {f"GET {re.sub(':[^}]*', '', path)}" for path in PLACES}
     assert column(text, "Commands") == set(acts.ACTS)
 
 
@@ -118,6 +125,15 @@ def test_every_public_page_is_on_the_page() -> None:
     assert routes
     for verb, path in routes:
         assert f"| `{verb.upper()} {path}` |" in text
+
+
+def test_every_door_for_applications_describes_itself() -> None:
+    described = document("https://mail.shop.example")
+    doors = re.findall(r'router\.add_post\(f?"(/v1/[^"]+)"', page("engine/web/api.py"))
+    assert {re.sub(r"\{\{?(\w+)[^/]*", r"{\1}", each) for each in doors} == set(described["paths"])
+    for name, schema in described["components"]["schemas"].items():
+        if name != "Problem":
+            assert [key for key, each in schema["properties"].items() if not each.get("description")] == [], name
 
 
 def test_every_header_field_of_ours_is_on_the_page() -> None:
@@ -167,7 +183,7 @@ steps:
 
 
 def test_every_reason_for_not_writing_is_on_a_page() -> None:
-    for name in ("docs/flows.md", "docs/administration.md"):
+    for name in ("docs/flows.md", "docs/troubleshooting.md"):
         assert {str(reason) for reason in Refusal} <= in_backquotes(page(name)), name
 
 
@@ -201,6 +217,89 @@ def test_the_first_message_s_configuration_is_right() -> None:
     assert lines is not None
     parsed = config.parse("\n".join(re.findall(r"'([^']*)'", lines[1])))
     assert parsed.routing.transport == {"*": "127.0.0.1:2600"}
+
+
+# -- troubles, refusals, neighbours
+
+
+def said_in_code() -> set[str]:
+    """Every text in the code, with `...` where a value is put in."""
+    found = set()
+    for package in ("deliverability", "mta", "engine", "tui"):
+        for file in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(tree_of(file)):
+                if isinstance(node, ast.JoinedStr):
+                    found.add("".join(str(e.value) if isinstance(e, ast.Constant) else "..." for e in node.values))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+    return found
+
+
+def test_messages_that_are_quoted_are_the_real_ones() -> None:
+    rows = re.findall(r"^\| it says \|.*\n\| ?-+ ?\|.*\n((?:\|.*\n)+)", page("docs/troubleshooting.md"), re.MULTILINE)
+    cells = re.findall(r"^\| ([^|]*) \|", "".join(rows), re.MULTILINE)
+    quoted = {name for cell in cells for name in in_backquotes(cell)}
+    assert len(quoted) > 40
+    texts = "\n".join(said_in_code())
+    assert [each for each in sorted(quoted) if each not in texts] == []
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    said = re.findall(r"`([a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", page("docs/security.md"))
+    assert len(said) > 80
+    gone = [
+        f"{file}::{name}"
+        for file, name in said
+        if not re.search(rf"^(?:async )?def {name}\(", (ROOT / "tests" / file).read_text("utf-8"), re.MULTILINE)
+    ]
+    assert gone == []
+
+
+def test_every_row_of_the_threat_model_names_a_test() -> None:
+    rows = re.findall(
+        r"^\| .* \|$", page("docs/security.md").partition("## Doors")[2].partition("## Secrets")[0], re.MULTILINE
+    )
+    threats = [row for row in rows if not row.startswith(("| threat |", "|--"))]
+    assert len(threats) > 50
+    assert [row for row in threats if "::test_" not in row] == []
+
+
+def test_every_file_that_the_threat_model_names_exists() -> None:
+    named = re.findall(r"`((?:deliverability|engine|mta|tui)/[a-z_/]+\.py)`", page("docs/security.md"))
+    assert len(named) > 10
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_every_refusal_of_a_submission_is_on_the_page() -> None:
+    files = [
+        *(ROOT / "mta" / "inbound").glob("*.py"),
+        ROOT / "engine" / "accept.py",
+        *(ROOT / "engine" / "intake").glob("*.py"),
+    ]
+    given = {
+        found
+        for file in files
+        for found in re.findall(r"Reply\.of\(\s*([45]\d\d), \"([\d.]+)\"", file.read_text("utf-8"))
+    }
+    table = page("docs/applications.md").partition("### What the reply means\n")[2].partition("\n#")[0]
+    said = {name for cell in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE) for name in in_backquotes(cell)}
+    low, high = 500, 504  # what only a program's fault in speaking SMTP brings
+    assert {"500", "504"} <= said
+    assert len(given) > 20
+    for code, enhanced in sorted(given):
+        is_grammar = low <= int(code) <= high or (code == "503")
+        assert is_grammar or code in said or f"{code} {enhanced}" in said, f"{code} {enhanced}"
+
+
+def test_web_servers_are_told_to_pass_on_every_public_page() -> None:
+    modules = (file.read_text("utf-8") for file in (ROOT / "engine" / "web").glob("*.py"))
+    first = set(re.findall(r'router\.add_(?:get|post)\(f?"/([\w]+)/', "".join(modules)))
+    text = page("docs/neighbours.md")
+    nginx = re.search(r"location ~ \^/\(([\w|]+)\)/", text)
+    caddy = re.search(r"@pages path (.*)", text)
+    assert nginx is not None and caddy is not None
+    assert set(nginx[1].split("|")) == first
+    assert set(re.findall(r"/(\w+)/\*", caddy[1])) == first
 
 
 # -- how it is built
@@ -269,8 +368,76 @@ def test_commands_that_are_named_exist(file: Path) -> None:
 
     for language in ("sh", ""):
         for block in blocks(file.read_text("utf-8"), language):
-            for word in re.findall(r"^(?:sudo -u posthouse )?posthouse ([a-z]\S*)", block, re.MULTILINE):
+            for word in re.findall(r"^(?:sudo (?:-u posthouse )?)?posthouse ([a-z]\S*)", block, re.MULTILINE):
                 assert word in MODULES, word
+
+
+def typed_commands(text: str) -> Iterator[list[str]]:
+    """The words of each `posthouse ...` in blocks of the shell and in backquotes that names an option."""
+    lines = [line for block in blocks(text, "sh") for line in block.replace("\\\n", " ").splitlines()]
+    lines += re.findall(r"^    (?:sudo (?:-u posthouse )?)?(posthouse [a-z].*)$", text, re.MULTILINE)
+    lines += [
+        each for each in in_backquotes(text) if re.match(r"(sudo (-u posthouse )?)?posthouse ", each) and " --" in each
+    ]
+    for line in lines:
+        bare = re.sub(r"'[^']*'|\"[^\"]*\"", "X", line.partition(" #")[0])
+        for words in re.findall(r"(?:^|[;&|] ?|sudo (?:-u posthouse )?)posthouse ([a-z][^;|&<>()]*)", bare):
+            yield words.split()
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_commands_and_options_that_are_typed_exist(file: Path) -> None:
+    for words in typed_commands(file.read_text("utf-8")):
+        node = OPERATORS
+        while words and (below := next((each for each in node.children if each.name == words[0]), None)) is not None:
+            node, words = below, words[1:]
+        known = {name for word in node.words for name in word.names} | {"--help"}
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert not node.text or not node.children
+        if not node.text:
+            assert options <= known, f"{node.path} {' '.join(words)}"
+        assert node.is_runnable or not words or words[0].startswith(("-", "NAME", "...")), f"{node.path} {words[:1]}"
+
+
+WITHOUT_A_SERVER = {
+    "README.md",
+    "walk.md",
+    "deliverability.md",
+    "performance.md",
+    "lab.md",
+    "extractors.md",
+    "commands.md",
+    "recipes.md",
+}
+
+
+@pytest.mark.parametrize(
+    "file", [each for each in PAGES if each.name not in WITHOUT_A_SERVER], ids=lambda file: file.name
+)
+def test_what_reads_the_daemon_s_files_is_typed_as_its_user(file: Path) -> None:
+    """Whoever is only in the group may not open the database: a command that does so is shown with sudo."""
+    readers = {
+        node.path for node in OPERATORS.walk()
+        if node.is_runnable and {"--config"} == {name for word in node.words for name in word.names} & {"--config", "--socket"}
+    }  # fmt: skip
+    alone = {each for each in readers if each.split()[1] in ("rules", "setup", "mail", "extractor")}
+    for line in re.findall(r"^ *(posthouse [a-z].*)$", file.read_text("utf-8"), re.MULTILINE):
+        words = line.split()
+        begun = {" ".join(words[:count]) for count in range(2, 5)}
+        assert not begun & (readers - alone - {"posthouse flow simulate", "posthouse campaign check"}), line
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "docs" / "README.md"]
+    while waiting:
+        file = waiting.pop()
+        if file in seen or file.suffix != ".md" or not file.exists():
+            continue
+        seen.add(file)
+        links = re.findall(r"\]\(([^)\s#]+)", file.read_text("utf-8"))
+        waiting += [(file.parent / each).resolve() for each in links if "://" not in each]
+    assert sorted(str(each.relative_to(ROOT)) for each in set((ROOT / "docs").rglob("*.md")) - seen) == []
 
 
 def test_targets_that_are_named_are_in_the_makefile() -> None:
@@ -283,12 +450,6 @@ def test_python_examples_compile() -> None:
     for file in PAGES:
         for example in blocks(file.read_text("utf-8"), "python"):
             compile(example, file.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
-def test_the_example_configuration_is_right() -> None:
-    settings = config.load(ROOT / "systemd" / "posthouse.toml")
-    assert settings.database_place == Path("/var/lib/posthouse/posthouse.db")
-    assert settings.mail.sender != MailSettings().sender  # "from" was read
 
 
 def test_the_generator_says_what_is_stale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

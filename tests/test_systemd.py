@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ from mta.inbound.settings import parse_endpoint
 FOLDER = Path(__file__).resolve().parents[1] / "systemd"
 SOCKETS = sorted(FOLDER.glob("*.socket"))
 SERVICE = FOLDER / "posthouse.service"
+SERVICES = sorted(FOLDER.glob("*.service"))
+TIMERS = sorted(FOLDER.glob("*.timer"))
 MOST = 15  # tenths: the exposure that systemd-analyze may find
 
-needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+needs_analyze = pytest.mark.peer("systemd")
 
 
 class Unit(configparser.RawConfigParser):
@@ -49,8 +52,9 @@ class _Collecting(dict):  # type: ignore[type-arg]
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """The units with programs that are there, since /opt/posthouse is not on this machine."""
-    for file in (SERVICE, *SOCKETS):
-        text = file.read_text("utf-8").replace("/opt/posthouse/bin/posthoused", shutil.which("true") or sys.executable)
+    for file in (*SERVICES, *SOCKETS, *TIMERS):
+        program = shutil.which("true") or sys.executable
+        text = re.sub("/opt/posthouse/bin/posthoused?", program, file.read_text("utf-8"))
         (tmp_path / file.name).write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -59,13 +63,16 @@ def installed(tmp_path: Path) -> Path:
 
 
 def test_there_is_a_socket_for_each_door() -> None:
-    assert [file.stem.removeprefix("posthouse-") for file in SOCKETS] == ["control", "inbound", "submission", "web"]
+    doors = re.findall(
+        r'(?:_at\(|given.get\()"([a-z-]+)"', (FOLDER.parent / "engine" / "listening.py").read_text("utf-8")
+    )
+    assert {Unit(file)["Socket"]["FileDescriptorName"] for file in SOCKETS} == set(doors) - {"metrics"}  # for loopback
 
 
 @pytest.mark.parametrize("file", SOCKETS, ids=lambda file: file.stem)
 def test_a_descriptor_bears_the_name_that_the_daemon_looks_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = Unit(file)["Socket"]["FileDescriptorName"]
-    assert file.stem == f"posthouse-{name}"
+    assert file.stem in (f"posthouse-{name}", f"posthouse-{name}-public")
     listening = socket.create_server(("127.0.0.1", 0))
     monkeypatch.setattr(sockets, "_FIRST_FD", listening.fileno())
     monkeypatch.setenv("LISTEN_FDS", "1")
@@ -76,8 +83,6 @@ def test_a_descriptor_bears_the_name_that_the_daemon_looks_for(file: Path, monke
     for each in found.pop(name):
         each.close()
     assert found == {}
-    source = (FOLDER.parent / "engine" / "listening.py").read_text("utf-8")
-    assert f'_at("{name}", ' in source or f'given.get("{name}")' in source
 
 
 @pytest.mark.parametrize("file", SOCKETS, ids=lambda file: file.stem)
@@ -86,6 +91,17 @@ def test_a_socket_starts_the_service_and_takes_what_the_daemon_would(file: Path)
     assert unit["Service"] == SERVICE.name
     if not unit["ListenStream"].startswith("/"):
         assert int(unit["Backlog"]) == sockets.BACKLOG
+
+
+@pytest.mark.parametrize("file", SOCKETS, ids=lambda file: file.stem)
+def test_a_start_by_hand_opens_the_enabled_doors_again_that_systemd_gave_up_on(file: Path) -> None:
+    assert Unit(file)["Install"]["WantedBy"].split() == ["sockets.target", SERVICE.name]
+
+
+def test_a_wrong_configuration_is_told_by_the_daemon_itself_which_is_not_started_again() -> None:
+    unit = Unit(SERVICE)["Service"]
+    assert "ExecStartPre" not in unit  # RestartPreventExitStatus is about the main process alone
+    assert unit["RestartPreventExitStatus"] == "2"
 
 
 def test_the_doors_are_where_the_configuration_has_them() -> None:
@@ -99,6 +115,7 @@ def test_the_doors_are_where_the_configuration_has_them() -> None:
 def test_the_control_socket_is_where_commands_look_and_for_operators_only() -> None:
     unit = Unit(FOLDER / "posthouse-control.socket")["Socket"]
     assert unit["ListenStream"] == str(SYSTEM_SOCKET)
+    assert unit["RemoveOnStop"] == "yes"  # a path that leads nowhere says that it is there
     assert (unit["SocketMode"], unit["SocketGroup"]) == ("0660", "posthouse")
     folder = (FOLDER / "tmpfiles.d" / "posthouse.conf").read_text("utf-8")
     assert re.search(rf"^d {SYSTEM_SOCKET.parent} 0750 root posthouse -$", folder, re.MULTILINE)
@@ -116,6 +133,17 @@ def test_the_service_runs_the_daemon_as_its_own_user() -> None:
     assert unit["StateDirectory"] == Config(hostname="a.example").daemon.state_dir.name
 
 
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda file: file.stem)
+def test_a_timer_starts_a_command_that_there_is(timer: Path) -> None:
+    unit = Unit(timer.with_suffix(".service"))["Service"]
+    program, command, *words = unit["ExecStart"].split()
+    assert Path(program).name == "posthouse"
+    module = import_module(f"engine.commands.{command}")
+    assert words[0] in {each.name or each.callback.__name__ for each in module.app.registered_commands}
+    assert words[-2:] == ["--config", str(SYSTEM_CONFIG)]
+    assert unit["User"] == unit["Group"] == "posthouse"
+
+
 def test_a_stop_is_given_more_time_than_the_daemon_takes() -> None:
     from engine.crew import LATE_SECONDS
 
@@ -124,7 +152,7 @@ def test_a_stop_is_given_more_time_than_the_daemon_takes() -> None:
 
 
 def test_the_watchdog_is_slower_than_the_daemon_feeds_it() -> None:
-    from engine.daemon import WATCH_SECONDS
+    from engine.upkeep import WATCH_SECONDS
 
     unit = Unit(SERVICE)["Service"]
     assert unit["Type"] == "notify"
@@ -150,9 +178,28 @@ def test_systemd_finds_nothing_wrong(installed: Path) -> None:
 
 
 @needs_analyze
-def test_the_sandbox_holds_its_score(installed: Path) -> None:
-    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST}", str(installed / SERVICE.name)]
+@pytest.mark.parametrize("service", SERVICES, ids=lambda file: file.stem)
+def test_the_sandbox_holds_its_score(installed: Path, service: Path) -> None:
+    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST}", str(installed / service.name)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
         pytest.skip("this systemd-analyze can't judge offline")
     assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("path", [*SERVICES, *SOCKETS, *TIMERS], ids=lambda path: path.name)
+def test_no_unit_sets_twice_what_only_the_last_one_decides(path: Path) -> None:
+    once = (
+        "MemoryHigh",
+        "MemoryMax",
+        "TasksMax",
+        "User",
+        "Group",
+        "UMask",
+        "Type",
+        "Restart",
+        "WatchdogSec",
+        "KillMode",
+    )
+    names = [line.partition("=")[0] for line in path.read_text("utf-8").splitlines()]
+    assert [name for name in once if names.count(name) > 1] == []

@@ -1,100 +1,256 @@
-"""The terminal application: modes, keys, the two looks, and the session that feeds it.
+"""The terminal application: what holds its screens together, and the session that feeds them.
 
 Promises: idle it writes nothing; no text from outside is markup or moves the terminal; it ends cleanly by `q`, SIGTERM
 and SIGHUP; when the daemon is away the last picture stays, faded and dated, and comes alive again by itself.
 """
 
-import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
-from textual import on
-from textual.app import App
+from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from engine.control.client import AsyncControl
+from tui.commanding import Commanding
 from tui.driver import HouseDriver
-from tui.ink import Target
+from tui.format import clock
+from tui.ink import BLANK, Ink, Line, Target, line
+from tui.keeping import Kept
+from tui.keymap import Keys
+from tui.keys import shown
 from tui.messages import Away, Latest
-from tui.screens.flows import FlowScreen, FlowsScreen
-from tui.screens.help import HelpScreen
-from tui.screens.house import WIDE, HouseScreen
-from tui.screens.life import LifeScreen
-from tui.screens.post import PostScreen
-from tui.screens.queue import QueueScreen, SiteScreen
-from tui.scrub import Scrub
-from tui.session import Session
-from tui.themes import NIGHT, PAPER, THEMES
+from tui.pages import frame
+from tui.rolling import Rolling
+from tui.screens import deeds
+from tui.screens.house import SIDE, WIDE, HouseScreen
+from tui.scrub import Colourless, Scrub, Symbols
+from tui.session import Deed, Session
+from tui.themes import NIGHT, THEMES
+from tui.turns import Turns
 
-_BEHIND: Final[Mapping[str, Callable[[str], HouseScreen]]] = {
-    "site": SiteScreen,
-    "message": LifeScreen,
-    "flow": FlowScreen,
-}
+T = TypeVar("T")
 
 
-class PosthouseApp(App[None]):
+class PosthouseApp(Rolling, Commanding):
     CSS_PATH = "posthouse.tcss"
     TITLE = "Posthouse"
     ENABLE_COMMAND_PALETTE = False
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "post": PostScreen,
-        "queue": QueueScreen,
-        "flows": FlowsScreen,
-    }
-    DEFAULT_MODE = "post"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  (Textual types it as no ClassVar)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (SIDE, "-side")]  # noqa: RUF012  (Textual types it as no ClassVar)
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "switch_mode('post')", "Post", show=False, id="app.post"),
-        Binding("2", "switch_mode('queue')", "Queue", show=False, id="app.queue"),
-        Binding("3", "switch_mode('flows')", "Flows", show=False, id="app.flows"),
         Binding("question_mark,f1", "help", "help", show=False, id="app.help"),
-        Binding("f2", "look", "paper or night", show=False, id="app.look"),
-        Binding("q,ctrl+c", "quit", "quit", show=False, id="app.quit"),
+        Binding("u", "undo", "take back what was done last", show=False, id="app.undo"),
+        Binding("p", "pause", "hold the picture still, or let it go on", show=False, id="app.pause"),
+        Binding("i", "exact", "all that is known of this line, nothing shortened", show=False, id="app.exact"),
+        Binding("f2", "look", "the next look", show=False, id="app.look"),
+        Binding("q,ctrl+c", "quit", "leave; the daemon goes on", show=False, id="app.quit"),
     ]
 
-    def __init__(self, control: AsyncControl, *, look: str = NIGHT) -> None:
+    def __init__(
+        self,
+        control: AsyncControl,
+        *,
+        look: str = NIGHT,
+        read_only: bool = False,
+        by: str = "",
+        kept: Kept | None = None,
+        keys: Keys | None = None,
+        bidi: str = "off",
+        symbols: Symbols | None = None,
+    ) -> None:
+        self.orders_bidi = bidi == "app"
         super().__init__(driver_class=HouseDriver)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = look
-        self._session = Session(control)
-        self._scrub = Scrub()
+        self.kept = kept or Kept()
+        self.exact = False
+        self._session = Session(control, by=by, read_only=read_only)
+        self._sieves: list[LineFilter] = [Scrub(), *([symbols] if symbols else [])]
+        self._said: tuple[str, Ink, Deed | None] = ("", Ink.TEXT, None)
+        self._paused_since = ""
+        self.turns = Turns()
+        self._rebound = keys or Keys()
+        self._keys = {id: key.partition(",")[0] for id, key in self._rebound.map.items()}  # by id, as far as asked for
+        if self._rebound.map:
+            self.set_keymap(self._rebound.map)
+
+    # What a screen may ask (tui.session.House).
 
     @property
     def session(self) -> Session:
         return self._session
 
+    @property
+    def link(self) -> frame.Link:
+        error = self.session.error
+        if error is not None:
+            return frame.Link(str(error), error.remedy, self.session.away_since)
+        return frame.Link(paused_since=self._paused_since, connected=self.session.overview is not None)
+
+    def say(self, text: str, ink: Ink = Ink.TEXT) -> None:
+        """In the status line, until something else is said there or one goes elsewhere."""
+        self._said = (text, ink, None)
+        self._reframe()
+
+    def did(self, deed: Deed) -> None:
+        """Something was done: say so, and how it is taken back."""
+        self._said = (deeds.told(deed), Ink.WAIT if deed.changed_nothing else Ink.GOOD, deed)
+        self._reframe()
+
+    def unsay(self) -> None:
+        self._said = ("", Ink.TEXT, None)
+
+    def withdraw(self, text: str) -> None:
+        """Say this no more, where it is still said: it has come untrue."""
+        if text and self._said[0] == text:
+            self.unsay()
+            self._reframe()
+
+    def status(self, width: int, most: int) -> tuple[list[Line], Line]:
+        text, ink, deed = self._said
+        if not text:
+            return [], BLANK
+        return frame.said(text, ink, width, most, self.key_of("app.undo") if deed and deed.can_be_undone else "")
+
+    @property
+    def said_whole(self) -> Line:
+        screen = self.screen
+        trouble = screen.trouble if isinstance(screen, HouseScreen) else ""
+        return line(("✗ " + trouble, Ink.BAD)) if trouble else line(self._said[:2])
+
+    def last_command(self) -> str:
+        """The command line of what was just done, while the status line tells of it."""
+        deed = self._said[2]
+        return deed.intent.command if deed else ""
+
+    def copy(self, text: str, otherwise: str) -> None:
+        """To the clipboard of the operator's own terminal (OSC 52)."""
+        if not text:
+            self.say(otherwise, Ink.WAIT)
+            return
+        self.copy_to_clipboard(text)
+        self.say(f"copied: {' '.join(text.split())}", Ink.CALM)
+
+    def person(self, address: str) -> None:
+        self.open(Target("person", address))
+
+    async def ask_modal(self, screen: ModalScreen[T]) -> T | None:
+        """Lay a question over the screen; what it gave. Call it from a worker."""
+        return await self.push_screen_wait(screen)
+
+    def key_of(self, id: str) -> str:
+        """The key that a binding of what is on the screen has now, as it is shown; "" where there is none."""
+        if id not in self._keys:
+            nodes: list[DOMNode] = [*self.screen.walk_children(with_self=True), self]
+            for node in nodes:
+                for key, bindings in node._bindings.key_to_bindings.items():
+                    self._keys |= {each.id: key for each in bindings if each.id and each.id not in self._keys}
+        return shown(self._keys.get(id, ""))
+
+    # How it runs.
+
+    async def _on_key(self, event: events.Key) -> None:
+        """No key that writes a letter is a verb while one writes: of a burst (a slow line, a paste) the letters behind the
+        `/` were on their way to the table already when the filter got the focus."""
+        if event.is_printable and event.character and isinstance(self.focused, Input) and not self._awaits_question:
+            event.prevent_default()
+            self.focused.insert_text_at_cursor(event.character)
+
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """None does anything below a question that is not there yet."""
+        if self._awaits_question and key != "ctrl+c":
+            return True
+        if self.turns.was_answered and key == "enter" and isinstance(self.screen, HouseScreen):
+            self.turns.was_answered = False
+            return True
+        return await super()._check_bindings(key, priority)
+
+    @property
+    def _awaits_question(self) -> bool:
+        return self.turns.is_asking and isinstance(self.screen, HouseScreen)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._scrub]
+        if not self.no_color:
+            return [*super().get_line_filters(), *self._sieves]
+        theme = self.current_theme
+        quiet = frozenset(colour.lower() for colour in (theme.background, theme.surface) if colour)
+        return [*self._sieves, Colourless(quiet)]
 
     def on_mount(self) -> None:
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for sign in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(sign, self.exit, None, 128 + sign)
+        if isinstance(self._driver, HouseDriver):
+            self._driver.ends_by(signal.SIGTERM, signal.SIGHUP)
         self.run_worker(
             self.session.follow(
                 lambda overview: self.post_message(Latest(overview)), lambda error: self.post_message(Away(error))
             ),
             group="session",
         )
+        if faults := [*self._rebound.faults, *self.kept.faults]:
+            more = f" (and {len(faults) - 1} more: posthouse --keys)" if len(faults) > 1 else ""
+            self.say(f"✗ {faults[0]}{more}", Ink.WAIT)
 
     @on(Latest)
-    @on(Away)
-    def show_news(self) -> None:
-        if isinstance(self.screen, HouseScreen):
-            self.screen.told()
+    def _show_latest(self) -> None:
+        if not self._paused_since:
+            self._tell()
 
-    def open(self, target: Target) -> None:
-        """What Enter opens."""
-        self.push_screen(_BEHIND[target.kind](target.name))
+    @on(Away)
+    def _show_away(self) -> None:
+        self._paused_since = ""
+        self._tell()
+
+    def _tell(self) -> None:
+        """The screen that is shown; or else the one behind the question."""
+        houses = [each for each in self.screen_stack if isinstance(each, HouseScreen)]
+        if houses:
+            houses[-1].told()
+
+    def _reframe(self) -> None:
+        for screen in self.screen_stack if self._screen_stacks else ():
+            if isinstance(screen, HouseScreen):
+                screen.show_frame()
+
+    # Keys.
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        from tui.screens.help import HelpScreen
 
-    def action_look(self) -> None:
-        self.theme = PAPER if self.theme == NIGHT else NIGHT
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_undo(self) -> None:
+        self.run_worker(self._undo(), group="deed")
+
+    async def _undo(self) -> None:
+        if self.session.read_only:
+            self.say("✗ this terminal is read-only", Ink.WAIT)
+            return
+        async with self.turns.turn():
+            await deeds.undo(self)
+        self._tell()
+
+    def action_pause(self) -> None:
+        if self._paused_since:
+            self._paused_since = ""
+            self._tell()
+        elif self.session.overview is not None:
+            self._paused_since = clock(self.session.overview.now_ms)
+            self._reframe()
+
+    def action_exact(self) -> None:
+        screen = self.screen
+        if not isinstance(screen, HouseScreen):
+            return
+        if lines := screen.exactly():
+            self.sheet("Exact", lines)
+            return
+        if not screen.has_whole:
+            self.say("✗ nothing on this line is shortened: i is for the lines of tables", Ink.WAIT)
+            return
+        self.exact = not self.exact
+        self.say("all that was said, of every attempt" if self.exact else "what was said last", Ink.DIM)
+        self._tell()

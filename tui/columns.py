@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from tui.format import fit, short
+from tui.format import fit, number, short
 from tui.ink import Ink, Line, Run, line, rule
 
 R = TypeVar("R")
@@ -41,6 +41,12 @@ def layout(columns: Sequence[Column[R]], width: int) -> "Layout[R]":
     return tuple(zip(there, cells_of, strict=True))
 
 
+def needed(columns: Sequence[Column[R]]) -> int:
+    """The cells that those take which are there at every width."""
+    always = [column.width for column in columns if not column.since]
+    return sum(always) + GAP * (len(always) - 1)
+
+
 def heading(columns: "Layout[R]") -> Line:
     return _joined([Run(fit(column.title, width, right=column.right), Ink.DIM) for column, width in columns])
 
@@ -55,6 +61,15 @@ def titled(columns: "Layout[R]", title: str) -> Line:
 def row(columns: "Layout[R]", item: R, now_ms: int) -> Line:
     runs = [(column.paint(item, now_ms), column, width) for column, width in columns]
     return _joined([Run(fit(run.text, width, right=column.right), run.ink) for run, column, width in runs])
+
+
+def table(
+    title: str, noun: str, columns: Sequence[Column[R]], rows: Sequence[R], now_ms: int, width: int
+) -> list[Line]:
+    """A whole table under its title, as `--plain` prints it."""
+    there = layout(columns, width)
+    note = f"{number(len(rows))} {noun}{'' if len(rows) == 1 else 's'}"
+    return [rule(title, width, note), heading(there), *(row(there, each, now_ms) for each in rows)]
 
 
 def under_way(columns: "Layout[R]") -> Line:

@@ -72,12 +72,13 @@ def wrap(text: str, width: int) -> list[str]:
         if cells(lines[-1]) + 1 + cells(word) <= width and lines[-1]:
             lines[-1] += " " + word
             continue
-        pieces = _chopped(word, max(width, 2))
+        pieces = chopped(word, max(width, 2))
         lines = lines[:-1] + pieces if lines == [""] else lines + pieces
     return [indent + line for line in lines] if indent and len(lines) == 1 else lines
 
 
-def _chopped(word: str, width: int) -> list[str]:
+def chopped(word: str, width: int) -> list[str]:
+    """Pieces of at most `width` cells; a letter that is wider than that is a piece of its own."""
     pieces = []
     while cells(word) > width:
         piece = set_cell_size(word, width)
@@ -127,8 +128,8 @@ def span(milliseconds: int) -> str:
 
 def clock(at_ms: int, now_ms: int | None = None) -> str:
     """14:02:11 in the operator's zone; with its date when `now_ms` is given and is another day."""
-    at = _local(at_ms)
-    if now_ms is not None and at.date() != _local(now_ms).date():
+    at = local_time(at_ms)
+    if now_ms is not None and at.date() != local_time(now_ms).date():
         return at.strftime("%b %d %H:%M")
     return at.strftime("%H:%M:%S")
 
@@ -144,7 +145,8 @@ _FIRST_MS: Final = 86_400_000
 _LAST_MS: Final = 253_370_764_800_000
 
 
-def _local(at_ms: int) -> datetime:
+def local_time(at_ms: int) -> datetime:
+    """As the operator's clock shows it."""
     at_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
     # Whole milliseconds: a float would round 0.9995 s up to the next second.
     return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone() + timedelta(milliseconds=at_ms % 1000)

@@ -4,12 +4,13 @@ A page or a table is a list of `Line`; the application paints its inks in the co
 text alone. An ink is a meaning, never a colour, and no meaning is said by ink alone: a glyph and a word stand with it.
 """
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
-from tui.format import cells, cut, safe
+from tui.format import cells, chopped, cut, safe
 
 
 class Ink(Enum):
@@ -69,8 +70,38 @@ class Line:
         room = width
         for run in self.runs:
             kept.append(Run(cut(run.text, room), run.ink))
+            if cells(run.text) > room:
+                break  # one … says it
             room -= cells(kept[-1].text)
         return replace(self, runs=tuple(run for run in kept if run.text))
+
+    def folded(self, width: int) -> list["Line"]:
+        """As many lines as it takes, broken between words; those that go on stand under the first word, behind a label
+        (`held by     pause: ...`) under what it says."""
+        if self.width <= width:
+            return [self]
+        first = self.runs[0].text
+        is_label = len(self.runs) > 1 and first.endswith("  ") and bool(first.strip())
+        before = len(self.text) - len(self.text.lstrip(" "))
+        longest = max(map(cells, self.text.split()), default=0)
+        # Behind a label only where no word has to be broken for it.
+        indent = min(cells(first) if is_label and cells(first) + longest <= width else before, width // 2)
+        lines: list[list[Run]] = [[]]
+        room = width
+        for word, ink in _words(self.runs, max(width - indent, 2)):
+            if cells(word.rstrip(" ")) > room and any(run.text.strip() for run in lines[-1]):
+                lines.append([Run(" " * indent)])
+                word, room = word.lstrip(" "), width - indent
+            lines[-1].append(Run(word if cells(word) <= room else word.rstrip(" "), ink))
+            room -= cells(word)
+        return [replace(self, runs=tuple(runs)).cropped(width) for runs in lines]
+
+
+def _words(runs: Iterable[Run], width: int) -> Iterable[tuple[str, Ink]]:
+    """The runs in pieces that are not broken, each with the blanks behind it."""
+    for run in runs:
+        for word in re.findall(r" *[^ ]+ ?| +", run.text):
+            yield from ((piece, run.ink) for piece in chopped(word, width))
 
 
 BLANK = Line()
@@ -82,14 +113,17 @@ def line(*parts: str | Run | tuple[str, Ink]) -> Line:
     return Line(tuple(Run(safe(run.text), run.ink) for run in runs if run.text))
 
 
-def rule(title: str, width: int, note: str = "") -> Line:
-    """Names a part of a page: ── Title ─────────── note ──"""
-    note = cut(note, width // 2)
-    tail = f" {note} ──" if note else ""
+def rule(title: str, width: int, note: str = "", chip: str = "") -> Line:
+    """Names a part of a page: ── Title ─────────── chip  note ──"""
+    chip = cut(chip, width // 3)
+    note = cut(note, width // 2 - cells(chip))
+    tail = f" {chip}  {note} ──" if chip else f" {note} ──" if note else ""
     title = cut(title, max(width - cells(tail) - 6, 4))
     dashes = max(width - cells(title) - cells(tail) - 4, 0)
     runs = [("── ", Ink.RULE), (title, Ink.TITLE), (" " + "─" * dashes, Ink.RULE)]
-    if note:
+    if chip:
+        runs += [(" ", Ink.DIM), (chip, Ink.WAIT), (" ", Ink.DIM)]
+    if note or chip:
         runs += [(f" {note} ", Ink.DIM), ("──", Ink.RULE)]
     return line(*runs).cropped(width)
 

@@ -1,66 +1,86 @@
 """The same pages as plain text: `posthouse --plain queue`, for scripts, pagers, reports and screen readers.
 
-Nothing here imports textual. What is printed is cleaned like what is shown.
+Nothing here imports textual, and a page's module is imported when it is asked for. What is printed is cleaned like what
+is shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
-from engine.control.client import Control, part
-from engine.control.protocol.flows import FlowPicture, Flows
-from engine.control.protocol.house import Overview
-from engine.control.protocol.queue import MessageLife, Queue
-from tui.columns import Column, R, heading, layout, row
-from tui.format import number
-from tui.ink import Line, plain, rule
-from tui.pages import flows as flow_pages
-from tui.pages import life as life_page
-from tui.pages import post as post_page
-from tui.pages.tables import FLOWS, SITES
+from engine.control.client import Control
+from tui.ink import Line, plain
 
 WIDTH: Final = 100
+Say = Callable[[Control, Sequence[str], int], list[Line]]
+"""What the daemon is asked, the words behind the page's name, the cells of a line; the lines."""
 
 
-def post(control: Control, width: int = WIDTH) -> str:
-    return plain(post_page.post(control.get(Overview, "/v1/overview"), width))
+@dataclass(frozen=True, slots=True)
+class PlainPage:
+    place: str  # "module:function", a `Say`
+    words: str = ""  # what has to be named, as it is written in a usage line
+    least: int = 0  # how many words it needs
+    most: int | None = None  # and takes; as many as it needs where it is not said
+
+    def takes(self, count: int) -> bool:
+        return self.least <= count <= (self.least if self.most is None else self.most)
 
 
-def queue(control: Control, width: int = WIDTH) -> str:
-    found = control.get(Queue, "/v1/queue")
-    return plain(_table("Queue", "site", SITES, found.sites, found.now_ms, width))
-
-
-def flows(control: Control, width: int = WIDTH) -> str:
-    found = control.get(Flows, "/v1/flows")
-    return plain(_table("Flows", "flow", FLOWS, found.rows, found.now_ms, width))
-
-
-def flow(control: Control, name: str, width: int = WIDTH) -> str:
-    picture = control.get(FlowPicture, f"/v1/flows/{part(name)}")
-    return plain(flow_pages.flow(picture, width, as_outline=True))
-
-
-def message(control: Control, message_id: str, width: int = WIDTH) -> str:
-    return plain(life_page.life(control.get(MessageLife, f"/v1/messages/{part(message_id)}"), width))
-
-
-WITHOUT_NAME: Final[Mapping[str, Callable[[Control, int], str]]] = {"post": post, "queue": queue, "flows": flows}
-WITH_NAME: Final[Mapping[str, Callable[[Control, str, int], str]]] = {"flow": flow, "message": message}
+PAGES: Final[Mapping[str, PlainPage]] = {
+    "post": PlainPage("tui.pages.post:plain_post"),
+    "queue": PlainPage("tui.pages.tables:plain_queue"),
+    "flows": PlainPage("tui.pages.tables:plain_flows"),
+    "flow": PlainPage("tui.pages.flows:plain_flow", "NAME", 1),
+    "lists": PlainPage("tui.pages.lists:plain_lists"),
+    "list": PlainPage("tui.pages.lists:plain_list", "NAME", 1),
+    "people": PlainPage("tui.pages.lists:plain_people", "[TEXT]", 0, 1),
+    "fields": PlainPage("tui.pages.lists:plain_fields"),
+    "person": PlainPage("tui.pages.person:plain_person", "ADDRESS", 1),
+    "consent": PlainPage("tui.pages.proof:plain_proof", "ADDRESS", 1),
+    "segments": PlainPage("tui.pages.segments:plain_segments"),
+    "segment": PlainPage("tui.pages.segments:plain_segment", "NAME", 1),
+    "imports": PlainPage("tui.pages.imports:plain_imports"),
+    "import": PlainPage("tui.pages.imports:plain_import", "ID", 1),
+    "replies": PlainPage("tui.pages.replies:plain_replies", "[SITE]", 0, 1),
+    "weather": PlainPage("tui.pages.heat:plain_weather", "[site|domain]", 0, 1),
+    "ages": PlainPage("tui.pages.heat:plain_shape", "[domain|site|campaign|stream]", 0, 1),
+    "bounces": PlainPage("tui.pages.bounces:plain_bounces"),
+    "received": PlainPage("tui.pages.bounces:plain_received", "[KIND or ID]", 0, 1),
+    "unclassified": PlainPage("tui.pages.replies:plain_unclassified"),
+    "suppression": PlainPage("tui.pages.bounces:plain_suppression", "[TEXT]", 0, 1),
+    "mails": PlainPage("tui.pages.mails:plain_mails"),
+    "mail": PlainPage("tui.pages.mails:plain_mail", "NAME [LANGUAGE]", 1, 2),
+    "schedule": PlainPage("tui.pages.schedule:plain_schedule", "[agenda|week|month]", 0, 1),
+    "campaign": PlainPage("tui.pages.schedule_campaign:plain_campaign", "NAME", 1),
+    "step": PlainPage("tui.pages.flow_rows:plain_people", "FLOW [STEP]", 1, 2),
+    "versions": PlainPage("tui.pages.flow_rows:plain_history", "FLOW", 1),
+    "recipes": PlainPage("tui.pages.flow_rows:plain_recipes"),
+    "drafts": PlainPage("tui.pages.flow_rows:plain_drafts"),
+    "draft": PlainPage("tui.pages.flow_rows:plain_draft", "NAME", 1),
+    "trial": PlainPage("tui.pages.flow_rows:plain_trial", "NUMBER", 1),
+    "domains": PlainPage("tui.pages.domains:plain_domains"),
+    "domain": PlainPage("tui.pages.domains:plain_domain", "NAME", 1),
+    "rules": PlainPage("tui.pages.rules:plain_doctor", "[DOMAIN]", 0, 1),
+    "reports": PlainPage("tui.pages.reported:plain_reported", "[DOMAIN]", 0, 1),
+    "reputation": PlainPage("tui.pages.reputation:plain_reputation", "[ABOUT]", 0, 3),
+    "journal": PlainPage("tui.pages.journal:plain_journal", "[FILTER]", 0, 20),
+    "acts": PlainPage("tui.pages.journal:plain_acts", "[FILTER]", 0, 20),
+    "message": PlainPage("tui.pages.life:plain_message", "ID", 1),
+}
 
 
 def screen(control: Control, words: Sequence[str], width: int = WIDTH) -> str:
-    """The screen that `words` name. ValueError when they name none."""
-    match words:
-        case [name] if name in WITHOUT_NAME:
-            return WITHOUT_NAME[name](control, width)
-        case [name, what] if name in WITH_NAME:
-            return WITH_NAME[name](control, what, width)
-    raise ValueError("--plain shows one of: post, queue, flows, flow NAME, message ID")
+    """The page that `words` name. ValueError when they name none."""
+    page = PAGES.get(words[0]) if words else None
+    if page is None or not page.takes(len(words) - 1):
+        raise ValueError(f"--plain shows one of: {usage()}")
+    module, _, name = page.place.partition(":")
+    say: Say = getattr(import_module(module), name)
+    return plain(say(control, words[1:], width))
 
 
-def _table(
-    title: str, noun: str, columns: Sequence[Column[R]], rows: Sequence[R], now_ms: int, width: int
-) -> list[Line]:
-    there = layout(columns, width)
-    note = f"{number(len(rows))} {noun}{'' if len(rows) == 1 else 's'}"
-    return [rule(title, width, note), heading(there), *(row(there, each, now_ms) for each in rows)]
+def usage() -> str:
+    """All pages, as one types them."""
+    return ", ".join(f"{name} {page.words}".rstrip() for name, page in PAGES.items())

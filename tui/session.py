@@ -7,25 +7,65 @@ Nothing here waits for a widget, and no question is asked twice at once.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from textual.screen import ModalScreen
+
 from engine.control.client import AsyncControl, ControlError, Params
+from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
+from engine.control.protocol.wire import VERSION
 from tui.format import clock
-from tui.ink import Target
+from tui.ink import Ink, Line, Target
+from tui.pages.frame import Link
+from tui.turns import Turns
+from tui.verbs import Intent
 
 T = TypeVar("T")
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
+_REMEMBERED: Final = 200
+
+
+@dataclass(slots=True)
+class Deed:
+    """Something that was done from here, for the session's log and for taking it back."""
+
+    at_ms: int
+    intent: Intent
+    steps: tuple[Done, ...]  # what is bulk is done in several requests
+    undone: bool = False
+
+    @property
+    def text(self) -> str:
+        """What was done, in the daemon's words; the count of all its steps where they count."""
+        last, changed = self.steps[-1], [each.facts.get("changed") for each in self.steps]
+        counts = [each for each in changed if isinstance(each, int)]
+        if len(counts) < 2 or not last.text.startswith(str(counts[-1])):
+            return last.text
+        return str(sum(counts)) + last.text.removeprefix(str(counts[-1]))
+
+    @property
+    def changed_nothing(self) -> bool:
+        return all(each.facts.get("changed") == 0 for each in self.steps)
+
+    @property
+    def can_be_undone(self) -> bool:
+        return not self.undone and any(each.facts.get("undo") for each in self.steps)
 
 
 class Session:
-    """What is known of the daemon now, and how to know more."""
+    """What is known of the daemon now, how to know more, and what was done from here."""
 
-    def __init__(self, control: AsyncControl) -> None:
+    def __init__(self, control: AsyncControl, *, by: str = "", read_only: bool = False) -> None:
         self._control = control
-        self._arrived = 0.0  # on the monotonic clock, when `overview` came
+        self.by = by  # who acts, for the daemon's journal
+        self.read_only = read_only
+        self.deeds: list[Deed] = []  # newest last
+        self.monotonic: Callable[[], float] = time.monotonic  # seconds; stands still where a screen is pictured
+        self._arrived = 0.0  # by it, when `overview` came
         self.overview: Overview | None = None
         self.error: ControlError | None = None  # why there is no daemon; None while there is one
         self.away_since = ""  # the daemon's time when it went, for people
@@ -35,6 +75,7 @@ class Session:
         wait = _FIRST_WAIT
         while True:
             try:
+                await self._agree()
                 async for overview in self._control.stream():
                     wait = _FIRST_WAIT
                     self._came(overview)
@@ -45,19 +86,70 @@ class Session:
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 
+    async def _agree(self) -> None:
+        """ControlError when the daemon speaks another protocol than we do."""
+        theirs = (await self._control.get(Done, "/v1/hello")).facts.get("version")
+        if theirs == VERSION:
+            return
+        if isinstance(theirs, int) and theirs > VERSION:
+            error = f"the daemon speaks protocol {theirs}, this program only {VERSION}"
+            raise ControlError(error, "This program is older: leave, upgrade posthouse, and start it again")
+        said = f"protocol {theirs}" if isinstance(theirs, int) else "an older protocol"
+        error = f"the daemon speaks {said}, this program {VERSION}"
+        raise ControlError(
+            error, "The daemon is older: restart posthoused after its upgrade; this comes back by itself"
+        )
+
     async def ask(self, kind: type[T], path: str, params: Params | None = None) -> T:
         """What is at `path` now. ControlError when it can't be had."""
         return await self._control.get(kind, path, params)
 
+    async def act(self, path: str, body: Mapping[str, object]) -> Done:
+        """Have something done in the operator's name, or ask what would be. ControlError when it was refused."""
+        return await self._control.post(f"/v1/{path}", {**body, "by": self.by} if self.by else body)
+
+    async def do(self, intent: Intent) -> Deed:
+        """Have it done, to its end, and remember that it was. What was done before a refusal is remembered too."""
+        deed = Deed(self.now_ms, intent, (await self.act(intent.path, intent.body),))
+        self.deeds.append(deed)
+        del self.deeds[:-_REMEMBERED]
+        while after := deed.steps[-1].facts.get("after"):
+            deed.steps += (await self.act(intent.path, {**intent.body, "after": after}),)
+        return deed
+
+    async def undo(self) -> tuple[Deed, Done] | None:
+        """Take the newest back that can be; None where there is none. One that the daemon refuses (somebody else was
+        faster) is not tried again: the next time it is the one before. ControlError."""
+        deed = next((each for each in reversed(self.deeds) if each.can_be_undone), None)
+        if deed is None:
+            return None
+        done = Done("")
+        for step in reversed(deed.steps):
+            if step.facts.get("undo"):
+                number = step.facts.get("act")
+                try:
+                    done = await self.act("acts/undo", {} if number is None else {"act": number})
+                except ControlError as error:
+                    deed.undone = error.refused
+                    raise
+        deed.undone = True
+        return deed, done
+
+    @property
+    def now_ms(self) -> int:
+        """The daemon's time, as far as it is known."""
+        if self.overview is None:
+            return 0
+        return self.overview.now_ms + int((self.monotonic() - self._arrived) * 1000)
+
     def _came(self, overview: Overview) -> None:
-        self.overview, self.error, self._arrived = overview, None, time.monotonic()
+        self.overview, self.error, self._arrived = overview, None, self.monotonic()
 
     def _went(self, error: ControlError) -> bool:
         """Note that the daemon is away. True when that is news."""
         is_news = self.error is None or str(self.error) != str(error)
         if self.error is None and self.overview is not None:
-            since_ms = int((time.monotonic() - self._arrived) * 1000)
-            self.away_since = clock(self.overview.now_ms + since_ms)
+            self.away_since = clock(self.now_ms)
         self.error = error
         return is_news
 
@@ -65,16 +157,46 @@ class Session:
 class House(Protocol):
     """What a screen may ask of the application it is in."""
 
+    exact: bool  # exact numbers and times are wanted
+    turns: Turns
+
     @property
     def session(self) -> Session: ...
 
+    @property
+    def link(self) -> Link: ...
+
     def open(self, target: Target) -> None: ...
+
+    def back(self) -> None: ...
+
+    def turn_back(self, why: str) -> None: ...
+
+    def sheet(self, title: str, lines: Sequence[Line]) -> None: ...
+
+    def say(self, text: str, ink: Ink = Ink.TEXT) -> None: ...
+
+    def did(self, deed: Deed) -> None: ...
+
+    def withdraw(self, text: str) -> None: ...
+
+    def status(self, width: int, most: int) -> tuple[list[Line], Line]: ...
+
+    def last_command(self) -> str: ...
+
+    def copy(self, text: str, otherwise: str) -> None: ...
+
+    def person(self, address: str) -> None: ...
+
+    def key_of(self, id: str) -> str: ...
+
+    async def ask_modal(self, screen: ModalScreen[T]) -> T | None: ...
 
 
 class Watch:
     """Asks again whenever it is nudged, one question at a time; nudges during a question make one more, not many."""
 
-    def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:
         self._ask = ask
         self._is_asking = False
         self._is_due = False

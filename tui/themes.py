@@ -1,4 +1,5 @@
-"""The two looks, ink on warm paper and paper on warm ink, and the colour of every ink in each.
+"""The looks, and the colour of every ink in each: paper on warm ink (night), ink on warm paper (paper), and one of strong
+contrast whose colours all eyes tell apart (clear).
 
 Post-horn yellow is the one accent. Green, blue, orange, red and violet differ in lightness too, so that they stay apart
 for eyes that do not tell red from green; and no state is told by colour alone (tui.words).
@@ -15,6 +16,7 @@ from tui.ink import Ink
 
 NIGHT: Final = "posthouse-night"
 PAPER: Final = "posthouse-paper"
+CLEAR: Final = "posthouse-clear"
 
 THEMES: Final = (
     Theme(
@@ -43,6 +45,19 @@ THEMES: Final = (
         success="#1d6f4b",
         dark=False,
         variables={"input-cursor-background": "#8a5f00", "input-selection-background": "#ecd58c", "slider": "#d6c9ab"},
+    ),
+    Theme(
+        name=CLEAR,
+        primary="#ffffff",
+        accent="#ffffff",
+        foreground="#f2f2f2",
+        background="#000000",
+        surface="#1a1a1a",
+        panel="#003a66",
+        warning="#ffb000",
+        error="#ff7f2a",
+        success="#7cc7ff",
+        variables={"input-cursor-background": "#ffffff", "input-selection-background": "#003a66", "slider": "#5a5a5a"},
     ),
 )
 
@@ -79,11 +94,35 @@ _PAPER: Final[Mapping[Ink, str]] = {
 }
 
 
+# Blue is well, orange is ill, and each is a step of lightness from the next (after Okabe and Ito, and IBM's palette).
+_CLEAR: Final[Mapping[Ink, str]] = {
+    Ink.TEXT: "#f2f2f2",
+    Ink.DIM: "#b8b8b8",
+    Ink.STRONG: "bold #ffffff",
+    Ink.TITLE: "bold #ffffff",
+    Ink.RULE: "#6a6a6a",
+    Ink.RAIL: "#9a9a9a",
+    Ink.HORN: "bold #ffffff",
+    Ink.GOOD: "#7cc7ff",
+    Ink.CALM: "#b3d9ff",
+    Ink.WAIT: "#ffb000",
+    Ink.BAD: "bold #ff7f2a",
+    Ink.DOUBT: "bold #ffe08a",
+    Ink.TAB: "bold #000000 on #ffffff",
+}
+
+
+LOOKS: Final[Mapping[str, str]] = {"night": NIGHT, "paper": PAPER, "clear": CLEAR}
+"""What an operator calls them."""
+
 _LINES: Final = frozenset({Ink.RULE, Ink.RAIL})
 
 
-@lru_cache(maxsize=64)
+_INKS: Final = {NIGHT: _NIGHT, PAPER: _PAPER, CLEAR: _CLEAR}
+
+
+@lru_cache(maxsize=128)
 def style(theme: str, ink: Ink, *, faded: bool = False) -> Style:
     """How an ink looks in a theme; `faded` when what is shown is no longer sure."""
-    inks = _PAPER if theme == PAPER else _NIGHT
+    inks = _INKS.get(theme, _NIGHT)
     return Style.parse(inks[Ink.DIM if faded and ink not in _LINES else ink])

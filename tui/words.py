@@ -47,12 +47,35 @@ _HAPPENING: Final[Mapping[str, Mark]] = {
     "confirmed": Mark("✓", "confirmed", Ink.GOOD),
     "unsubscribed": Mark("–", "unsubscribed", Ink.WAIT),
     "goal": Mark("★", "goal", Ink.GOOD),
+    "operator": Mark("✎", "operator", Ink.STRONG),
 }
 
 _FLOW: Final[Mapping[str, Mark]] = {
     "active": Mark("●", "active", Ink.GOOD),
     "paused": Mark("‖", "paused", Ink.WAIT),
     "archived": Mark("–", "archived", Ink.DIM),
+    "draft": Mark("✎", "draft", Ink.HORN),
+    "recipe": Mark("§", "recipe", Ink.TEXT),
+}
+
+_PLANNED: Final[Mapping[str, Mark]] = {
+    "draft": Mark("◌", "draft", Ink.DIM),
+    "scheduled": Mark("○", "scheduled", Ink.TEXT),
+    "next": Mark("↻", "again", Ink.TEXT),
+    "running": Mark("►", "running", Ink.CALM),
+    "paused": Mark("‖", "paused", Ink.WAIT),
+    "stopped": Mark("■", "stopped", Ink.BAD),
+    "recalled": Mark("↩", "recalled", Ink.BAD),
+    "done": Mark("✓", "done", Ink.GOOD),
+    "flow": Mark("◇", "flow", Ink.HORN),
+}
+
+_RECIPIENT: Final[Mapping[str, Mark]] = {
+    "waiting": Mark("◔", "waiting", Ink.WAIT),
+    "claimed": Mark("►", "claimed", Ink.CALM),
+    "recalled": Mark("↩", "recalled", Ink.BAD),
+    "excluded": Mark("⊘", "excluded", Ink.DIM),
+    "failed": Mark("✗", "failed", Ink.BAD),
 }
 
 _STEP: Final[Mapping[str, Mark]] = {
@@ -68,6 +91,13 @@ _STEP: Final[Mapping[str, Mark]] = {
     **{word: Mark("+", word, Ink.TEXT) for word in ("tag", "join", "set", "add", "coupon")},
     **{word: Mark("-", word, Ink.TEXT) for word in ("untag", "leave", "stop")},
     **{word: Mark("→", word, Ink.HORN) for word in ("emit", "webhook", "notify", "start")},
+}
+
+_CHANGE: Final[Mapping[str, Mark]] = {
+    "+": Mark("+", "new", Ink.GOOD),
+    "-": Mark("-", "gone", Ink.BAD),
+    "~": Mark("~", "changed", Ink.WAIT),
+    ">": Mark(">", "elsewhere", Ink.CALM),
 }
 
 ALERTS: Final[Mapping[str, Ink]] = {"!": Ink.BAD, "?": Ink.DOUBT, "i": Ink.CALM}
@@ -98,14 +128,31 @@ def flow(state: str) -> Mark:
     return _known(_FLOW, state)
 
 
+def planned(state: str) -> Mark:
+    """Of a send on the schedule."""
+    return _known(_PLANNED, state)
+
+
+def recipient(state: str) -> Mark:
+    """Of somebody in a campaign's run."""
+    return _known({**_DELIVERY, **_RECIPIENT}, state)
+
+
 def step(kind: str) -> Mark:
     return _known(_STEP, kind)
+
+
+def change(mark: str) -> Mark:
+    """What a draft does to a step."""
+    return _known(_CHANGE, mark)
 
 
 def site(row: SiteRow, now_ms: int) -> Mark:
     """What a site does now; the worst first, since one word must do."""
     if row.in_doubt:
         return _DELIVERY["in doubt"]
+    if row.suspended_ms is not None and row.suspended_ms > now_ms:
+        return Mark("‖", "suspended", Ink.WAIT)
     if row.retry_ms is not None and row.retry_ms > now_ms:
         return Mark("↻", "back-off", Ink.WAIT)
     if row.held:

@@ -221,7 +221,7 @@ def shipped_rules() -> tuple[Rule, ...]:
 
 
 def adopt(own: tuple[Rule, ...]) -> None:
-    """Try these before the shipped ones from now on. For the start of a process, and for nobody else."""
+    """Try these before the shipped ones from now on. For the start of a process, and when a rule was made: for nobody else."""
     global _own, _all
     _own = own
     _all = (*own, *shipped_rules())

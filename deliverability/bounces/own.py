@@ -1,7 +1,6 @@
 """Rules of one's own: tried before those that come with Posthouse, written as rules.toml is, proven before they count."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,8 +9,10 @@ from deliverability.bounces.normal import STAND_INS, normalise
 from deliverability.bounces.proving import Finding, prove
 from deliverability.reply import Reply, ReplyError
 from deliverability.text import clean
+from deliverability.toml_text import TomlFault, read_toml
 
 PREFIX: Final = "own."
+_STANDS_IN: Final = re.compile("|".join(sorted(STAND_INS)))  # in capitals, which nothing else of a normal text has
 MAX_PATTERN: Final = 300
 _NAMES: Final = frozenset({
     "id", "class", "provider", "stages", "codes", "enhanced", "text", "blame", "hard", "slow_down", "samples",
@@ -25,11 +26,12 @@ class RuleFault(ValueError):
     """Not a rule, or not a good one; says which and why."""
 
 
-def read_rules(text: str) -> tuple[Rule, ...]:
-    """The rules of a file. RuleFault for the first that is none, and for those that their samples do not prove."""
+def read_rules(text: str, *, is_proven: bool = False) -> tuple[Rule, ...]:
+    """The rules of a file. RuleFault for the first that is none, and for those that their samples do not prove; whoever
+    has proven the same text just now need not do so again, which takes most of a second."""
     try:
-        entries = tomllib.loads(text).get("rule", [])
-    except tomllib.TOMLDecodeError as err:
+        entries = read_toml(text).get("rule", [])
+    except TomlFault as err:
         raise RuleFault(f"it is no TOML: {err}") from None
     if not isinstance(entries, list):
         raise RuleFault("rules stand under [[rule]]")
@@ -37,7 +39,7 @@ def read_rules(text: str) -> tuple[Rule, ...]:
     names = [rule.id for rule in rules]
     if twice := [name for name in names if names.count(name) > 1]:
         raise RuleFault(f"two rules are called {twice[0]}")
-    if found := faults(rules):
+    if not is_proven and (found := faults(rules)):
         raise RuleFault(f"{found[0].rule}: {found[0].what}: {found[0].text}")
     return rules
 
@@ -101,8 +103,8 @@ def _is_texts(value: Any) -> bool:
 
 
 def _pattern(alike: str) -> str:
-    """What all replies of a kind have: their words, with a gap where they differ."""
-    words = ("" if word.strip("<>[](){}.,:;'\"") in STAND_INS else re.escape(word) for word in alike.split())
+    """What all replies of a kind have: their words, with a gap where they differ, be it in a part of a word."""
+    words = ("" if _STANDS_IN.search(word) else re.escape(word) for word in alike.split())
     return re.sub(r"(?:^| )\.\{0,80\} ?", ".{0,80}", " ".join(word or ".{0,80}" for word in words))[
         :MAX_PATTERN
     ].rstrip("\\")

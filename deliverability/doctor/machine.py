@@ -1,6 +1,6 @@
 """This machine: who can read its secrets, what its certificates and its clock say, and which doors are open."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from deliverability.doctor.facts import Case, Certificate, File
@@ -41,16 +41,21 @@ def _valid(case: Case) -> Said:
 
 
 def _of_certificate(case: Case, one: Certificate) -> Said:
-    now = case.house.now
+    fault = certificate_fault(one, case.house.now)
+    return bad(fault) if fault else good(f"the certificate of {one.where} holds")
+
+
+def certificate_fault(one: Certificate, now: datetime) -> str:
+    """Why clients will not believe a certificate; "" where nothing speaks against it."""
     if one.trouble:
-        return bad(f"the certificate of {one.where}: {one.trouble}")
+        return f"the certificate of {one.where}: {one.trouble}"
     if one.not_after and one.not_after <= now:
-        return bad(f"the certificate of {one.where} ended {one.not_after:%Y-%m-%d %H:%M} UTC")
+        return f"the certificate of {one.where} ended {one.not_after:%Y-%m-%d %H:%M} UTC"
     if one.not_before and one.not_before > now:
-        return bad(f"the certificate of {one.where} begins only {one.not_before:%Y-%m-%d %H:%M} UTC")
+        return f"the certificate of {one.where} begins only {one.not_before:%Y-%m-%d %H:%M} UTC"
     if one.expected and one.names and not any(_covers(each, one.expected) for each in one.names):
-        return bad(f"the certificate of {one.where} is for {', '.join(one.names)}, not for {one.expected}")
-    return good(f"the certificate of {one.where} holds")
+        return f"the certificate of {one.where} is for {', '.join(one.names)}, not for {one.expected}"
+    return ""
 
 
 def _covers(name: str, host: str) -> bool:

@@ -6,7 +6,7 @@ from email.utils import getaddresses
 from typing import Final
 
 from deliverability.doctor.facts import Case
-from deliverability.doctor.model import NotKnown, Said, bad, configure, good, warn
+from deliverability.doctor.model import NotKnown, Said, bad, brand, configure, good, warn
 from deliverability.doctor.rule import Rule
 from deliverability.rawmail import MessageError, fields, split_message
 
@@ -94,7 +94,7 @@ def _postal(case: Case) -> Said:
         raise NotKnown("there is no configuration")
     if case.house.postal_address.strip():
         return good("the sender's postal address is in the footer")
-    mend = [configure("mail", 'postal_address = "1 Mill Lane\\nOldtown"')]
+    mend = [brand('postal_address = "1 Mill Lane\\nOldtown"')]
     return warn("marketing mail has no postal address, which most laws ask for", (), mend)
 
 
@@ -138,7 +138,7 @@ RULES = (
         "mail.postal",
         "Marketing mail names a postal address",
         "Most laws ask for it (CAN-SPAM, CASL, and in Germany the DDG).",
-        "Set mail.postal_address.",
+        "Set postal_address in brand.toml.",
         "CAN-SPAM Act, 15 U.S.C. 7704(a)(5)",
         _postal,
         of_house=True,

@@ -114,6 +114,11 @@ def configure(section: str, line: str) -> Mend:
     return Mend("set", f"[{section}] {line}" if section else line)
 
 
+def brand(line: str) -> Mend:
+    """A line of brand.toml, in one's own folder of templates."""
+    return Mend("set", f"brand.toml: {line}")
+
+
 def shown(text: str, most: int = SHOWN) -> str:
     """Foreign text on one line that moves no cursor: controls become their pictures (ESC is shown as ␛), what can't be
     seen is written as U+202E; what is too long is cut, and says so."""

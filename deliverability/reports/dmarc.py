@@ -141,7 +141,7 @@ class _Reader:
         self.by_disposition[disposition] += count
         sender = Sender(
             source_ip=row.get("source_ip", ""),
-            header_from=row.get("feedback/record/identifiers/header_from", "").lower(),
+            header_from=_domain(row.get("feedback/record/identifiers/header_from", "")),
             dkim=row.get("policy_evaluated/dkim", "").lower(),
             spf=row.get("policy_evaluated/spf", "").lower(),
             disposition=disposition,
@@ -157,7 +157,7 @@ class _Reader:
         return AggregateReport(
             org=self.metadata.get("org_name", ""),
             report_id=self.metadata.get("report_id", ""),
-            domain=self.policy.get("domain", "").lower(),
+            domain=_domain(self.policy.get("domain", "")),
             begin=_number(self.metadata.get("date_range/begin", ""), "its begin"),
             end=_number(self.metadata.get("date_range/end", ""), "its end"),
             messages=self.messages,
@@ -166,6 +166,11 @@ class _Reader:
             senders=dict(self.senders),
             left_out=self.left_out,
         )
+
+
+def _domain(text: str) -> str:
+    """A domain as it is compared: some reporters write it in capitals, some with the dot of the root."""
+    return text.lower().rstrip(".")
 
 
 def _number(text: str, what: str) -> int:

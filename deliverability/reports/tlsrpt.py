@@ -81,7 +81,7 @@ def _policy(given: dict[str, Any]) -> PolicyResult:
             failures[kind] = failures.get(kind, 0) + _count(each.get("failed-session-count", 0))
     return PolicyResult(
         type=_text(policy.get("policy-type")),
-        domain=_text(policy.get("policy-domain")).lower(),
+        domain=_text(policy.get("policy-domain")).lower().rstrip("."),
         successful=_count(summary.get("total-successful-session-count", 0)),
         failed=_count(summary.get("total-failure-session-count", 0)),
         failures=failures,

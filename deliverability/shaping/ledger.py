@@ -2,7 +2,7 @@
 
 What was spent is kept in slices of a thirtieth of the window. A slice counts until the whole of it has left the window,
 so the sum is never under the truth and a limit is never passed; at worst a thirtieth of the window is waited for too
-long.
+long. A slice that counts no more is let go by whoever writes or reads next: a ledger holds SLICES + 1 of them at most.
 """
 
 from collections import deque
@@ -29,13 +29,16 @@ class Ledger:
             self._slices.append((last, spent + count))
         elif count:
             self._slices.append((number, count))
+        self._let_go(number)
 
     def used(self, now: float) -> int:
         """How many count as spent within the window."""
-        first = self._number(now) - SLICES
-        while self._slices and self._slices[0][0] < first:
-            self._slices.popleft()
+        self._let_go(self._number(now))
         return sum(spent for _, spent in self._slices)
+
+    def _let_go(self, number: int) -> None:
+        while self._slices and self._slices[0][0] < number - SLICES:
+            self._slices.popleft()
 
     def free(self, now: float) -> int:
         """How many may be spent now."""

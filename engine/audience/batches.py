@@ -71,6 +71,10 @@ class Imported:
         """What the batch declared, and what the row says."""
         return {**self.entry.told, **json.loads(self.facts)}
 
+    def root(self) -> bytes:
+        """The root that this row and its path come to. Broken where they are none."""
+        return merkle.climb(bytes.fromhex(commit_to(self.salt, self.facts)), self.place, self.count, self.path)
+
 
 def source_of(batch_id: int) -> str:
     """What stands as the source of subscriptions that rest on a batch."""

@@ -36,7 +36,8 @@ class Act(StrEnum):
 
     ASKED = "asked"
     CONFIRMED = "confirmed"
-    WITHDRAWN = "withdrawn"
+    WITHDRAWN = "withdrawn"  # by the person, or by an operator for them (source: operator)
+    RESTORED = "restored"  # an operator took back their own withdrawal
     IMPORTED = "imported"  # one entry for all rows of a batch (engine.audience.batches)
 
 
@@ -145,12 +146,13 @@ def head(tx: Tx) -> Link | None:
 
 def chain(tx: Tx, first: int = 1) -> Iterator[Link]:
     """The entries from `first` on, oldest first."""
-    while part := _part(tx, first):
-        yield from part
-        first = part[-1].seq + 1
+    while some := part(tx, first):
+        yield from some
+        first = some[-1].seq + 1
 
 
-def _part(tx: Tx, first: int) -> list[Link]:
+def part(tx: Tx, first: int) -> list[Link]:
+    """Up to CHUNK entries from `first` on, oldest first."""
     sql = f"SELECT {_LINK} FROM consent_entry WHERE seq >= ? ORDER BY seq LIMIT ?"
     return [Link(*row) for row in tx.query(sql, (first, CHUNK))]
 
@@ -224,12 +226,12 @@ def check(tx: Tx) -> tuple[int, int, str]:
     count = erased = 0
     last = ""
     previous, first = GENESIS, 1
-    while part := _part(tx, first):
-        verify_chain(part, first, previous)
-        facts = facts_of(tx, range(first, first + len(part)))
-        for each in part:
+    while some := part(tx, first):
+        verify_chain(some, first, previous)
+        facts = facts_of(tx, range(first, first + len(some)))
+        for each in some:
             if each.seq in facts:
                 verify_facts(each, *facts[each.seq])
-        count, erased = count + len(part), erased + len(part) - len(facts)
-        first, previous, last = first + len(part), part[-1].hash, part[-1].hash
+        count, erased = count + len(some), erased + len(some) - len(facts)
+        first, previous, last = first + len(some), some[-1].hash, some[-1].hash
     return count, erased, last

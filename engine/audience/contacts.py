@@ -30,6 +30,9 @@ _CHUNK: Final = 500  # keys in one question
 _SUCH_AS: Final = {"locale": "en or he-IL", "zone": "Europe/Berlin"}
 
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+_ZONE: Final = re.compile(
+    r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}", re.ASCII
+)  # what is longer, zoneinfo climbs
 # Marks that people paste together with a name in Hebrew or Arabic: invisible, and of no meaning outside the line they
 # came from.
 _MARKS: Final = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -238,7 +241,7 @@ def tidy_locale(locale: str) -> str:
 def tidy_zone(zone: str) -> str:
     """An IANA zone that this machine knows, or ""."""
     try:
-        return ZoneInfo(zone).key if zone else ""
+        return ZoneInfo(zone).key if _ZONE.fullmatch(zone) else ""
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ""
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from deliverability.address import Address
+from engine.acts import keeping
+from engine.acts.telling import key as acts_key
 from engine.audience import batches, consent, engagement, figures, former, membership, repeats, suppression, tags
 from engine.audience.contacts import contact_facts, note_event
 from mta.ports import Tx, from_ms, to_ms
@@ -35,7 +37,7 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
         "coupons": _rows(
             tx, ("pool", "code", "given", "expires", "redeemed", "order"),
             "SELECT pool, code, given_ms, expires_ms, redeemed_ms, order_number FROM coupon WHERE contact_id = ?"
-            " ORDER BY id", contact_id,
+            " AND state <> 'reserved' ORDER BY id", contact_id,
         ),
         "parcels": _rows(
             tx, ("number", "state", "at"),
@@ -55,6 +57,9 @@ def export(tx: Tx, contact_id: int) -> dict[str, Any]:
             for each in batches.history(tx, contact_id)
         ],
         "suppression": suppression.about(tx, key),
+        "acts": _rows(
+            tx, ("at", "what", "done"), "SELECT at_ms, path, done FROM act WHERE about = ? ORDER BY id", acts_key(key)
+        ),
         "mails": _rows(
             tx, ("message", "at", "subject", "flow", "step", "campaign"),
             "SELECT m.id, m.received_ms, m.subject, s.flow, CASE WHEN s.run_id IS NULL THEN s.step ELSE '' END,"
@@ -206,6 +211,7 @@ def erase(tx: Tx, contact_id: int, key: str, *, salt: bytes, now: datetime) -> N
     tx.execute("DELETE FROM parcel WHERE contact_id = ?", (contact_id,))
     tx.execute("DELETE FROM contact WHERE id = ?", (contact_id,))
     former.note_erased(tx, contact_id)
+    keeping.forget(tx, sorted(keys))
     for each in sorted(keys):
         suppression.erase(tx, each, salt=salt, now=now)
         repeats.forget(tx, each)

@@ -195,6 +195,8 @@ def _links(file: dict[str, Any]) -> list[Link]:
         if not (isinstance(row, list) and [type(each) for each in row] == [int, int, str, str, str]):
             raise Broken(f"row {number} of the chain is not {', '.join(CHAIN)}")
         seq, at_ms, act, commitment, own = row
+        if not f"{act}{commitment}{own}{previous}".isascii():
+            raise Broken(f"row {number} of the chain has letters that no entry has")
         links.append(Link(seq, at_ms, act, commitment, previous, own))
         previous = own
     if not links:

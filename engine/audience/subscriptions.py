@@ -22,6 +22,7 @@ from engine.audience import asking, consent, figures, former, forms, lists, refe
 from engine.audience.asking import ASKED_ENOUGH, NETWORK_ENOUGH, AskingSettings
 from engine.audience.consent import ALL_LISTS, About, Act, Answer, Shown
 from engine.audience.contacts import contact_facts, ensure_contact, find_contact, note_event
+from engine.audience.figures import What
 from engine.audience.former import Former
 from engine.audience.lists import ListError, MailingList
 from engine.audience.suppression import Reason, is_suppressed, suppress
@@ -29,6 +30,7 @@ from mta.ports import Tx, from_ms, to_ms
 from mta.queue.delivery import Stream
 
 LEFT: Final = "left"  # why a subscription that was ended by the person has ended
+TO_ASK: Final = "to be asked"  # why one that somebody else entered is unconfirmed: the mail is still to be written
 
 _CHUNK: Final = 500  # keys in one question
 
@@ -136,7 +138,7 @@ def subscribe(
         return Asked(0, mailing_list.id, refused=NETWORK_ENOUGH)
     contact_id = ensure_contact(tx, address, name=name, locale=answer.locale, zone=zone, now=now)
     answer = replace(answer, wording=answer.wording or mailing_list.purpose)
-    refused = _refusal(tx, address.key, mailing_list.id)
+    refused = refusal(tx, address.key, mailing_list.id)
     if refused:
         return Asked(contact_id, mailing_list.id, refused=refused)
     there = subscription(tx, contact_id, mailing_list.id)
@@ -164,7 +166,7 @@ def confirm(
     if there.state is SubscriptionState.CONFIRMED:
         return mailing_list
     key = _key_of(tx, contact_id)
-    if there.state is not SubscriptionState.UNCONFIRMED or _refusal(tx, key, list_id):
+    if there.state is not SubscriptionState.UNCONFIRMED or refusal(tx, key, list_id):
         return None
     _confirm(tx, contact_id, mailing_list, answer, now)
     return mailing_list
@@ -187,6 +189,7 @@ def unsubscribe(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: d
             (to_ms(now), LEFT, contact_id, ended_id),
         )
         figures.moved(tx, ended_id, state, SubscriptionState.UNSUBSCRIBED)
+        figures.happened(tx, ended_id, What.LEFT, now)
         note_event(tx, "list.left", contact_id, {"list": name}, now)
     stopped = list_id == ALL_LISTS and _stop_marketing(tx, contact_id, answer, now)
     if ended or stopped:
@@ -212,7 +215,7 @@ def rejoin(tx: Tx, contact_id: int, list_id: int, *, answer: Answer, now: dateti
     mailing_list, there = lists.by_id(tx, list_id), subscription(tx, contact_id, list_id)
     if mailing_list is None or there is None or there.state is not SubscriptionState.UNSUBSCRIBED:
         return False
-    if _refusal(tx, _key_of(tx, contact_id), list_id):
+    if refusal(tx, _key_of(tx, contact_id), list_id):
         return False
     _begin(tx, contact_id, mailing_list, there, answer, now)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now)
@@ -229,6 +232,8 @@ def _ask(
     if consent.count_asked(tx, contact_id, now - timedelta(days=1)) >= ask.limits.per_address:
         return Asked(contact_id, mailing_list.id, refused=ASKED_ENOUGH)
     asked_ms, expires_ms = _begin(tx, contact_id, mailing_list, there, answer, now)
+    if asked_ms == to_ms(now):
+        figures.happened(tx, mailing_list.id, What.ASKED, now)
     asking.note(tx, answer.ip, now)
     shown = ask(tx, Asking(contact_facts(tx, contact_id), mailing_list, asked_ms, from_ms(expires_ms)))
     consent.record(tx, about(tx, contact_id, mailing_list), Act.ASKED, answer, now=now, shown=shown)
@@ -244,7 +249,7 @@ def _begin(
     expires_ms = to_ms(now + settings.expire_after)
     if there is not None and there.state is SubscriptionState.UNCONFIRMED:
         tx.execute(
-            "UPDATE subscription SET due_ms = ?, expires_ms = ? WHERE contact_id = ? AND list_id = ?",
+            "UPDATE subscription SET due_ms = ?, expires_ms = ?, why = '' WHERE contact_id = ? AND list_id = ?",
             (expires_ms, expires_ms, contact_id, mailing_list.id),
         )
         return there.asked_ms, expires_ms
@@ -264,11 +269,12 @@ def _begin(
 
 def _confirm(tx: Tx, contact_id: int, mailing_list: MailingList, answer: Answer, now: datetime) -> None:
     tx.execute(
-        "UPDATE subscription SET state = 'confirmed', confirmed_ms = ?, due_ms = NULL, expires_ms = NULL"
+        "UPDATE subscription SET state = 'confirmed', confirmed_ms = ?, due_ms = NULL, expires_ms = NULL, why = ''"
         " WHERE contact_id = ? AND list_id = ?",
         (to_ms(now), contact_id, mailing_list.id),
     )
     figures.moved(tx, mailing_list.id, SubscriptionState.UNCONFIRMED, SubscriptionState.CONFIRMED)
+    figures.happened(tx, mailing_list.id, What.CONFIRMED, now)
     suppression.let_back(tx, contact_id, mailing_list.id)
     forms.take_answer(tx, contact_id, mailing_list.id, now)
     consent.record(tx, about(tx, contact_id, mailing_list), Act.CONFIRMED, answer, now=now)
@@ -286,7 +292,7 @@ def _stop_marketing(tx: Tx, contact_id: int, answer: Answer, now: datetime) -> b
     return True
 
 
-def _refusal(tx: Tx, key: str, list_id: int) -> str:
+def refusal(tx: Tx, key: str, list_id: int) -> str:
     """Why nobody may be brought onto a list, or "". Who only pauses may say yes meanwhile, and who left this list again."""
     reason = is_suppressed(tx, [key], Stream.MARKETING, list_id).get(key, "")
     if reason == Reason.UNSUBSCRIBE:

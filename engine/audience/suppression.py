@@ -172,15 +172,49 @@ def has_expired(tx: Tx, now: datetime) -> bool:
     return tx.one("SELECT 1 FROM suppression WHERE expires_ms <= ? LIMIT 1", (to_ms(now),)) is not None
 
 
-def lift(tx: Tx, key: str, *, by: str, why: str, now: datetime) -> list[str]:
-    """Let mail go to `key` again, whatever stopped it; the reasons lifted. Who did it and why stays as an event."""
-    keys = (key, hide(key, salt) if (salt := _salt(tx)) else key)
-    rows = tx.query("SELECT reason FROM suppression WHERE key IN (?,?) ORDER BY reason", keys)
-    reasons = [str(reason) for (reason,) in rows]
-    if reasons:
-        tx.execute("DELETE FROM suppression WHERE key IN (?,?)", keys)
+def lift(
+    tx: Tx, key: str, *, by: str, why: str, now: datetime, only: tuple[Reason, int] | None = None
+) -> list[dict[str, Any]]:
+    """Let mail go to `key` again, whatever stopped it, or only what one reason and one list did; the rows lifted. Who did
+    it and why stays as an event."""
+    hidden = hide(key, salt) if (salt := _salt(tx)) else key
+    rows = [
+        dict(zip(_ROW, (kept == hidden != key, *rest), strict=True))
+        for kept, *rest in tx.query(
+            "SELECT key, reason, list_id, scope, evidence, source, delivery_id, at_ms, expires_ms FROM suppression"
+            " WHERE key IN (?,?) ORDER BY reason, list_id" + tx.for_update(), (key, hidden),
+        )
+        if only is None or (rest[0], rest[1]) == only
+    ]  # fmt: skip
+    for row in rows:
+        tx.execute(
+            "DELETE FROM suppression WHERE key = ? AND reason = ? AND list_id = ?",
+            (hidden if row["hidden"] else key, row["reason"], row["list_id"]),
+        )
+    if rows:
+        reasons = [str(row["reason"]) for row in rows]
         note_event(tx, "suppression.lifted", None, {"key": key, "reasons": reasons, "by": by, "why": why}, now)
-    return reasons
+    return rows
+
+
+_ROW: Final = ("hidden", "reason", "list_id", "scope", "evidence", "source", "delivery_id", "at_ms", "expires_ms")
+
+
+def put_back(tx: Tx, key: str, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Suppress `key` again as `lift` found it; how many rows were not there. ValueError for what is no such row."""
+    count, salt = 0, _salt(tx)
+    for row in rows:
+        if set(row) != set(_ROW) or row["hidden"] not in (True, False):
+            raise ValueError("rows are those that a lift answered")
+        kept = hide(key, salt) if row["hidden"] and salt else key
+        told = (str(Reason(row["reason"])), int(row["list_id"]), str(Scope(row["scope"])))
+        count += tx.execute(
+            "INSERT INTO suppression (key, reason, list_id, scope, evidence, source, delivery_id, at_ms, expires_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key, reason, list_id) DO NOTHING",
+            (kept, *told, clean(str(row["evidence"]))[:1000], clean(str(row["source"]))[:100], row["delivery_id"],
+             int(row["at_ms"]), row["expires_ms"]),
+        )  # fmt: skip
+    return count
 
 
 def let_back(tx: Tx, contact_id: int, list_id: int) -> None:

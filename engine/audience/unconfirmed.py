@@ -58,6 +58,7 @@ def _end(tx: Tx, contact_id: int, list_id: int, mailing_list: MailingList | None
     figures.moved(
         tx, list_id, subscriptions.SubscriptionState.UNCONFIRMED, subscriptions.SubscriptionState.UNSUBSCRIBED
     )
+    figures.happened(tx, list_id, figures.What.EXPIRED, now)
     if mailing_list is not None:
         note_event(tx, "list.expired", contact_id, {"list": mailing_list.name}, now)
 

@@ -1,10 +1,13 @@
-"""The campaigns of this installation: each version read once in the life of a process, since a version never changes."""
+"""The campaigns of this installation: each version read once, and kept while there is room, since a version never changes."""
 
 from datetime import datetime
+from typing import Final
 
 from engine.campaigns.model import Campaign
 from engine.campaigns.reading import check
 from mta.ports import Tx, to_ms
+
+VERSIONS_MAX: Final = 2_000  # that are kept; beyond it all are read anew
 
 
 class NoCampaign(LookupError):
@@ -15,17 +18,21 @@ class CampaignBook:
     """Campaigns by version. Safe to use from several threads: the worst is that two read the same text."""
 
     def __init__(self) -> None:
-        self._versions: dict[int, Campaign | None] = {}
+        self._versions: dict[int, tuple[Campaign | None]] = {}
 
     def version(self, tx: Tx, version_id: int) -> Campaign | None:
         """What a version says. None when this program can't read it (an older program, say)."""
-        if version_id not in self._versions:
-            row = tx.one("SELECT source FROM campaign_version WHERE id = ?", (version_id,))
-            if row is None:
-                return None
-            found = check(row[0], "campaign.yaml")
-            self._versions[version_id] = found if isinstance(found, Campaign) else None
-        return self._versions[version_id]
+        if (known := self._versions.get(version_id)) is not None:
+            return known[0]
+        row = tx.one("SELECT source FROM campaign_version WHERE id = ?", (version_id,))
+        if row is None:
+            return None
+        read = check(row[0], "campaign.yaml")
+        found = read if isinstance(read, Campaign) else None
+        if len(self._versions) >= VERSIONS_MAX:
+            self._versions.clear()
+        self._versions[version_id] = (found,)
+        return found
 
 
 def store_campaign(tx: Tx, campaign: Campaign, source: str, now: datetime) -> tuple[int, int]:

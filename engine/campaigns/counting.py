@@ -18,6 +18,8 @@ from engine.audience.trials import held_back
 from engine.campaigns import audience
 from engine.campaigns.audience import Groups, Person
 from engine.campaigns.choosing import is_held_out, variant_of
+from engine.campaigns.crowding import domain_of
+from engine.campaigns.heads import Place
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import due
 from engine.campaigns.resolving import HOUR_IS_OVER
@@ -45,7 +47,7 @@ class Tally:
     zones: Counter[str] = field(default_factory=Counter)  # with own_zone: all of them
     passed: Counter[str] = field(default_factory=Counter)  # those whose hour is over when it begins
     locales: Counter[str] = field(default_factory=Counter)
-    domains: Counter[str] = field(default_factory=Counter)
+    heads: Counter[Place] = field(default_factory=Counter)  # by domain and zone, for the forecast
     crowded: int = 0  # who got something lately, or asked for fewer
     judged: int = 0  # ... of whom the arbiter was asked
     longest: tuple[int, int] = (0, 0)  # the length of the longest name, and whose it is
@@ -84,7 +86,7 @@ class Count:
     ) -> None:  # fmt: skip
         reasons = _refused(tx, [known[each.contact_id][0] for each in people], list_id)
         for each in people:
-            key, address, name, locale, fields = known[each.contact_id]
+            key, name, locale, fields = known[each.contact_id]
             reason = reasons.get(key, "") or self._zone(each, tally) or self._held_out(each)
             if reason:
                 tally.excluded[reason] += 1
@@ -92,7 +94,7 @@ class Count:
             tally.goes += 1
             tally.variants[variant_of(self.campaign, each.contact_id)] += 1
             tally.locales[locale] += 1
-            tally.domains[address.rpartition("@")[2]] += 1
+            tally.heads[Place(domain_of(key), each.zone)] += 1
             tally.example.setdefault(locale, (each.contact_id, list_id))
             tally.longest = max(tally.longest, (len(name), each.contact_id))
             tally.barest = min(tally.barest, (len(name) + len(fields), each.contact_id))
@@ -139,7 +141,7 @@ class Count:
         at = due(self.campaign.when, self.civil, self.begins, own) or self.begins
         asked = Asked(
             Kind.CAMPAIGN, self.campaign.name, 0, person.contact_id, key, Stream.MARKETING, list_id=person.list_id,
-            best_before=at + self.campaign.best_before,
+            priority=self.campaign.priority, best_before=at + self.campaign.best_before,
         )  # fmt: skip
         case = self.arbiter.case(tx, asked, now)
         if case.permission:
@@ -152,11 +154,11 @@ class Count:
 
 
 def _known(tx: Tx, people: Sequence[Person]) -> dict[int, tuple[Any, ...]]:
-    """(key, address, name, locale, fields) by contact."""
+    """(key, name, locale, fields) by contact."""
     if not people:
         return {}
     marks, ids = in_list([each.contact_id for each in people])
-    rows = tx.query(f"SELECT id, key, address, name, locale, fields FROM contact WHERE id IN ({marks})", ids)
+    rows = tx.query(f"SELECT id, key, name, locale, fields FROM contact WHERE id IN ({marks})", ids)
     return {row[0]: row[1:] for row in rows}
 
 

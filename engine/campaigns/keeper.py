@@ -6,7 +6,6 @@ offices of one database may do the same: every piece asks in its transaction whe
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,10 +13,13 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine import houselog
+from engine.audience.birthdays import Birthdays
 from engine.bell import Bell
 from engine.campaigns import claiming, figures, following, resolving, runs, testing
 from engine.campaigns.audience import NoSuchGroup
 from engine.campaigns.book import CampaignBook
+from engine.campaigns.heads import HeadCounts
 from engine.campaigns.model import Late
 from engine.campaigns.moments import begins, newest_occasion, next_occasion
 from engine.campaigns.runs import ALL_SEEN, NewRun, Run
@@ -35,8 +37,6 @@ CALENDAR: Final = "its calendar"  # who makes the runs of a campaign that comes 
 AGAINST: Final = "(against "  # stands with who began a run although something spoke against it
 _OPEN: Final = (Fate.WAITING, Fate.CLAIMED, Fate.QUEUED)
 
-log: Final = logging.getLogger("posthouse.campaigns")
-
 
 class CampaignKeeper:
     """`wake` tells the carriers; `moved` is how far the lab's clock was moved, which nobody slept
@@ -50,7 +50,7 @@ class CampaignKeeper:
         """`speaks_against`: what keeps back a run whose time comes long after it was planned; "" for nothing."""
         self._store, self._clock, self._zone, self._wake, self._moved = store, clock, zone, wake, moved
         self._is_fenced, self._speaks_against = is_fenced, speaks_against
-        self.book = CampaignBook()
+        self.book, self.heads, self.birthdays = CampaignBook(), HeadCounts(), Birthdays()
         self._bell = Bell()
         self._awake_since: datetime | None = None
         self._seen = (0.0, clock.now())  # monotonic, and civil time without what the lab moved it by
@@ -77,9 +77,11 @@ class CampaignKeeper:
         self._note_awake(now)
         is_busy = await self._recur(now)
         await self._sweep()
-        for each in await self._store.read(lambda tx: runs.open_runs(tx, self.book)):
+        found = await self._store.read(lambda tx: runs.open_runs(tx, self.book))
+        self._after = {each.id: self._after[each.id] for each in found if each.id in self._after}
+        for each in found:
             is_busy |= await self._keep(each, now)
-        return is_busy
+        return await self.heads.turn(self._store, now) or is_busy
 
     async def _keep(self, run: Run, now: datetime) -> bool:
         if run.campaign is None:
@@ -114,7 +116,7 @@ class CampaignKeeper:
         to = RunState.STOPPED if late.do is Late.SKIP else RunState.PAUSED
         come_from = (RunState.SCHEDULED, RunState.RUNNING)
         if await self._store.write(lambda tx: runs.set_state(tx, run.id, come_from, to, why, now)):
-            log.error("a campaign missed its time", extra={"campaign": run.name, "state": str(to), "why": why})
+            houselog.campaign_missed(run.name, state=str(to), why=why)
         return True
 
     async def _stamp(self, run: Run, now: datetime) -> None:
@@ -130,7 +132,7 @@ class CampaignKeeper:
         if await self._is_kept_back(run, now):
             return True
         if await self._store.write(lambda tx: runs.begin(tx, run.id, now)):
-            log.info("campaign begins", extra={"campaign": run.name, "run": run.id})
+            houselog.campaign_begins(run.name, run=run.id)
         return True
 
     async def _is_kept_back(self, run: Run, now: datetime) -> bool:
@@ -142,7 +144,7 @@ class CampaignKeeper:
             return False
         come_from = (RunState.SCHEDULED,)
         if await self._store.write(lambda tx: runs.set_state(tx, run.id, come_from, RunState.PAUSED, why, now)):
-            log.error("a campaign is kept back", extra={"campaign": run.name, "why": why})
+            houselog.campaign_kept_back(run.name, why=why)
         return True
 
     async def _recur(self, now: datetime) -> bool:
@@ -163,7 +165,9 @@ class CampaignKeeper:
             return
         civil = newest_occasion(campaign.when, datetime.fromisoformat(occasion), now, self._zone)
         due = begins(replace(campaign.when, at=civil), now, self._zone)
-        runs.create(tx, campaign_id, version_id, campaign, NewRun(civil.isoformat(), due, civil, by=CALENDAR), due)
+        row = tx.one("SELECT against FROM campaign WHERE id = ?", (campaign_id,))
+        by = f"{CALENDAR} {AGAINST}{row[0]})" if row and row[0] else CALENDAR
+        runs.create(tx, campaign_id, version_id, campaign, NewRun(civil.isoformat(), due, civil, by), due)
         plan_next(tx, campaign_id, version_id, self.book, now, self._zone)
 
     # -- the audience
@@ -175,7 +179,7 @@ class CampaignKeeper:
             why = str(err)
             come_from = (RunState.RUNNING,)
             await self._store.write(lambda tx: runs.set_state(tx, run.id, come_from, RunState.PAUSED, why, now))
-            log.error("a campaign can't find its audience", extra={"campaign": run.name, "why": why})
+            houselog.campaign_without_audience(run.name, why=why)
             return False
         await self._store.write(lambda tx: resolving.write(tx, run, part, self._zone, now))
         if run.cursor == 0 or part is None:
@@ -198,7 +202,7 @@ class CampaignKeeper:
         counted = await self._store.read(lambda tx: testing.counts(tx, run))
         found = await asyncio.to_thread(testing.verdict, run, counted)
         if (judged := await self._store.write(lambda tx: testing.conclude(tx, run, found))) is not None:
-            log.info("a test of variants is judged", extra={"campaign": run.name, "verdict": judged.words})
+            houselog.variants_judged(run.name, verdict=judged.words)
             await self._store.write(
                 lambda tx: resolving.release(tx, replace(run, winner=judged.winner), self._zone, now, 1)
             )
@@ -209,7 +213,7 @@ class CampaignKeeper:
         if not await self._store.read(lambda tx: _has_more(tx, run)):
             over = RunState.DONE
             if await self._store.write(lambda tx: _finish(tx, run, over, now)):
-                log.info("campaign is done", extra={"campaign": run.name, "run": run.id})
+                houselog.campaign_done(run.name, run=run.id)
             return False
         if self._clock.monotonic() - self._reconciled >= RECONCILE_SECONDS:
             self._reconciled = self._clock.monotonic()
@@ -253,4 +257,4 @@ def plan_next(
 
 
 def _wait(trouble: StoreTrouble) -> None:
-    log.warning("campaigns wait", extra={"why": str(trouble)})
+    houselog.campaigns_wait(trouble)

@@ -130,6 +130,8 @@ class Campaign:
     best_before: timedelta  # a mail that the arbiter holds back for longer is not written
     holdout: float  # the share of people, from 0 to 1, who get nothing, so that lift can be measured
     tracking: Tracking
+    priority: int | None  # among mails that wait for the same place, the highest first; None: as the installation says
+    over: datetime | None  # naive: when what it tells of is over, on the clock of `when`; the forecast warns then
     version: str
 
     @property

@@ -26,7 +26,7 @@ from engine.flow.words import BETWEEN, TRACKING
 
 TOP: Final = (
     "name", "title", "about", "goal", "audience", "template", "subject", "sender", "content", "variants", "test", "when",
-    "throttle", "window", "hours", "late", "best_before", "holdout", "tracking",
+    "throttle", "window", "hours", "late", "best_before", "holdout", "tracking", "priority", "over",
 )  # fmt: skip
 GROUP: Final = ("lists", "segments", "tags")
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -89,13 +89,15 @@ class _Reader:
         best_before = self._span(found.get("best_before"), _BEST_BEFORE)
         holdout = self._sheet.read(found["holdout"], values.holdout) if "holdout" in found else 0.0
         said = TRACKING.read(Page(self._sheet, NOTHING_KNOWN), found["tracking"]) if "tracking" in found else None
+        priority = self._sheet.read(found["priority"], values.priority) if "priority" in found else None
+        over = self._sheet.read(found["over"], values.moment) if "over" in found else None
         self._on_a_day(found, variants, is_at=when is not None and when.at is not None)
         if name is None or goal is None or audience is None or when is None or misfire is None:
             return None
         return Campaign(
             name, title or name, about or "", goal, audience, mail, variants, test, when, every, window,
             read_window(hours) if hours and len(hours.get("between", ())) == 2 else None, misfire,
-            best_before, holdout or 0.0, read_tracking(said), version,
+            best_before, holdout or 0.0, read_tracking(said), priority, over, version,
         )  # fmt: skip
 
     def _varies(self, found: Mapping[str, Entry], key: str) -> bool:

@@ -80,6 +80,12 @@ def open_runs(tx: Tx, book: CampaignBook) -> list[Run]:
     return [_run(tx, row, book) for row in tx.query(f"{_SELECT} WHERE r.ended_ms IS NULL ORDER BY r.due_ms, r.id")]
 
 
+def ended(tx: Tx, book: CampaignBook, since: datetime, until: datetime, limit: int = 100) -> list[Run]:
+    """Those that are over and were due between two moments, the newest first."""
+    which = "WHERE r.ended_ms IS NOT NULL AND r.due_ms >= ? AND r.due_ms < ? ORDER BY r.due_ms DESC, r.id LIMIT ?"
+    return [_run(tx, row, book) for row in tx.query(f"{_SELECT} {which}", (to_ms(since), to_ms(until), limit))]
+
+
 def by_id(tx: Tx, run_id: int, book: CampaignBook) -> Run:
     row = tx.one(f"{_SELECT} WHERE r.id = ?", (run_id,))
     if row is None:
@@ -124,6 +130,20 @@ def begin(tx: Tx, run_id: int, now: datetime) -> bool:
     """Its time has come."""
     sql = "UPDATE campaign_run SET state = ?, began_ms = COALESCE(began_ms, ?), awake_ms = ? WHERE id = ? AND state = ?"
     return tx.execute(sql, (str(RunState.RUNNING), to_ms(now), to_ms(now), run_id, str(RunState.SCHEDULED))) == 1
+
+
+def move(tx: Tx, run_id: int, version_id: int, civil: datetime | None, due: datetime, now: datetime) -> bool:
+    """Give a run that has not begun another text and time. False where it has."""
+    sql = (
+        "UPDATE campaign_run SET version_id = ?, civil = ?, due_ms = ?, awake_ms = ?"
+        " WHERE id = ? AND began_ms IS NULL AND ended_ms IS NULL"
+    )
+    return tx.execute(sql, (version_id, civil.isoformat() if civil else "", to_ms(due), to_ms(now), run_id)) == 1
+
+
+def remove(tx: Tx, run_id: int) -> bool:
+    """Forget a run that has not begun. False where it has."""
+    return tx.execute("DELETE FROM campaign_run WHERE id = ? AND began_ms IS NULL AND ended_ms IS NULL", (run_id,)) == 1
 
 
 def _ms(span: Span) -> int:

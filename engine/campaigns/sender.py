@@ -5,11 +5,11 @@ whatever the audience's size. Recipients of a carrier that died are taken from i
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from engine import houselog
 from engine.bell import Bell
 from engine.campaigns import crowding, runs
 from engine.campaigns.book import CampaignBook
@@ -25,8 +25,6 @@ from mta.queue.settings import QueueSettings
 
 HANDFUL: Final = 16  # recipients in one turn: some milliseconds to commit
 POLL_SECONDS: Final = 1.0
-
-log: Final = logging.getLogger("posthouse.campaigns")
 
 
 class Sender:
@@ -94,12 +92,9 @@ class Sender:
         told = {str(fate): count for fate, count in Counter(written.fates).items()}
         for letter in letters:
             if letter.mail is None and letter.reason:
-                log.error(
-                    "a campaign's mail could not be written",
-                    extra={"campaign": run.name, "contact": letter.to.contact_id, "why": letter.reason},
-                )
-        log.debug("campaign mails written", extra={"campaign": run.name, **told})
+                houselog.campaign_mail_faulty(run.name, contact=letter.to.contact_id, why=letter.reason)
+        houselog.campaign_mails_written(run.name, told)
 
 
 def _wait(trouble: StoreTrouble) -> None:
-    log.warning("campaigns wait", extra={"why": str(trouble)})
+    houselog.campaigns_wait(trouble)

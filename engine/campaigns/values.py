@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from engine.audience.contacts import tidy_zone
 from engine.flow.civil import Span
+from engine.flow.scalars import MAX_PRIORITY
 from engine.flow.spelling import near
 
 W = TypeVar("W", bound=StrEnum)
@@ -48,6 +49,13 @@ def holdout(text: str) -> float:
     if (found := share(text)) > 0.5:
         raise ValueError("at most 50% is expected")
     return found
+
+
+def priority(text: str) -> int:
+    """Which mail goes first where there is room for one, as of a flow."""
+    if not text.strip().isascii() or not text.strip().isdigit() or int(text) > MAX_PRIORITY:
+        raise ValueError(f"a whole number from 0 to {MAX_PRIORITY} is expected; the highest goes first")
+    return int(text)
 
 
 def throttle(text: str) -> timedelta:

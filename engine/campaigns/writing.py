@@ -212,7 +212,7 @@ def _asked(run: Run, campaign: Campaign, letter: Letter, to: Address, now: datet
     """What the arbiter is asked: a run's mail to one contact."""
     return Asked(
         Kind.CAMPAIGN, run.name, run.id, letter.to.contact_id, to.key, Stream.MARKETING, occurrence=letter.to.contact_id,
-        list_id=letter.to.list_id, best_before=now + campaign.best_before, variant=letter.to.variant,
+        list_id=letter.to.list_id, priority=campaign.priority, best_before=now + campaign.best_before, variant=letter.to.variant,
     )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
 """Giving coupons, and seeing them redeemed.
 
-`take` gives a person one code for one run: asked again for the same it gives the same, for as long as that code can be
-used. A pool that has none left answers Empty, and nothing was written: whoever asks waits until codes are loaded. A code
-is given to one person and never goes back to the pool, since somebody may have read it.
+`take` sets one code aside for a person and one run: asked again for the same it gives the same, for as long as that code
+can be used. A pool that has none left answers Empty, and nothing was written: whoever asks waits until codes are loaded.
+`give` says that the code goes out, in the transaction that writes the mail. From then on it is that person's and never goes
+back to the pool, since somebody may have read it; a code that nobody was told of does (engine.running.unread), and begins
+anew where its time went by before anybody was (`renew`).
 
 A code counts as redeemed when an order names it (`coupon` or `coupons` in the data of order.placed); whom it was given
 to gets the event coupon.redeemed, once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +29,7 @@ _UTC: Final = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A code, and when it ends (None: never). `is_new` says whether it was given just now."""
+    """A code, and when it ends (None: never). `is_new` says whether it was set aside just now."""
 
     code: str
     expires: datetime | None
@@ -40,6 +42,7 @@ class Empty:
 
     reason: str
     can_be_filled: bool = True
+    is_used: bool = False  # the person had the one code that the pool gives them, and redeemed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def take(
     pattern, secret, usual, once = row
     if lock := tx.for_update():  # two carriers that ask for one person ask one after the other
         tx.one("SELECT id FROM contact WHERE id = ?" + lock, (contact_id,))
+    if once and _used(tx, pool, contact_id):
+        return Empty(f'the one code of "{pool}" was used already', can_be_filled=False, is_used=True)
     if (had := _had(tx, pool, contact_id, key, to_ms(now), once=bool(once))) is not None:
         return had
     span = expires or (Span.parse(usual) if usual else None)
@@ -80,20 +85,62 @@ def take(
     return made or _empty(tx, pool, now)
 
 
+def give(tx: Tx, contact_id: int, codes_told: Collection[str], now: datetime) -> None:
+    """These codes go out to the contact whom they were set aside for."""
+    for code in codes_told:
+        tx.execute(
+            "UPDATE coupon SET state = 'given', given_ms = ? WHERE lookup = ? AND contact_id = ? AND state = 'reserved'",
+            (to_ms(now), codes.lookup(code), contact_id),
+        )
+
+
+def renew(tx: Tx, contact_id: int, code: str, now: datetime) -> Taken | None:
+    """The same code with its time begun anew, where it is over and its person was not told of it; None for others, and
+    where the shop itself does not take it any more."""
+    row = tx.one(
+        "SELECT id, given_ms, expires_ms, until_ms FROM coupon WHERE lookup = ? AND contact_id = ? AND state = 'reserved'"
+        " AND expires_ms <= ? AND (until_ms IS NULL OR until_ms > ?)" + tx.for_update(),
+        (codes.lookup(code), contact_id, to_ms(now), to_ms(now)),
+    )
+    if row is None:
+        return None
+    coupon_id, aside_ms, ended_ms, until_ms = row
+    ends_ms = to_ms(now) + ended_ms - aside_ms
+    ends_ms = ends_ms if until_ms is None else min(ends_ms, until_ms)
+    tx.execute("UPDATE coupon SET given_ms = ?, expires_ms = ? WHERE id = ?", (to_ms(now), ends_ms, coupon_id))
+    return _taken(code, ends_ms, is_new=False)
+
+
+def as_given(taken: Taken) -> dict[str, Any]:
+    """What a run's data says of a code."""
+    return {"code": taken.code, "expires": taken.expires.isoformat() if taken.expires else None}
+
+
+def codes_in(given: Mapping[str, Any]) -> list[str]:
+    """The codes in what a run's steps were given."""
+    found = (each.get("code") for each in given.values() if isinstance(each, dict))
+    return [code for code in found if isinstance(code, str) and 0 < len(code) <= codes.LONGEST]
+
+
 def _empty(tx: Tx, pool: str, now: datetime) -> Empty:
     """Why there was none; another took the last one, where there is some by now."""
     lack = lack_of(tx, pool, now)
     return Empty(f"{lack.reason}: {lack.remedy}" if lack else f'the last coupon of "{pool}" was just given')
 
 
+def _used(tx: Tx, pool: str, contact_id: int) -> bool:
+    """Whether this person redeemed a code of this pool."""
+    sql = "SELECT 1 FROM coupon WHERE contact_id = ? AND pool = ? AND state = 'redeemed' LIMIT 1"
+    return tx.one(sql, (contact_id, pool)) is not None
+
+
 def _had(tx: Tx, pool: str, contact_id: int, key: str, now_ms: int, *, once: bool) -> Taken | None:
-    """What this person has of the pool already: for this run and still good, or whatever it is where once is enough."""
-    which = "" if once else (
-        " AND key = ? AND state = 'given' AND (expires_ms IS NULL OR expires_ms > ?)"
-    )  # fmt: skip
+    """What this person has of the pool already and can still use: for this run, or for any where once is enough."""
+    which = "" if once else " AND key = ?"
     row = tx.one(
-        f"SELECT code, expires_ms FROM coupon WHERE contact_id = ? AND pool = ?{which} ORDER BY id DESC LIMIT 1",
-        (contact_id, pool) if once else (contact_id, pool, key, now_ms),
+        "SELECT code, expires_ms FROM coupon WHERE contact_id = ? AND pool = ? AND state IN ('reserved', 'given')"
+        f" AND (expires_ms IS NULL OR expires_ms > ?){which} ORDER BY id DESC LIMIT 1",
+        (contact_id, pool, now_ms) if once else (contact_id, pool, now_ms, key),
     )
     return None if row is None else _taken(row[0], row[1], is_new=False)
 
@@ -110,7 +157,7 @@ def _pick(tx: Tx, asked: _Asked) -> Taken | None:
     coupon_id, code, until_ms = row
     ends_ms = min((each for each in (asked.ends_ms, until_ms) if each is not None), default=None)
     tx.execute(
-        "UPDATE coupon SET state = 'given', contact_id = ?, key = ?, given_ms = ?, expires_ms = ? WHERE id = ?",
+        "UPDATE coupon SET state = 'reserved', contact_id = ?, key = ?, given_ms = ?, expires_ms = ? WHERE id = ?",
         (asked.contact_id, asked.key, asked.now_ms, ends_ms, coupon_id),
     )
     return _taken(code, ends_ms, is_new=True)
@@ -127,7 +174,7 @@ def _make(tx: Tx, asked: _Asked, pattern: str, secret: bytes) -> Taken | Empty:
         code = codes.make(pattern, secret, asked.contact_id, asked.key, turn, attempt)
         written = tx.execute(
             "INSERT INTO coupon (pool, code, lookup, state, contact_id, key, given_ms, expires_ms)"
-            " VALUES (?,?,?,'given',?,?,?,?) ON CONFLICT (lookup) DO NOTHING",
+            " VALUES (?,?,?,'reserved',?,?,?,?) ON CONFLICT (lookup) DO NOTHING",
             (
                 asked.pool, code, codes.lookup(code), asked.contact_id, asked.key, asked.now_ms, asked.ends_ms,
             ),

@@ -35,6 +35,7 @@ class CouponState(StrEnum):
     """Where a code stands. The words are in the table."""
 
     FREE = "free"
+    RESERVED = "reserved"  # set aside for a run that has told nobody of it yet
     GIVEN = "given"
     REDEEMED = "redeemed"
     OVER = "over"  # the shop stopped taking it before it was given to anybody
@@ -183,7 +184,7 @@ def listed(tx: Tx, pool: str, after: int, limit: int) -> list[dict[str, Any]]:
 
 def drop(tx: Tx, pool: str) -> None:
     """Take away a pool that gave nobody a code, with its codes. PoolError for others: what was given is a record."""
-    if tx.one("SELECT 1 FROM coupon WHERE pool = ? AND state IN ('given', 'redeemed') LIMIT 1", (pool,)):
+    if tx.one("SELECT 1 FROM coupon WHERE pool = ? AND state IN ('reserved', 'given', 'redeemed') LIMIT 1", (pool,)):
         raise PoolError(f"codes of {pool} were given: the pool stays, so that it can be said to whom")
     tx.execute("DELETE FROM coupon WHERE pool = ?", (pool,))
     if not tx.execute("DELETE FROM coupon_pool WHERE name = ?", (pool,)):

@@ -1,6 +1,5 @@
 """`posthouse campaign`: one mail to many, checked and planned before, stopped and recalled after. check needs no daemon."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.commands.campaign_desk import calendar, drop, keep, move, new, preview, test, text, unschedule, write
 from engine.commands.common import (
     ConfigPath,
     Json,
@@ -16,15 +16,28 @@ from engine.commands.common import (
     ask,
     make_app,
     own_templates,
+    print_more,
     refuse,
     refuse_faulty,
     who,
 )
 from engine.control.client import part
 from engine.control.protocol.campaigns import Campaigns, CampaignShown, FigureRow, Recipients, RunRow
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
+from mta.plain_file import read_text
 
 app = make_app("Campaigns: one mail to many, planned before it is sent, recalled when it should not have been.")
+
+app.command()(calendar)
+app.command()(new)
+app.command()(keep)
+app.command()(write)
+app.command()(text)
+app.command()(drop)
+app.command()(unschedule)
+app.command()(move)
+app.command()(preview)
+app.command()(test)
 
 PLAN_PATIENCE = 900.0  # seconds: a million people are asked about
 
@@ -39,6 +52,10 @@ Override = Annotated[
     typer.Option(
         "--override", help="Why it is sent although it breaks the rules of bulk senders; logged, with your name."
     ),
+]
+
+ForAll = Annotated[
+    bool, typer.Option("--for-all", help="Of a campaign that comes again: the override holds for every run of it.")
 ]
 
 Limit = Annotated[int, typer.Option(help="List so many recipients.", min=1, max=1000)]
@@ -72,7 +89,9 @@ def check(
         refuse_faulty(faults)
 
 
-At = Annotated[str, typer.Option("--at", help="When, instead of what the file says: 2026-12-01T10:00.")]
+At = Annotated[
+    str, typer.Option("--at", help='When, instead of what the file says: "tue 10:00 reader", or 2026-12-01T10:00.')
+]
 
 
 @app.command()
@@ -81,7 +100,7 @@ def plan(file: File, at: At = "", socket: Socket = None, as_json: Json = False) 
     nothing."""
     body = _source(file) | ({"at": at} if at else {})
     done = ask(socket, lambda control: control.post("/v1/campaigns/plan", body, patience=PLAN_PATIENCE))
-    print(json.dumps(json.loads(encode(done)), indent=2, ensure_ascii=False) if as_json else done.text)
+    print(pretty(done) if as_json else done.text)
 
 
 @app.command()
@@ -95,11 +114,13 @@ def start(
 
 @app.command()
 def schedule(
-    file: File, at: At = "", again: Again = False, override: Override = "", socket: Socket = None, as_json: Json = False
+    file: File, at: At = "", again: Again = False, override: Override = "", for_all: ForAll = False, socket: Socket = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Plan a campaign for the time that its file says: once, in each reader's own zone, or again and again. Refused as
     `start` is."""
-    body = _source(file) | {"again": again, "by": who(), "override": override} | ({"at": at} if at else {})
+    body = _source(file) | {"again": again, "by": who(), "override": override, "for_all": for_all}
+    body |= {"at": at} if at else {}
     act(socket, "campaigns/schedule", body, as_json)
 
 
@@ -171,8 +192,7 @@ def _show_recipients(name: str, words: dict[str, str | int], socket: Path | None
     for each in found.rows:
         variant = f"  variant {each.variant}" if each.variant else ""
         print(f"{each.address:<40} {each.state:<10} {_time(each.at_ms)}{variant}" + f"  {each.reason}".rstrip())
-    if found.after:
-        print(f"... go on with --after {found.after}")
+    print_more(found.after)
     return None
 
 
@@ -276,7 +296,7 @@ def _source(file: Path) -> dict[str, Any]:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except (OSError, UnicodeDecodeError) as err:
         refuse(f"{file} can't be read: {err}", code=2)
 
@@ -294,4 +314,4 @@ def _time(at_ms: int | None) -> str:
 
 
 def _print(found: Any) -> None:
-    print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+    print(pretty(found))

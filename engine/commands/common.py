@@ -1,20 +1,22 @@
 """What the commands share: where the daemon and the configuration are, and how answers and refusals are printed."""
 
 import getpass
-import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from engine import typed
 from engine.control import place
 from engine.control.client import Control, ControlError
 from engine.control.protocol.acts import Done
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 if TYPE_CHECKING:
     from deliverability.address import Address
@@ -22,8 +24,13 @@ if TYPE_CHECKING:
     from engine.sending.resources import Resources
     from engine.store.groups import GroupStore
     from engine.system import SystemClock
+    from mta.ports import Tx
 
 T = TypeVar("T")
+COMMAND: ContextVar[Sequence[str]] = ContextVar("command", default=())
+"""The words of the command that runs."""
+FOLDERS: ContextVar[Sequence[Path]] = ContextVar("folders", default=())
+"""Where the command that runs may make files of the daemon's."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Socket = Annotated[
@@ -36,7 +43,7 @@ ConfigPath = Annotated[
 
 def make_app(about: str) -> typer.Typer:
     """An app for one command module."""
-    return typer.Typer(help=about, add_completion=False, pretty_exceptions_enable=False)
+    return typed.program(about)
 
 
 def refuse(words: str, remedy: str = "", code: int = 1) -> NoReturn:
@@ -75,7 +82,13 @@ def act(given: Path | None, path: str, body: dict[str, Any], as_json: bool) -> D
 
 
 def show(done: Done, as_json: bool) -> None:
-    print(json.dumps(json.loads(encode(done)), indent=2, ensure_ascii=False) if as_json else done.text)
+    print(pretty(done) if as_json else done.text)
+
+
+def print_more(cursor: object, option: str = "--after") -> None:
+    """Say how to see what comes behind the last row, where something does."""
+    if cursor:
+        print(f"more: the same with {option} {shlex.quote(str(cursor))}")
 
 
 def who() -> str:
@@ -83,20 +96,54 @@ def who() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
+def config_file(given: Path | None) -> Path:
+    """The configuration asked for, else this folder's, else the system's."""
+    return given or (place.LOCAL_CONFIG if place.is_there(place.LOCAL_CONFIG) else place.SYSTEM_CONFIG)
+
+
 def config(given: Path | None) -> "Config":
-    """The configuration asked for, else this folder's, else the system's. Faults end the command with 2."""
+    """What it says (`config_file`). Faults end the command with 2."""
     from engine.config import load
     from engine.faults import ConfigFaults
 
-    path = given or (place.LOCAL_CONFIG if place.LOCAL_CONFIG.exists() else place.SYSTEM_CONFIG)
     try:
-        return load(path)
+        settings = load(config_file(given))
     except ConfigFaults as err:
         refuse(str(err), code=2)
+    FOLDERS.set((settings.daemon.state_dir, settings.backups_path))
+    return settings
 
 
-def database(settings: "Config", *, create: bool = False) -> "GroupStore":
-    """The installation's database, for a command that needs no daemon. Its schema must be this program's."""
+def hand_over() -> None:
+    """At a command's end, as root: the daemon's user gets what was made in its folders."""
+    if not FOLDERS.get() or os.geteuid() != 0:
+        return
+    from engine.own_folder import hand_over_below
+
+    for each in FOLDERS.get():
+        hand_over_below(each)
+    FOLDERS.set(())
+
+
+def prepare(settings: "Config") -> None:
+    """Make the state folder where it is not there yet; one that can't be used ends the command."""
+    from engine.house import ensure_state
+    from engine.own_folder import NoFolder
+
+    try:
+        ensure_state(settings)
+    except NoFolder as err:
+        refuse(str(err), "nothing was changed")
+
+
+def database(settings: "Config", *, create: bool = False, upgrade: bool = False, is_act: bool = True) -> "GroupStore":
+    """The installation's database, for a command that needs no daemon. Its schema must be this program's, unless it
+    may be brought up to it.
+
+    What the command writes is an act: the journal has it from the same commit on.
+    """
+    from engine.faults import ConfigFaults
+    from engine.moving import marks
     from engine.store.migrate import SchemaMismatch
     from engine.store.opening import store_at
     from engine.system import SystemClock
@@ -108,12 +155,32 @@ def database(settings: "Config", *, create: bool = False) -> "GroupStore":
         if is_new and not create:
             refuse(f"there is no database {store.name}", "`posthoused migrate` makes it", code=2)
         store.open()
-        if is_new:
+        if is_new or upgrade:
             store.migrate()
         store.check_schema()
+        marks.check(store)
+    except ConfigFaults as err:
+        refuse(str(err), code=2)
     except (SchemaMismatch, StoreTrouble) as err:
         refuse(str(err), code=1)
+    if is_act:
+        store.begin_with(_note)
     return store
+
+
+def _note(tx: "Tx") -> None:
+    """Write the command that runs into the journal of acts."""
+    import pwd
+
+    from engine.acts import keeping, telling
+    from engine.store.lab_time import read_offset
+    from engine.system import SystemClock
+
+    words, about = telling.typed(COMMAND.get())
+    user, now = pwd.getpwuid(os.getuid()).pw_name, SystemClock(read_offset(tx)).now()
+    path = " ".join(("posthouse", *words.split(" ")[:2]))
+    number = keeping.begin(tx, path, user=user, operator=who(), about=about, told="{}", now=now)
+    keeping.complete(tx, number, f"posthouse {words}", now, final="a command beside the daemon: use the opposite one")
 
 
 def clock(store: "GroupStore") -> "SystemClock":
@@ -125,22 +192,30 @@ def clock(store: "GroupStore") -> "SystemClock":
     return SystemClock(store.read_now(read_offset))
 
 
+def installed_files(settings: "Config", config_path: Path | None) -> dict[str, Path]:
+    """The installation's own files, by their names in a backup or an export."""
+    files = {"posthouse.toml": config_file(config_path), "keys": settings.keys_path, "secret": settings.secret_path}
+    return files | ({"templates": settings.templates} if settings.templates else {})
+
+
 @contextmanager
 def alone(settings: "Config", remedy: str = "") -> Iterator[None]:
     """While no daemon runs on the state folder, and none can start; one that runs ends the command."""
     from engine.lock import AlreadyRunning, Lock
+    from engine.own_folder import NoFolder, in_words
 
-    try:
-        settings.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = Lock(settings.daemon.state_dir)
-    except AlreadyRunning as err:
-        refuse(str(err), "stop it first, so that nothing changes meanwhile" + (f"; {remedy}" if remedy else ""))
-    except OSError as err:
-        refuse(f"{settings.daemon.state_dir} can't be used: {err.strerror}", code=2)
-    try:
+    with ExitStack() as locks:
+        try:
+            with in_words(settings.daemon.state_dir):
+                settings.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            locks.callback(Lock(settings.daemon.state_dir).release)
+            if isinstance(file := settings.database_place, Path) and file.exists():
+                locks.callback(Lock.of_file(file).release)
+        except AlreadyRunning as err:
+            refuse(str(err), "stop it first, so that nothing changes meanwhile" + (f"; {remedy}" if remedy else ""))
+        except NoFolder as err:
+            refuse(str(err), code=2)
         yield
-    finally:
-        lock.release()
 
 
 def address(text: str) -> "Address":
@@ -155,7 +230,7 @@ def address(text: str) -> "Address":
 
 def own_config(given: Path | None) -> "Config | None":
     """The configuration, for a command that works without one; None where none is named and none is in its place."""
-    if given is None and not place.LOCAL_CONFIG.exists() and not place.SYSTEM_CONFIG.exists():
+    if given is None and not place.is_there(place.LOCAL_CONFIG) and not place.is_there(place.SYSTEM_CONFIG):
         return None
     return config(given)
 

@@ -9,6 +9,7 @@ import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 from engine.commands.common import address as parse_address
+from mta.plain_file import read_plain
 
 app = make_app("What people agreed to, and the proof of it.")
 
@@ -93,7 +94,7 @@ def verify(
     if entry_hash is not None and not wanted:
         refuse("--hash is empty", "give the hash of a mail's X-Consent-Entry, or leave the option out", code=2)
     try:
-        found = proofs.verify(file.read_bytes(), wanted)
+        found = proofs.verify(read_plain(file), wanted)
     except OSError as err:
         refuse(f"{file} can't be read: {err.strerror}", code=2)
     except Broken as err:

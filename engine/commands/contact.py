@@ -1,4 +1,4 @@
-"""`posthouse contact`: the people that we know. Needs no daemon."""
+"""`posthouse contact`: the people that we know. Needs no daemon, but for `list`."""
 
 import json
 import sys
@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse, who
+from engine.commands.common import (
+    ConfigPath,
+    Json,
+    Socket,
+    ask,
+    clock,
+    config,
+    database,
+    make_app,
+    print_more,
+    refuse,
+    who,
+)
 from engine.commands.common import address as parse_address
 from engine.commands.contact_import import import_people
 
@@ -19,7 +31,7 @@ if TYPE_CHECKING:
     from engine.store.groups import GroupStore
     from mta.ports import Tx
 
-app = make_app("The people that we know: add, import, show, change, merge, export, erase.")
+app = make_app("The people that we know: add, import, list, show, change, merge, export, erase.")
 
 Who = Annotated[str, typer.Argument(help="The person's address.")]
 Name = Annotated[str | None, typer.Option(help="The person's name.")]
@@ -84,6 +96,28 @@ def set_values(
     told = _change(name, locale, zone, birthday, external_id, None, field, tag, untag)
     _write(config_path, lambda tx, now: change(tx, _find(tx, address), told, now))
     print(f"{parse_address(address)} is changed")
+
+
+@app.command("list")
+def list_people(
+    text: Annotated[str, typer.Argument(help="In address, name or source; an address's beginning with its @.")] = "",
+    limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 100,
+    after: Annotated[int, typer.Option(help="Go on behind this contact's number.")] = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """The people that we know, by their numbers. Asks the daemon."""
+    from engine.control.protocol.lists import People
+    from engine.control.protocol.wire import pretty
+
+    asked: dict[str, str | int] = {"limit": limit, "after": after} | ({"q": text} if text else {})
+    found = ask(socket, lambda control: control.get(People, "/v1/people", asked))
+    if as_json:
+        print(pretty(found))
+        return
+    for each in found.rows:
+        print(f"{each.contact_id:>9}  {each.address:<36} {each.name}".rstrip())
+    print_more(found.after)
 
 
 @app.command()
@@ -203,6 +237,7 @@ def erase(
     config_path: ConfigPath = None,
 ) -> None:
     """Forget a person (GDPR article 17). A salted hash of the address stays, so that no import writes to it again."""
+    from engine.acts import keeping
     from engine.audience import dossier
     from engine.audience.contacts import find_contact
     from engine.audience.ledger import SALT_OCTETS
@@ -236,6 +271,8 @@ def erase(
     by = By(who(), "erased")
     if found is not None:
         store.write_now(lambda tx: dossier.erase(tx, found, to.key, salt=salt, now=now))
+    else:
+        store.write_now(lambda tx: keeping.forget(tx, names))
     blanked = 0
     for start in range(0, len(deliveries), _CHUNK):
         part = deliveries[start : start + _CHUNK]

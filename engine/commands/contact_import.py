@@ -57,6 +57,10 @@ def import_people(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write over what is kept; without, only what is empty is filled.")
     ] = False,
+    asks: Annotated[
+        bool,
+        typer.Option("--ask", help="Believe nobody: each is asked by mail, and stands on the list when they say yes."),
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Also where this very file was imported before.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read all of it, show what would be, write nothing.")
@@ -72,11 +76,12 @@ def import_people(
             "--source says how these addresses were come by: it is the consent that every mail to them rests on",
             'such as --source "customers who ticked the box in our shop, 2024 to 2026"', code=2,
         )  # fmt: skip
-    if lists and not wording.strip() and not dry_run:
+    if lists and not wording.strip() and not dry_run and not asks:
         _want_purpose(config_path, lists)
     wanted = Wanted(
         source.strip(), wording.strip(), tuple(lists or ()), _tags(tag), _pairs(maps, "--map"),
         _pairs(list_map, "--list-map"), _tidy("locale", locale), _tidy("zone", zone), _one_of(dates, "--dates"), overwrite,
+        asks,
     )  # fmt: skip
     store = database(config(config_path))
     with (

@@ -1,5 +1,6 @@
 """`posthouse coupon`: pools of coupon codes, and who has which code. Needs no daemon."""
 
+import io
 import json
 import sys
 from collections import deque
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
+from mta.plain_file import open_plain
 
 app = make_app("Coupons: pools of codes, and who has which.")
 pool_app = make_app("Pools of coupon codes.")
@@ -29,7 +31,10 @@ def add(
     ] = "",
     expires: Annotated[str, typer.Option(help="How long a code is good for once it is given, such as 3d.")] = "",
     low: Annotated[int, typer.Option(help="Warn when fewer codes are left.", min=0, max=1_000_000)] = 100,
-    once: Annotated[bool, typer.Option("--once", help="One code for a person, ever; else one for each run.")] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="One code for a person until they use it, and none after; else one for each run."),
+    ] = False,
     config_path: ConfigPath = None,
     as_json: Json = False,
 ) -> None:
@@ -138,7 +143,7 @@ def _opened(file: Path) -> Iterator[TextIO]:
     if str(file) == "-":
         yield sys.stdin
         return
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+    with io.TextIOWrapper(open_plain(file), "utf-8-sig", newline="") as lines:
         yield lines
 
 
@@ -150,7 +155,8 @@ def _print_figures(pools: list[dict[str, object]], as_json: bool) -> None:
         left = f"by {each['pattern']}" if each["pattern"] else f"{each['free']} free"
         warn = "" if each["pattern"] or int(str(each["free"])) >= int(str(each["low"])) else "  LOW"
         print(
-            f"{each['name']:<24} {left}, {each['given']} given, {each['redeemed']} redeemed, {each['over']} over{warn}"
+            f"{each['name']:<24} {left}, {each['reserved']} set aside, {each['given']} given,"
+            f" {each['redeemed']} redeemed, {each['over']} over{warn}"
         )
 
 
@@ -160,4 +166,5 @@ def _print_code(code: dict[str, object], as_json: bool) -> None:
         return
     at = str(code["redeemed"] or code["given"] or "")[:16]
     ends = f" until {str(code['expires'] or code['until'])[:16]}" if code["expires"] or code["until"] else ""
-    print(f"{code['code']:<32} {code['state']:<9} {at:<16} {code['address']} {code['order']}".rstrip() + ends)
+    state = "set aside" if code["state"] == "reserved" else code["state"]
+    print(f"{code['code']:<32} {state:<9} {at:<16} {code['address']} {code['order']}".rstrip() + ends)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, prepare, refuse
 
 if TYPE_CHECKING:
     from mta.inbound.transaction import Grant
@@ -33,7 +33,6 @@ def add(
     from deliverability.address import AddressError, parse_domain
     from engine.credentials import NAME
     from engine.credentials import add as write_down
-    from engine.house import ensure_state
     from mta.inbound.transaction import Grant
 
     if not NAME.fullmatch(name):
@@ -43,7 +42,7 @@ def add(
         grant = Grant(name, domains, _stream(stream), _rate(rate), _size(max_size), not no_dsn)
     except (AddressError, ValueError) as err:
         refuse(str(err), "nothing was changed", code=2)
-    ensure_state(config(config_path))
+    prepare(config(config_path))
     _with_password(config_path, name, as_json, lambda tx, password_hash, now: write_down(tx, grant, password_hash, now))
 
 

@@ -8,6 +8,7 @@ import typer
 
 from deliverability.checks.zone import Zone, ZoneFault
 from engine.commands.common import refuse
+from mta.plain_file import open_plain
 
 if TYPE_CHECKING:
     from deliverability.checks.spf import Dns
@@ -29,7 +30,7 @@ def answers(file: Path | None, resolver: str = "") -> "Dns":
 
 def _from_file(file: Path) -> "Dns":
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             text = opened.read(MAX_FILE).decode("utf-8", "replace")
     except OSError as err:
         refuse(f"{file} can't be read: {err.strerror}", code=2)

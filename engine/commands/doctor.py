@@ -1,6 +1,5 @@
 """`posthouse doctor`: what a sender must publish and keep in order, judged, with what to publish. Needs no daemon."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from engine.commands.dns import DnsFile
 from engine.control import place
 from engine.control.client import Control, ControlError
 from engine.control.protocol.doctor import DoctorReport
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("What a sender must publish and keep in order, judged, with what to publish.")
 
@@ -57,7 +56,7 @@ def doctor(
 
         found = examine(names, Assumed(dns, tuple(ip or ()), helo, bounces), config_path)
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
     else:
         from engine.commands.doctor_shown import lines
 

@@ -17,7 +17,7 @@ from engine.control.examined import answer
 from engine.control.protocol.doctor import DoctorReport
 from engine.doctor import gathering
 from engine.doctor.asking import of_file, with_lists_of
-from engine.doctor.practice import seen_from, with_web_certificate, world_of
+from engine.doctor.practice import seen_from, web_certificate, world_of
 from engine.doctor.visit import Report, visit
 from engine.sending.compose import Composer
 from engine.sending.resources import Resources
@@ -72,13 +72,14 @@ async def _visit(
         dns = answers(file)
         return await visit(with_lists_of(house, dns), domains, of_file(dns), seconds)
     net = SystemNet()
-    house = await with_web_certificate(house, settings, net, clock)
+    if shown := await web_certificate(settings, net, clock):
+        house = replace(house, certificates=(*(house.certificates or ()), shown))
     return await visit(house, domains, world_of(settings, net, clock).ask, seconds)
 
 
 def _settings(given: Path | None) -> Config | None:
     """The configuration; None where there is none and nobody named one."""
-    if given is None and not place.LOCAL_CONFIG.exists() and not place.SYSTEM_CONFIG.exists():
+    if given is None and not place.is_there(place.LOCAL_CONFIG) and not place.is_there(place.SYSTEM_CONFIG):
         return None
     return config(given)
 

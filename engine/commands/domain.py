@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.commands import domain_life as life
-from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
+from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, prepare, refuse
 from engine.commands.domain_records import Form, facts, key_facts, lines_of, print_records
 
 if TYPE_CHECKING:
@@ -44,11 +44,10 @@ def add(
 ) -> None:
     """Make an RSA-2048 and an Ed25519 key for each DOMAIN, or take the one given, and print every record to publish. A
     domain's first keys sign at once, unless a parent's keys sign for it; later ones once all name servers show them."""
-    from engine.house import ensure_state
     from engine.keys import KeyState
 
     settings = config(config_path)
-    ensure_state(settings)
+    prepare(settings)
     if key is not None and (len(domains) != 1 or not selector):
         refuse("--key needs one domain, and --selector: the name that its record is published under", code=2)
     names = [life.name_of(each) for each in domains]
@@ -158,11 +157,13 @@ def switch(
     """Sign with DOMAIN's new keys from now on. Refused while any server of its zone does not show them, or has not shown
     them for their time to live. The old ones retire: leave their records."""
     from engine import keys
+    from engine.domains import changing
 
     settings = config(config_path)
     store = database(settings)
     rows = _kept(settings, store, domain)
-    chosen = [each.selector for each in _chosen(rows, selector)]
+    with life.refusing():
+        chosen = [each.selector for each in changing.chosen(rows, selector or ())]
     seen = [each for each in life.look(settings, store, rows[0].domain) if each.key.selector in chosen]
     moment = clock(store).now()
     life.refuse_unseen(settings, seen, moment, may_haste=now)
@@ -175,23 +176,6 @@ def switch(
     life.print_retiring(settings, _kept(settings, store, domain), [each.selector for each in rows if each.is_signing])
 
 
-def _chosen(rows: "Sequence[KeptKey]", selectors: list[str] | None) -> "list[KeptKey]":
-    """The keys to switch to: those named, else all that are new."""
-    from engine.keys import KeyState
-
-    domain = rows[0].domain
-    if not selectors:
-        fresh = [each for each in rows if each.is_fresh]
-        return fresh or refuse(f"{domain} has no new keys", f"`posthouse domain rotate {domain}` makes them")
-    by_name = {each.selector: each for each in rows}
-    for name in selectors:
-        if name not in by_name:
-            refuse(f"{domain} has no key {name[:80]}", f"it has {', '.join(by_name)}", code=2)
-        if by_name[name].state is KeyState.GONE:
-            refuse(f"the key {name} is gone: its private half was deleted", code=2)
-    return [by_name[name] for name in dict.fromkeys(selectors)]
-
-
 @app.command()
 def drop(
     domain: Domain,
@@ -200,21 +184,15 @@ def drop(
 ) -> None:
     """Forget a key that never signed, or that is gone."""
     from engine import keys
-    from engine.domains import making
+    from engine.domains import changing, making
 
     settings = config(config_path)
     store = database(settings)
     found = next((each for each in _kept(settings, store, domain) if each.selector == selector), None)
     if found is None:
         refuse(f"{domain} has no key {selector[:80]}", f"`posthouse domain check {domain}` lists them", code=2)
-    if found.state is keys.KeyState.ACTIVE:
-        refuse(f"{selector} signs {domain}'s mail", f"`posthouse domain rotate {domain}` puts another in its place")
-    if found.state is keys.KeyState.RETIRING:
-        gone = found.since + making.rest_of(settings) + found.ttl
-        refuse(
-            f"mail signed with {selector} may still be under way",
-            f"leave its record published until {gone:%Y-%m-%d}; then it can be dropped",
-        )
+    with life.refusing():
+        changing.require_useless(settings, found)
     if not store.write_now(lambda tx: keys.drop(tx, found)):
         refuse(f"{selector} was put to use meanwhile", f"`posthouse domain check {domain}` shows its state")
     making.delete(settings, [found.file])

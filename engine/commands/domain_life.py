@@ -1,13 +1,15 @@
 """What `posthouse domain` does with keys: make them, look for them, wait for DNS, let the daemon know."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.commands.common import clock, refuse
 from engine.control.client import Control, ControlError
+from mta.plain_file import read_plain
 
 if TYPE_CHECKING:
     from deliverability.signing.keys import Key
@@ -34,7 +36,7 @@ def read_key(domain: str, file: Path, selector: str) -> "Key":
     from deliverability.signing.keys import KeyTrouble, load_key
 
     try:
-        return load_key(file.read_bytes(), domain, selector)
+        return load_key(read_plain(file), domain, selector)
     except (KeyTrouble, OSError) as err:
         refuse(str(err), "nothing was changed", code=2)
 
@@ -100,25 +102,21 @@ def look(settings: "Config", store: "GroupStore", domain: str) -> "list[Seen]":
 
 def refuse_unseen(settings: "Config", seen: "Sequence[Seen]", now: datetime, *, may_haste: bool) -> None:
     """End the command where keys can't sign yet, with what is wrong at which server."""
-    from engine.domains.looking import ready_at
+    from engine.domains import changing
 
-    domain = seen[0].key.domain
-    for each in seen:
-        load(settings, each.key)
-        if each.shown is not True:
-            lines = [f"{server}: {fault}" for server, fault in (each.faults or {}).items()]
-            remedy = f"`posthouse domain records {domain}` prints what to publish; nothing was changed"
-            refuse(
-                f"the key {each.key.selector} is not shown by every name server, so mail signed with it would fail",
-                "\n  ".join((*lines, remedy)),
-            )
-    at = ready_at(seen)
-    if at is not None and now < at and not may_haste:
-        refuse(
-            f"the new keys of {domain} were first seen a moment ago: until {at:%Y-%m-%d %H:%M:%S} UTC resolvers may remember"
-            " what was there before",
-            "a running daemon switches by itself then; --now if nothing was there before. Nothing was changed",
-        )
+    with refusing():
+        changing.require_shown(settings, seen, now, may_haste=may_haste)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What may not be done with keys ends the command."""
+    from engine.domains.changing import CannotChange
+
+    try:
+        yield
+    except CannotChange as err:
+        refuse(str(err), err.remedy, code=2 if err.is_senseless else 1)
 
 
 def wait(settings: "Config", domains: Sequence[str], patience: str) -> None:

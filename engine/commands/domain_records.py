@@ -43,7 +43,7 @@ def print_records(
     for name, of_domain in shown.items():
         print(f"Publish these records for {records.readable(name)}:\n")
         for record in of_domain:
-            print(_zone(record) if form == records.ZONE else _provider(record, name))
+            print(zone_text(record) if form == records.ZONE else _provider(record, name))
     for key in keys:
         for warning in key.warnings:
             print(f"warning: {warning}")
@@ -64,7 +64,7 @@ def _facts(record: "Record") -> dict[str, str]:
     return {"name": record.name, "type": record.kind, "value": record.value, "why": record.why, "when": record.when}
 
 
-def _zone(record: "Record") -> str:
+def zone_text(record: "Record") -> str:
     """A line of a zone file below what it is for; one with a condition is a comment."""
     if record.when:
         return f"; {record.why}. Only where {record.when}:\n; {record.zone_line}\n"
@@ -81,7 +81,7 @@ def lines_of(settings: "Config", found: "Seen", now: datetime) -> list[str]:
     head = f"  {key.selector:<16} {key.algorithm:<16} {key.state:<10}"
     if found.trouble:
         return [f"{head} {found.trouble}"]
-    lines = [f"{head} shown by {found.servers - len(faults)} of {found.servers} name servers"]
+    lines = [f"{head} shown by {len(found.asked) - len(faults)} of {len(found.asked)} name servers"]
     lines += [f"    {server}: {fault}" for server, fault in faults.items()]
     lines += [f"    advice: {each}" for each in (*found.advice, *_age(settings, key, now))]
     return lines
@@ -104,7 +104,7 @@ def key_facts(key: "KeptKey") -> dict[str, Any]:
 
 def facts(settings: "Config", found: "Seen", now: datetime) -> dict[str, Any]:
     return {
-        **key_facts(found.key), "shown": found.shown, "servers": found.servers, "faults": found.faults or {},
+        **key_facts(found.key), "shown": found.shown, "servers": len(found.asked), "faults": found.faults or {},
         "ttl": int(found.ttl.total_seconds()), "trouble": found.trouble,
         "advice": [*found.advice, *_age(settings, found.key, now)],
     }  # fmt: skip

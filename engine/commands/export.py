@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import ConfigPath, alone, clock, config, database, make_app, refuse
-from engine.control import place
+from engine.commands.common import ConfigPath, alone, clock, config, database, installed_files, make_app, refuse
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -61,8 +60,5 @@ def export(
 def _files(settings: "Config", config_path: Path | None, secrets: bool) -> "Files":
     from engine.exchange.folder import Files
 
-    given = config_path or (place.LOCAL_CONFIG if place.LOCAL_CONFIG.exists() else place.SYSTEM_CONFIG)
-    places = {"templates": settings.templates} if settings.templates else {}
-    if secrets:
-        places |= {"posthouse.toml": given, "keys": settings.keys_path, "secret": settings.secret_path}
-    return Files(places)
+    places = installed_files(settings, config_path)
+    return Files(places if secrets else {name: each for name, each in places.items() if name == "templates"})

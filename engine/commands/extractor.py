@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.commands.common import ConfigPath, Json, config, make_app, refuse
+from mta.plain_file import open_plain
 
 if TYPE_CHECKING:
     from engine.intake.extractors.model import Extractor
@@ -75,7 +76,7 @@ def _try(made: "Extractor", mail: Path) -> tuple[dict[str, Any] | None, str]:
     from engine.intake.extractors.book import Book
 
     try:
-        with mail.open("rb") as opened:
+        with open_plain(mail) as opened:
             content = normalise_newlines(opened.read(LARGEST))
     except OSError as err:
         return None, f"can't be read: {err.strerror}"

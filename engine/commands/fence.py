@@ -14,7 +14,7 @@ app = make_app("The fence that keeps a restored backup, or a copy, from sending.
 def show(socket: Socket = None) -> None:
     """Whether a fence stands, since the database is not the one that this machine ran on last."""
     found = ask(socket, lambda control: control.get(Overview, "/v1/overview"))
-    standing = [each.text for each in found.alerts if each.text.startswith("nothing is sent")]
+    standing = [each.text.removeprefix("fence: ") for each in found.alerts if each.text.startswith("fence: ")]
     print(standing[0] if standing else "no fence stands")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deliverability.text import clean
+from mta.plain_file import open_plain
 
 
 def read_files(files: Sequence[Path], most: int, as_json: bool) -> Iterator[tuple[str, bytes]]:
@@ -17,7 +18,7 @@ def read_files(files: Sequence[Path], most: int, as_json: bool) -> Iterator[tupl
             if str(path) == "-":
                 yield "-", sys.stdin.buffer.read(most)
             else:
-                with path.open("rb") as file:
+                with open_plain(path) as file:
                     yield str(path), file.read(most)
         except OSError as err:
             is_whole = False

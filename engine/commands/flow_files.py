@@ -1,13 +1,25 @@
-"""What `posthouse flow` does with a file alone: draw it, give the schema that such files follow."""
+"""What the `posthouse flow` commands share, and what they do with a file alone: draw it, give the schema that such files
+follow."""
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.commands.common import refuse, refuse_faulty
+from engine.control.protocol.wire import pretty
+from mta.plain_file import read_text
+
+Name = Annotated[str, typer.Argument(help="The flow's name.")]
+File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
+Mapped = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="OLD=NEW: whoever stands before step OLD goes on before step NEW. May be said again."),
+]
+Leave = Annotated[bool, typer.Option("--leave", help="Whoever can't be moved leaves the flow.")]
 
 WIDTH = 100  # cells, where the terminal does not tell
 
@@ -45,6 +57,33 @@ def schema(
 def read_flow_file(file: Path) -> str:
     """The text of a flow file; ends the command where there is none."""
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except (OSError, UnicodeDecodeError) as err:
         refuse(f"{file} can't be read: {err}", code=2)
+
+
+def version_in(file: Path) -> dict[str, object]:
+    """A flow file as the daemon is told of it."""
+    return {"source": read_flow_file(file), "file": str(file)}
+
+
+def mapping(mapped: list[str] | None) -> dict[str, str]:
+    """Old step to new step, as --map says them."""
+    found: dict[str, str] = {}
+    for each in mapped or []:
+        old, sign, new = (word.strip() for word in each.partition("="))
+        if not (old and sign and new):
+            refuse(f"--map {each}: OLD=NEW is expected, such as --map reminder=first-reminder", code=2)
+        if found.setdefault(old, new) != new:
+            refuse(f"--map says two things of {old}", code=2)
+    return found
+
+
+def moment(at_ms: int) -> str:
+    """A time of the daemon's, to the minute."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def show_json(found: object) -> None:
+    """An answer of the daemon's as it is."""
+    print(pretty(found))

@@ -12,6 +12,7 @@ import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, refuse, refuse_faulty
 from engine.control import place
+from mta.plain_file import read_text
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -96,7 +97,7 @@ def _settings(
 ) -> "Iterator[tuple[Config | None, GroupStore | None]]":
     """The configuration and the database, where they are needed: a file over a folder needs neither."""
     needs_store = history is None or any(each and not Path(each).is_file() for each in flows)
-    is_there = given is not None or place.LOCAL_CONFIG.exists() or place.SYSTEM_CONFIG.exists()
+    is_there = given is not None or place.is_there(place.LOCAL_CONFIG) or place.is_there(place.SYSTEM_CONFIG)
     settings = config(given) if needs_store or is_there else None
     store = database(settings) if needs_store and settings is not None else None
     try:
@@ -113,7 +114,7 @@ def _definition(which: str, version: str, store: "GroupStore | None") -> "Defini
     file = Path(which)
     if file.is_file():
         try:
-            found = check(file.read_text(encoding="utf-8"), which)
+            found = check(read_text(file), which)
         except (OSError, UnicodeDecodeError) as err:
             refuse(f"{which} can't be read: {err}", code=2)
     else:
@@ -193,33 +194,15 @@ def _play(
     rate: Sequence[str], *, is_alone: bool,
 ) -> "Simulated":  # fmt: skip
     from engine.simulation.assumed import AssumedError, rates, winners
+    from engine.simulation.beside import fed
     from engine.simulation.playing import simulate as play
 
     others = [_definition(each, "", store) for each in beside]
     if store is not None and not is_alone:
-        others = _fed(definition, others, store)
+        others = fed(definition, others, store)
     others = [each for each in others if each.name != definition.name]
     try:
         rules = replace(past.rules, winners=winners(definition, winner), rates=rates(definition, rate))
     except AssumedError as err:
         refuse(str(err), code=2)
     return play(definition, past.source, rules, past.begins, others)
-
-
-def _fed(
-    definition: "Definition", given: "Sequence[Definition]", store: "GroupStore"
-) -> "list[Definition]":  # fmt: skip
-    """Those that were given, and the active flows that any of them lets people into."""
-    from engine.flow.feeding import lets_in
-    from engine.flow.model import walk
-    from engine.running.book import FlowBook
-
-    names = {each.name for each in (definition, *given)}
-    active = [each.definition for each in store.read_now(FlowBook().all) if each.definition.name not in names]
-    found, giving = list(given), [definition, *given]
-    while giving:
-        steps = list(walk(giving.pop().steps))
-        fed = [each for each in active if each not in found and any(lets_in(each, step) for step in steps)]
-        found += fed
-        giving += fed
-    return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse, who
+from engine.commands.common import ConfigPath, Json, Socket, act, clock, config, database, make_app, refuse, who
 
 if TYPE_CHECKING:
     from engine.audience.trials import Batch
@@ -81,6 +81,29 @@ def finish(number: Number, config_path: ConfigPath = None) -> None:
         if seq
         else f"import {number} had taken nobody: it is gone"
     )
+
+
+Errand = Annotated[
+    str, typer.Argument(help="Its number at the desk, as the terminal and `posthouse --plain imports` show it.")
+]
+
+
+@app.command()
+def start(number: Errand, socket: Socket = None, as_json: Json = False) -> None:
+    """Import a file that is at the daemon's desk, with what was said of it; one that was stopped goes on."""
+    act(socket, "imports/start", {"id": number, "by": who()}, as_json)
+
+
+@app.command()
+def cancel(number: Errand, socket: Socket = None, as_json: Json = False) -> None:
+    """Stop an import that runs, between two commits; what was taken stays."""
+    act(socket, "imports/cancel", {"id": number, "by": who()}, as_json)
+
+
+@app.command()
+def drop(number: Errand, socket: Socket = None, as_json: Json = False) -> None:
+    """Take a file from the desk; what was imported stays."""
+    act(socket, "imports/drop", {"id": number, "by": who()}, as_json)
 
 
 def _plain(found: "Batch") -> dict[str, Any]:

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, clock, config, database, make_app, refuse
+from engine.commands.common import (
+    ConfigPath,
+    Json,
+    Socket,
+    act,
+    ask,
+    clock,
+    config,
+    database,
+    make_app,
+    print_more,
+    refuse,
+    who,
+)
 
 if TYPE_CHECKING:
     from engine.audience.lists import MailingList
@@ -105,6 +118,101 @@ def subscribe(
     """Ask somebody by mail whether they want the list. Nothing else is sent until they say yes."""
     body = {"list": name, "address": address, "name": person, "locale": locale, "zone": zone, "source": source}
     act(socket, "lists/subscribe", body, as_json)
+
+
+State = Annotated[
+    str, typer.Option(help="Only who stands so: unconfirmed, confirmed, unsubscribed, to ask, expired, taken off.")
+]
+Whom = Annotated[str, typer.Argument(metavar="[ADDRESS]", help="Whom; else --contact or --all says it.")]
+Contacts = Annotated[list[int] | None, typer.Option("--contact", help="A contact's number (again for more).")]
+All = Annotated[bool, typer.Option("--all", help="All that --state and --q leave, 10,000 at most.")]
+Text = Annotated[str, typer.Option("--q", help="With this in address, name, source or reason.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many it would be, and change nothing.")]
+
+
+@app.command()
+def members(
+    name: Name,
+    state: State = "",
+    q: Text = "",
+    limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 100,
+    after: Annotated[int, typer.Option(help="Go on behind this contact's number.")] = 0,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Who is on a list, by their numbers."""
+    from engine.control.client import part
+    from engine.control.protocol.lists import Standings
+    from engine.control.protocol.wire import pretty
+
+    asked: dict[str, str | int] = {"limit": limit, "after": after}
+    asked |= {key: text for key, text in (("state", state), ("q", q)) if text}
+    found = ask(socket, lambda control: control.get(Standings, f"/v1/lists/{part(name)}/members", asked))
+    if as_json:
+        print(pretty(found))
+        return
+    for each in found.rows:
+        print(f"{each.contact_id:>9}  {each.address:<36} {each.state:<13} {each.name}  {each.why}".rstrip())
+    print_more(found.after)
+
+
+@app.command()
+def remove(
+    name: Name,
+    address: Whom = "",
+    why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")] = "",
+    contact: Contacts = None,
+    everybody: All = False,
+    state: State = "",
+    q: Text = "",
+    dry_run: DryRun = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Take people off a list, as an operator. `posthouse undo` puts them back; nobody who left is brought back by that."""
+    body = {"list": name, "why": why, "by": who(), **_whom(address, contact, everybody, state, q, dry_run)}
+    act(socket, "lists/remove", body, as_json)
+
+
+@app.command()
+def restore(
+    name: Name, address: Whom = "", contact: Contacts = None, socket: Socket = None, as_json: Json = False
+) -> None:
+    """Put people back whom an operator took off; nobody who left by themselves."""
+    body = {"list": name, "by": who(), **_whom(address, contact, everybody=False)}
+    act(socket, "lists/restore", body, as_json)
+
+
+@app.command("ask-again")
+def ask_again(
+    name: Name,
+    address: Whom = "",
+    contact: Contacts = None,
+    everybody: All = False,
+    state: State = "",
+    q: Text = "",
+    dry_run: DryRun = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Ask by mail once more who has not answered, or not in time."""
+    body = {"list": name, "by": who(), **_whom(address, contact, everybody, state, q, dry_run)}
+    act(socket, "lists/ask-again", body, as_json)
+
+
+@app.command()
+def drop(name: Name, socket: Socket = None, as_json: Json = False) -> None:
+    """Take away a list that nobody ever was on."""
+    act(socket, "lists/drop", {"name": name, "by": who()}, as_json)
+
+
+def _whom(
+    address: str, contact: list[int] | None, everybody: bool, state: str = "", q: str = "", dry_run: bool = False
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"address": address} if address else {"contacts": contact} if contact else {}
+    if everybody:
+        body |= {"all": True} | {key: text for key, text in (("state", state), ("q", q)) if text}
+    return body | ({"dry_run": True} if dry_run else {})
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`posthouse mail`: the mails that flows send. Needs no daemon, but for send-test."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,9 @@ from engine.commands.common import (
     own_templates,
     refuse,
     refuse_faulty,
+    who,
 )
+from mta.plain_file import read_text
 
 if TYPE_CHECKING:
     from engine.proofs.proving import Prover
@@ -30,6 +33,20 @@ Mails = Annotated[list[str] | None, typer.Argument(help="Mails; all of them othe
 @app.callback()
 def mail() -> None:
     """Templates below templates/mail, and their words in each language."""
+
+
+@app.command("list")
+def list_(config_path: ConfigPath = None, as_json: Json = False) -> None:
+    """All mails: what they are for, their stream and languages, and which of their files are your own."""
+    from engine.commands.mail_files import listed
+
+    rows = listed(_prover(config_path))
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        own = "  (yours)" if row["own"] else ""
+        print(f"{row['name']:<26}{row['stream']:<15}{' '.join(row['languages']):<22}{row['about']}{own}")
 
 
 @app.command()
@@ -141,10 +158,44 @@ def new(
 @app.command()
 def diff(names: Mails = None, config_path: ConfigPath = None) -> None:
     """How your own templates, words and brand differ from those that come with Posthouse, line by line."""
-    from engine.commands.mail_files import differences
+    from engine.proofs.differing import differences
 
     told = "".join(differences(own_templates(config_path), names or []))
     print(told or "no difference")
+
+
+@app.command()
+def save(
+    file: Annotated[str, typer.Argument(help="The file, such as mail/confirm.html.j2 or brand.toml.")],
+    source: Annotated[Path, typer.Argument(help="Its new text; - is standard input.")],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Have the daemon keep a file of templates in your folder, and say what is wrong with it. It is used after a reload."""
+    done = act(socket, "mail/save", {"file": file, "source": _text_of(source), "by": who()}, as_json)
+    for each in () if as_json else done.facts["faults"]:
+        print(
+            f"  {each['file']}:{each['line']}: {each['problem']}"
+            if each["line"]
+            else f"  {each['file']}: {each['problem']}"
+        )
+
+
+def _text_of(source: Path) -> str:
+    try:
+        return sys.stdin.read() if str(source) == "-" else read_text(source)
+    except (OSError, UnicodeDecodeError) as err:
+        refuse(f"{source} can't be read: {err}", code=2)
+
+
+@app.command()
+def drop(
+    file: Annotated[str, typer.Argument(help="The file, such as mail/confirm.html.j2.")],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Take a file of your own away, so that the one that comes with Posthouse is used again, after a reload."""
+    act(socket, "mail/drop", {"file": file, "by": who()}, as_json)
 
 
 @app.command()

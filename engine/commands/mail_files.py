@@ -1,17 +1,36 @@
-"""What `posthouse mail` does with files of templates: begin a mail, and tell one's own from ours."""
+"""What `posthouse mail new` and `list` do with files of templates."""
 
-import difflib
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.commands.common import refuse
-from engine.sending.resources import ResourceError, Resources, packaged_folder
+from engine.proofs.proving import Prover
+from engine.sending.checking import mail_names
+from engine.sending.mail_files import MailFileError
+from engine.sending.resources import ResourceError, Resources
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PARTS: Final = (".toml", ".html.j2", ".txt.j2")
-_TOLD: Final = (".j2", ".toml")
+
+
+def listed(prover: Prover) -> list[dict[str, Any]]:
+    """A row for each mail, as JSON has them."""
+    return [_row(prover, name) for name in mail_names(prover.resources)]
+
+
+def _row(prover: Prover, name: str) -> dict[str, Any]:
+    own = [
+        f"mail/{name}{part}"
+        for part in _PARTS
+        if any((folder / f"mail/{name}{part}").is_file() for folder in prover.resources.folders[:-1])
+    ]
+    try:
+        file = prover.file(name)
+    except MailFileError as err:
+        return {"name": name, "about": str(err), "stream": "", "event": "", "languages": [], "own": own}
+    told = {"name": name, "about": file.about, "stream": file.stream, "event": file.event}
+    return {**told, "languages": prover.languages(name), "own": own}
 
 
 def begin(resources: Resources, folder: Path, name: str, like: str) -> list[Path]:
@@ -30,17 +49,3 @@ def begin(resources: Resources, folder: Path, name: str, like: str) -> list[Path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return [file for file, _ in texts]
-
-
-def differences(resources: Resources, names: Sequence[str]) -> Iterator[str]:
-    """Unified differences of the files in one's own folders from ours; a file that we have none of is new."""
-    ours = packaged_folder()
-    for folder in resources.folders[:-1]:
-        for path in sorted(folder.rglob("*")):
-            relative = path.relative_to(folder).as_posix()
-            if path.suffix not in _TOLD or (names and path.name.split(".")[0] not in names):
-                continue
-            here = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            other = ours / relative
-            there = other.read_text(encoding="utf-8").splitlines(keepends=True) if other.is_file() else []
-            yield from difflib.unified_diff(there, here, f"posthouse/{relative}", str(path))

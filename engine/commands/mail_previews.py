@@ -79,6 +79,8 @@ def _proof(asked: Asked, config_path: Path | None, prover: Prover) -> Proof:
             f"`posthouse mail check {asked.name[:63]}`",
             code=2,
         )
+    if not prover.texts.has(asked.locale):
+        refuse(f"there are no words in {asked.locale[:20]}", f"there are {', '.join(prover.texts.tags)}", code=2)
     words = prover.texts.choose(asked.locale, asked.locale, f"mail.{asked.name}")
     if asked.reader not in list(Reader):
         refuse(f"there is no made reader {asked.reader[:20]}", f"there are {', '.join(Reader)}", code=2)

@@ -1,6 +1,5 @@
 """`posthouse message NUMBER`: one message's whole life."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.protocol.queue import MessageLife
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("One message's whole life.")
 
@@ -22,7 +21,7 @@ def message(
     """From being accepted to its end, in order."""
     life = ask(socket, lambda control: control.get(MessageLife, f"/v1/messages/{number}"))
     if as_json:
-        print(json.dumps(json.loads(encode(life)), indent=2, ensure_ascii=False))
+        print(pretty(life))
         return
     writer = life.header_from or f"<{life.reverse_path}>"
     print(f"message {life.message_id}: {life.subject}\nfrom {writer} to {', '.join(life.recipients)}")

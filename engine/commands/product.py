@@ -1,5 +1,6 @@
 """`posthouse product`: what the shop sells, at which price, and how many are left. Needs no daemon."""
 
+import io
 import json
 import sys
 from collections import deque
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
+from mta.plain_file import open_plain
 
 if TYPE_CHECKING:
     from engine.catalogue.products import Product
@@ -139,7 +141,7 @@ def _opened(file: Path) -> Iterator[TextIO]:
     if str(file) == "-":
         yield sys.stdin
         return
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+    with io.TextIOWrapper(open_plain(file), "utf-8-sig", newline="") as lines:
         yield lines
 
 

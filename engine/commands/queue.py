@@ -1,17 +1,17 @@
 """`posthouse queue`: what waits, by site, domain, stream or campaign, as a picture by age, and delivery by delivery;
 hold, release, redirect, cancel, retry."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import Json, Socket, act, ask, make_app, refuse, show, who
+from engine.commands.common import Json, Socket, act, ask, make_app, print_more, refuse, show, who
 from engine.control.client import Control
 from engine.control.protocol.acts import Done
+from engine.control.protocol.lately import Replies, Weather
 from engine.control.protocol.queue import Doubts, Messages, Queue, Shape
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("What waits, and why.")
 
@@ -21,8 +21,9 @@ Domain = Annotated[str, typer.Option("--domain", help="Only this recipient domai
 Stream = Annotated[str, typer.Option("--stream", help="Only transactional, or only marketing.")]
 Campaign = Annotated[str, typer.Option("--campaign", help="Only this campaign; a flow's mails go by the flow's name.")]
 State = Annotated[str, typer.Option("--state", help="Only this state; all that have no end yet otherwise.")]
-Find = Annotated[str, typer.Option("--find", help="Only where the address or the subject has this.")]
+Find = Annotated[str, typer.Option("--find", help="Only where the address, the subject or the last reply has this.")]
 Older = Annotated[str, typer.Option("--older", help='Only what was accepted longer ago than this, as "2h".')]
+Younger = Annotated[str, typer.Option("--younger", help='Only what was accepted no longer ago than this, as "1d".')]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept with your name.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say how many it would be.")]
 
@@ -43,16 +44,17 @@ def queue(
     params: dict[str, str | int] = {"by": by, "sort": sort, "limit": limit, "offset": offset}
     found = ask(socket, lambda control: control.get(Queue, "/v1/queue", params))
     if as_json:
-        _print_json(found)
+        print(pretty(found))
         return
     print(f"{found.by:<40} {'queued':>8} {'flying':>7} {'doubt':>6} {'held':>6} {'oldest':>8} {'next':>8}  last reply")
     for row in found.sites:
         oldest = _span(found.now_ms - row.oldest_ms) if row.oldest_ms is not None else ""
-        upcoming = row.retry_ms or row.next_ms
+        upcoming = row.suspended_ms or row.retry_ms or row.next_ms
+        said = f"suspended; {row.last_reply}" if row.suspended_ms else row.last_reply
         soon = _span(upcoming - found.now_ms) if upcoming is not None else ""
         print(
             f"{row.site or '-':<40} {row.queued:>8} {row.in_flight:>7} {row.in_doubt:>6} {row.held:>6} {oldest:>8} {soon:>8}"
-            f"  {row.last_reply}".rstrip()
+            f"  {said}".rstrip()
         )
     if len(found.sites) < found.total:
         print(f"{len(found.sites)} of {found.total} rows; --offset {offset + len(found.sites)} shows the next")
@@ -71,12 +73,62 @@ def shape(
     params: dict[str, str | int] = {"by": by, "stream": stream, "limit": limit}
     found = ask(socket, lambda control: control.get(Shape, "/v1/queue/shape", params))
     if as_json:
-        _print_json(found)
+        print(pretty(found))
         return
     heads = [str(minutes) for minutes in found.minutes] + [f"{found.minutes[-1]}+"] if found.minutes else []
     print(f"{found.by:<34} {'total':>8} " + " ".join(f"{head:>7}" for head in heads))
     for row in (found.all, *found.rows):
         print(f"{row.name or '-':<34} {row.total:>8} " + " ".join(f"{count:>7}" for count in row.counts))
+
+
+@app.command()
+def replies(
+    site: Annotated[str, typer.Argument(help="A site, or a domain; of all without it.")] = "",
+    since: Annotated[str, typer.Option(help='Only of so long, as "1h"; a day at most.')] = "",
+    limit: Annotated[int, typer.Option(help="At most so many kinds.")] = 20,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """What was put off and refused of late: replies that say the same together, what each means, which rule says so,
+    and what can be done."""
+    params: dict[str, str | int] = {"site": site, "since": since, "limit": limit}
+    found = ask(socket, lambda control: control.get(Replies, "/v1/queue/replies", params))
+    if as_json:
+        print(pretty(found))
+        return
+    for row in found.rows:
+        print(f"{row.count:>8}  {row.share:>5.1f} %  {row.outcome}: {row.text}")
+        judged = f"{row.klass}, {row.means}; " if row.klass else ""
+        print(f"{'':>18}{judged}rule {row.rule or 'none'}" + (f" ({row.place})" if row.place else ""))
+        ages = f"{_span(found.now_ms - row.first_ms)} ago to {_span(found.now_ms - row.last_ms)} ago"
+        print(f"{'':>18}first and last {ages}, such as message {row.message_id}: {row.example}")
+        for cure in row.cures:
+            print(f"{'':>18}{cure.verb}: {cure.why}")
+    print(f"{found.deferred} put off and {found.failed} refused in {_span(found.now_ms - found.since_ms)}")
+
+
+@app.command()
+def weather(
+    by: Annotated[str, typer.Option(help="A row for each site, or domain.")] = "site",
+    limit: Annotated[int, typer.Option(help="At most so many rows.")] = 20,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """What came of attempts in the last three hours, those with most trouble first: sums of a quarter of an hour, as
+    accepted/deferred/bounced."""
+    params: dict[str, str | int] = {"by": by, "limit": limit}
+    found = ask(socket, lambda control: control.get(Weather, "/v1/queue/weather", params))
+    if as_json:
+        print(pretty(found))
+        return
+    print(f"{found.by:<30} " + " ".join(f"{f'-{minutes}':>11}" for minutes in range(180, 0, -15)))
+    for row in (found.all, *found.rows):
+        parts = zip(*(_quarters(each) for each in (row.accepted, row.deferred, row.bounced)), strict=True)
+        print(f"{row.name:<30.30} " + " ".join(f"{'/'.join(map(str, each)):>11}" for each in parts))
+
+
+def _quarters(counts: tuple[int, ...]) -> list[int]:
+    return [sum(counts[at : at + 3]) for at in range(0, len(counts), 3)]
 
 
 @app.command()
@@ -88,6 +140,7 @@ def messages(
     state: State = "",
     find: Find = "",
     older: Older = "",
+    younger: Younger = "",
     due_within: Annotated[str, typer.Option(help='Only what is tried within this time, as "10 min".')] = "",
     sort: Annotated[str, typer.Option(help="By newest, oldest, next (attempt) or expiry.")] = "newest",
     limit: Annotated[int, typer.Option(help="At most so many.")] = 50,
@@ -98,11 +151,11 @@ def messages(
     """Deliveries, a page at a time."""
     params: dict[str, str | int] = {
         "site": site, "domain": domain, "stream": stream, "campaign": campaign, "state": state, "q": find,
-        "older": older, "due_within": due_within, "sort": sort, "limit": limit, "after": after,
+        "older": older, "younger": younger, "due_within": due_within, "sort": sort, "limit": limit, "after": after,
     }  # fmt: skip
     found = ask(socket, lambda control: _page(control, params, limit))
     if as_json:
-        _print_json(found)
+        print(pretty(found))
         return
     print(f"{'delivery':>9} {'message':>8} {'state':<10} {'age':>6} {'next':>6} {'to':<36} {'subject':<30} last reply")
     for row in found.rows:
@@ -111,10 +164,8 @@ def messages(
             f"{row.delivery_id:>9} {row.message_id:>8} {row.state:<10} {_span(found.now_ms - row.created_ms):>6} {soon:>6}"
             f" {row.forward_path:<36} {row.subject:<30.30} {row.last_reply}".rstrip()
         )
-    print(
-        f"{len(found.rows)} of {'' if found.exact else 'at least '}{found.total}"
-        + (f"; --after {found.after} goes on" if found.after else "")
-    )
+    print(f"{len(found.rows)} of {'' if found.exact else 'at least '}{found.total}")
+    print_more(found.after)
 
 
 def _page(control: Control, params: dict[str, str | int], limit: int) -> Messages:
@@ -144,7 +195,7 @@ def doubts(
     params: dict[str, str | int] = {"open": int(only_open), "limit": limit}
     found = ask(socket, lambda control: control.get(Doubts, "/v1/doubts", params))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     print(f"{'when (UTC)':<19} {'delivery':>9} {'message':>8} {'to':<36} {'why':<11} {'settled':<17} now")
     for row in found.rows:
@@ -160,29 +211,45 @@ def doubts(
 
 @app.command()
 def retry(
-    site: Annotated[str, typer.Argument(help="A site, or a domain.")], socket: Socket = None, as_json: Json = False
+    site: Annotated[str, typer.Argument(help="A site, or a domain.")] = "",
+    delivery: Annotated[
+        list[int] | None, typer.Option(help="This delivery, by its number; several may be named.")
+    ] = None,
+    socket: Socket = None,
+    as_json: Json = False,
 ) -> None:
-    """Try a site now, whatever its back-off."""
-    act(socket, "queue/retry", {"site": site}, as_json)
+    """Try a site now, whatever its back-off; or single deliveries, which ends the back-off of their sites."""
+    if bool(site) == bool(delivery):
+        refuse("what is to be tried?", "name a site or a domain, or --delivery NUMBER", code=2)
+    if not delivery:
+        act(socket, "queue/retry", {"site": site}, as_json)
+    elif not act(socket, "queue/retry", {"deliveries": delivery, "by": who()}, as_json).facts["changed"]:
+        raise SystemExit(1)
 
 
 @app.command()
 def hold(
     deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    find: Find = "", older: Older = "", why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
+    find: Find = "", older: Older = "", younger: Younger = "", why: Why = "", dry_run: DryRun = False,
+    socket: Socket = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Keep deliveries back until they are released."""
-    body = _which(deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older)
+    body = _which(
+        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older, younger=younger
+    )
     _work(socket, "hold", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
 
 
 @app.command()
 def release(
     deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    find: Find = "", older: Older = "", why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
+    find: Find = "", older: Older = "", younger: Younger = "", why: Why = "", dry_run: DryRun = False,
+    socket: Socket = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Let held deliveries go, those in doubt too: they are sent (again) at once."""
-    body = _which(deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older)
+    body = _which(
+        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older, younger=younger
+    )
     _work(socket, "release", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
 
 
@@ -191,13 +258,21 @@ def redirect(
     to: Annotated[str, typer.Option(help="The next hop: a host, or host:port.")],
     why: Why,
     deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    state: State = "", find: Find = "", older: Older = "",
+    state: State = "", find: Find = "", older: Older = "", younger: Younger = "",
     back: Annotated[bool, typer.Option("--back", help="Take back what was redirected there and has not left.")] = False,
     dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Have deliveries that have not begun leave by another next hop, from now on and until they end."""
     body = _which(
-        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, state=state, q=find, older=older
+        deliveries,
+        site=site,
+        domain=domain,
+        stream=stream,
+        campaign=campaign,
+        state=state,
+        q=find,
+        older=older,
+        younger=younger,
     )
     facts = {"to": to, "back": back, "by": who(), "why": why, "dry_run": dry_run}
     _work(socket, "redirect", {**body, **facts}, as_json)
@@ -207,14 +282,35 @@ def redirect(
 def cancel(
     why: Why,
     deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    state: State = "", find: Find = "", older: Older = "", dry_run: DryRun = False, socket: Socket = None,
-    as_json: Json = False,
+    state: State = "", find: Find = "", older: Older = "", younger: Younger = "",
+    grace: Annotated[
+        str, typer.Option(help='Hold them for so long first, as "60s": until then `posthouse undo` has them back.')
+    ] = "",
+    dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """End deliveries that have not begun."""
     body = _which(
-        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, state=state, q=find, older=older
+        deliveries,
+        site=site,
+        domain=domain,
+        stream=stream,
+        campaign=campaign,
+        state=state,
+        q=find,
+        older=older,
+        younger=younger,
     )
-    _work(socket, "cancel", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
+    _work(socket, "cancel", {**body, "by": who(), "why": why, "grace": grace, "dry_run": dry_run}, as_json)
+
+
+@app.command()
+def restore(
+    batch: Annotated[str, typer.Argument(help="Which cancellation: the batch that its answer named (--json).")],
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Undo a cancellation whose grace is not over: what it held is back where it was."""
+    _work(socket, "restore", {"batch": batch, "by": who(), "dry_run": False}, as_json)
 
 
 def _which(deliveries: list[int] | None, **filters: str) -> dict[str, Any]:
@@ -246,10 +342,6 @@ def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
     show(Done(words, {**done.facts, **({} if body["dry_run"] else {"changed": changed})}), as_json)
     if "deliveries" in body and not changed and not body["dry_run"]:
         raise SystemExit(1)  # they were named, and nothing was done
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(json.loads(encode(value)), indent=2, ensure_ascii=False))
 
 
 def _span(ms: int) -> str:

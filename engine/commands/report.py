@@ -2,10 +2,12 @@
 
 from engine.commands import report_figures
 from engine.commands.common import make_app
+from engine.commands.report_day import day
 from engine.commands.report_read import read
 from engine.commands.report_received import received, sources
 
 app = make_app("What came of mail; reports that others sent us.")
+app.command()(day)
 app.command()(report_figures.flow)
 app.command()(report_figures.campaign)
 app.command("list")(report_figures.of_list)

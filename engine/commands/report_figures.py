@@ -1,7 +1,6 @@
 """`posthouse report flow|campaign|list|domain`: what came of their mail."""
 
 import csv
-import json
 import sys
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import typer
 from engine.commands.common import Json, Socket, ask, refuse
 from engine.control.client import part
 from engine.control.protocol.reports import ArmRow, FiguresRow, LiftRow, ReportAnswer
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 Since = Annotated[str, typer.Option(help='The first day, or how long ago it was: "2026-03-31", "90 days".')]
 Window = Annotated[str, typer.Option(help="How long after a mail an order or a farewell is its doing.")]
@@ -69,7 +68,7 @@ def _report(kind: str, name: str, since: str, window: str, as_csv: bool, as_json
 def show(found: ReportAnswer, *, as_csv: bool = False, as_json: bool = False) -> None:
     """Print a report."""
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
     elif as_csv:
         _print_csv(found)
     else:

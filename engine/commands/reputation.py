@@ -1,6 +1,5 @@
 """`posthouse reputation`: how our mail is taken, with one index and its parts."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -10,7 +9,7 @@ import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.protocol.reputation import AlarmRow, PartRow, ReputationAnswer, ReputationRow, SaidRow
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("How our mail is taken: figures, one index with its parts, alarms.")
 
@@ -36,7 +35,7 @@ def reputation(
     words: dict[str, str | int] = {"about": about, "days": days, "rows": int(rows)}
     found = ask(socket, lambda control: control.get(ReputationAnswer, "/v1/reputation", words))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     print(f"{found.about or 'all mail'}, {found.days} days: {_index(found.index)}")
     _print_parts(found.parts)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from deliverability.bounces.classify import Then
 from deliverability.bounces.classify import rules as all_rules
+from deliverability.bounces.meaning import MEANS
 from deliverability.bounces.normal import groups
 from deliverability.bounces.own import RuleFault, propose
 from deliverability.bounces.proving import Finding, explain, prove
@@ -93,14 +93,6 @@ def learn(
     print(f"{rule}\nwritten to {file}; it counts from the next SIGHUP or start on")
 
 
-_MEANS = {
-    Then.RETRY_RECIPIENT: "it is tried again (retry recipient)",
-    Then.RETRY_SITE: "the site rests, then it is tried again (retry site)",
-    Then.OTHER_SOURCE: "another source tries it, or it waits until the block is lifted (other source)",
-    Then.FAIL: "the delivery ends (fail)",
-}
-
-
 def _judge(said: str, stage: str, provider: str, as_json: bool) -> None:
     word = stage.lower()
     if word not in set(Stage):
@@ -117,7 +109,7 @@ def _judge(said: str, stage: str, provider: str, as_json: bool) -> None:
         print(json.dumps(asdict(reason), ensure_ascii=False))
         return
     print(f"rule      {verdict.rule}\nclass     {verdict.klass}, to blame: {verdict.blame}")
-    print(f"means     {_MEANS[verdict.then]}; suppress: {verdict.suppress}")
+    print(f"means     {MEANS[verdict.then]}; suppress: {verdict.suppress}")
     print(f"slow-down {verdict.slow_down:g} (0: about one recipient or message, 1: the site asks for less)")
     for each in reason.looked_at:
         print(f"because   {each}")

@@ -1,13 +1,12 @@
 """`posthouse segment`: questions about contacts that are kept, with who they hold for."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from engine.commands.common import Json, Socket, act, ask, make_app, refuse
+from engine.commands.common import Json, Socket, act, ask, make_app, print_more, refuse
 from engine.control.client import part
 from engine.control.protocol.segments import (
     Counted,
@@ -18,7 +17,8 @@ from engine.control.protocol.segments import (
     Segments,
     SegmentWhy,
 )
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
+from mta.plain_file import read_text
 
 app = make_app("Segments: questions that are kept, and who they hold for.")
 
@@ -55,7 +55,8 @@ def show(
         for each in page.rows:
             print(f"{each.address:<40} since {_time(each.since_ms)}")
         if page.after:
-            print(f"... of {page.total:,}; go on with --after {page.after}")
+            print(f"of {page.total:,}")
+        print_more(page.after)
         return None
     row = ask(socket, lambda control: control.get(SegmentRow, _path(name)))
     if as_json:
@@ -196,7 +197,7 @@ def _expression(text: str, file: Path | None) -> str:
     if file is None:
         return text
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return read_text(file).strip()
     except (OSError, UnicodeDecodeError) as err:
         refuse(f"{file} can't be read: {err}", code=2)
 
@@ -210,4 +211,4 @@ def _time(at_ms: int | None) -> str:
 
 
 def _print(found: Any) -> None:
-    print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+    print(pretty(found))

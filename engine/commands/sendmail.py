@@ -23,8 +23,8 @@ from engine.spool import Envelope
 from engine.system import SystemChance
 
 
-def app(argv: Sequence[str], prog_name: str = "posthouse sendmail") -> NoReturn:
-    """Run the command and end with its code."""
+def app(argv: Sequence[str], prog_name: str = "posthouse sendmail", obj: object = None) -> NoReturn:
+    """Run the command and end with its code. `obj` is what commands draw with, and this one draws nothing."""
     try:
         code: int = run(argv)
     except Trouble as trouble:

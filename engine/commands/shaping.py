@@ -1,6 +1,5 @@
 """`posthouse shaping`: what limits a site and where each limit comes from; suspend and resume a site or a domain."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from engine.commands.common import Json, Socket, act, ask, make_app, refuse, who
 from engine.control.client import part
 from engine.control.protocol.shaping import SiteShaping, WarmUps
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("How fast mail may go to a site, and who says so.")
 
@@ -25,7 +24,7 @@ def show(site: Name, socket: Socket = None, as_json: Json = False) -> None:
     """The limits that hold for a site, each with who set it, and what each carrier has of them."""
     found = ask(socket, lambda control: control.get(SiteShaping, f"/v1/shaping/{part(site)}"))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     print(f"{found.site}" + (f" ({found.provider})" if found.provider else ""))
     if found.paused_ms is not None:
@@ -48,7 +47,7 @@ def warmup(socket: Socket = None, as_json: Json = False) -> None:
     """How far sources that are new have come with each provider, and what the last day came to."""
     found = ask(socket, lambda control: control.get(WarmUps, "/v1/warm-up"))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     print(
         f"{'source':<16} {'provider':<16} {'day':>8} {'a day':>8} {'used':>8} {'refused':>8} {'against':>8}  last day"
@@ -82,6 +81,20 @@ def suspend(
 
 
 @app.command()
+def slow(
+    site: Annotated[str, typer.Argument(help="A site as `posthouse queue` names it, or a domain of it.")],
+    why: Annotated[str, typer.Option(help="The reason; it is shown with your name.")],
+    per_minute: Annotated[int, typer.Option(help="So many attempts a minute at most, from each source.", min=1)],
+    span: Annotated[str, typer.Option("--for", help='How long, as "2h" or "1 day".')] = "1h",
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Give a site less than it would get, for a while: one that is late and does not say so, or before it does."""
+    body = {"name": site, "per_minute": per_minute, "for": span, "why": why, "by": who()}
+    act(socket, "shaping/slow", body, as_json)
+
+
+@app.command()
 def resume(
     name: Name,
     domain: IsDomain = False,
@@ -92,7 +105,7 @@ def resume(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Let mail go again; also what the bounce guard stopped."""
+    """Let mail go again, and as fast as it may; also what the bounce guard stopped."""
     scope = _scope(domain=domain, stream=stream, source=source, campaign=campaign, provider=provider)
     act(socket, "shaping/resume", {"scope": scope, "name": name, "by": who()}, as_json)
 

@@ -1,6 +1,5 @@
 """`posthouse sunset`: who ignores a list, and the flow that asks them once."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from engine.commands.common import Json, Socket, ask, make_app, refuse
 from engine.control.client import part
 from engine.control.protocol.sunset import SunsetPlan
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("Who ignores a list; the flow that asks them once.")
 
@@ -26,7 +25,7 @@ def plan(
     """The list's rhythm as it was sent, how long a silence is long by it, and who would be asked: why. Changes nothing."""
     found = ask(socket, lambda control: control.get(SunsetPlan, f"/v1/lists/{part(name)}/sunset", {"limit": limit}))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     gap = "not known (nobody got two mails)" if found.gap_days is None else f"a mail in {found.gap_days:.1f} days"
     print(f"{found.name}: {gap}, measured with {found.readers:,} readers")

@@ -1,11 +1,16 @@
 """`posthouse suppression`: who is not written to, and why; and lifting it, with a name and a reason."""
 
 import json
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 import typer
 
-from engine.commands.common import ConfigPath, Json, Socket, act, config, database, make_app, who
+from engine.commands.common import Json, Socket, act, ask, make_app, who
+from engine.control.client import Control
+from engine.control.protocol.bounces import SuppressionPage, SuppressionRow
+
+PAGE: Final = 500
 
 app = make_app("Who is not written to, and why.")
 
@@ -13,30 +18,46 @@ app = make_app("Who is not written to, and why.")
 @app.command("list")
 def list_suppressed(
     reason: Annotated[str, typer.Option(help="Only those suppressed for this reason.")] = "",
+    find: Annotated[str, typer.Option(help="Only where the address or the evidence has this.")] = "",
     limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 1000,
-    config_path: ConfigPath = None,
+    socket: Socket = None,
     as_json: Json = False,
 ) -> None:
     """The suppressed addresses, newest first. A hash stands for somebody who was erased."""
-    from mta.ports import from_ms
-
-    where, params = ("WHERE s.reason = ?", (reason, limit)) if reason else ("", (limit,))
-    rows = database(config(config_path)).read_now(
-        lambda tx: tx.query(
-            "SELECT s.key, s.reason, s.scope, COALESCE(l.name, ''), s.source, s.at_ms, s.expires_ms, s.evidence"
-            f" FROM suppression s LEFT JOIN list l ON l.id = s.list_id {where} ORDER BY s.at_ms DESC LIMIT ?",
-            params,
-        )
-    )
-    names = ("address", "reason", "scope", "list", "source", "at", "until", "evidence")
-    said = [(*row[:5], from_ms(row[5]).isoformat(), row[6] and from_ms(row[6]).isoformat(), row[7]) for row in rows]
+    found = ask(socket, lambda control: _page(control, {"reason": reason, "q": find}, limit))
     if as_json:
-        print(json.dumps([dict(zip(names, each, strict=True)) for each in said], ensure_ascii=False, indent=2))
+        print(json.dumps([_told(each) for each in found], ensure_ascii=False, indent=2))
         return
-    for address, why, scope, name, source, at, until, evidence in said:
-        reach = f"list {name}" if name else scope
-        end = f" until {until[:16]}" if until else ""
-        print(f"{address:<40} {why:<12} {reach:<12} {at[:16]}{end} {source}: {evidence}".rstrip(": "))
+    for each in found:
+        reach = f"list {each.list}" if each.list else each.scope
+        end = f" until {_time(each.until_ms)[:16]}" if each.until_ms else ""
+        at = _time(each.at_ms)[:16]
+        print(f"{each.address:<40} {each.reason:<12} {reach:<12} {at}{end} {each.source}: {each.evidence}".rstrip(": "))
+
+
+def _page(control: Control, params: dict[str, str | int], limit: int) -> list[SuppressionRow]:
+    """So many, page by page: the daemon looks at so many rows for one question, and a filter may match few of them."""
+    rows: list[SuppressionRow] = []
+    after = ""
+    while True:
+        asked = {**params, "limit": min(limit - len(rows), PAGE), "after": after}
+        found = control.get(SuppressionPage, "/v1/suppression", asked)
+        rows += found.rows
+        after = found.after
+        if not after or len(rows) >= limit:
+            return rows
+
+
+def _told(row: SuppressionRow) -> dict[str, str | None]:
+    return {
+        "address": row.address, "reason": row.reason, "scope": row.scope, "list": row.list, "source": row.source,
+        "at": _time(row.at_ms), "until": _time(row.until_ms) if row.until_ms else None, "evidence": row.evidence,
+        "lift": row.lift,
+    }  # fmt: skip
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 @app.command()
@@ -58,8 +79,10 @@ def add(
 def lift(
     address: Annotated[str, typer.Argument(help="The address to write to again.")],
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
+    reason: Annotated[str, typer.Option(help="Only what this reason stopped, whatever the list.")] = "",
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
     """Let mail go to an address again."""
-    act(socket, "suppression/lift", {"address": address, "by": who(), "why": why}, as_json)
+    only = {"only": {"reason": reason, "list_id": 0}} if reason else {}
+    act(socket, "suppression/lift", {"address": address, "by": who(), "why": why, **only}, as_json)

@@ -1,6 +1,5 @@
 """`posthouse trace`: a message's whole life in order, each attempt with what was said and the rule that judged it."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from engine.commands.common import Json, Socket, ask, make_app
 from engine.control.protocol.queue import MessageLife
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("A message's whole life, with every line that was said.")
 
@@ -23,7 +22,7 @@ def trace(
     began (for as long as queue.keep_dialogues says); of the others how long each answer took."""
     life = ask(socket, lambda control: control.get(MessageLife, f"/v1/messages/{number}"))
     if as_json:
-        print(json.dumps(json.loads(encode(life)), indent=2, ensure_ascii=False))
+        print(pretty(life))
         return
     print(f"message {life.message_id}: {life.subject}")
     print(f"{life.stream} {life.origin}, {life.size} octets, from <{life.reverse_path}> ({life.header_from})")

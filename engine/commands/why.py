@@ -2,28 +2,41 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
-from engine.commands.common import Json, Socket, ask, make_app
+from engine.commands.common import Json, Socket, address, ask, make_app
+from engine.commands.journal import print_rows
 from engine.control.client import part
+from engine.control.protocol.journal import Happenings
+from engine.control.protocol.queue import Messages
 from engine.control.protocol.reasons import OriginRow
 from engine.control.protocol.shaping import Wait, Why, WhyMessage
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
+
+_LAST: Final = 5  # happenings of somebody
 
 app = make_app("What mail waits for, and when that ends.")
 
 
 @app.command()
 def why(
-    name: Annotated[str, typer.Argument(help="A message's number, a site as `posthouse queue` names it, or a domain.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A message's number, a site as `posthouse queue` names it, a domain; or somebody's address."
+        ),
+    ],
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
     """Of a message first why it was written: the event, the flow's version, each condition's value, consent, the arbiter.
     Then all that holds it back, the longest first: that one binds. Who set it, when it ends, what would hold without
-    it; and how it will leave: from which source, over which TLS."""
+    it; and how it will leave: from which source, over which TLS. Of somebody: what happened to them last, and how to ask on."""
+    if "@" in name:
+        return _of_person(str(address(name)), socket, as_json)
     is_number = name.isascii() and name.isdigit()
     found: Why | WhyMessage
     if is_number:
@@ -31,7 +44,7 @@ def why(
     else:
         found = ask(socket, lambda control: control.get(Why, f"/v1/why/{part(name)}"))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
     elif isinstance(found, Why):
         later = f", {found.later} later" if found.later else ""
         print(
@@ -56,6 +69,26 @@ def why(
                 print(
                     f"carried by {row.carried_by}, for {_seconds(taken)}; it was due {_seconds(found.now_ms - row.due_ms)} ago"
                 )
+    return None
+
+
+def _of_person(whom: str, socket: Path | None, as_json: bool) -> None:
+    """What happened to somebody last, what waits for them, and what answers why they did not get a mail."""
+    asked: dict[str, str | int] = {"person": whom, "limit": _LAST}
+    found = ask(socket, lambda control: control.get(Happenings, "/v1/journal", asked))
+    waits = ask(socket, lambda control: control.get(Messages, "/v1/messages", {"q": whom, "limit": _LAST}))
+    if as_json:
+        print(pretty({"happened": found.rows, "waits": waits.rows}))
+        return
+    print_rows(found)
+    for row in waits.rows:
+        print(f"waits: delivery {row.delivery_id}, {row.subject!r}, {row.state}: posthouse why {row.message_id}")
+    if not found.rows and not waits.rows:
+        print(f"nothing is known of {whom}; by a name, or a part of the address: posthouse contact list TEXT")
+        return
+    print(f"all of it: posthouse journal --person {whom}")
+    print(f"what they did not get: posthouse why-not {whom} FLOW, or CAMPAIGN")
+    print(f"who they are, what they are suppressed for: posthouse contact show {whom}")
 
 
 def _print_origin(origin: OriginRow) -> None:

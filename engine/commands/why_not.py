@@ -9,7 +9,7 @@ import typer
 from engine.commands.common import Json, Socket, address, ask, make_app
 from engine.control.client import part
 from engine.control.protocol.reasons import WhyNotAnswer
-from engine.control.protocol.wire import encode
+from engine.control.protocol.wire import pretty
 
 app = make_app("Why somebody did not get the mail of a flow or a campaign.")
 
@@ -30,7 +30,7 @@ def why_not(
         words["kind"] = "campaign"
     found = ask(socket, lambda control: control.get(WhyNotAnswer, f"/v1/why-not/{part(name)}", words))
     if as_json:
-        print(json.dumps(json.loads(encode(found)), indent=2, ensure_ascii=False))
+        print(pretty(found))
         return
     print(f"{found.address} and the {found.kind} {found.name}:")
     for row in found.reasons:

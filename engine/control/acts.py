@@ -4,45 +4,48 @@ clear words.
 A command that makes mail or moves people does it in one store commit, then wakes the carriers.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import Any, Final
 
 from deliverability.address import Address, AddressError
 from deliverability.settings import format_duration, parse_duration
 from engine import fence
-from engine.audience import list_settings, lists, subscriptions
-from engine.audience.consent import Answer
 from engine.audience.contacts import OddAddress
-from engine.audience.ledger import SALT_OCTETS
-from engine.audience.lists import ListError
-from engine.audience.suppression import Reason, Scope, lift, suppress
 from engine.catalogue.parcels import PREFIX
-from engine.control import campaign_plans, campaigns, flows, queueing, segments, shaping
+from engine.control import (
+    books,
+    campaign_keeping,
+    campaign_mails,
+    campaign_plans,
+    campaign_wording,
+    campaigns,
+    classifying,
+    domains,
+    flow_drafts,
+    flow_people,
+    flow_plans,
+    flows,
+    imports,
+    list_acts,
+    mail_keeping,
+    people_acts,
+    queueing,
+    segments,
+    shaping,
+    suppressing,
+)
+from engine.control.journal import Act, note, undo_by
 from engine.control.late import late
+from engine.control.observing import alerts
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.trying import send_test
 from engine.control.work import Office
 from engine.flow.events import EventError, make_event
+from engine.flow.orders import ADDS_NOTHING, adds_nothing
 from engine.house import House
 from engine.intake.recording import record
-from engine.sending.confirmations import Confirmations
-from engine.sending.render import TemplateFault
-from mta.ports import Tx
-
-LIST_KEYS: Final = ("confirmation", "title", "purpose", *list_settings.keys())
-Act = Callable[[House, Office, dict[str, Any]], Awaitable[Done]]
-
-
-def version() -> str:
-    """The installed version of Posthouse."""
-    try:
-        return installed_version("posthouse")
-    except PackageNotFoundError:
-        return "unreleased"
 
 
 def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
@@ -57,121 +60,6 @@ def _address(body: dict[str, Any]) -> Address:
         return Address.parse(_text(body, "address"))
     except AddressError as err:
         raise Refusal(f"address: {err}") from None
-
-
-# -- lists and people
-
-
-async def create_list(house: House, office: Office, body: dict[str, Any]) -> Done:
-    name, now = _text(body, "name"), house.clock.now()
-
-    def work(tx: Tx) -> lists.MailingList:
-        return lists.create(
-            tx, name, title=_text(body, "title", ""), purpose=_text(body, "purpose", ""),
-            confirmation=_text(body, "confirmation", "double"), now=now,
-        )  # fmt: skip
-
-    try:
-        made = await house.store.write(work)
-    except ListError as err:
-        raise Refusal(str(err)) from None
-    return Done(f"list {made.name} made, {made.confirmation} opt-in", {"id": made.id, "name": made.name})
-
-
-async def set_list(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Change what is set of a list, by key; "" goes back to the default."""
-    name, told = _text(body, "name"), body.get("set", {})
-    if not isinstance(told, dict) or not all(isinstance(each, str) for each in told.values()) or not told:
-        raise Refusal("set is a JSON object of texts", f"there are: {', '.join(LIST_KEYS)}")
-    missing = [
-        each for key in ("template", "reminder") if (each := told.get(key)) and each not in house.template_names()
-    ]
-    if missing:
-        raise Refusal(f"there is no mail {missing[0][:60]}", "`posthouse mail check` lists the faults of yours")
-    try:
-        made = await house.store.write(lambda tx: lists.change(tx, name, told))
-    except ListError as err:
-        raise Refusal(str(err), "nothing was changed") from None
-    return Done(f"list {made.name} is changed: {', '.join(sorted(told))}", {"id": made.id, "name": made.name})
-
-
-async def subscribe(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Somebody asks for a list: a double opt-in list writes to them and waits for the answer."""
-    address, now = _address(body), house.clock.now()
-    ask = Confirmations(house.composer, house.config.queue, house.chance.octets(16), now)
-    answer = Answer(
-        _text(body, "wording", ""),
-        _text(body, "locale", ""),
-        _text(body, "source", "command"),
-        salt=house.chance.octets(SALT_OCTETS),
-    )
-
-    def work(tx: Tx) -> subscriptions.Asked:
-        return subscriptions.subscribe(
-            tx, _text(body, "list"), address, answer=answer, ask=ask, name=_text(body, "name", ""),
-            zone=_text(body, "zone", ""), now=now,
-        )  # fmt: skip
-
-    try:
-        asked = await house.store.write(work)
-    except ListError as err:
-        raise Refusal(str(err), "`posthouse list create NAME` makes one") from None
-    except OddAddress as err:
-        raise Refusal(f"address: {err}", "nothing was changed") from None
-    except TemplateFault as err:
-        raise Refusal(
-            f"the confirmation mail can't be written: {err}", "mend the template; nothing was changed"
-        ) from None
-    if asked.refused:
-        raise Refusal(f"{address} is not asked: {asked.refused}", "", 409)
-    office.tell(wake=[address.domain])
-    if asked.already:
-        return Done(f"{address} has confirmed this list already", {"contact": asked.contact_id, "already": True})
-    if asked.message_id is None:
-        return Done(f"{address} is on the list (single opt-in)", {"contact": asked.contact_id})
-    return Done(
-        f"{address} was asked by mail and waits for confirmation",
-        {"contact": asked.contact_id, "message": asked.message_id},
-    )
-
-
-async def lift_suppression(house: House, office: Office, body: dict[str, Any]) -> Done:
-    address, by, why = _address(body), _text(body, "by"), _text(body, "why")
-    if not why.strip():
-        raise Refusal("a reason is needed", "say why with --why")
-    now = house.clock.now()
-    lifted = await house.store.write(lambda tx: lift(tx, address.key, by=by, why=why, now=now))
-    if not lifted:
-        raise Refusal(f"{address} is not suppressed", "", 404)
-    return Done(f"{address} may be written to again (was: {', '.join(lifted)})", {"reasons": lifted})
-
-
-async def add_suppression(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """An operator stops mail to an address: of all lists or one, both streams or marketing, for a time or for good."""
-    address, by, why = _address(body), _text(body, "by"), _text(body, "why")
-    if not why.strip():
-        raise Refusal("a reason is needed", "say why with --why")
-    now = house.clock.now()
-    name = _text(body, "list", "")
-    period = _text(body, "for", "")
-    try:
-        until = now + parse_duration(period) if period else None
-    except ValueError as err:
-        raise Refusal(str(err)) from None
-
-    def work(tx: Tx) -> bool:
-        mailing_list = lists.get(tx, name) if name else None
-        if name and mailing_list is None:
-            raise Refusal(f"there is no list {name[:70]}", "", 404)
-        return suppress(
-            tx, address.key, Reason.MANUAL, scope=Scope.MARKETING if body.get("marketing") or name else Scope.ALL,
-            evidence=why, source=by, list_id=mailing_list.id if mailing_list else 0, until=until, now=now,
-        )  # fmt: skip
-
-    added = await house.store.write(work)
-    end = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-    what = f"the list {name}" if name else "marketing mail" if body.get("marketing") else "mail"
-    return Done(f"no {what} goes to {address}{end}" + ("" if added else " (it was so already)"), {"added": added})
 
 
 # -- events
@@ -199,6 +87,8 @@ async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done
     if event_id is None:
         why = "its parcel is as far, or further on" if event.name.startswith(PREFIX) else "the same idempotency key"
         return Done(f"{event.name} was known already ({why})", {"repeat": True})
+    if adds_nothing(event.name, event.data):
+        return Done(f"{event.name} taken in; {ADDS_NOTHING}", {"id": event_id, "warning": ADDS_NOTHING})
     return Done(f"{event.name} taken in", {"id": event_id})
 
 
@@ -209,6 +99,14 @@ async def suspend(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Let nothing go to a site or a domain for a while."""
     try:
         return await shaping.suspend(house, office.conductor, body)
+    except shaping.Wrong as err:
+        raise Refusal(str(err)) from None
+
+
+async def slow(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Give a site no more than so many attempts a minute for a while."""
+    try:
+        return await shaping.slow(house, office.conductor, body)
     except shaping.Wrong as err:
         raise Refusal(str(err)) from None
 
@@ -270,15 +168,25 @@ async def advance(house: House, office: Office, body: dict[str, Any]) -> Done:
     return Done(f"the clock went {format_duration(by)} forward", {"offset_s": int(offset.total_seconds())})
 
 
-ACTS: Final[Mapping[str, Act]] = {
-    "lists": create_list,
-    "lists/set": set_list,
-    "lists/subscribe": subscribe,
-    "suppression/add": add_suppression,
-    "suppression/lift": lift_suppression,
+_OWN: Final[Mapping[str, Act]] = {
+    **list_acts.ACTS,
+    **people_acts.ACTS,
+    **imports.ACTS,
+    "suppression/add": suppressing.add,
+    "suppression/lift": suppressing.lift,
+    "suppression/restore": suppressing.restore,
+    "bounces/classify": classifying.classify,
+    "bounces/unclassify": classifying.unclassify,
     "events": post_event,
     "flows": flows.apply,
-    "flows/plan": flows.plan,
+    "flows/plan": flow_plans.plan,
+    "flows/draw": flow_plans.draw,
+    "flows/check": flow_drafts.check,
+    "flows/return": flows.give_back,
+    "flows/draft": flow_drafts.save,
+    "flows/draft/drop": flow_drafts.drop,
+    "flows/trial": flow_people.try_out,
+    "flows/trial/cancel": flow_people.cancel,
     "flows/late": late,
     "flows/start": flows.start,
     "segments": segments.store,
@@ -287,6 +195,13 @@ ACTS: Final[Mapping[str, Act]] = {
     "segments/count": segments.count_once,
     "campaigns/check": campaigns.check,
     "campaigns/plan": campaign_plans.plan,
+    "campaigns/new": campaign_keeping.new,
+    "campaigns/keep": campaign_keeping.keep,
+    "campaigns/write": campaign_wording.write,
+    "campaigns/drop": campaign_keeping.drop,
+    "campaigns/unschedule": campaign_keeping.unschedule,
+    "campaigns/move": campaign_keeping.move,
+    "campaigns/test": campaign_mails.send_test,
     "campaigns/start": campaigns.start,
     "campaigns/schedule": campaigns.schedule,
     "campaigns/pause": campaigns.pause,
@@ -296,16 +211,30 @@ ACTS: Final[Mapping[str, Act]] = {
     "campaigns/retry": campaigns.retry,
     "campaigns/resend": campaigns.resend,
     "mail/test": send_test,
+    "mail/save": mail_keeping.save,
+    "mail/drop": mail_keeping.drop,
     "queue/cancel": queueing.cancel,
+    "queue/restore": queueing.restore,
     "queue/retry": queueing.retry,
     "queue/hold": queueing.hold,
     "queue/release": queueing.release,
     "queue/redirect": queueing.redirect,
     "flows/state": flows.set_state,
     "shaping/suspend": suspend,
+    "shaping/slow": slow,
     "shaping/resume": resume,
     "reload": reload,
     "keys": reload_keys,
+    "note": note,
+    "audit": books.go_over,
+    "domains/check": domains.check,
+    "domains/rotate": domains.rotate,
+    "domains/switch": domains.switch,
+    "domains/drop": domains.drop,
+    "alerts/acknowledge": alerts.acknowledge,
+    "alerts/unacknowledge": alerts.unacknowledge,
     "fence/lift": lift_fence,
     "lab/advance": advance,
 }
+
+ACTS: Final[Mapping[str, Act]] = {**_OWN, "acts/undo": undo_by(_OWN)}

@@ -5,7 +5,7 @@ Words come from a query string, or from a JSON body: both are text or numbers by
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from deliverability.settings import parse_duration
@@ -13,10 +13,12 @@ from engine.control.refusal import Refusal
 from mta.ports import to_ms
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import Wanted
+from mta.queue.operating import Batch
 
 _CURSOR: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
+_BATCH: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})")
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
-FILTERS: Final = ("site", "domain", "stream", "campaign", "state", "q", "older", "due_within")
+FILTERS: Final = ("site", "domain", "stream", "campaign", "state", "q", "older", "younger", "due_within")
 
 
 class Asked:
@@ -64,19 +66,33 @@ class Asked:
 
     def wanted(self, now: datetime, state: State | None = None) -> Wanted:
         """Which deliveries; of this state where one is given, else of the one that is asked for."""
-        older, within = self._ms("older"), self._ms("due_within")
+        older, younger, within = self._ms("older"), self._ms("younger"), self._ms("due_within")
         return Wanted(
             site=self.text("site"), domain=self.text("domain"), stream=self.stream(), campaign=self.text("campaign"),
             state=state or self.state(), text=self.text("q"),
             accepted_before=None if older is None else to_ms(now) - older,
+            accepted_since=None if younger is None else to_ms(now) - younger,
             due_before=None if within is None else to_ms(now) + within + 1,
         )  # fmt: skip
 
-    def _ms(self, name: str) -> int | None:
+    def batch(self) -> Batch | None:
+        """What one command did, as its answer named it."""
+        word = self.text("batch")
+        found = _BATCH.fullmatch(word)
+        if word and not found:
+            raise Refusal("batch is what an answer before said")
+        return Batch(int(found[1]), int(found[2]), int(found[3])) if found else None
+
+    def duration(self, name: str) -> timedelta | None:
+        """How long; None when nothing is said."""
         word = self.text(name)
         if not word:
             return None
         try:
-            return int(parse_duration(word).total_seconds() * 1000)
+            return parse_duration(word)
         except ValueError as err:
             raise Refusal(f"{name}: {err}") from None
+
+    def _ms(self, name: str) -> int | None:
+        span = self.duration(name)
+        return None if span is None else int(span.total_seconds() * 1000)

@@ -13,29 +13,32 @@ from zoneinfo import ZoneInfo
 from deliverability.doctor.providers import Met
 from deliverability.settings import format_duration
 from engine.audience.lists import get
-from engine.campaigns import audience, lint, values
+from engine.campaigns import audience, lint
 from engine.campaigns.choosing import UNDECIDED
 from engine.campaigns.counting import Count, Tally
+from engine.campaigns.heads import Heads, folded
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import begins, next_occasion
-from engine.control.asked import Asked
+from engine.control.calendar import others, overlapping, together
+from engine.control.campaign_sources import given
 from engine.control.campaign_trials import Rendered, rendered
-from engine.control.campaigns import checked
 from engine.control.doctoring import broken_demands, words_of
+from engine.control.forecasting import Forecast, Sending
 from engine.control.protocol.acts import Done
-from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
-from mta.queue import shaping
 
 SHOWN: Final = 12  # rows of zones, domains, mails
+BESIDE: Final = timedelta(days=7)  # after its beginning: what is planned until then shares its way
 
 
 async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
     """What a campaign file would do. Changes nothing."""
-    campaign, now, zone = await checked(house, body), house.clock.now(), ZoneInfo(house.config.mail.zone)
-    civil = _civil(campaign, Asked(body).text("at"), now, zone)
+    found, now, zone = await given(house, body), house.clock.now(), ZoneInfo(house.config.mail.zone)
+    campaign = found.campaign
+    comes_again = bool(campaign.when.rrule) and not found.is_told
+    civil = next_occasion(campaign.when, now, zone) if comes_again else found.civil
     at = max(now, begins(replace(campaign.when, at=civil), now, zone))
     count = Count(campaign, civil, at, zone, house.arbiter)
     of = await house.store.read(lambda tx: audience.groups(tx, campaign.audience))
@@ -44,23 +47,14 @@ async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
         after = more
     mails = await _worst(house, campaign, tally, now)
     facts = await house.store.read(lambda tx: _lint_facts(tx, house, campaign, mails, tally, now))
-    eta = await house.store.read(lambda tx: _eta(tx, tally))
-    found = [*_demands(await broken_demands(house, office.doctor, facts.mails)), *lint.findings(facts)]
-    text = "\n".join(_words(campaign, at, tally, mails, eta, found))
-    return Done(text, _data(campaign, at, tally, mails, eta, found))
+    way = await _way_out(house, office, campaign, civil, at, tally, now)
+    lints = [*_demands(await broken_demands(house, office.doctor, facts.mails)), *lint.findings(facts)]
+    text = "\n".join(_words(campaign, at, tally, mails, way, lints))
+    return Done(text, _data(campaign, at, tally, mails, way, lints))
 
 
 def _part(count: Count, of: audience.Groups, after: int, tally: Tally, now: datetime, tx: Tx) -> int | None:
     return count.part(tx, of, after, tally, now)
-
-
-def _civil(campaign: Campaign, given: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    if given:
-        try:
-            return values.moment(given)
-        except ValueError as err:
-            raise Refusal(f"at: {err}") from None
-    return next_occasion(campaign.when, now, zone) if campaign.when.rrule else campaign.when.at
 
 
 # -- mails as their readers would get them
@@ -83,28 +77,22 @@ async def _worst(house: House, campaign: Campaign, tally: Tally, now: datetime) 
 
 
 @dataclass(frozen=True, slots=True)
-class Eta:
-    """A domain with most recipients: at the rate that its site took lately (None: nothing was learnt yet)."""
+class WayOut:
+    """How it leaves beside all that is planned: the forecast, and with what else it shares the way."""
 
-    domain: str
-    people: int
-    site: str
-    rate: float | None
-
-    @property
-    def seconds(self) -> float | None:
-        return self.people / self.rate if self.rate else None
+    forecast: Forecast
+    overlaps: tuple[str, ...]
 
 
-def _eta(tx: Tx, tally: Tally) -> list[Eta]:
-    found = []
-    for domain, people in tally.domains.most_common(SHOWN):
-        row = tx.one("SELECT site FROM destination WHERE domain = ?", (domain,))
-        site = row[0] if row and row[0] else domain
-        learnt = shaping.learnt(tx, "", [site]).get(site, {})
-        rate = learnt.get("rate")
-        found.append(Eta(domain, people, site, float(rate) if isinstance(rate, int | float) and rate > 0 else None))
-    return found
+async def _way_out(
+    house: House, office: Office, campaign: Campaign, civil: datetime | None, at: datetime, tally: Tally, now: datetime
+) -> WayOut:  # fmt: skip
+    zone, key = ZoneInfo(house.config.mail.zone), f"{campaign.name}/plan"
+    mine = Sending(key, campaign, at, civil, Heads(now, folded(tally.heads)))
+    beside = await others(house, office, campaign.name, at + BESIDE, now)
+    found = await together(house, office, [mine, *beside], now, zone)
+    names = [each.rpartition("/")[0] for each in overlapping(key, found)]
+    return WayOut(found[key], tuple(dict.fromkeys(names)))
 
 
 # -- what speaks against it
@@ -132,11 +120,12 @@ def _lint_facts(
 
 
 def _words(
-    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], eta: list[Eta], found: list[lint.Finding]
+    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], way: WayOut, found: list[lint.Finding]
 ) -> Iterator[str]:  # fmt: skip
     yield f"campaign {campaign.name} version {campaign.short_version}, for {campaign.goal.event} within {campaign.goal.within}"
     later = f", first mail {format_duration(campaign.window)} later" if campaign.window else ""
     yield f"begins      {at:%Y-%m-%d %H:%M} UTC{later}"
+    yield from _taking(way)
     yield f"recipients  {tally.goes:,} of {tally.people:,}"
     yield from (f"  excluded  {count:>9,}  {reason}" for reason, count in tally.excluded.most_common())
     yield from (f"  variant   {count:>9,}  {_variant(name)}" for name, count in sorted(tally.variants.items()) if name)
@@ -156,10 +145,7 @@ def _words(
     for zone, count in tally.zones.most_common(SHOWN):
         over = f", for {tally.passed[zone]:,} the hour is over: {campaign.when.if_passed}" if tally.passed[zone] else ""
         yield f"  zone      {count:>9,}  {zone}{over}"
-    yield "ways out    by what sites took lately"
-    for each in eta:
-        pace = f"{each.rate:,.1f}/s, {_span(timedelta(seconds=each.seconds or 0))}" if each.rate else "no limit learnt"
-        yield f"  domain    {each.people:>9,}  {each.domain}: {pace}"
+    yield from _leaving(way)
     yield "mails"
     for render in mails:
         told = f"{render.who}, {render.language or '-'}" + (f", variant {render.variant}" if render.variant else "")
@@ -170,6 +156,23 @@ def _words(
         )
     yield "lint        " + ("nothing found" if not found else f"{len(found)} findings")
     yield from (f"  {each}" for each in found)
+
+
+def _taking(way: WayOut) -> Iterator[str]:
+    """When it will be over, and what speaks against it: before all the figures, or nobody reads as far."""
+    ends = f"; ends {way.forecast.ends:%Y-%m-%d %H:%M} UTC" if way.forecast.ends else ""
+    yield f"forecast    {way.forecast.takes}{ends}"
+    yield from (f"  ! {each}" for each in way.forecast.warns)
+
+
+def _leaving(way: WayOut) -> Iterator[str]:
+    """The domains with most readers, and what leaves at the same time."""
+    for each in way.forecast.sites[:SHOWN]:
+        pace = f"{each.rate:,.1f}/s" if each.rate else "no limit known"
+        end = f", ends {from_ms(each.ends_ms):%Y-%m-%d %H:%M} UTC" if each.ends_ms else ""
+        yield f"  domain    {each.people:>9,}  {each.domain or 'all others'}: {pace}{end}"
+    if way.overlaps:
+        yield f"  beside    {', '.join(way.overlaps)}: they share the way, and both take longer"
 
 
 def _variant(name: str) -> str:
@@ -184,14 +187,15 @@ def _span(span: timedelta) -> str:
 
 
 def _data(
-    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], eta: list[Eta], found: list[lint.Finding]
+    campaign: Campaign, at: datetime, tally: Tally, mails: list[Rendered], way: WayOut, found: list[lint.Finding]
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "campaign": campaign.name, "version": campaign.version, "begins_ms": to_ms(at), "people": tally.people,
         "recipients": tally.goes, "excluded": dict(tally.excluded), "held": dict(tally.held), "crowded": tally.crowded,
         "judged": tally.judged, "variants": {name: count for name, count in tally.variants.items() if name},
         "zones": dict(tally.zones), "passed": dict(tally.passed), "languages": dict(tally.locales),
-        "domains": [asdict(each) | {"seconds": each.seconds} for each in eta],
+        "takes": way.forecast.takes, "ends_ms": to_ms(way.forecast.ends) if way.forecast.ends else None,
+        "overlaps": way.overlaps, "warns": way.forecast.warns, "domains": [asdict(each) for each in way.forecast.sites],
         "mails": [
             {
                 "who": each.who, "variant": each.variant, "language": each.language, "fault": each.fault,

@@ -34,7 +34,9 @@ async def every(house: House, book: CampaignBook) -> Campaigns:
     now = house.clock.now()
 
     def look(tx: Tx) -> Campaigns:
-        rows = tx.query("SELECT name, title, next_ms FROM campaign ORDER BY id DESC LIMIT 500")
+        rows = tx.query(
+            "SELECT name, title, next_ms FROM campaign WHERE version_id IS NOT NULL ORDER BY id DESC LIMIT 500"
+        )
         found = []
         for name, title, next_ms in rows:
             newest = tuple(row_of(tx, each) for each in runs.of_campaign(tx, name, book, 1))
@@ -49,7 +51,9 @@ async def one(house: House, book: CampaignBook, name: str) -> CampaignShown:
     now, zone = house.clock.now(), ZoneInfo(house.config.mail.zone)
 
     def look(tx: Tx) -> CampaignShown:
-        row = tx.one("SELECT title, next_ms, version_id FROM campaign WHERE name = ?", (name,))
+        row = tx.one(
+            "SELECT title, next_ms, version_id FROM campaign WHERE name = ? AND version_id IS NOT NULL", (name,)
+        )
         if row is None:
             raise Refusal(f"there is no campaign {name[:70]}", _THERE_ARE, 404)
         campaign = book.version(tx, row[2])

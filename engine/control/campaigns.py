@@ -11,56 +11,53 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from deliverability.settings import format_duration
-from engine.campaigns import audience, figures, runs, stopping, values
+from engine.campaigns import figures, runs, stopping
 from engine.campaigns.book import CampaignBook, NoCampaign, store_campaign
 from engine.campaigns.keeper import AGAINST, plan_next
 from engine.campaigns.model import Campaign
 from engine.campaigns.moments import begins
-from engine.campaigns.reading import check as check_text
 from engine.campaigns.runs import NewRun, Run
 from engine.campaigns.states import AGAIN, LEFT, Fate, RunState
+from engine.control import campaign_trying
 from engine.control.asked import Asked
+from engine.control.campaign_sources import THERE_ARE, Given, given
 from engine.control.campaign_trials import refuse_unwritable
 from engine.control.doctoring import refuse_broken
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.house import House
-from engine.sending.checking import check_mails, text_faults
+from engine.sending.checking import text_faults
 from mta.ports import Tx, to_ms
 from mta.queue.operating import By
 
-_THERE_ARE: Final = "`posthouse campaign list` lists them"
 _OPEN: Final = (RunState.SCHEDULED, RunState.RUNNING, RunState.PAUSED)
 _OVER: Final = (RunState.STOPPED, RunState.RECALLED, RunState.DONE)
 
 
 async def check(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Whether a campaign file makes sense here: its mails, lists and segments too."""
-    campaign = await checked(house, body)
+    campaign = (await given(house, body)).campaign
     return Done(f"all right, campaign {campaign.name} version {campaign.short_version}", {"version": campaign.version})
 
 
 async def start(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Begin a campaign now."""
-    campaign = await checked(house, body)
-    if campaign.when.at is not None:
+    found = await given(house, body)
+    if found.civil is not None:
         remedy = "`posthouse campaign schedule` plans it; `when: now` in the file begins it"
-        raise Refusal(f"{campaign.name} is for {campaign.when.at:%Y-%m-%d %H:%M}, not for now", remedy, 409)
-    return await _create(house, office, body, campaign, None)
+        raise Refusal(f"{found.campaign.name} is for {found.civil:%Y-%m-%d %H:%M}, not for now", remedy, 409)
+    return await _create(house, office, body, found)
 
 
 async def schedule(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Plan a campaign for the time that its file says, or that is given."""
-    campaign = await checked(house, body)
-    given = Asked(body).text("at")
-    try:
-        civil = values.moment(given) if given else campaign.when.at
-    except ValueError as err:
-        raise Refusal(f"at: {err}") from None
-    if civil is None:
-        raise Refusal(f"{campaign.name} says no time", "write when: in the file, or give --at 2026-12-01T10:00")
-    return await _create(house, office, body, campaign, civil)
+    found = await given(house, body)
+    if found.civil is None:
+        raise Refusal(
+            f"{found.campaign.name} says no time", 'write when: in the file, or say one: --at "tue 10:00 reader"'
+        )
+    return await _create(house, office, body, found)
 
 
 async def pause(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -70,7 +67,10 @@ async def pause(house: House, office: Office, body: dict[str, Any]) -> Done:
     if not await _moved(house, run, (RunState.SCHEDULED, RunState.RUNNING), RunState.PAUSED, why, now):
         raise Refusal(f"{run.name} is {run.state}: it can't be paused", "", 409)
     held = await _all(house, lambda tx: stopping.hold(tx, run, by, now))
-    return Done(f"campaign {run.name} is paused, {held} queued mails are held", {"run": run.id, "held": held})
+    return Done(
+        f"campaign {run.name} is paused, {held} queued mails are held",
+        {"run": run.id, "held": held, "undo": _undo("resume", run)},
+    )
 
 
 async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -92,7 +92,7 @@ async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
     _wake(office)
     return Done(
         f"campaign {run.name} goes on, {released} held mails are released{_overridden(against, by.name)}",
-        {"run": run.id, "released": released},
+        {"run": run.id, "released": released, "undo": _undo("pause", run)},
     )
 
 
@@ -104,15 +104,18 @@ async def stop(house: House, office: Office, body: dict[str, Any]) -> Done:
         await house.store.write(lambda tx: tx.execute("UPDATE campaign SET next_ms = NULL WHERE next_ms IS NOT NULL"))
         return Done("\n".join(told) or "no campaign is under way", {"stopped": len(found)})
     run = await _run(house, office, body)
-    return Done(await _stop(house, run, _by(body), RunState.STOPPED), {"run": run.id})
+    words = await _stop(house, run, _by(body), RunState.STOPPED)
+    return Done(words, {"run": run.id, "undo": _undo("retry", run)})
 
 
 async def recall(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Stop a run and take back what has not left; says how many have it, and who."""
     run = await _run(house, office, body)
+    if body.get("dry_run"):
+        return await campaign_trying.recall(house, run)
     words = await _stop(house, run, _by(body), RunState.RECALLED)
     have = await house.store.read(lambda tx: figures.count(tx, run.id, LEFT))
-    return Done(words, {"run": run.id, "have_it": have})
+    return Done(words, {"run": run.id, "have_it": have, "undo": _undo("retry", run)})
 
 
 async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -120,6 +123,8 @@ async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
     run, what, now = await _run(house, office, body), Asked(body).one_of("what", tuple(AGAIN)), house.clock.now()
     if run.campaign is None:
         raise Refusal(f"the campaign {run.name} can't be read by this version", "", 409)
+    if body.get("dry_run"):
+        return await campaign_trying.retry(house, run, what)
     count = 0
     after: int | None = 0
     while after is not None:
@@ -144,6 +149,8 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"run {run.id} was for those who had not opened it already", "once is what people bear", 409)
     if faults := text_faults(subject):
         raise Refusal("\n".join(f"subject: {each}" for each in faults))
+    if body.get("dry_run"):
+        return await campaign_trying.resend(house, run)
     against = await refuse_broken(house, office, run.name, [], name, Asked(body).text("override"))
     by = f"{name} {AGAINST}{against})" if against else name
     new = NewRun(f"resend {run.id}", now, by=by, parent_id=run.id, subject={"": subject} if subject else None)
@@ -160,34 +167,20 @@ async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
 # -- how
 
 
-async def checked(house: House, body: dict[str, Any]) -> Campaign:
-    """The campaign of the file that was sent, if all of it makes sense here."""
-    found = check_text(_source(body), Asked(body).text("file") or "campaign.yaml", house.template_names())
-    if not isinstance(found, Campaign):
-        raise Refusal("\n".join(map(str, found)), "nothing was changed", 422)
-    if faults := check_mails(house.resources, sorted(found.templates)):
-        raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the campaign sends", 422)
-    missing = await house.store.read(
-        lambda tx: audience.missing(tx, found.audience.of) + audience.missing(tx, found.audience.minus)
-    )
-    if missing:
-        raise Refusal("\n".join(missing), "`posthouse list show` and `posthouse segment list` show what there is", 422)
-    return found
-
-
-async def _create(
-    house: House, office: Office, body: dict[str, Any], campaign: Campaign, civil: datetime | None
-) -> Done:  # fmt: skip
-    source, by, now = _source(body), _by(body).name, house.clock.now()
+async def _create(house: House, office: Office, body: dict[str, Any], found: Given) -> Done:
+    campaign, source, civil = found.campaign, found.source, found.civil
+    by, now = _by(body).name, house.clock.now()
     mails = await refuse_unwritable(house, campaign, now)
     if against := await refuse_broken(house, office, campaign.name, mails, by, Asked(body).text("override")):
         by = f"{by} {AGAINST}{against})"
-    zone, book = ZoneInfo(house.config.mail.zone), office.campaigns.book
+    zone, book, for_all = ZoneInfo(house.config.mail.zone), office.campaigns.book, bool(body.get("for_all"))
 
     def work(tx: Tx) -> tuple[int | None, datetime | None]:
         campaign_id, version_id = store_campaign(tx, campaign, source, now)
         _refuse_twice(tx, campaign, book, is_again=bool(body.get("again")))
-        if campaign.when.rrule and not Asked(body).text("at"):
+        if campaign.when.rrule and not found.is_told:
+            sql = "UPDATE campaign SET against = ? WHERE id = ?"
+            tx.execute(sql, (f"{against}, by {_by(body).name}" if against and for_all else "", campaign_id))
             return None, plan_next(tx, campaign_id, version_id, book, now, zone)
         due = begins(replace(campaign.when, at=civil), now, zone)
         number = len(tx.query("SELECT id FROM campaign_run WHERE campaign_id = ?", (campaign_id,))) + 1
@@ -202,11 +195,16 @@ async def _create(
     if campaign.window and run_id:
         later = format_duration(campaign.window)
         when += f"; the first mail may leave {later} later, until then `posthouse campaign recall` takes all back"
-    if against and not run_id:
-        when += "; the override is not kept: each occasion is looked at by itself, and `posthouse campaign resume` takes one"
+    if against and not run_id and not for_all:
+        when += (
+            "; the override is not kept: each occasion is looked at by itself, `posthouse campaign resume` takes one,"
+        )
+        when += " and `--for-all` keeps it for all of them"
+    is_now = run_id is not None and due <= now
+    undo = {"path": "campaigns/recall" if is_now else "campaigns/unschedule", "body": {"campaign": campaign.name}}
     return Done(
         f"campaign {campaign.name} version {campaign.short_version} {when}",
-        {"run": run_id, "version": campaign.version, "due_ms": to_ms(due)},
+        {"run": run_id, "version": campaign.version, "due_ms": to_ms(due), "undo": undo},
     )
 
 
@@ -280,14 +278,12 @@ async def _run(house: House, office: Office, body: dict[str, Any]) -> Run:
     try:
         return await house.store.read(look)
     except NoCampaign as err:
-        raise Refusal(str(err), _THERE_ARE, 404) from None
+        raise Refusal(str(err), THERE_ARE, 404) from None
 
 
-def _source(body: dict[str, Any]) -> str:
-    source = body.get("source")
-    if not isinstance(source, str):
-        raise Refusal("source is missing: the text of a campaign file")
-    return source
+def _undo(act: str, run: Run) -> dict[str, Any]:
+    """The command that takes it back."""
+    return {"path": f"campaigns/{act}", "body": {"campaign": run.name, "run": run.id}}
 
 
 def _by(body: dict[str, Any]) -> By:

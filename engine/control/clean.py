@@ -13,12 +13,6 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, TypeVar
 
-from engine.control.protocol.acts import Done, Refused
-from engine.control.protocol.doctor import MendRow
-from engine.control.protocol.flows import FlowText
-from engine.control.protocol.queue import MessageLife
-from engine.control.protocol.segments import SegmentPlan, SegmentRow
-
 T = TypeVar("T")
 
 # Unicode 15 section 23.2: the explicit directional marks, embeddings, overrides and isolates.
@@ -27,11 +21,15 @@ _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _OTHER = "\u2028\u2029\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _BAD: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}{_OTHER}]")
 
-# The fields that have lines; in all others a line feed is somebody's trick.
-_BLOCKS: Final = frozenset(
+# The fields that have lines, by the names of their dataclasses: a command loads no protocol that it does not speak.
+# In all others a line feed is somebody's trick.
+BLOCKS: Final = frozenset(
     {
-        (MessageLife, "content"), (Done, "text"), (Refused, "error"), (SegmentRow, "expression"),
-        (SegmentPlan, "expression"), (FlowText, "source"), (MendRow, "text"), (MendRow, "value"),
+        "CampaignMail.text", "CampaignText.source", "Done.text", "DraftText.source", "FlowText.source",
+        "MendRow.text", "MendRow.value", "MetricsText.text", "MessageLife.content", "ReceivedMail.content", "ReceivedMail.words",
+        "RecipeText.source", "Refused.error", "SegmentPlan.expression", "SegmentRow.expression",
+        "SuppressionPage.after", "MailProof.text", "MailProof.html", "MailFileText.source",
+        "ConsentRow.purpose", "ConsentRow.text", "ConsentRow.wording", "ImportRow.why",
     }
 )  # fmt: skip
 
@@ -45,6 +43,12 @@ def clean_block(text: str) -> str:
     """Several lines: as `clean`, but line feeds stay, a tab is four spaces and CRLF is one line feed."""
     lines = text.replace("\r\n", "\n").replace("\t", "    ").split("\n")
     return "\n".join(clean(line) for line in lines)
+
+
+def is_clean(answer: str) -> bool:
+    """Whether this JSON, as it came, has nothing to clean in any string: nothing escaped but a quotation mark, nothing bad."""
+    plain = answer.replace('\\"', "") if "\\" in answer else answer
+    return "\\" not in plain and ((plain.isascii() and plain.isprintable()) or _BAD.search(plain) is None)
 
 
 def clean_answer(value: T) -> T:
@@ -72,5 +76,10 @@ def _cleaned(value: Any, *, block: bool) -> Any:
         return {clean(str(key)): _cleaned(each, block=False) for key, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         kind = type(value)
-        return kind(**{f.name: _cleaned(getattr(value, f.name), block=(kind, f.name) in _BLOCKS) for f in fields(kind)})
+        return kind(
+            **{
+                f.name: _cleaned(getattr(value, f.name), block=f"{kind.__name__}.{f.name}" in BLOCKS)
+                for f in fields(kind)
+            }
+        )
     return value

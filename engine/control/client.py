@@ -11,7 +11,6 @@ daemon never waits for it.
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -20,14 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from engine.control.clean import clean, clean_answer
+from engine.control.clean import clean, clean_answer, is_clean
 from engine.control.protocol.acts import Done, Refused
-from engine.control.protocol.house import Overview
 from engine.control.protocol.wire import decode
 
 if TYPE_CHECKING:
-    # Importing it takes half as long again as all the rest of a command: only who follows the stream pays.
+    # Importing them takes half as long again as all the rest of a command: only who follows the stream pays.
     import asyncio
+
+    from engine.control.protocol.house import Overview
 
 T = TypeVar("T")
 Params = Mapping[str, str | int]
@@ -64,21 +64,21 @@ class Control:
 
     def get(self, kind: type[T], path: str, params: Params | None = None) -> T:
         """What is at `path`, as a `kind`."""
-        return self._ask(kind, "GET", target(path, params), None, self._patience)
+        return self._ask(kind, target(path, params), None, self._patience)
 
     def post(self, path: str, body: Mapping[str, object], *, patience: float = COMMAND_PATIENCE) -> Done:
         """Have something done."""
-        return self._ask(Done, "POST", target(path), json.dumps(dict(body)).encode(), patience)
+        return self._ask(Done, target(path), json.dumps(dict(body)).encode(), patience)
 
-    def _ask(self, kind: type[T], method: str, where: str, body: bytes | None, patience: float) -> T:
-        with _troubles(self.socket_path, patience):
-            connection = _UnixConnection(self.socket_path, patience)
-            try:
-                connection.request(method, where, body, {"Content-Type": "application/json"} if body else {})
-                response = connection.getresponse()
-                return understood(kind, response.status, response.read(LIMIT + 1))
-            finally:
-                connection.close()
+    def _ask(self, kind: type[T], where: str, body: bytes | None, patience: float) -> T:
+        with _troubles(self.socket_path, patience), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(patience)
+            line.connect(self.socket_path)
+            line.sendall(_request(where, body))
+            head, end, answer = _all(line).partition(_HEAD_END)
+            if not end:
+                raise ControlError(_BROKEN, _LOG)
+            return understood(kind, _status(head), answer)
 
 
 class AsyncControl:
@@ -97,8 +97,19 @@ class AsyncControl:
             async with asyncio.timeout(self._patience), self._asked(target(path, params)) as (status, reader):
                 return understood(kind, status, await _rest(reader))
 
+    async def post(self, path: str, body: Mapping[str, object], *, patience: float = COMMAND_PATIENCE) -> Done:
+        """Have something done."""
+        import asyncio
+
+        octets = json.dumps(dict(body)).encode()
+        with _troubles(self.socket_path, patience):
+            async with asyncio.timeout(patience), self._asked(target(path), octets, patience) as (status, reader):
+                return understood(Done, status, await _rest(reader))
+
     async def stream(self) -> AsyncIterator[Overview]:
         """Overviews as they come, for ever: it ends only by a ControlError."""
+        from engine.control.protocol.house import Overview
+
         with _troubles(self.socket_path, self._silence):
             async with self._asked("/v1/stream") as (status, reader):
                 if status >= 400:
@@ -125,34 +136,25 @@ class AsyncControl:
                 yield said[-1]
 
     @asynccontextmanager
-    async def _asked(self, where: str) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
-        """HTTP/1.0 on purpose: its body ends where the connection does, and no chunk framing may come (RFC 9112 §7)."""
+    async def _asked(
+        self, where: str, body: bytes | None = None, patience: float | None = None
+    ) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
+        """The answer's status, and what follows its head."""
         import asyncio
 
         async with asyncio.timeout(self._patience):
             reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=HEAD_LIMIT)
         try:
-            writer.write(f"GET {where} HTTP/1.0\r\nHost: posthouse\r\n\r\n".encode("ascii"))
-            async with asyncio.timeout(self._patience):
+            writer.write(_request(where, body, _SHARED))
+            async with asyncio.timeout(self._patience if patience is None else patience):
                 await writer.drain()
                 try:
-                    head = await reader.readuntil(b"\r\n\r\n")
+                    head = await reader.readuntil(_HEAD_END)
                 except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                     raise ControlError(_BROKEN, _LOG) from None
             yield _status(head), reader
         finally:
             writer.close()
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, socket_path: str, patience: float) -> None:
-        super().__init__("posthouse", timeout=patience)
-        self._socket_path = socket_path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._socket_path)
 
 
 def target(path: str, params: Params | None = None) -> str:
@@ -173,9 +175,28 @@ def understood(kind: type[T], status: int, body: bytes) -> T:
         if status >= 400:
             refused = clean_answer(decode(Refused, body))
             raise ControlError(refused.error, refused.remedy, refused=True, senseless=status == 400)
-        return clean_answer(decode(kind, body))
+        text = body.decode()
+        return decode(kind, text) if is_clean(text) else clean_answer(decode(kind, text))
     except (ValueError, AttributeError, RecursionError) as err:
         raise ControlError(f"the daemon answered {status} with something else: {clean(str(err))}", _UPGRADE) from None
+
+
+def _request(where: str, body: bytes | None, more: str = "") -> bytes:
+    """HTTP/1.0 on purpose: its body ends where the connection does, and no chunk framing may come (RFC 9112 §7). Written
+    by hand: http.client brings TLS and mail along, a tenth of what a command takes."""
+    head = f"{'GET' if body is None else 'POST'} {where} HTTP/1.0\r\nHost: posthouse\r\n"
+    if body is None:
+        return f"{head}{more}\r\n".encode("ascii")
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode("ascii") + body
+
+
+def _all(line: socket.socket) -> bytes:
+    """What comes until the daemon hangs up; a little more than may come."""
+    said = bytearray()
+    while len(said) <= HEAD_LIMIT + LIMIT and (chunk := line.recv(CHUNK)):
+        said += chunk
+    return bytes(said)
 
 
 def _status(head: bytes) -> int:
@@ -192,6 +213,8 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
+_HEAD_END: Final = b"\r\n\r\n"
+_SHARED: Final = "Cache-Control: max-age=1\r\n"  # as old as the stream's pictures: see engine.control.sharing
 _BROKEN: Final = "the daemon broke off its answer"
 _LOG: Final = "See its log"
 _START: Final = "Start it with: posthoused serve"
@@ -214,7 +237,7 @@ def _troubles(path: str, patience: float) -> Iterator[None]:
         raise ControlError(f"you may not open {path}", "Join its group (posthouse) and log in again") from None
     except TimeoutError:
         raise ControlError(f"the daemon did not answer within {patience:g} s", _LOG) from None
-    except (http.client.HTTPException, ConnectionError):
+    except ConnectionError:
         raise ControlError(_BROKEN, _LOG) from None
     except OSError as err:
         raise ControlError(f"cannot use {path}: {err.strerror or err}", _OTHER_SOCKET) from None

@@ -1,6 +1,6 @@
 """The queue as figures: by site, domain, stream or campaign, and its picture by age. All of it from the census."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -10,6 +10,9 @@ from mta.ports import to_ms
 from mta.queue.census import AGES, Census, Group
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import Wanted
+from mta.queue.shaping import Suspension
+
+Suspended = Mapping[tuple[str, str], Suspension]  # by scope and name, as the conductor keeps them
 
 BY: Final = ("site", "domain", "stream", "campaign")
 SORTS: Final = ("trouble", "name", "queued", "age", "next")
@@ -17,14 +20,18 @@ ROWS_MAX: Final = 1_000
 
 
 def queue_rows(
-    census: Census, now: datetime, *, by: str = "site", sort: str = "trouble", limit: int = ROWS_MAX, offset: int = 0
-) -> Queue:
+    census: Census, now: datetime, suspended: Suspended, *, by: str = "site", sort: str = "trouble",
+    limit: int = ROWS_MAX, offset: int = 0,
+) -> Queue:  # fmt: skip
     """What has no end yet, by one thing."""
     now_ms = to_ms(now)
+    until = {name: each.until_ms for (scope, name), each in suspended.items() if scope == by and each.until_ms > now_ms}
     rows = [
         row if row.retry_ms is None or row.retry_ms > now_ms else replace(row, retry_ms=None, last_reply="")
         for row in census.made(by, lambda: _rows(census, by))
     ]
+    if until:
+        rows = [replace(row, suspended_ms=until.get(row.site)) for row in rows]
     rows.sort(key=_ORDERS[sort])
     return Queue(now_ms, tuple(rows[offset : offset + limit]), by, len(rows), census.total, census.at_ms)
 
@@ -43,8 +50,8 @@ def shape(census: Census, now: datetime, *, by: str = "domain", limit: int = 20,
 
 def counts_by_group(wanted: Wanted) -> bool:
     """Whether the census can tell how many these are."""
-    times = (wanted.accepted_before, wanted.due_before)
-    return times == (None, None) and not wanted.text and not wanted.is_ended
+    times = (wanted.accepted_before, wanted.accepted_since, wanted.due_before)
+    return times == (None, None, None) and not wanted.text and not wanted.is_ended
 
 
 def counted_total(census: Census, wanted: Wanted) -> int:
@@ -128,7 +135,7 @@ def _row(name: str, tally: _Tally, census: Census) -> SiteRow:
 
 _FAR: Final = 1 << 62
 _ORDERS: Final[dict[str, Callable[[SiteRow], tuple[object, ...]]]] = {
-    "trouble": lambda row: (row.retry_ms is None, -row.queued, row.site),
+    "trouble": lambda row: (row.retry_ms is None and row.suspended_ms is None, -row.queued, row.site),
     "name": lambda row: (row.site,),
     "queued": lambda row: (-row.queued, row.site),
     "age": lambda row: (row.oldest_ms, row.site),

@@ -1,6 +1,5 @@
 """The doctor over the control socket, and what keeps a campaign back that breaks the demands of bulk senders."""
 
-import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +10,7 @@ from deliverability.doctor.facts import House as Patient
 from deliverability.doctor.look import Look
 from deliverability.doctor.model import Finding, NotKnown, Verdict
 from deliverability.doctor.providers import Met, met
+from engine import houselog
 from engine.control.asked import Asked
 from engine.control.examined import answer
 from engine.control.protocol.doctor import DoctorReport
@@ -22,8 +22,6 @@ from engine.sending.compose import Composed
 
 MOST_DOMAINS: Final = 20
 _PROVIDERS: Final = {"gmail": "Gmail", "yahoo": "Yahoo", "microsoft": "Microsoft"}
-
-log: Final = logging.getLogger("posthouse.doctor")
 
 
 async def look(house: House, office: Office, asked: Asked) -> DoctorReport:
@@ -115,5 +113,5 @@ async def refuse_broken(
     if not by:
         raise Refusal("an override needs a name", "say who decides: by")
     rules = [each.partition(" ")[0] for each in broken]
-    log.warning("demands overridden", extra={"campaign": name, "rules": rules, "by": by, "override": why})
+    houselog.demands_overridden(name, rules=rules, by=by, why=why)
     return f"{', '.join(rules)}: {why}"

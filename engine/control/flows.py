@@ -1,124 +1,149 @@
 """What an operator does to flows, and asks of their versions, over the control socket.
 
 People under way are moved by batches: this module does them for some seconds, the front office's janitor does the rest.
+What can be undone says how (`undo`: the path and the body of the request that does it).
 """
 
-import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from deliverability.address import Address, AddressError
 from engine.audience.contacts import find_contact
+from engine.control.flow_plans import plan
+from engine.control.flow_texts import THERE_ARE, active_version, checked, flow_named, route, word
 from engine.control.protocol.acts import Done
-from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText, Names
+from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
-from engine.flow.definition import Definition, check, recall
-from engine.flow.differences import Difference, difference
+from engine.flow.definition import Definition
 from engine.flow.entering import Entered, Entry, NotEntered, Renewed
 from engine.flow.events import EventError, read_data
-from engine.flow.feeding import round_through
-from engine.flow.known import Known
-from engine.flow.spelling import near
-from engine.flow.versions import Destination, Fate, Route
+from engine.flow.versions import Route
 from engine.house import House
-from engine.running import history, moving
+from engine.running import drafts, history, moving
 from engine.running.beginning import Hand
 from engine.running.book import Applied, FlowBook, apply_flow, set_flow_state
-from engine.running.naming import names_there
-from engine.sending.checking import check_mails
 from mta.ports import Tx, to_ms
 
 SECONDS: Final = 5.0  # that one request moves people at most
-CHUNK: Final = 500  # runs looked at in one snapshot
 STATES: Final = ("active", "paused", "archived")
-_THERE_ARE: Final = "`posthouse flow list` lists them"
-
-
-async def plan(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """What a flow file changes, and where everybody under way would go. Changes nothing."""
-    definition = await _checked(house, body)
-    route, book = await _route(house, body, definition), FlowBook()
-    flow_id, state, active = await house.store.read(lambda tx: _active(tx, book, definition.name))
-    count = _Count(definition.version)
-    after = (0, "")
-    while runs := await house.store.read(partial(_look, flow_id, after, route, book, count)):
-        after = (runs[-1].contact_id, runs[-1].run_key)
-        if len(runs) < CHUNK:
-            break
-    changed = difference(active, definition)
-    facts = {
-        "flow": definition.name, "state": state, "active": active.version if active else "",
-        "version": definition.version, "changed": list(changed.head), "steps": [str(each) for each in changed.steps],
-        "under_way": count.all, "there_already": count.there, "places": count.rows(),
-    }  # fmt: skip
-    return Done("\n".join(_words(definition, active, changed, count)), facts)
 
 
 async def apply(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Make a flow file's text the active version of its flow; with `move`, move whoever is under way to it."""
-    definition, by, move = await _checked(house, body), _text(body, "by", ""), bool(body.get("move"))
+    if body.get("dry_run"):
+        return await plan(house, office, body)
+    definition, source = await checked(house, body), word(body, "source")
+    return await _apply(house, office, body, definition, source)
+
+
+async def give_back(house: House, office: Office, body: dict[str, Any]) -> Done:
+    """Make an older version the active one again: its text is applied as if it came from a file."""
+    found = await text(house, word(body, "flow"), word(body, "version"))
+    told = {**body, "source": found.source, "file": f"{found.name}.yaml"}
+    if body.get("dry_run"):
+        return await plan(house, office, told)
+    definition, state = await checked(house, told), word(body, "state", "")
+    if state and state not in STATES:
+        raise Refusal(f"{state[:20]} is no state of a flow", f"there are: {', '.join(STATES)}")
+    done = await _apply(house, office, told, definition, found.source)
+    if state and state != "active":
+        await house.store.write(
+            lambda tx: set_flow_state(tx, definition.name, state, house.clock.now(), word(body, "by", ""))
+        )
+    return done
+
+
+async def _apply(house: House, office: Office, body: dict[str, Any], definition: Definition, source: str) -> Done:
+    by, move = word(body, "by", ""), bool(body.get("move"))
     if not move and (body.get("map") or body.get("leave")):
         raise Refusal("map and leave say where people under way go", "say move (--move) too, or leave them out")
-    route = await _route(house, body, definition)
-    now, source = house.clock.now(), _text(body, "source")
-    detail = {"move": True, "map": dict(route.mapping), "leave": route.leaves} if move else {}
+    way, now, draft = await route(house, body, definition), house.clock.now(), word(body, "draft", "")
+    detail = {"move": True, "map": dict(way.mapping), "leave": way.leaves} if move else {}
 
-    def work(tx: Tx) -> tuple[Applied, int]:
+    def work(tx: Tx) -> tuple[Applied, int, dict[str, Any] | None]:
+        undo = _undo(tx, definition, way, is_moved=move)
+        if draft:
+            drafts.drop(tx, draft)
         applied = apply_flow(tx, definition, source, now, operator=by, detail=detail)
         errand = moving.begin(
-            tx, applied.flow_id, applied.version_id, by, now, mapping=route.mapping, leaves=route.leaves
+            tx, applied.flow_id, applied.version_id, by, now, mapping=way.mapping, leaves=way.leaves
         ) if move else 0  # fmt: skip
-        return applied, errand
+        return applied, errand, undo
 
-    applied, errand = await house.store.write(work)
+    applied, errand, undo = await house.store.write(work)
     office.tell(wake=[])
     words = f"flow {definition.name} version {definition.short_version} is {'new and ' * applied.is_new}active"
     facts: dict[str, Any] = {"version": definition.version}
+    facts |= {"undo": undo} if undo else {"final": "it was the active version already"}
     if move:
         told, figures = await _errand(house, office, errand)
         return Done(f"{words}; {told}", facts | figures)
     return Done(words, facts)
 
 
+def _undo(tx: Tx, definition: Definition, way: Route, *, is_moved: bool) -> dict[str, Any] | None:
+    """How it is as before: the version before, with whoever was moved; where there was none, nobody enters any more."""
+    _, state, before = active_version(tx, FlowBook(), definition.name)
+    if before is None:
+        body: Mapping[str, Any] = {"flow": definition.name, "state": "archived", "end": True}
+        return {"path": "flows/state", "body": body}
+    if before.version == definition.version and state != "archived":
+        return None
+    body = {"flow": definition.name, "version": before.version, "state": state, "move": is_moved}
+    back = {new: old for old, new in way.mapping.items() if new not in before.program and old in before.program}
+    return {"path": "flows/return", "body": {**body, "map": back} if is_moved and back else body}
+
+
 async def set_state(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Pause a flow (people enter and wait at its first step), let it go on, or archive it (nobody enters; with `end`
     whoever is inside leaves, else they go on to the end)."""
-    name, state, by, end = _text(body, "flow"), _text(body, "state"), _text(body, "by", ""), bool(body.get("end"))
+    name, state, by, end = word(body, "flow"), word(body, "state"), word(body, "by", ""), bool(body.get("end"))
     if state not in STATES:
         raise Refusal(f"{state[:20]} is no state of a flow", f"there are: {', '.join(STATES)}")
     if end and state != "archived":
         raise Refusal("end is for archiving", "leave it out")
     now = house.clock.now()
+    if body.get("dry_run"):
+        return await _would(house, office, name, state, end=end)
 
-    def work(tx: Tx) -> int | None:
-        flow_id = set_flow_state(tx, name, state, now, by)
-        if flow_id is None:
-            raise Refusal(f"there is no flow {name[:70]}", _THERE_ARE, 404)
-        return moving.begin(tx, flow_id, None, by, now) if end else None
+    def work(tx: Tx) -> tuple[str, int | None]:
+        flow_id, before = flow_named(tx, name)
+        set_flow_state(tx, name, state, now, by)
+        return before, moving.begin(tx, flow_id, None, by, now) if end else None
 
-    errand = await house.store.write(work)
+    before, errand = await house.store.write(work)
     office.tell(wake=[])
-    if errand is not None:
+    if errand is not None:  # those who left do not come back
         told, figures = await _errand(house, office, errand)
-        return Done(f"flow {name} is {state}; {told}", figures)
-    return Done(f"flow {name} is {state}")
+        return Done(f"flow {name} is {state}; {told}", {**figures, "final": "who was inside has left"})
+    if before == state:
+        return Done(f"flow {name} is {state}", {"final": "it was so already"})
+    return Done(f"flow {name} is {state}", {"undo": {"path": "flows/state", "body": {"flow": name, "state": before}}})
+
+
+async def _would(house: House, office: Office, name: str, state: str, *, end: bool) -> Done:
+    """What a state would mean for those who are under way."""
+    flow_id, before = await house.store.read(lambda tx: flow_named(tx, name))
+    people = (await office.flows.figures(flow_id)).ends.get("waiting", 0)
+    told = {
+        "active": "go on", "paused": "stay where they are; who enters waits at the first step",
+        "archived": "leave now" if end else "go on to the end; nobody enters any more",
+    }[state]  # fmt: skip
+    return Done(f"flow {name}: {before} -> {state}; {people:,} under way {told}", {"under_way": people})
 
 
 async def start(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Let somebody who is known into a flow, with data of their own."""
-    name, text = _text(body, "flow"), _text(body, "address")
+    name, text = word(body, "flow"), word(body, "address")
     data = body.get("data") or {}
     try:
         address, told = Address.parse(text), read_data(data)
     except (AddressError, EventError) as err:
         raise Refusal(str(err), "nothing was done") from None
     hand, now = Hand(FlowBook(), ZoneInfo(house.config.mail.zone)), house.clock.now()
-    by = _text(body, "by", "") or "an operator"
+    by = word(body, "by", "") or "an operator"
 
     def work(tx: Tx) -> tuple[Entry, int]:
         contact_id = find_contact(tx, address)
@@ -127,7 +152,7 @@ async def start(house: House, office: Office, body: dict[str, Any]) -> Done:
         try:
             return hand.start(tx, name, contact_id, told, now, by=by)
         except LookupError as err:
-            raise Refusal(str(err), _THERE_ARE, 404) from None
+            raise Refusal(str(err), THERE_ARE, 404) from None
 
     entry, enrolment_id = await house.store.write(work)
     office.tell(wake=[])
@@ -146,7 +171,7 @@ async def changes(house: House, name: str) -> FlowHistory:
     """What was done to a flow, the newest first."""
 
     def look(tx: Tx) -> FlowHistory:
-        flow_id, state = _flow(tx, name)
+        flow_id, state = flow_named(tx, name)
         rows = tuple(
             FlowChangeRow(to_ms(each.at), each.what, each.operator, each.version, each.detail)
             for each in history.changes(tx, flow_id)
@@ -160,7 +185,7 @@ async def text(house: House, name: str, version: str) -> FlowText:
     """The text of a flow's version: of the active one, or of the one whose hash begins so."""
 
     def look(tx: Tx) -> FlowText:
-        flow_id, _ = _flow(tx, name)
+        flow_id, _ = flow_named(tx, name)
         which, word = ("f.version_id = v.id", flow_id) if not version else ("substr(v.hash, 1, ?) = ?", version)
         told = (len(version), version) if version else ()
         rows = tx.query(
@@ -186,88 +211,6 @@ async def text(house: House, name: str, version: str) -> FlowText:
     return await house.store.read(look)
 
 
-# -- what a request names
-
-
-def _text(body: dict[str, Any], key: str, default: str | None = None) -> str:
-    value = body.get(key, default)
-    if not isinstance(value, str):
-        raise Refusal(f"{key} is missing, or no text")
-    return value
-
-
-async def names(house: House) -> Names:
-    """The names that a flow file may speak of."""
-    found = await _names_there(house)
-    return Names(to_ms(house.clock.now()), **{each.name: tuple(getattr(found, each.name)) for each in fields(found)})
-
-
-async def _names_there(house: House) -> Known:
-    return await house.store.read(lambda tx: names_there(tx, house.template_names(), house.config.mail.staff))
-
-
-async def _checked(house: House, body: dict[str, Any]) -> Definition:
-    source, file = _text(body, "source"), _text(body, "file", "flow.yaml")
-    definition = check(source, file, await _names_there(house))
-    if not isinstance(definition, Definition):
-        raise Refusal("\n".join(map(str, definition)), "nothing was changed", 422)
-    await _refuse_round(house, definition)
-    faults = check_mails(house.resources, sorted(definition.templates))
-    if faults:
-        raise Refusal("\n".join(map(str, faults)), "nothing was changed: mend the mails that the flow sends", 422)
-    return definition
-
-
-async def _refuse_round(house: House, definition: Definition) -> None:
-    """With the flows that are there, this one must not go round for ever."""
-    there, segments = await house.store.read(
-        lambda tx: (FlowBook().all(tx), dict(tx.query("SELECT name, expression FROM segment WHERE removed = 0")))
-    )
-    others = [each.definition for each in there if each.definition.name != definition.name]
-    if way := await asyncio.to_thread(round_through, definition, others, segments):  # up to some tenths of a second
-        told = f"flows that feed each other for ever, with no wait on the way: {' -> '.join(way)}"
-        raise Refusal(told, "nothing was changed: put a wait such as wait: 1d into one of them", 422)
-
-
-async def _route(house: House, body: dict[str, Any], definition: Definition) -> Route:
-    """Where the request sends people; steps that are nowhere are refused."""
-    mapping = body.get("map", {})
-    known = await house.store.read(lambda tx: _steps_known(tx, definition.name)) if mapping else set()
-    for old, new in mapping.items():
-        if not isinstance(new, str):
-            raise Refusal("map is a JSON object of texts: old step to new step")
-        if new not in definition.program:
-            raise Refusal(
-                f"map: the file has no step {new[:64]!r}{near(new, definition.program)}", "nothing was changed"
-            )
-        if old not in known:
-            raise Refusal(
-                f"map: no version of the flow has a step {old[:64]!r}{near(old, known)}", "nothing was changed"
-            )
-    return Route(definition, mapping, bool(body.get("leave")))
-
-
-def _steps_known(tx: Tx, name: str) -> set[str]:
-    sources = tx.query("SELECT v.source FROM flow_version v JOIN flow f ON f.id = v.flow_id WHERE f.name = ?", (name,))
-    found = (recall(source, f"{name}.yaml") for (source,) in sources)
-    return {step for each in found if isinstance(each, Definition) for step in each.program}
-
-
-def _flow(tx: Tx, name: str) -> tuple[int, str]:
-    row = tx.one("SELECT id, state FROM flow WHERE name = ?", (name,))
-    if row is None:
-        raise Refusal(f"there is no flow {name[:70]}", _THERE_ARE, 404)
-    return row[0], row[1]
-
-
-def _active(tx: Tx, book: FlowBook, name: str) -> tuple[int, str, Definition | None]:
-    """(flow's id, state, active version): (0, "", None) of a flow that is not there."""
-    row = tx.one("SELECT id, state, version_id FROM flow WHERE name = ?", (name,))
-    if row is None:
-        return 0, "", None
-    return row[0], row[1], book.definition(tx, row[2]) if row[2] is not None else None
-
-
 # -- moving
 
 
@@ -284,81 +227,3 @@ async def _errand(house: House, office: Office, errand: int) -> tuple[str, dict[
     rest = "" if figures.is_over else " so far; the daemon goes on with the others"
     facts = {"moved": figures.moved, "stayed": figures.stayed, "left": figures.gone, "over": figures.is_over}
     return told + rest, facts
-
-
-# -- the plan
-
-
-@dataclass(slots=True)
-class _Count:
-    """How many go where from where."""
-
-    version: str
-    all: int = 0
-    there: int = 0  # on the new version already
-    places: Counter[tuple[str, str, Destination]] = field(default_factory=Counter)
-
-    def rows(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "version": version, "step": step, "people": people, "fate": to.fate, "to": to.step, "why": to.why,
-                "keeps_wait": to.keeps_wait,
-            }
-            for (version, step, to), people in self.places.most_common()
-        ]  # fmt: skip
-
-    def of(self, fate: Fate) -> int:
-        return sum(people for (_, _, to), people in self.places.items() if to.fate is fate)
-
-
-def _look(
-    flow_id: int, after: tuple[int, str], route: Route, book: FlowBook, count: _Count, tx: Tx
-) -> Sequence[moving.UnderWay]:
-    runs = list(moving.under_way(tx, flow_id, after, CHUNK))
-    there = tx.one("SELECT id FROM flow_version WHERE flow_id = ? AND hash = ?", (flow_id, count.version))
-    found = list(moving.destinations(tx, book, route, there[0] if there else 0, runs))
-    count.all += len(runs)
-    count.there += len(runs) - len(found)
-    for run, to in found:
-        definition = book.definition(tx, run.version_id)
-        count.places[definition.short_version if definition else "?", run.step, to] += 1
-    return runs
-
-
-def _words(definition: Definition, active: Definition | None, changed: Difference, count: _Count) -> list[str]:
-    if active is None:
-        lines = [f"Flow {definition.name} is new: version {definition.short_version}", ""]
-    elif active.version == definition.version:
-        lines = [f"Flow {definition.name}: this is the active version, {definition.short_version}", ""]
-    elif changed.is_nothing:
-        lines = [
-            f"Flow {definition.name}: {active.short_version} -> {definition.short_version}, the same in other words",
-            "",
-        ]
-    else:
-        lines = [f"Flow {definition.name}: {active.short_version} -> {definition.short_version}", ""]
-        lines += [*changed.head, ""] if changed.head else []
-        lines.append("Steps (+ new, - gone, ~ changed, > elsewhere):")
-    lines += [*map(str, changed.steps), ""]
-    return [*lines, *_people(count)]
-
-
-def _people(count: _Count) -> list[str]:
-    there = f", {count.there:,} of them on this version already" if count.there else ""
-    if not count.all:
-        return ["Nobody is under way."]
-    lines = [f"Under way: {count.all:,}{there}"]
-    for (version, step, to), people in count.places.most_common():
-        lines.append(f"{people:>9,}  {f'before {step}' if step else 'at the end':<32} of {version}  {_goes(to)}")
-    if count.places:
-        moved, stay, leave = (count.of(fate) for fate in (Fate.MOVES, Fate.STAYS, Fate.LEAVES))
-        lines += ["", f"apply --move would move {moved:,}, leave {stay:,} on their version and end {leave:,};"]
-        lines.append("apply alone leaves everybody on the version they entered.")
-    return lines
-
-
-def _goes(to: Destination) -> str:
-    if to.fate is not Fate.MOVES:
-        return f"{to.fate}: {to.why}"
-    where = to.step or "the end"
-    return f"-> {where}, until the same time" if to.keeps_wait else f"-> {where}, at once"

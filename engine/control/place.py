@@ -1,14 +1,11 @@
 """Where the daemon's control socket is: as told, as configured, in this folder's ./var, or the system's.
 
-Reads the configuration with tomllib alone, so that a command need not load what checks it.
+Reads the configuration with tomllib alone, so that a command need not load what checks it; and not even that where it is told.
 """
 
 import os
-import tomllib
 from dataclasses import dataclass
-from email.utils import parseaddr
 from pathlib import Path
-from socket import getfqdn
 from typing import Final
 
 LOCAL_CONFIG: Final = Path("var/posthouse.toml")
@@ -16,6 +13,11 @@ SYSTEM_CONFIG: Final = Path("/etc/posthouse/posthouse.toml")
 LOCAL_SOCKET: Final = Path("var/control.sock")
 SYSTEM_SOCKET: Final = Path("/run/posthouse/control.sock")
 STATE_DIR: Final = Path("/var/lib/posthouse")  # as engine.config says
+
+
+def is_there(path: Path) -> bool:
+    """Whether we can see it. What lies in a folder that we may not enter is not there for us: `sudo -u posthouse` in /root."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises there
 
 
 class NoPlace(Exception):
@@ -31,7 +33,7 @@ def socket_path(told: Path | None = None, config: Path | None = None) -> Path:
         config = Path(str(environment("POSTHOUSE_CONFIG")))
     if config is not None:
         return configured(config)
-    return LOCAL_SOCKET if LOCAL_SOCKET.exists() else SYSTEM_SOCKET
+    return LOCAL_SOCKET if is_there(LOCAL_SOCKET) else SYSTEM_SOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ def local_door(config: Path | None = None) -> LocalDoor:
     somebody else may have put it there.
     """
     config = config or Path(os.environ.get("POSTHOUSE_CONFIG") or SYSTEM_CONFIG)
+    from email.utils import parseaddr
+    from socket import getfqdn
+
     said = _read(config)
     folder = config.resolve().parent / _text(said, "daemon", "state_dir", str(STATE_DIR))
     socket, name = _text(said, "lmtp", "socket", "lmtp.sock"), said.get("hostname")
@@ -66,8 +71,12 @@ def configured(config: Path) -> Path:
 
 
 def _read(config: Path) -> dict[str, object]:
+    import tomllib
+
+    from mta.plain_file import read_text
+
     try:
-        return tomllib.loads(config.read_text("utf-8"))
+        return tomllib.loads(read_text(config))
     except OSError as err:
         raise NoPlace(f"cannot read {config}: {err.strerror}") from None
     except (ValueError, UnicodeError) as err:

@@ -63,6 +63,19 @@ async def show(house: House, asked: Asked) -> ReputationAnswer:
     )  # fmt: skip
 
 
+async def indexes(house: House) -> dict[str, int]:
+    """The index of each From domain over DAYS; those of which too few mails say something are left out. StoreTrouble."""
+    now, ours = house.clock.now(), beside.sending_addresses(house.config)
+    first = day_of(now) - DAYS + 1
+    dmarc = await house.store.read(lambda tx: beside.dmarc(tx, from_ms(first * DAY_MS), ours))
+    found = await house.store.read(lambda tx: reading.by(tx, "domain", About(), first))
+    whole = {
+        name: index(figures, await _beside(house, About("domain", name), dmarc), house.config.reputation).value
+        for name, figures in found.items()
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
 def alerts(watcher: Watcher) -> tuple[Alert, ...]:
     """The alarms that stand, for the first screen."""
     return tuple(Alert(_SAID_GLYPHS[each.level], _cut(each.words)) for each in watcher.now_standing)

@@ -66,13 +66,14 @@ async def members(house: House, book: SegmentBook, name: str, asked: Asked) -> M
     """A page of them."""
     now = house.clock.now()
     after, limit = asked.number("after", 0), asked.number("limit", 100, least=1, most=1_000)
+    skip = asked.number("skip", 0, most=5_000)
 
     def look(tx: Tx) -> Members:
         segment = book.segment(tx, name)
         rows = tx.query(
             "SELECT m.contact_id, c.address, m.since_ms FROM segment_member m JOIN contact c ON c.id = m.contact_id"
-            " WHERE m.segment_id = ? AND m.contact_id > ? ORDER BY m.contact_id LIMIT ?",
-            (segment.id, after, limit),
+            " WHERE m.segment_id = ? AND m.contact_id > ? ORDER BY m.contact_id LIMIT ? OFFSET ?",
+            (segment.id, after, limit, skip),
         )
         found = tuple(MemberRow(*row) for row in rows)
         return Members(to_ms(now), name, found, segment.members, found[-1].contact_id if len(found) == limit else 0)
@@ -147,25 +148,42 @@ async def diff(house: House, book: SegmentBook, name: str, asked: Asked) -> Segm
 async def store(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Make a segment, or give it another expression."""
     name, expression, now = _text(body, "name"), _text(body, "expression"), house.clock.now()
+
+    def work(tx: Tx) -> tuple[bool, tuple[str, str] | None]:
+        was = tx.one("SELECT title, expression FROM segment WHERE name = ? AND removed = 0", (name,))
+        is_new = store_segment(tx, name, expression, title=str(body.get("title", "")), now=now)
+        return is_new, None if was is None else (was[0], was[1])
+
     try:
-        is_new = await house.store.write(
-            lambda tx: store_segment(tx, name, expression, title=str(body.get("title", "")), now=now)
-        )
+        is_new, was = await house.store.write(work)
     except SegmentError as err:
         raise _faulty(err, expression) from None
     except SegmentNameError as err:
         raise Refusal(str(err)) from None
     office.keeper.ring()
     words = "is being looked for in the background" if is_new else "stays as it is"
-    return Done(f"segment {name}: who belongs to it {words}", {"name": name})
+    return Done(f"segment {name}: who belongs to it {words}", {"name": name, "undo": _back(name, was)})
 
 
 async def remove(house: House, office: Office, body: dict[str, Any]) -> Done:
     name = _text(body, "name")
-    if not await house.store.write(lambda tx: remove_segment(tx, name)):
+
+    def work(tx: Tx) -> tuple[str, str] | None:
+        was = tx.one("SELECT title, expression FROM segment WHERE name = ? AND removed = 0", (name,))
+        return (was[0], was[1]) if was is not None and remove_segment(tx, name) else None
+
+    was = await house.store.write(work)
+    if was is None:
         raise Refusal(f"there is no segment {name[:70]}", _THERE_ARE, 404)
     office.keeper.ring()
-    return Done(f"segment {name} is gone")
+    return Done(f"segment {name} is gone", {"undo": _back(name, was)})
+
+
+def _back(name: str, was: tuple[str, str] | None) -> dict[str, Any]:
+    """What brings a segment back to what it was (title, expression); None: it was not there."""
+    if was is None:
+        return {"path": "segments/remove", "body": {"name": name}}
+    return {"path": "segments", "body": {"name": name, "title": was[0], "expression": was[1]}}
 
 
 async def check_only(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -237,11 +255,15 @@ def _readable(segment: Segment) -> Checked:
 
 
 def _faulty(err: SegmentError, expression: str) -> Refusal:
-    """With the line that is wrong, and a mark below the place."""
+    """All that is wrong, each with its line and a mark below the place."""
+    told = "\n".join(_shown(each, expression) for each in err.every)
+    return Refusal(told, "nothing was changed; docs/segments.md has the language", 422)
+
+
+def _shown(err: SegmentError, expression: str) -> str:
     line = (expression.splitlines() or [""])[min(err.line, expression.count("\n") + 1) - 1]
     start = max(0, err.column - 60)
-    shown = f"{line[start : start + 100]}\n{' ' * (err.column - 1 - start)}^"
-    return Refusal(f"{err}\n{shown}", "nothing was changed; docs/segments.md has the language", 422)
+    return f"{err}\n{line[start : start + 100]}\n{' ' * (err.column - 1 - start)}^"
 
 
 def _lately(tx: Tx, segment: Segment, now: datetime) -> SegmentRow:

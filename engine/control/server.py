@@ -2,56 +2,48 @@
 commands.
 
 It never waits for a reader: the stream sends the latest overview, a slow reader misses the ones between. Every
-command that changes something is logged with the peer's user id, which the kernel vouches for (SO_PEERCRED).
+command that changes something is logged with the peer's user id, which the kernel vouches for (SO_PEERCRED). Connections have
+the bounds of the public pages: how many, and how long until a request is there (engine.web.server).
 """
 
 import asyncio
 import contextlib
 import json
-import logging
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
-from engine.control import (
-    acts,
-    campaign_views,
-    doctoring,
-    flows,
-    reasons,
-    reports,
-    reputation,
-    segments,
-    shaping,
-    sunset,
-    views,
-    waits,
-)
+from engine import houselog
+from engine.control import acts, journal, views
 from engine.control.asked import Asked
-from engine.control.counted import BY, ROWS_MAX, SORTS, counted_total, counts_by_group, queue_rows, shape
+from engine.control.lately import Lately
+from engine.control.observing import alerts
+from engine.control.observing.gathering import Observer
+from engine.control.places import PLACES, Question
 from engine.control.protocol.acts import Done, Refused
-from engine.control.protocol.flows import Flows
-from engine.control.protocol.house import Alert, CarrierRow, Overview
+from engine.control.protocol.house import CarrierRow, Overview
 from engine.control.protocol.wire import VERSION, encode
 from engine.control.refusal import Refusal
 from engine.control.shapes import check_body, check_query
+from engine.control.sharing import ASKED, Sharing
 from engine.control.sparing import Sparing
+from engine.control.stream import Stream
+from engine.control.today import DayCount
 from engine.control.work import Office
 from engine.house import House
+from engine.release import version
+from engine.web.server import WebServer
 from mta.ports import StoreTrouble, to_ms
-from mta.queue import listing
 from mta.queue.census import PART, Census, take
-from mta.queue.shaping import Suspension
 
-log: Final = logging.getLogger("posthouse.control")
-STREAM_SECONDS: Final = 1.0
-STREAM_AT_LEAST_SECONDS: Final = 15.0
+LEAVE_SECONDS: Final = 1.0  # what an answer under way has when the daemon stops
 BODY_MAX: Final = 1 << 20
+BODY_SECONDS: Final = 15.0  # until a request's body is there
 
 
 class ControlServer:
@@ -59,13 +51,18 @@ class ControlServer:
 
     def __init__(self, house: House, sockets: list[socket.socket], office: Office) -> None:
         self.house, self._sockets, self._office = house, sockets, office
-        self._runner: web.AppRunner | None = None
+        self._server: WebServer | None = None
+        self._stream_of_all = Stream(self.look, lambda: to_ms(house.clock.now()))
+        self._sharing = Sharing(lambda: self._stream_of_all.number)
+        self._version = version()  # it is looked up in files
         monotonic = house.clock.monotonic
+        self._lately = Lately(lambda: self.house.store, lambda: self.house.clock)
         self.census = Sparing(lambda: take(self.house.store, self.house.clock.now()), _is_short, monotonic)
+        day = DayCount()
         self._day = Sparing(
-            lambda: self.house.store.read(lambda tx: views.today(tx, self.house.clock.now())),
-            lambda day: day.is_small, monotonic,
-        )  # fmt: skip
+            lambda: house.store.read(lambda tx: day.count(tx, house.clock.now())), lambda day: True, monotonic
+        )
+        self.observer = Observer(lambda: self.house, office, self.census, self._day)
 
     async def start(self) -> None:
         app = web.Application(middlewares=[_errors, _strict], client_max_size=BODY_MAX)
@@ -74,50 +71,27 @@ class ControlServer:
                 web.get("/v1/hello", self._hello),
                 web.get("/v1/overview", self._overview),
                 web.get("/v1/stream", self._stream),
-                web.get("/v1/queue", self._queue),
-                web.get("/v1/doubts", self._doubts),
-                web.get("/v1/queue/shape", self._shape),
-                web.get("/v1/messages", self._messages),
-                web.get("/v1/messages/{id:[0-9]+}", self._message),
-                web.get("/v1/messages/{id:[0-9]+}/why", self._why_message),
-                web.get("/v1/warm-up", self._warm_up),
-                web.get("/v1/doctor", self._doctor),
-                web.get("/v1/shaping/{site}", self._shaping),
-                web.get("/v1/why/{site}", self._why),
-                web.get("/v1/names", self._names),
-                web.get("/v1/flows", self._flows),
-                web.get("/v1/flows/{name}", self._flow),
-                web.get("/v1/flows/{name}/history", self._flow_history),
-                web.get("/v1/flows/{name}/text", self._flow_text),
-                web.get("/v1/why-not/{name}", self._why_not),
-                web.get("/v1/campaigns", self._campaigns),
-                web.get("/v1/campaigns/{name}", self._campaign),
-                web.get("/v1/campaigns/{name}/recipients", self._recipients),
-                web.get("/v1/reports/{kind}/{name}", self._report),
-                web.get("/v1/reputation", self._reputation),
-                web.get("/v1/lists/{name}/sunset", self._sunset),
-                web.get("/v1/segments", self._segments),
-                web.get("/v1/segments/{name}", self._segment),
-                web.get("/v1/segments/{name}/members", self._members),
-                web.get("/v1/segments/{name}/why", self._why_segment),
-                web.get("/v1/segments/{name}/count", self._count),
-                web.get("/v1/segments/{name}/plan", self._plan),
-                web.get("/v1/segments/{name}/diff", self._diff),
+                *(web.get(path, partial(self._place, path)) for path in PLACES),
                 web.post("/v1/{act:[a-z/-]+}", self._act),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        for each in self._sockets:
-            await web.SockSite(self._runner, each).start()
+        self._server = WebServer(app, self._sockets, stop_seconds=LEAVE_SECONDS, is_public=False)
+        await self._server.start()
         self.census.begin()
         self._day.begin()
+        self._office.flows.begin()
+        with contextlib.suppress(StoreTrouble):  # then it counts from the first look on
+            await self.observer.begin()
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """End the streams, too, and wait for no reader."""
+        await self._stream_of_all.stop()
+        if self._server is not None:
+            await self._server.stop()
+        await self._office.flows.stop()
         await self.census.stop()
         await self._day.stop()
+        await self._lately.stop()
 
     # -- questions
 
@@ -127,202 +101,49 @@ class ControlServer:
     async def _overview(self, request: web.Request) -> web.Response:
         return _json(await self.look())
 
-    @property
-    def suspensions(self) -> Sequence[Suspension]:
-        """What is stopped now."""
-        return list(self._office.conductor.suspensions.values())
-
     async def look(self) -> Overview:
         """The first screen, as it is now. StoreTrouble."""
         house = self.house
         now = house.clock.now()
+        await self._office.fence_watch.look()
+        await self._office.lookout.look(house)
         base = Overview(
-            host=house.config.hostname, version=acts.version(), now_ms=to_ms(now), lab=house.config.lab.enabled,
-            lab_offset_s=int(self._office.clock.offset.total_seconds()), carriers=self._carriers(), alerts=self._alerts(),
+            host=house.config.hostname, version=self._version, now_ms=to_ms(now), lab=house.config.lab.enabled,
+            lab_offset_s=int(self._office.clock.offset.total_seconds()), carriers=self._carriers(),
+            alerts=alerts.standing(house, self._office),
+            flows=(await self._office.flows.flows(now)).rows, operators=self._stream_of_all.operators,
         )  # fmt: skip
+        await alerts.forget_gone(house, base.alerts)
         census, day = await self.census.get(), await self._day.get()
-        return await house.store.read(lambda tx: views.overview(tx, now, base, census, day))
+        held = self._office.conductor.suspensions
+        return await house.store.read(lambda tx: alerts.marked(tx, views.overview(tx, now, base, census, day, held)))
 
     def _carriers(self) -> tuple[CarrierRow, ...]:
         return tuple(CarrierRow(hand.name, hand.pid, **hand.figures) for hand in self._office.hands.values())
 
-    def _alerts(self) -> tuple[Alert, ...]:
-        missing = self.house.config.carriers - sum(hand.is_ready for hand in self._office.hands.values())
-        unready = (Alert("!", f"{missing} carriers are not ready"),) if missing > 0 else ()
-        if fence := self._office.fence:
-            unready = (Alert("!", f"nothing is sent: {fence.why}; `posthouse fence lift` lets it go"), *unready)
-        waiting = (Alert(*row) for row in shaping.rows_of(self._office.conductor))
-        of_keys = (Alert(*note) for note in self._office.key_keeper.alerts)
-        return (*unready, *self._red_rules(), *reputation.alerts(self._office.watcher), *of_keys, *waiting)
-
-    def _red_rules(self) -> tuple[Alert, ...]:
-        """One line for all that the doctor found last."""
-        red = sorted({each.rule for each in self._office.doctor.last.red()}) if self._office.doctor.last else []
-        fails = "a rule fails" if len(red) == 1 else f"{len(red)} rules fail"
-        words = f"{fails}: {', '.join(red[:5])}; `posthouse doctor` says what to mend"
-        return (Alert("!", words),) if red else ()
-
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        with contextlib.suppress(ConnectionError):  # an operator who leaves is no trouble of ours
-            await answer.prepare(request)
-            await self._tell(answer)
+        async with contextlib.aclosing(self._stream_of_all.follow(_peer(request))) as lines:
+            with contextlib.suppress(ConnectionError):  # an operator who leaves is no trouble of ours
+                async for line in lines:
+                    if not answer.prepared:
+                        await answer.prepare(request)
+                    await answer.write(line)
         return answer
 
-    async def _tell(self, answer: web.StreamResponse) -> None:
-        """The first screen whenever it has changed, until nobody reads any more (ConnectionError)."""
-        last: Overview | None = None
-        quiet = 0.0
-        while True:
-            now = await self.look()
-            if last is None or quiet >= STREAM_AT_LEAST_SECONDS or not _same(now, last):
-                await answer.write(encode(now) + b"\n")
-                last, quiet = now, 0.0
-            await asyncio.sleep(STREAM_SECONDS)
-            quiet += STREAM_SECONDS
+    async def _place(self, path: str, request: web.Request) -> web.Response:
+        """Answer one of PLACES."""
 
-    async def _queue(self, request: web.Request) -> web.Response:
-        asked = Asked(request.query)
-        by, sort = asked.one_of("by", BY), asked.one_of("sort", SORTS)
-        limit, offset = asked.number("limit", 1000, least=1, most=ROWS_MAX), asked.number("offset", 0)
-        rows = queue_rows(await self.census.get(), self.house.clock.now(), by=by, sort=sort, limit=limit, offset=offset)
-        return _json(rows)
+        async def find() -> bytes:
+            question = Question(
+                self.house, self._office, Asked(request.query), request.match_info, self.census, self._lately,
+                self._day, self.observer,
+            )  # fmt: skip
+            return encode(await PLACES[path](question))
 
-    async def _shape(self, request: web.Request) -> web.Response:
-        asked = Asked(request.query)
-        by, limit = (
-            asked.one_of("by", ("domain", "site", "campaign", "stream")),
-            asked.number("limit", 20, most=ROWS_MAX),
-        )
-        stream = asked.stream()
-        return _json(shape(await self.census.get(), self.house.clock.now(), by=by, limit=limit, stream=stream))
-
-    async def _messages(self, request: web.Request) -> web.Response:
-        asked, now = Asked(request.query), self.house.clock.now()
-        wanted, sort = asked.wanted(now), asked.one_of("sort", tuple(listing.SORTS))
-        limit, offset = asked.number("limit", 100, least=1, most=ROWS_MAX), asked.number("offset", 0)
-        after = asked.cursor()
-        found = await self.house.store.read(
-            lambda tx: views.message_page(tx, now, wanted, sort, limit, after, offset)
-        )  # fmt: skip
-        if found.after and counts_by_group(wanted):
-            counted = counted_total(await self.census.get(), wanted)
-            found = replace(found, total=max(found.total + 1, counted), exact=True)
-        return _json(found)
-
-    async def _doubts(self, request: web.Request) -> web.Response:
-        asked, now = Asked(request.query), self.house.clock.now()
-        limit, only_open = asked.number("limit", 100, least=1, most=ROWS_MAX), bool(asked.number("open", 0))
-        return _json(await self.house.store.read(lambda tx: views.doubts(tx, now, only_open=only_open, limit=limit)))
-
-    async def _message(self, request: web.Request) -> web.Response:
-        number, now = int(request.match_info["id"]), self.house.clock.now()
-        life = await self.house.store.read(lambda tx: views.message_life(tx, number, now))
-        if life is None:
-            raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
-        return _json(life)
-
-    async def _warm_up(self, request: web.Request) -> web.Response:
-        return _json(shaping.warm_ups(self.house, self._office.conductor))
-
-    async def _doctor(self, request: web.Request) -> web.Response:
-        return _json(await doctoring.look(self.house, self._office, Asked(request.query)))
-
-    async def _shaping(self, request: web.Request) -> web.Response:
-        name = request.match_info["site"]
-        try:
-            return _json(await shaping.show(self.house, self._office.conductor, name))
-        except shaping.NoSuchSite:
-            raise Refusal(f"nothing was sent to {name} since the start", "`posthouse queue` lists sites", 404) from None
-
-    async def _why(self, request: web.Request) -> web.Response:
-        name = request.match_info["site"]
-        found = await waits.of_site(self.house, self._office.conductor, name)
-        if found is None:
-            raise Refusal(f"nothing is known of {name}", "`posthouse queue` lists sites", 404)
-        return _json(found)
-
-    async def _why_message(self, request: web.Request) -> web.Response:
-        number = int(request.match_info["id"])
-        found = await reasons.why_message(self.house, self._office.conductor, number)
-        if found is None:
-            raise Refusal(f"there is no message {number}", "`posthouse queue messages` lists them", 404)
-        return _json(found)
-
-    async def _flows(self, request: web.Request) -> web.Response:
-        now_ms = to_ms(self.house.clock.now())
-        return _json(await self.house.store.read(lambda tx: Flows(now_ms, views.flow_rows(tx))))
-
-    async def _names(self, request: web.Request) -> web.Response:
-        return _json(await flows.names(self.house))
-
-    async def _flow(self, request: web.Request) -> web.Response:
-        name, now_ms = request.match_info["name"], to_ms(self.house.clock.now())
-        from engine.control.picture import flow_picture
-
-        picture = await self.house.store.read(lambda tx: flow_picture(tx, name, now_ms))
-        if picture is None:
-            raise Refusal(f"there is no flow {name}", "`posthouse flow list` lists them", 404)
-        return _json(picture)
-
-    async def _flow_history(self, request: web.Request) -> web.Response:
-        return _json(await flows.changes(self.house, request.match_info["name"]))
-
-    async def _flow_text(self, request: web.Request) -> web.Response:
-        return _json(await flows.text(self.house, request.match_info["name"], Asked(request.query).text("version")))
-
-    async def _why_not(self, request: web.Request) -> web.Response:
-        return _json(await reasons.why_not(self.house, request.match_info["name"], Asked(request.query)))
-
-    async def _campaigns(self, request: web.Request) -> web.Response:
-        return _json(await campaign_views.every(self.house, self._office.campaigns.book))
-
-    async def _campaign(self, request: web.Request) -> web.Response:
-        book = self._office.campaigns.book
-        return _json(await campaign_views.one(self.house, book, request.match_info["name"]))
-
-    async def _recipients(self, request: web.Request) -> web.Response:
-        book, name = self._office.campaigns.book, request.match_info["name"]
-        return _json(await campaign_views.recipients(self.house, book, name, Asked(request.query)))
-
-    async def _report(self, request: web.Request) -> web.Response:
-        about = request.match_info
-        return _json(await reports.report(self.house, about["kind"], about["name"], Asked(request.query)))
-
-    async def _reputation(self, request: web.Request) -> web.Response:
-        return _json(await reputation.show(self.house, Asked(request.query)))
-
-    async def _sunset(self, request: web.Request) -> web.Response:
-        return _json(await sunset.plan(self.house, request.match_info["name"], Asked(request.query)))
-
-    async def _segments(self, request: web.Request) -> web.Response:
-        return _json(await segments.every(self.house, self._office.keeper.book))
-
-    async def _segment(self, request: web.Request) -> web.Response:
-        return _json(await segments.one(self.house, self._office.keeper.book, request.match_info["name"]))
-
-    async def _members(self, request: web.Request) -> web.Response:
-        return _json(
-            await segments.members(
-                self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query)
-            )
-        )
-
-    async def _why_segment(self, request: web.Request) -> web.Response:
-        return _json(
-            await segments.why(self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query))
-        )
-
-    async def _count(self, request: web.Request) -> web.Response:
-        return _json(await segments.recount(self.house, self._office.keeper.book, request.match_info["name"]))
-
-    async def _plan(self, request: web.Request) -> web.Response:
-        return _json(await segments.cost(self.house, self._office.keeper.book, request.match_info["name"]))
-
-    async def _diff(self, request: web.Request) -> web.Response:
-        return _json(
-            await segments.diff(self.house, self._office.keeper.book, request.match_info["name"], Asked(request.query))
-        )
+        shares = request.headers.get("Cache-Control") == ASKED
+        octets = await (self._sharing.answer(request.raw_path, find) if shares else find())
+        return web.Response(body=octets, content_type="application/json")
 
     # -- commands
 
@@ -333,29 +154,27 @@ class ControlServer:
                 f"there is no command {request.match_info['act']}", "is the daemon older than this program?", 404
             )
         try:
-            body = await request.json() if request.can_read_body else {}
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.json() if request.can_read_body else {}
             if not isinstance(body, dict):
                 raise ValueError
             json.dumps(body, ensure_ascii=False).encode()  # what is no Unicode text can't be kept
         except (ValueError, RecursionError):
             raise Refusal("the request is no JSON object of Unicode text") from None
+        except (ConnectionError, TimeoutError):  # an operator who leaves is no trouble of ours
+            raise Refusal("the request broke off") from None
         check_body(request.match_info["act"], body)
-        done = await act(self.house, self._office, body)
-        log.info("command", extra={"act": request.match_info["act"], "by": _peer(request), "done": done.text})
+        user = _peer(request)
+        try:
+            done = await journal.perform(self.house, self._office, request.match_info["act"], act, body, user)
+        finally:
+            self._sharing.forget()
+        houselog.command(request.match_info["act"], by=user, done=done.text)
         return _json(done)
 
 
 def _is_short(census: Census) -> bool:
     return census.total <= PART
-
-
-def _same(one: Overview, other: Overview) -> bool:
-    """Whether nothing but the time differs (and the memory, which always moves a little)."""
-
-    def still(view: Overview) -> Overview:
-        return replace(view, now_ms=0, carriers=tuple(replace(each, memory_kib=0) for each in view.carriers))
-
-    return still(one) == still(other)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
@@ -406,5 +225,5 @@ async def _errors(
     except ConnectionError:
         raise
     except Exception:
-        log.exception("a control request failed")
+        houselog.request_failed()
         return _json(Refused("the daemon failed at this; its log says more", ""), 500)

@@ -1,8 +1,9 @@
 """Shaping over the control socket: what limits a site, suspend and resume."""
 
 import difflib
+import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from deliverability.address import AddressError, parse_domain
@@ -21,6 +22,8 @@ from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
 from mta.queue.delivery import Stream
 from mta.queue.places import site_and_source
+from mta.queue.shaping import Suspension
+from mta.queue.slowing import Slowing
 
 UNITS: Final = {
     "connections": "at once",
@@ -32,6 +35,7 @@ UNITS: Final = {
     "per_day": "attempts",
 }
 LONGEST: Final = timedelta(days=365)
+MOST_PER_MINUTE: Final = 1_000_000
 
 
 class NoSuchSite(Exception):
@@ -168,25 +172,77 @@ async def suspend(house: House, conductor: Conductor, body: dict[str, Any]) -> D
     by, why = str(body.get("by", "")), str(body.get("why", "")).strip()
     if not why:
         raise Wrong("a reason is needed: it is shown to whoever asks why nothing leaves")
-    try:
-        span = parse_duration(body.get("for", "1h"))
-    except ValueError as err:
-        raise Wrong(f"for: {err}") from None
-    if not timedelta(0) < span <= LONGEST:
-        raise Wrong("for: a time between a second and a year")
+    span = _span(body, house.clock.now())
     until = house.clock.now() + span
-    await conductor.suspend(scope, name, until, by=by, why=why)
+    before = conductor.suspensions.get((scope, name))
+    await conductor.suspending.suspend(scope, name, until, by=by, why=why)
     return Done(
         f"{scope} {name} waits for {format_duration(span)}",
-        {"scope": scope, "name": name, "until_ms": to_ms(until)},
+        {"scope": scope, "name": name, "until_ms": to_ms(until), **_back(scope, name, before)},
     )
 
 
+async def slow(house: House, conductor: Conductor, body: dict[str, Any]) -> Done:
+    """Give a site no more than so many attempts a minute for a while. Wrong."""
+    _, name = await _target(house, {"scope": "site", **body})
+    by, why, per_minute = str(body.get("by", "")), str(body.get("why", "")).strip(), str(body.get("per_minute", ""))
+    if not why:
+        raise Wrong("a reason is needed: it is shown to whoever asks why little leaves")
+    if not per_minute.isascii() or not per_minute.isdigit() or not 1 <= int(per_minute) <= MOST_PER_MINUTE:
+        raise Wrong("per_minute: a whole number of attempts, 1 at least")
+    now = house.clock.now()
+    span, before = _span(body, now), conductor.slowings.held.get(name)
+    await conductor.slowings.slow(Slowing(name, int(per_minute), to_ms(now + span), by, why, to_ms(now)))
+    return Done(
+        f"{name} gets {per_minute} attempts a minute at most for {format_duration(span)}",
+        {"name": name, "per_minute": int(per_minute), "until_ms": to_ms(now + span), **_pace_back(name, before)},
+    )
+
+
+def _pace_back(name: str, before: Slowing | None) -> dict[str, Any]:
+    """How its pace becomes as it was before."""
+    if before is None:
+        return {"undo": {"path": "shaping/resume", "body": {"scope": "site", "name": name}}}
+    body = {"name": name, "per_minute": before.per_minute, "until_ms": before.until_ms, "why": before.why}
+    return {"undo": {"path": "shaping/slow", "body": body, "until_ms": before.until_ms}}
+
+
+def _span(body: dict[str, Any], now: datetime) -> timedelta:
+    """How long it is to wait: for so long, or until a moment."""
+    try:
+        until_ms = body.get("until_ms")
+        span = parse_duration(body.get("for", "1h")) if until_ms is None else from_ms(until_ms) - now
+    except ValueError as err:
+        raise Wrong(f"for: {err}") from None
+    if span <= timedelta(0) and until_ms is not None:
+        raise Wrong("the time until which it waited is over")
+    if not timedelta(0) < span <= LONGEST:
+        raise Wrong("for: a time between a second and a year")
+    return timedelta(seconds=math.ceil(span.total_seconds()))
+
+
+def _back(scope: str, name: str, before: Suspension | None) -> dict[str, Any]:
+    """How it becomes as it was before."""
+    body: dict[str, Any] = {"scope": scope, "name": name}
+    if before is None:
+        return {"undo": {"path": "shaping/resume", "body": body}}
+    if before.is_guard:
+        return {"final": "the bounce guard had stopped it, and stops it again where it must"}
+    body |= {"until_ms": before.until_ms, "why": before.why}
+    return {"undo": {"path": "shaping/suspend", "body": body, "until_ms": before.until_ms}}
+
+
 async def resume(house: House, conductor: Conductor, body: dict[str, Any]) -> Done | None:
-    """Let a site or a domain go on; None when it was not suspended. Wrong."""
+    """Let a site or a domain go on, stopped or slowed; None when it was neither. Wrong."""
     scope, name = await _target(house, body)
-    ended = await conductor.resume(scope, name, by=str(body.get("by", "")))
-    return Done(f"{scope} {name} goes on", {"scope": scope, "name": name}) if ended else None
+    by, before = str(body.get("by", "")), conductor.suspensions.get((scope, name))
+    slowed = conductor.slowings.held.get(name) if scope == "site" else None
+    if not await conductor.suspending.resume(scope, name, by=by) and slowed is None:
+        return None
+    if slowed is not None:
+        await conductor.slowings.free(name, by=by)
+    back = _back(scope, name, before) if before else _pace_back(name, slowed) if slowed else {}
+    return Done(f"{scope} {name} goes on", {"scope": scope, "name": name, **back})
 
 
 async def _target(house: House, body: dict[str, Any]) -> tuple[str, str]:
@@ -209,11 +265,3 @@ async def _target(house: House, body: dict[str, Any]) -> tuple[str, str]:
         except AddressError as err:
             raise Wrong(str(err)) from None
     return scope, await house.store.read(lambda tx: shaping.site_of(tx, name)) or name
-
-
-def rows_of(conductor: Conductor) -> list[tuple[str, str]]:
-    """What is suspended, as alerts: (glyph, words)."""
-    return [
-        ("!", f"{each.scope} {each.name} waits until {from_ms(each.until_ms):%H:%M} UTC ({each.by}): {each.why}")
-        for each in conductor.suspensions.values()
-    ]

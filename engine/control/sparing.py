@@ -1,7 +1,7 @@
 """A figure that costs time to find out: asked for as often as anybody likes, found out only so often.
 
 One that is small is found out each time. One that is large is answered as it was last found, and found out anew beside
-the answer, so that it never takes more than a tenth of the time.
+the answer, so that it never takes more than a thirtieth of the time.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-SHARE: Final = 10  # a large figure rests for this many times as long as it took
+SHARE: Final = 30  # a large figure rests for this many times as long as it took
 
 
 class Sparing(Generic[T]):
@@ -35,6 +35,11 @@ class Sparing(Generic[T]):
         if self._monotonic() - self._found_at > SHARE * self._took:
             self._start()
         return known
+
+    @property
+    def known(self) -> T | None:
+        """What was found last, if anything was."""
+        return self._known
 
     def begin(self) -> None:
         """Find it out now, so that whoever asks first need not wait for all of it."""

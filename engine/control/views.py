@@ -1,29 +1,27 @@
 """What the control socket shows, read from the store: one function a view, each one short read transaction."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
-from engine.audience import figures
-from engine.control.counted import queue_rows
-from engine.control.protocol.flows import FlowRow
-from engine.control.protocol.house import Line, Overview
+from engine.control.counted import Suspended, queue_rows
+from engine.control.happenings import newest
+from engine.control.protocol.house import Overview
 from engine.control.protocol.queue import DoubtRow, Doubts, MessageLife, MessageRow, Messages, Moment
+from engine.control.today import Today
 from engine.intake.recording import KNOWN
+from engine.own_rules import place_of_rule
 from engine.running.instead import KEPT_BACK, TWICE
-from engine.store.ages import first_since
 from mta.ports import Tx, to_ms
 from mta.queue import ledger, listing, operating
 from mta.queue.census import Census
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import Wanted
 
-MINUTE_MS: Final = 60_000
-DAY_MS: Final = 86_400_000
 HEAD_OCTETS: Final = 16_384
 SITES_SHOWN: Final = 50
-SMALL: Final = 20_000  # rows that are counted within the blink of an eye
 
 _DELIVERY = """
 SELECT d.id, d.message_id, d.forward_path, m.subject, d.stream, d.state, m.size, d.attempts, d.created_ms, d.due_ms, d.last_reply,
@@ -73,51 +71,12 @@ def doubts(tx: Tx, now: datetime, *, only_open: bool, limit: int) -> Doubts:
 # -- the overview
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
-    """What happened since midnight UTC, and in the last hour by the minute; and how many people there are by now."""
-
-    now_ms: int
-    accepted: int
-    ended: dict[int, int]  # by state
-    deferred: int
-    events: int
-    doubts: int
-    delivered_minutes: tuple[int, ...]
-    contacts: int
-    subscriptions: dict[str, int]  # by state
-    suppressed: int
-
-    @property
-    def is_small(self) -> bool:
-        """Whether counting it was little work."""
-        people = self.contacts + self.suppressed + sum(self.subscriptions.values())
-        return self.accepted + self.deferred + self.events + sum(self.ended.values()) + people <= SMALL
-
-
-def today(tx: Tx, now: datetime) -> Today:
-    """Count today."""
-    now_ms = to_ms(now)
-    midnight = now_ms - now_ms % DAY_MS
-    ended = tx.query("SELECT state, count(*) FROM delivery WHERE ended_ms >= ? GROUP BY state", (midnight,))
-    return Today(
-        now_ms,
-        _count(tx, "message WHERE id >= ?", first_since(tx, "message", "received_ms", midnight)),
-        {int(state): int(count) for state, count in ended},
-        _count(tx, "attempt WHERE outcome = 'deferred' AND id >= ?", first_since(tx, "attempt", "at_ms", midnight)),
-        _count(tx, "event WHERE id >= ?", first_since(tx, "event", "at_ms", midnight)),
-        _count(tx, "doubt WHERE at_ms >= ?", midnight),
-        _minutes(tx, now_ms),
-        _count(tx, "contact"),
-        figures.of_all(tx),
-        _count(tx, "suppression"),
-    )
-
-
-def overview(tx: Tx, now: datetime, base: Overview, census: Census, day: Today) -> Overview:
+def overview(
+    tx: Tx, now: datetime, base: Overview, census: Census, day: Today, suspended: Suspended
+) -> Overview:  # fmt: skip
     """`base` (what the office knows by itself) with what was counted, and what the store knows."""
-    return Overview(
-        host=base.host, version=base.version, now_ms=to_ms(now), lab=base.lab, lab_offset_s=base.lab_offset_s,
+    return replace(
+        base,
         queued=census.in_state(State.QUEUED),
         in_flight=census.in_state(State.IN_FLIGHT, State.AT_THE_DOT),
         in_doubt=census.in_state(State.IN_DOUBT),
@@ -127,112 +86,21 @@ def overview(tx: Tx, now: datetime, base: Overview, census: Census, day: Today) 
         doubts_today=day.doubts,
         contacts=day.contacts, confirmed=day.subscriptions.get("confirmed", 0),
         unconfirmed=day.subscriptions.get("unconfirmed", 0), suppressed=day.suppressed, events_today=day.events,
-        delivered_minutes=day.delivered_minutes, carriers=base.carriers,
-        sites=queue_rows(census, now, limit=SITES_SHOWN).sites, flows=flow_rows(tx), alerts=base.alerts,
-        journal=journal(tx, 50),
+        delivered_minutes=day.delivered_minutes, delivered_hours=day.hours.get(State.DELIVERED, (0,) * 24),
+        deferred_hours=day.deferred_hours,
+        bounced_hours=tuple(
+            map(sum, zip(day.hours.get(State.BOUNCED, (0,) * 24), day.hours.get(State.EXPIRED, (0,) * 24), strict=True))
+        ),
+        sites=queue_rows(census, now, suspended, limit=SITES_SHOWN).sites,
+        journal=newest(tx, 50),
     )  # fmt: skip
-
-
-def _count(tx: Tx, table: str, *params: int) -> int:
-    row = tx.one(f"SELECT count(*) FROM {table}", params)
-    return row[0] if row else 0
-
-
-def _minutes(tx: Tx, now_ms: int) -> tuple[int, ...]:
-    first = now_ms // MINUTE_MS - 59
-    rows = dict(
-        tx.query(
-            "SELECT ended_ms / ?, count(*) FROM delivery WHERE ended_ms >= ? AND state = 10 GROUP BY 1",
-            (MINUTE_MS, first * MINUTE_MS),
-        )
-    )
-    return tuple(rows.get(minute, 0) for minute in range(first, first + 60))
-
-
-def flow_rows(tx: Tx) -> tuple[FlowRow, ...]:
-    """All flows with the figures of their runs."""
-    rows = []
-    for flow_id, name, state, source in tx.query(
-        "SELECT f.id, f.name, f.state, v.source FROM flow f JOIN flow_version v ON v.id = f.version_id ORDER BY f.name"
-    ):
-        ends = dict(
-            tx.query(
-                "SELECT COALESCE(ended_how, state), count(*) FROM enrolment WHERE flow_id = ? GROUP BY 1", (flow_id,)
-            )
-        )
-        mails = _count(tx, "sending WHERE flow = (SELECT name FROM flow WHERE id = ?)", flow_id)
-        title, stream = _head(source)
-        rows.append(
-            FlowRow(
-                name,
-                title or name,
-                state,
-                stream,
-                ends.get("waiting", 0),
-                ends.get("completed", 0),
-                ends.get("goal", 0),
-                mails,
-            )
-        )
-    return tuple(rows)
-
-
-def _head(source: str) -> tuple[str, str]:
-    """Title and stream of a flow file that was checked when it was applied."""
-    found = dict(line.split(":", 1) for line in source.splitlines() if line.startswith(("title:", "stream:")))
-    clean = {key: value.split(" #")[0].strip().strip("\"'") for key, value in found.items()}
-    return clean.get("title", ""), clean.get("stream", "marketing")
-
-
-_JOURNAL = (
-    (
-        "SELECT at_ms, name, COALESCE((SELECT address FROM contact c WHERE c.id = contact_id), ''), message_id FROM event",
-        "event",
-    ),
-    (
-        "SELECT a.at_ms, a.outcome, d.forward_path || ' · ' || a.host || ' · ' || a.reply, d.message_id FROM attempt a"
-        " JOIN delivery d ON d.id = a.delivery_id",
-        "attempt",
-    ),
-    (
-        "SELECT p.at_ms, p.kind, f.name || ' · ' || p.step || ' · ' || p.result, NULL FROM passage p"
-        " JOIN enrolment e ON e.id = p.enrolment_id JOIN flow f ON f.id = e.flow_id",
-        "passage",
-    ),
-    (
-        "SELECT q.at_ms, 'in doubt', d.forward_path || ' · ' || q.why || ' · ' || COALESCE(q.settled, 'not yet settled'),"
-        " d.message_id FROM doubt q JOIN delivery d ON d.id = q.delivery_id",
-        "doubt",
-    ),
-    ("SELECT at_ms, 'suppressed', key || ' · ' || reason || ' · ' || evidence, NULL FROM suppression", "suppression"),
-    (
-        "SELECT s.at_ms, 'consent ' || s.act, c.address, s.message_id FROM consent_fact s JOIN contact c"
-        " ON c.id = s.contact_id",
-        "consent",
-    ),
-)
-
-
-def journal(tx: Tx, limit: int) -> tuple[Line, ...]:
-    """The newest things that happened, of every kind."""
-    lines = []
-    for sql, kind in _JOURNAL:
-        order = (
-            "at_ms"
-            if kind == "suppression"
-            else {"event": "id", "attempt": "a.id", "passage": "p.id", "consent": "s.seq", "doubt": "q.id"}[kind]
-        )
-        for at_ms, what, text, message_id in tx.query(f"{sql} ORDER BY {order} DESC LIMIT ?", (limit,)):
-            lines.append(Line(at_ms, what, text, message_id))
-    lines.sort(key=lambda line: line.at_ms, reverse=True)
-    return tuple(lines[:limit])
 
 
 # -- one message's life
 
 
-def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
-    """Everything that is known of a message, in order; None where there is none."""
+def message_life(tx: Tx, message_id: int, now: datetime, state: Path) -> MessageLife | None:
+    """Everything that is known of a message, in order; None where there is none. state: the folder with our own rules."""
     head = tx.one(
         "SELECT subject, header_from, reverse_path, stream, origin, size, received_ms, credential, remarks"
         " FROM message WHERE id = ?",
@@ -244,12 +112,11 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
     body = tx.one(
         "SELECT substr(content, 1, CAST(? AS INTEGER)) FROM body WHERE message_id = ?", (HEAD_OCTETS, message_id)
     )
-    moments = [Moment(head[6], "accepted", _accepted(head), "▸")]
+    written_by, then = _flow_moments(tx, message_id, head[6])
+    moments = [*written_by, *_consent_moments(tx, message_id), Moment(head[6], "accepted", _accepted(head), "▸"), *then]
     moments += [_remark(head[6], said) for said in filter(None, head[8].split("\n"))]
     for part in (
-        _flow_moments,
         _event_moments,
-        _consent_moments,
         _attempt_moments,
         _doubt_moments,
         _hand_moments,
@@ -257,6 +124,7 @@ def message_life(tx: Tx, message_id: int, now: datetime) -> MessageLife | None:
         _return_moments,
     ):
         moments += part(tx, message_id)
+    moments = [replace(each, place=place_of_rule(state, each.rule)) if each.rule else each for each in moments]
     moments.sort(key=lambda moment: moment.at_ms)
     return MessageLife(
         now_ms=to_ms(now), message_id=message_id, subject=head[0], header_from=head[1], reverse_path=head[2],
@@ -278,21 +146,49 @@ def _accepted(head: tuple[Any, ...]) -> str:
     return f"{head[4]}, {head[5]} octets, durable" + (f", from {head[7]}" if head[7] else "")
 
 
-def _flow_moments(tx: Tx, message_id: int) -> list[Moment]:
+def _flow_moments(tx: Tx, message_id: int, accepted_ms: int) -> tuple[list[Moment], list[Moment]]:
+    """The passages of the run that wrote it: up to the step that did, no later than its mail was accepted; then the others."""
     rows = tx.query(
-        "SELECT p.at_ms, p.kind, s.flow, p.step, p.result, p.detail FROM sending s JOIN passage p"
+        "SELECT p.at_ms, p.kind, s.flow, p.step, p.result, p.detail, s.step FROM sending s JOIN passage p"
         " ON p.enrolment_id = s.enrolment_id WHERE s.message_id = ? ORDER BY p.id",
         (message_id,),
     )
-    return [
+    wrote = next((at for at, row in enumerate(rows) if row[3] == row[6] and abs(row[0] - accepted_ms) < _AT_ONCE), -1)
+    told = [
         Moment(
-            at,
+            min(at, accepted_ms) if place <= wrote else at,
             f"flow {kind}",
-            f"{flow} · {step} · {result}" + (f" · {detail}" if detail not in ("", "{}") else ""),
+            " · ".join(filter(None, (flow, step, result, _in_words(detail)))),
             "◇",
         )
-        for at, kind, flow, step, result, detail in rows
+        for place, (at, kind, flow, step, result, detail, _) in enumerate(rows)
     ]
+    return told[: wrote + 1], told[wrote + 1 :]
+
+
+def _in_words(detail: str) -> str:
+    """What a passage noted, as people read it: `event 4711, orders.count = 0`."""
+    try:
+        noted = json.loads(detail or "{}")
+    except ValueError:
+        return detail
+    if not isinstance(noted, dict):
+        return str(noted)
+    said = []
+    for name, value in noted.items():
+        if isinstance(value, dict):
+            said += [f"{each} = {_plain(what)}" for each, what in value.items()]
+        elif value not in ("", None, []):
+            said.append(f"{name} {_plain(value)}")
+    return ", ".join(said)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if value is None:
+        return "missing"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _event_moments(tx: Tx, message_id: int) -> list[Moment]:
@@ -312,6 +208,7 @@ def _consent_moments(tx: Tx, message_id: int) -> list[Moment]:
     return [Moment(at_ms, f"consent {act}", f"{each['source']}: {each['wording']}", "✎") for at_ms, act, each in told]
 
 
+_AT_ONCE: Final = 1000  # ms: a step and its mail are one commit; what a clock shows between them is no time
 _GLYPHS = {"delivered": "✓", "deferred": "↻", "failed": "✗", "in doubt": "?"}
 
 

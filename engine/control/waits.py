@@ -12,6 +12,7 @@ from engine.conductor import Conductor
 from engine.control import ways
 from engine.control.protocol.shaping import Wait, Why, WhyDelivery, WhyMessage
 from engine.house import House
+from engine.own_rules import place_of_rule
 from mta.ports import Tx, to_ms
 from mta.queue import operating, places, shaping
 from mta.queue.delivery import State, Stream
@@ -60,9 +61,11 @@ async def of_site(house: House, conductor: Conductor, name: str) -> Why | None:
     waits = _in_order([*own, *_at_site(conductor, place, name, None, now, min(1, place.waiting))])
     how = await house.store.read(lambda tx: ways.how(tx, house.config, name, site or name, now))
     later = place.later
+    rule = next((book.controller.learnt.rule for book in conductor.books_of(site)), "")
     why = Why(
         to_ms(now), name, site, place.waiting, later.count, later.first_ms, later.reply, waits=waits,
-        what_if=_what_if(waits, to_ms(now)), how=how,
+        what_if=_what_if(waits, to_ms(now)), how=how, slowed_rule=rule,
+        slowed_place=place_of_rule(house.config.daemon.state_dir, rule) if rule else "",
     )  # fmt: skip
     if not waits:
         return why
@@ -96,6 +99,7 @@ class _Row:
     carried_by: str
     source: str  # by which it was tried last
     claimed_ms: int | None
+    rule: str  # that judged its last reply
 
 
 def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
@@ -103,7 +107,8 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
         "SELECT d.id, d.forward_path, d.domain, d.stream, d.state, d.due_ms, d.expires_ms, d.last_reply, d.attempts, d.campaign,"
         " (SELECT c.name FROM carrier c WHERE c.id = d.owner),"
         " (SELECT a.host FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1),"
-        " (SELECT a.source FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1), d.claimed_ms"
+        " (SELECT a.source FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1), d.claimed_ms,"
+        " (SELECT a.rule FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 1)"
         " FROM delivery d WHERE d.message_id = ? ORDER BY d.id LIMIT 100",
         (message_id,),
     )
@@ -112,7 +117,7 @@ def _deliveries(tx: Tx, message_id: int) -> list[_Row]:
         _Row(
             row[0], row[1], row[2], Stream(row[3]), State(row[4]), row[5], row[6], row[7], row[8], row[9],
             hands.get(row[0], ""), (row[10] or "") + (f", tried last at {row[11]}" if row[10] and row[11] else ""),
-            row[12] or "", row[13],
+            row[12] or "", row[13], row[14] or "",
         )
         for row in rows
     ]  # fmt: skip
@@ -131,6 +136,7 @@ async def _of_delivery(house: House, conductor: Conductor, row: _Row, now: datet
     return WhyDelivery(
         row.delivery_id, row.forward_path, row.state.word, place.site, waits, _what_if(waits, to_ms(now)), row.expires_ms,
         bool(waits) and (waits[0].frees_ms or FOREVER) >= row.expires_ms, how, row.carried_by, row.due_ms, row.claimed_ms,
+        row.last_reply, row.rule, place_of_rule(house.config.daemon.state_dir, row.rule),
     )  # fmt: skip
 
 
@@ -155,7 +161,8 @@ def _at_site(
             waits.append(_blocked(book))
     elif book is not None and book.controller.is_paused(now.timestamp()):
         learnt = book.controller.learnt
-        words = f"the site rests: it said {learnt.reason!r}, {learnt.strikes} times in a row"
+        often = "once" if learnt.strikes == 1 else f"{learnt.strikes} times in a row"
+        words = f"the site rests: it said {learnt.reason!r}, {often}"
         waits.append(Wait("pause", words, f"learnt (rule {learnt.rule})", int(learnt.paused_until * 1000)))
     elif place.retry_ms > now_ms:
         words = f"the site could not be reached: {place.last_reply}"

@@ -12,17 +12,20 @@ from typing import Final
 from cryptography import x509
 
 from deliverability.doctor.facts import Certificate, ClockState, File, House, Listener, SigningKey, Source
+from deliverability.doctor.machine import certificate_fault
 from deliverability.doctor.model import NotKnown
 from deliverability.signing.keys import KeyTrouble
 from engine import keys
 from engine.config import Config
 from engine.doctor.figures import of_marketing
 from engine.sending.brand import BrandError, read_brand
-from engine.sending.compose import Composer, Wording
+from engine.sending.compose import Composed, Composer, Wording
 from engine.sending.render import TemplateFault
 from engine.sending.resources import Resources
 from engine.system import clock_error, own_addresses
+from mta import maillog
 from mta.inbound.settings import parse_endpoint
+from mta.plain_file import read_plain
 from mta.ports import Net, Tx
 from mta.queue.delivery import Stream
 from mta.routing.hops import Level
@@ -40,18 +43,17 @@ def of_config(config: Config, now: datetime) -> House:
         no_sources=_no_sources(config), signed_fields=tuple(config.dkim.headers), base_url=config.web.base_url,
         postal_address=_postal_address(config), permit=tuple(map(str, routing.permit)),
         clear_text_to=tuple(name for name, level in routing.tls.items() if level is Level.NONE),
-        is_lab=config.lab.enabled, files=tuple(_files(config)), certificates=tuple(_certificates(config)),
+        is_lab=config.lab.enabled, files=tuple(_files(config)), certificates=tuple(certificates(config)),
         clock=_clock(config), blocklists=doctor.blocklists, domain_blocklists=doctor.domain_blocklists,
     )  # fmt: skip
 
 
 def _postal_address(config: Config) -> str:
-    """The brand's, else the configuration's; a brand's file that is wrong is told by whoever checks mails."""
+    """The brand's; a file of it that is wrong is told by whoever checks mails."""
     try:
-        brand = read_brand(Resources([config.templates] if config.templates else []))
+        return read_brand(Resources([config.templates] if config.templates else [])).postal_address
     except BrandError:
-        return config.mail.postal_address
-    return brand.postal_address or config.mail.postal_address
+        return ""
 
 
 def sources(config: Config) -> tuple[Source, ...] | None:
@@ -104,17 +106,16 @@ def with_sample(house: House, composer: Composer, octets: bytes) -> House:
     """With a marketing mail as it would leave. A template that can't be written leaves nothing to look at."""
     house = replace(house, sender=str(composer.address))
     with suppress(TemplateFault):
-        mail = composer.compose(
-            TEMPLATE,
-            _READER,
-            {},
-            stream=Stream.MARKETING,
-            now=house.now,
-            octets=octets,
-            wording=Wording(content=_WORDS),
-        )
+        mail = sample(composer, house.now, octets)
         return replace(house, sample=mail.content, sample_text=mail.text)
     return house
+
+
+def sample(composer: Composer, now: datetime, octets: bytes) -> Composed:
+    """A marketing mail as it would leave. TemplateFault."""
+    return composer.compose(
+        TEMPLATE, _READER, {}, stream=Stream.MARKETING, now=now, octets=octets, wording=Wording(content=_WORDS)
+    )
 
 
 # -- files, certificates, clock
@@ -129,7 +130,7 @@ def _files(config: Config) -> list[File]:
     if (database := config.database_place) and isinstance(database, Path):
         wanted.append((database, "the database", 0o007))
     if config.submission.tls_certificate is not None:
-        wanted.append((state / (config.submission.tls_key or config.submission.tls_certificate), "the TLS key", 0o037))
+        wanted.append((config.submission.tls_key or config.submission.tls_certificate, "the TLS key", 0o037))
     with suppress(OSError):
         wanted += [(each, f"the key {each.name}", 0o077) for each in sorted(config.keys_path.glob("*.pem"))]
     return [File(str(path), what, _mode(path), forbidden) for path, what, forbidden in wanted]
@@ -142,12 +143,19 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _certificates(config: Config) -> list[Certificate]:
+def doubt_certificates(config: Config, now: datetime) -> None:
+    """Say in the log which of them nobody will believe, or soon nobody."""
+    for each in certificates(config):
+        if fault := certificate_fault(each, now):
+            maillog.certificate_doubted(fault)
+
+
+def certificates(config: Config) -> list[Certificate]:
     if config.submission.tls_certificate is None:
         return []
     where = f"submission ({config.submission.tls_certificate})"
     try:
-        octets = (config.daemon.state_dir / config.submission.tls_certificate).read_bytes()
+        octets = read_plain(config.submission.tls_certificate)
         return [read_certificate(where, x509.load_pem_x509_certificate(octets), config.hostname)]
     except (OSError, ValueError) as err:
         return [Certificate(where, trouble=f"it can't be read: {err}")]

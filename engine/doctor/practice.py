@@ -1,5 +1,6 @@
 """Everything together, as a command or the daemon wants it: the world of a configuration, and the house behind it."""
 
+import ssl
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
@@ -14,7 +15,7 @@ from engine.doctor.asking import World
 from engine.doctor.gathering import read_certificate
 from engine.system import own_addresses
 from mta.inbound.settings import parse_endpoint
-from mta.outbound.security import verifying_context
+from mta.outbound.security import opportunistic_context, verifying_context
 from mta.ports import Clock, Net
 from mta.routing.https import Fetcher
 from mta.routing.resolver import Addresses, DnsResolver
@@ -35,25 +36,29 @@ def world_of(config: Config, net: Net, clock: Clock) -> World:
     )  # fmt: skip
 
 
-async def with_web_certificate(house: House, config: Config, net: Net, clock: Clock) -> House:
-    """With what the pages show to readers' browsers, where they are on https."""
+async def web_certificate(config: Config, net: Net, clock: Clock) -> Certificate | None:
+    """What the pages show to readers' browsers, where they are on https and can be looked at."""
     parts = urlsplit(config.web.base_url)
     if parts.scheme != "https" or not parts.hostname:
-        return house
+        return None
     found = await DnsResolver(clock, config.routing.resolvers).addresses(parts.hostname)
-    where = f"web ({parts.hostname})"
     if not isinstance(found, Addresses) or not found.ips:
-        return house
-    certificate = Certificate(where)
+        return None
     context = verifying_context(config.routing.authorities)
+    return await shown_to_browsers(net, parts.hostname, found.ips[0], parts.port or 443, context)
+
+
+async def shown_to_browsers(net: Net, host: str, ip: str, port: int, context: ssl.SSLContext) -> Certificate | None:
+    """The certificate at that door, also where `context` does not believe it; None where nothing is shown."""
+    where = f"web ({host})"
     try:
-        octets, trouble = await probing.certificate_of(net, parts.hostname, found.ips[0], parts.port or 443, context)
-        certificate = Certificate(where, trouble=trouble)
-        if octets:
-            certificate = read_certificate(where, x509.load_der_x509_certificate(octets), parts.hostname)
+        octets, trouble = await probing.certificate_of(net, host, ip, port, context)
+        if trouble:
+            octets, _ = await probing.certificate_of(net, host, ip, port, opportunistic_context())
+        found = read_certificate(where, x509.load_der_x509_certificate(octets), host) if octets else Certificate(where)
     except (OSError, TimeoutError, ValueError):
-        return house
-    return replace(house, certificates=(*(house.certificates or ()), certificate))
+        return None
+    return replace(found, trouble=trouble)
 
 
 def seen_from(house: House, addresses: tuple[str, ...], ehlo: str, bounces: str) -> House:

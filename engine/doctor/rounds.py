@@ -3,19 +3,19 @@ turns red.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from deliverability.doctor.facts import House
+from deliverability.doctor.facts import Certificate, House
 from deliverability.doctor.model import Finding, Verdict
+from engine import houselog
 from engine.bell import Bell
 from engine.config import Config
 from engine.doctor import gathering
 from engine.doctor.keeping import keep, kept
-from engine.doctor.practice import with_web_certificate, world_of
+from engine.doctor.practice import web_certificate, world_of
 from engine.doctor.visit import DEMANDED, Report, filled, visit
 from engine.sending.compose import Composer
 from engine.store.groups import GroupStore
@@ -24,8 +24,6 @@ from mta.ports import Chance, Clock, Net, StoreTrouble
 FIRST_SECONDS: Final = 60.0  # after the start: until then there is more urgent work
 POLL_SECONDS: Final = 60.0
 GLANCE_SECONDS: Final = 1.0  # that whoever starts a campaign waits
-
-log: Final = logging.getLogger("posthouse.doctor")
 
 
 class Doctor:
@@ -39,6 +37,7 @@ class Doctor:
         self._busy = asyncio.Lock()
         self._bell = Bell()
         self.last: Report | None = None
+        self._web: Certificate | None = None
 
     def use(self, config: Config, composer: Composer) -> None:
         """The configuration was read again."""
@@ -50,14 +49,15 @@ class Doctor:
         try:
             self.last = await self._store.read(kept)
         except StoreTrouble as err:
-            log.warning("the doctor waits", extra={"why": str(err)})
+            houselog.doctor_waits(err)
         await self._bell.rest(FIRST_SECONDS)
+        await self._look_at_web()
         while True:
             try:
                 if self.is_due():
                     await self.examine()
             except StoreTrouble as err:
-                log.warning("the doctor waits", extra={"why": str(err)})
+                houselog.doctor_waits(err)
             await self._bell.rest(POLL_SECONDS)
 
     def is_due(self) -> bool:
@@ -69,7 +69,8 @@ class Doctor:
         """Look now; at everything, which is kept, or at these domains. NotKnown where no domain is known. StoreTrouble."""
         async with self._busy:
             house = await asyncio.to_thread(self._gathered, self._clock.now())
-            house = await with_web_certificate(house, self._config, self._net, self._clock)
+            await self._look_at_web()
+            house = replace(house, certificates=(*(house.certificates or ()), *([self._web] if self._web else ())))
             house = replace(house, listeners=await gathering.listeners(self._config, self._net))
             wanted = gathering.domains_of(house, domains)
             world = world_of(self._config, self._net, self._clock)
@@ -79,6 +80,14 @@ class Doctor:
                 self._raise_alarms(report)
                 self.last = report
             return report
+
+    async def _look_at_web(self) -> None:
+        self._web = await web_certificate(self._config, self._net, self._clock)
+
+    @property
+    def web_ends(self) -> dict[str, datetime]:
+        """When the certificate ends that readers' browsers are shown; empty where none was seen."""
+        return {"web": self._web.not_after} if self._web and self._web.not_after else {}
 
     async def glance(self, domain: str) -> Report:
         """What bulk senders are asked for, of one domain, as far as a second tells; the rest as it was found last."""
@@ -96,10 +105,10 @@ class Doctor:
         before = _red(self.last)
         for each in report.red():
             if (each.rule, each.about) not in before:
-                log.error("a rule turned red", extra={"rule": each.rule, "about": each.about, "why": each.says})
+                houselog.rule_red(each.rule, about=each.about, why=each.says)
         now = _red(report)
         for rule, about in sorted(before.keys() - now.keys()):
-            log.info("a rule is no longer red", extra={"rule": rule, "about": about})
+            houselog.rule_mended(rule, about=about)
 
 
 def _red(report: Report | None) -> dict[tuple[str, str], Finding]:

@@ -8,7 +8,6 @@ itself, and it is said when it is time.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from engine import keys
+from engine import houselog, keys
 from engine.bell import Bell
 from engine.config import Config
 from engine.domains import making
@@ -28,7 +27,6 @@ from engine.store.groups import GroupStore
 from mta import maillog
 from mta.ports import Clock, StoreTrouble, Tx
 
-log: Final = logging.getLogger("posthouse.keys")
 EVERY_SECONDS: Final = 30.0
 SOONEST: Final = timedelta(minutes=1)  # between two looks for new keys, which somebody is publishing ...
 LATEST: Final = timedelta(hours=1)  # ... that nobody published for long
@@ -52,6 +50,9 @@ class KeyKeeper:
         self._config = config
         self._bell = Bell()
         self._looked: dict[str, _Looked] = {}
+        self._seen: dict[str, tuple[datetime, tuple[Seen, ...]]] = {}
+        self._looking = asyncio.Lock()
+        self._rung = 0  # how often: a look that began before the last time is out of date
         self._notes: dict[str, tuple[Note, ...]] = {}
         self._signing: tuple[tuple[str, str], ...] = ()
 
@@ -60,6 +61,16 @@ class KeyKeeper:
         """What stands in the way, and what somebody has to publish."""
         return tuple(note for domain in sorted(self._notes) for note in self._notes[domain])
 
+    def seen(self, domain: str) -> tuple[datetime | None, tuple[Seen, ...]]:
+        """When the name servers of a domain were asked last, and what they showed."""
+        return self._seen.get(domain, (None, ()))
+
+    async def look_now(self, domain: str) -> None:
+        """Ask the name servers of a domain, and do what follows. StoreTrouble."""
+        async with self._looking:
+            if rows := await self._store.read(lambda tx: keys.kept(tx, domain)):
+                await self._look(domain, rows)
+
     def use(self, config: Config) -> None:
         """With this configuration from now on."""
         self._config = config
@@ -67,6 +78,7 @@ class KeyKeeper:
 
     def ring(self) -> None:
         """Look at all of them now: keys were changed, or the clock was moved."""
+        self._rung += 1
         self._looked.clear()
         self._bell.ring()
 
@@ -83,9 +95,15 @@ class KeyKeeper:
 
     async def round(self) -> None:
         """Look at the domains whose turn it is, and do what follows."""
+        async with self._looking:
+            await self._round()
+
+    async def _round(self) -> None:
         rows = await self._store.read(keys.kept)
         domains = {name: list(its) for name, its in groupby(rows, key=lambda each: each.domain)}
         self._notes = {name: notes for name, notes in self._notes.items() if name in domains}
+        self._seen = {name: seen for name, seen in self._seen.items() if name in domains}
+        self._looked = {name: looked for name, looked in self._looked.items() if name in domains}
         self._hear(rows)
         for domain, its in domains.items():
             if self._is_due(domain, its):
@@ -105,7 +123,7 @@ class KeyKeeper:
         self._signing = signing
 
     async def _look(self, domain: str, its: list[KeptKey]) -> None:
-        config = self._config
+        config, rung = self._config, self._rung
         making.delete(config, [each.file for each in its if each.state is KeyState.GONE])
         seen = await look_all(config, [each for each in its if each.state is not KeyState.GONE])
         ended = [each for each in its if each.state is KeyState.GONE and await is_withdrawn(config, each)]
@@ -118,7 +136,9 @@ class KeyKeeper:
         if has_more:
             await self._look(domain, rows)
             return
-        self._looked[domain] = _Looked(now, _again(rows, ready_at(seen), now), _states(rows))
+        self._seen[domain] = (now, tuple(seen))
+        if rung == self._rung:
+            self._looked[domain] = _Looked(now, _again(rows, ready_at(seen), now), _states(rows))
         self._notes[domain] = tuple(notes(config, domain, seen, rows, now, self._is_alone))
         self._hear(await self._store.read(keys.kept))
 
@@ -139,7 +159,7 @@ class KeyKeeper:
             row = rows.get(each.key.selector)
             if row is not None:
                 if row.state is not each.key.state:
-                    log.info("key", extra={"domain": domain, "selector": row.selector, "state": str(row.state)})
+                    houselog.key_changed(domain, selector=row.selector, state=str(row.state))
                 found.append(each.of(row))
         return found
 
@@ -165,7 +185,7 @@ class KeyKeeper:
         over = await self._store.write(lambda tx: keys.end_retired(tx, rest, now, domain))
         making.delete(self._config, [each.file for each in over])
         for each in over:
-            log.info("key", extra={"domain": each.domain, "selector": each.selector, "state": str(KeyState.GONE)})
+            houselog.key_changed(each.domain, selector=each.selector, state=str(KeyState.GONE))
         return bool(over)
 
     async def _propose(self, domain: str, seen: list[Seen]) -> bool:
@@ -191,9 +211,7 @@ class KeyKeeper:
         if not await self._store.write(work):
             making.delete(self._config, files)
             return False
-        log.warning(
-            "new keys are to be published", extra={"domain": domain, "selectors": [each.selector for each in made]}
-        )
+        houselog.keys_proposed(domain, [each.selector for each in made])
         return True
 
     @property
@@ -202,7 +220,7 @@ class KeyKeeper:
 
 
 def _cannot(err: Exception) -> None:
-    log.error("a file of a key can't be changed", extra={"why": str(err)})
+    houselog.key_file_trouble(err)
 
 
 def _states(its: Sequence[KeptKey]) -> tuple[tuple[str, str], ...]:

@@ -20,12 +20,12 @@ LONGEST_TTL: Final = timedelta(days=7)  # what resolvers keep at most, whatever 
 class Seen:
     """A key, and what is wrong with what DNS shows for it.
 
-    servers: how many were asked; faults: by server, why receivers can't verify with what it shows; silent: those of them
+    asked: the servers; faults: by server, why receivers can't verify with what it shows; silent: those of them
     that gave no answer; trouble: why the key itself can't be used, and then nobody was asked.
     """
 
     key: KeptKey
-    servers: int = 0
+    asked: tuple[str, ...] = ()
     faults: dict[str, str] | None = None
     silent: frozenset[str] = frozenset()
     advice: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Seen:
         wrong = set(self.faults or ()) - self.silent
         if wrong or self.trouble:
             return False
-        return None if self.silent or not self.servers else True
+        return None if self.silent or not self.asked else True
 
     def of(self, key: KeptKey) -> "Seen":
         """The same of the key as it is now."""
@@ -63,7 +63,7 @@ async def look(config: Config, key: KeptKey) -> Seen:
         if shown.fault:
             faults[server] = shown.fault
     silent = frozenset(server for server, answer in told.items() if isinstance(answer, TemporaryFailure))
-    return Seen(key, len(told), faults, silent, (*advice, *ours.warnings), _ttl(told.values()))
+    return Seen(key, tuple(told), faults, silent, (*advice, *ours.warnings), _ttl(told.values()))
 
 
 async def look_all(config: Config, keys: Sequence[KeptKey]) -> list[Seen]:

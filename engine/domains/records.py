@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Final
 
 import idna
@@ -20,7 +21,7 @@ class Record:
     """One to publish. `why`: what it is for. `when`: a condition that is the operator's to judge; "" is always."""
 
     name: str
-    kind: str  # TXT, MX
+    kind: str  # TXT, MX, A, AAAA, PTR
     value: str
     why: str
     when: str = ""
@@ -49,6 +50,17 @@ class Record:
 def of_key(key: Key) -> Record:
     record = dns_record(key)
     return Record(record.name, "TXT", record.value, f"DKIM: lets receivers verify what {key.selector} signs")
+
+
+def of_host(hostname: str, address: str) -> tuple[Record, Record]:
+    """A server's name leads to its address, and the address back: receivers ask for both (RFC 1912 section 2.1)."""
+    ip = ip_address(address)
+    there = Record(hostname, "A" if ip.version == 4 else "AAAA", address, "this server's name leads to its address")
+    back = Record(
+        ip.reverse_pointer, "PTR", f"{hostname}.", "and its address back to the name",
+        "whoever gave you the address lets you: most have a page for it, as \"reverse DNS\"",
+    )  # fmt: skip
+    return there, back
 
 
 def withdrawn(name: str) -> Record:

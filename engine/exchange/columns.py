@@ -65,6 +65,7 @@ class Plan:
     locale: str = ""
     zone: str = ""
     dates: str = "iso"  # how birthdays and dates are written: iso, dmy, mdy
+    asks: bool = False  # nobody is believed to have said yes: each is asked by mail
 
 
 def match(header: Sequence[str], said: Mapping[str, str], fields: Mapping[str, Field]) -> tuple[tuple[str, str], ...]:
@@ -128,8 +129,9 @@ class Shaper:
             if target.startswith(FIELD)
         ]
         self._by_name, self._is_lenient = by_name, is_lenient
-        self._standings = tuple(Standing(list_id, "confirmed") for list_id, _ in plan.lists)
-        self._said = {name: "confirmed" for _, name in plan.lists}
+        self._state = "unconfirmed" if plan.asks else "confirmed"
+        self._standings = tuple(Standing(list_id, self._state, is_to_ask=plan.asks) for list_id, _ in plan.lists)
+        self._said = {name: self._state for _, name in plan.lists}
         self._has_consent = any(each in self._places for each in CONSENT)
 
     def __call__(self, row: Row) -> Person:
@@ -201,9 +203,10 @@ class Shaper:
 
     def _add_consent(self, person: Person, get: Callable[[str], str]) -> None:
         asked, confirmed = parse_when("asked", get("asked")), parse_when("confirmed", get("confirmed"))
-        person.standings = tuple(
-            Standing(each.list_id, each.state, asked_ms=asked, confirmed_ms=confirmed) for each in self._standings
-        )
+        if not self._plan.asks:
+            person.standings = tuple(
+                Standing(each.list_id, each.state, asked_ms=asked, confirmed_ms=confirmed) for each in self._standings
+            )
         person.facts |= consent_facts(asked, get("asked_ip"), confirmed, get("confirmed_ip"))
 
 

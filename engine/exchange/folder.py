@@ -22,7 +22,8 @@ from typing import Any, Final
 
 from engine.store import tables
 from engine.store.groups import GroupStore
-from engine.store.migrate import FOLDER as MIGRATIONS
+from engine.store.migrate import schema
+from engine.store.shapes import Shape, shapes_of
 from mta.ports import Tx
 
 FORMAT: Final = "posthouse export 1"
@@ -40,20 +41,6 @@ class FolderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A table that is exported: its columns in order, and its key."""
-
-    name: str
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-
-    @property
-    def has_ids(self) -> bool:
-        """Whether the database gives its ids."""
-        return self.key == ("id",)
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     """The installation's own files, by their name in the folder; those that are none are left out."""
 
@@ -62,19 +49,7 @@ class Files:
 
 def shapes() -> list[Shape]:
     """The tables that are exported, by name."""
-    found = []
-    for model in tables.TABLES:
-        meta = model._meta
-        if meta.table_name not in STAY:
-            columns = tuple(each.column_name for each in meta.sorted_fields)
-            key = tuple(each.column_name for each in meta.get_primary_keys())  # type: ignore[no-untyped-call]
-            found.append(Shape(meta.table_name, columns, key))
-    return sorted(found, key=lambda each: each.name)
-
-
-def schema() -> list[str]:
-    """The migrations that make this program's tables."""
-    return sorted(each.stem for each in MIGRATIONS.glob("[0-9]*.py"))
+    return shapes_of(each for each in tables.TABLES if each._meta.table_name not in STAY)
 
 
 def write(
@@ -95,7 +70,7 @@ def write(
     for name, place in files.places.items():
         kept |= _copy(place, folder, name)
     manifest = {
-        "format": FORMAT, "made": now.isoformat(timespec="seconds"), "installation": hostname, "schema": schema(),
+        "format": FORMAT, "made": now.isoformat(timespec="seconds"), "installation": hostname, "schema": list(schema()),
         "rows": counts, "sha256": kept,
     }  # fmt: skip
     _keep(folder / "manifest.json", (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())

@@ -88,13 +88,15 @@ class ImportedAlready(ValueError):
 
 @dataclass(slots=True)
 class Import:
-    """Runs one. `tell` hears of the progress, about once a second of work."""
+    """Runs one. `tell` hears of the progress, about once in `tell_every` seconds of work; what it raises ends the import
+    where it is, between two commits."""
 
     store: GroupStore
     clock: Clock
     chance: Chance
     overwrite: bool = False
     tell: Callable[[Progress], None] = lambda progress: None
+    tell_every: float = 1.0
     chunk: int = CHUNK_FIRST
     _pending: list[bytes] = field(default_factory=list)
     _usual: float = AIM_SECONDS / 2  # seconds of a commit, lately
@@ -143,7 +145,7 @@ class Import:
             refused |= self._write(chunk, progress, last if at >= len(people) else None, len(refused))
             if at >= len(people):
                 break
-            if self.clock.monotonic() - told > 1:
+            if self.clock.monotonic() - told > self.tell_every:
                 told = self.clock.monotonic()
                 self.tell(progress)
         for row in rows:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 from engine.exchange import encodings, listmonk, mailchimp
 from engine.exchange.encodings import CODECS, Seen
 from engine.exchange.rows import NoTable, Table, read_csv, read_json_lines
+from mta.plain_file import open_plain
 
 KINDS: Final = ("csv", "jsonl", "mailchimp", "listmonk")
 MEMBERS_MAX: Final = 50
@@ -50,7 +51,7 @@ class Opened:
                 with _Bounded.of(archive, name) as member:
                     yield read_csv(name, member, CODECS[encoding], separator=self.separator)
             return
-        stream = self._stack.enter_context(self.path.open("rb"))
+        stream = self._stack.enter_context(open_plain(self.path))
         codec = CODECS[self.encoding]
         if self.kind == "jsonl":
             yield read_json_lines(self.path.name, stream, codec)
@@ -59,7 +60,7 @@ class Opened:
 
     def dump(self, folder: Path) -> listmonk.Dump:
         """A dump of listmonk's database, in a file below `folder`."""
-        with self.path.open("rb") as stream:
+        with open_plain(self.path) as stream:
             return listmonk.read_dump(stream, folder)
 
     @property
@@ -69,7 +70,7 @@ class Opened:
 
 def open_file(path: Path, *, kind: str = "", encoding: str = "", separator: str = "") -> Opened:
     """Find out what a file is. NoTable, NoText, Unclear or OSError where that can't be."""
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         seen = encodings.look(stream)
     if not seen.size:
         raise NoTable("the file is empty")

@@ -34,6 +34,7 @@ class Standing:
     asked_ms: int | None = None
     confirmed_ms: int | None = None
     ended_ms: int | None = None
+    is_to_ask: bool = False  # unconfirmed, and asked by us
 
 
 @dataclass(frozen=True, slots=True)

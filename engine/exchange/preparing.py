@@ -14,7 +14,7 @@ from engine.audience.consent import Answer
 from engine.audience.fields import Field, declared
 from engine.audience.lists import ListError
 from engine.exchange import listmonk, mailchimp
-from engine.exchange.columns import NOTHING, Plan, Shaper, match
+from engine.exchange.columns import NOTHING, MappingError, Plan, Shaper, match
 from engine.exchange.importing import Declared, Part
 from engine.exchange.opening import Opened
 from engine.exchange.people import BadRow, Person
@@ -23,6 +23,7 @@ from engine.store.groups import GroupStore
 from mta.ports import Tx
 
 CHUNK: Final = 500
+FAULTS_KEPT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Wanted:
     zone: str = ""
     dates: str = "iso"
     overwrite: bool = False
+    asks: bool = False  # their yes is asked for by mail
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Counted:
     reasons: Counter[str] = field(default_factory=Counter)
     first: dict[str, tuple[str, int]] = field(default_factory=dict)  # reason: where it was met first
     people: list[Person] = field(default_factory=list)  # the first few
+    faults: list[tuple[str, Row, str]] = field(default_factory=list)  # the first of them: table, row, why
 
 
 class Prepared:
@@ -59,6 +62,8 @@ class Prepared:
 
     def __init__(self, store: GroupStore, opened: Opened, wanted: Wanted, folder: Path) -> None:
         """ListError, MappingError or NoTable where it can't be. `folder`: for what has to be put aside meanwhile."""
+        if wanted.asks and opened.kind not in ("csv", "jsonl"):
+            raise MappingError("people stand here as they stood there: asking is for CSV and JSON lines")
         self._store, self._opened, self._wanted, self._folder = store, opened, wanted, folder
         self._fields = store.read_now(declared)
         self._found = store.read_now(lambda tx: _lists(tx, wanted.lists))
@@ -86,6 +91,8 @@ class Prepared:
         purposes = {each.name: each.purpose for each in self._found if each.purpose}
         wording = wanted.wording or "\n".join(purposes.values())
         said: dict[str, Any] = {"lists": names, "purposes": purposes}
+        if wanted.asks:
+            said["asks"] = True
         if wanted.columns:
             said["columns"] = dict(wanted.columns)
         answer = Answer(wording, source="import", salt=salt)
@@ -100,8 +107,8 @@ class Prepared:
         """Whether its rows are objects."""
         return self._dump is not None or self._opened.kind == "jsonl"
 
-    def try_out(self) -> Counted:
-        """Read everything, write nothing."""
+    def try_out(self, tell: Callable[[Counted], None] = lambda counted: None) -> Counted:
+        """Read everything, write nothing. `tell` hears of it after every few rows."""
         counted = Counted()
         for part in self.parts():
             while chunk := list(islice(part.table.rows, CHUNK)):
@@ -110,6 +117,7 @@ class Prepared:
                 keys = [each.key for each in people]
                 known, stopped = self._store.read_now(lambda tx, keys=keys: _met(tx, keys))  # type: ignore[misc]
                 counted.known, counted.stopped = counted.known + known, counted.stopped + stopped
+                tell(counted)
         return counted
 
     def _plan(self, table: Table) -> Plan:
@@ -124,7 +132,7 @@ class Prepared:
             columns += tuple((f"field:{name}", f"field:{name}") for name in self._fields)
         return Plan(
             columns, self._fields, tuple((each.id, each.name) for each in self._found), wanted.tags, wanted.locale,
-            wanted.zone, wanted.dates,
+            wanted.zone, wanted.dates, wanted.asks,
         )  # fmt: skip
 
     def _shaper(self, table: Table, plan: Plan) -> Callable[[Row], Person]:
@@ -149,6 +157,8 @@ def _tried(part: Part, row: Row, counted: Counted) -> Person | None:
         reason = re.sub(r'"[^"]*"', '"..."', str(err))[:120]
         counted.reasons[reason] += 1
         counted.first.setdefault(reason, (part.table.name, row.number))
+        if len(counted.faults) < FAULTS_KEPT:
+            counted.faults.append((part.table.name, row, str(err)))
         return None
     counted.good += 1
     return person

@@ -16,9 +16,12 @@ from typing import Any, Final
 
 from deliverability.text import clean
 from engine.audience import batches, consent, former
-from engine.exchange.folder import FORMAT, FolderError, Shape, schema, shapes, value_of
+from engine.exchange.folder import FORMAT, FolderError, shapes, value_of
 from engine.store import machine
 from engine.store.groups import GroupStore
+from engine.store.migrate import schema
+from engine.store.shapes import Shape
+from mta.plain_file import open_plain, read_plain
 from mta.ports import Clock, StoreTrouble, Tx
 
 CHUNK_FIRST: Final = 200
@@ -57,7 +60,7 @@ class Folder:
     def open(cls, path: Path) -> "Folder":
         """FolderError where it is no export, or not as it was written."""
         manifest = _manifest(path)
-        if manifest["schema"] != schema():
+        if manifest["schema"] != list(schema()):
             theirs, ours = set(manifest["schema"]), set(schema())
             odd = ", ".join(sorted(map(str, theirs ^ ours)))
             raise FolderError(
@@ -75,7 +78,7 @@ class Folder:
 
     def table(self, shape: Shape) -> Iterator[tuple[Any, ...]]:
         """The rows of a table. FolderError at one that has other columns."""
-        with (self.path / "tables" / f"{shape.name}.jsonl").open("rb") as file:
+        with open_plain(self.path / "tables" / f"{shape.name}.jsonl") as file:
             for number, line in enumerate(iter(lambda: file.readline(LINE_MAX), b""), 1):
                 try:
                     said = json.loads(line)
@@ -99,7 +102,7 @@ class Folder:
             except FileExistsError:
                 continue
             with os.fdopen(fresh, "wb") as file:
-                file.write((self.path / name).read_bytes())
+                file.write(read_plain(self.path / name))
             done.append(name)
         return done
 
@@ -173,7 +176,7 @@ def _fill(store: GroupStore, shape: Shape, folder: Folder, clock: Clock) -> int:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads((path / "manifest.json").read_bytes())
+        found = json.loads(read_plain(path / "manifest.json"))
     except FileNotFoundError:
         raise FolderError(f"{path} is no exported folder: it has no manifest.json") from None
     except (ValueError, RecursionError):
@@ -197,7 +200,7 @@ def _inside(path: Path, name: str) -> Path:
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             while piece := file.read(1 << 20):
                 digest.update(piece)
     except OSError as err:

@@ -81,6 +81,7 @@ def take(
     holders = _holders(tx, {each.external_id for each in people if each.external_id})
     standings: list[tuple[Any, ...]] = []
     left: list[tuple[Any, ...]] = []
+    to_ask: set[tuple[int, int]] = set()  # contact and list
     pairs: list[tuple[int, str]] = []  # contact and tag
     rows: list[_Row] = []
     for person, leaf in zip(people, leaves, strict=True):
@@ -106,14 +107,15 @@ def take(
                 left.append(_standing_row(contact.id, each, source, now_ms))
             elif not barred & {ALL_LISTS, each.list_id}:
                 standings.append(_standing_row(contact.id, each, source, now_ms))
+                to_ask |= {(contact.id, each.list_id)} if each.is_to_ask else set()
         taken.stopped += bool(barred)
         reasons = {reason for reason, list_id in stopped if list_id == ALL_LISTS} | {
             str(each.reason) for each in person.stops
         }
         rows.append(_Row(person, leaf, contact.id, barred, reasons, is_new and len(person.standings) < 2))
     ids = {row[0] for row in (*standings, *left)}
-    with figures.kept(tx, sorted(ids & were), sorted(ids)):
-        tx.executemany(_STAND, _with_ends(tx, standings, now))
+    with figures.kept(tx, sorted(ids & were), sorted(ids), imported=now):
+        tx.executemany(_STAND, _with_ends(tx, standings, to_ask, now))
         if left:
             tx.executemany(_LEAVE, left)
     if pairs:
@@ -164,8 +166,8 @@ def _told(person: Person, kept: Mapping[str, str] | None = None, reasons: Collec
 
 
 _STAND: Final = (
-    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms, due_ms, expires_ms)"
-    " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO NOTHING"
+    "INSERT INTO subscription (contact_id, list_id, state, source, asked_ms, confirmed_ms, ended_ms, due_ms, expires_ms, why)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (contact_id, list_id) DO NOTHING"
 )
 # Who left elsewhere leaves here too, unless they said yes here after that.
 _LEAVE: Final = (
@@ -260,17 +262,24 @@ def _standing_row(contact_id: int, each: Standing, source: str, now_ms: int) -> 
     return contact_id, each.list_id, each.state, source, min(asked, ended or asked), confirmed, ended
 
 
-def _with_ends(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[tuple[Any, ...]]:
-    """When each of these is over. Who was asked elsewhere and has not answered is not asked again by an import: their
-    time begins now, as if this list had asked, and ends without a reminder."""
+def _with_ends(
+    tx: Tx, rows: Sequence[tuple[Any, ...]], to_ask: Collection[tuple[int, int]], now: datetime
+) -> list[tuple[Any, ...]]:
+    """When each of these is over, and why it waits. Who was asked elsewhere and has not answered is not asked again by an
+    import: their time begins now, as if this list had asked, and ends without a reminder. Who is to be asked waits for
+    that (engine.audience.entered)."""
     waiting = {row[1] for row in rows if row[2] == subscriptions.SubscriptionState.UNCONFIRMED}
     found = {list_id: lists.by_id(tx, list_id) for list_id in waiting}
     ends = {key: to_ms(now + each.settings.expire_after) for key, each in found.items() if each is not None}
-    none = (None, None)
-    return [
-        (*row, ends[row[1]], ends[row[1]]) if row[2] == subscriptions.SubscriptionState.UNCONFIRMED else row + none
-        for row in rows
-    ]
+
+    def end(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        if row[:2] in to_ask:
+            return None, None, subscriptions.TO_ASK
+        if row[2] == subscriptions.SubscriptionState.UNCONFIRMED:
+            return ends[row[1]], ends[row[1]], ""
+        return None, None, ""
+
+    return [row + end(row) for row in rows]
 
 
 def _json(fields: Mapping[str, Any]) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-import holidays
 from babel.core import get_global
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SKIPS: Final = ("weekends", "holidays")
@@ -76,7 +78,9 @@ def is_holiday(day: date, country: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _calendar(country: str) -> holidays.HolidayBase | None:
+def _calendar(country: str) -> "HolidayBase | None":
+    import holidays  # 3 MiB, which nobody needs whose flows skip none
+
     try:
         return holidays.country_holidays(country) if country else None
     except NotImplementedError:

@@ -29,6 +29,7 @@ class Known:
     pools: Collection[str] | None = None
     fields: Collection[str] | None = None
     staff: Collection[str] | None = None  # keys of the addresses that flows may notify
+    permits: Collection[str] | None = None  # hooks.permit: networks that webhooks may call although they are private
 
     def refuse_unknown(self, kind: str, name: str) -> None:
         """ValueError where it is known that there is none of this name."""

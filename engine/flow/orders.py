@@ -26,6 +26,15 @@ def order_total(data: Any) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount) < _LIMIT else None
 
 
+ADDS_NOTHING: Final = "its total is no amount below a million millions, and adds nothing to what they spent"
+
+
+def adds_nothing(name: str, data: Any) -> bool:
+    """Whether an event is an order that tells a total which counts for nothing: whoever told it should hear."""
+    told = data.get("total") if isinstance(data, Mapping) else None
+    return name == "order.placed" and told is not None and order_total(data) is None
+
+
 def hundredths(data: Any) -> int:
     """The same in whole hundredths; 0 where there is none."""
     return round((order_total(data) or Decimal(0)) * 100)

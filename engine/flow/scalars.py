@@ -6,6 +6,7 @@ that allows a text allows those too.
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, time
@@ -21,11 +22,13 @@ from engine.flow.days import COUNTRIES, SKIPS, WEEKDAYS
 from engine.flow.document import Entry
 from engine.flow.events import MAX_NAME, check_known, check_told
 from engine.flow.festivals import FESTIVALS
+from engine.flow.known import Known
 from engine.flow.recurrence import RULE_PATTERN, read_rule
-from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text
+from engine.flow.shapes import NameOf, OneOf, Page, Schema, Text, TextAmong
 from engine.flow.spelling import near
 from engine.flow.vocabulary import FAMILIES, OWN, TOLD, VOCABULARY
 from mta.queue.delivery import Stream
+from mta.routing.prohibited import prohibited
 
 MAX_TEXT: Final = 500
 TAG_MAX: Final = 60
@@ -293,7 +296,7 @@ SWITCH: Final = Text(_read_switch, {"enum": ["on", "off"]})
 
 
 def _read_url(text: str) -> str:
-    """An address that may be called: what is private, local or has a password in it is refused where it is plain to see."""
+    """An address that may be called, as far as it can be seen by itself: no password in it, and a host that is one."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -303,23 +306,47 @@ def _read_url(text: str) -> str:
         raise ValueError("an address is expected, such as https://shop.example/hook")
     if parts.username is not None:
         raise ValueError("no names or passwords in an address: webhooks are signed")
-    if _is_private(host):
-        raise ValueError("a private address is never called")
+    if _is_odd(host):
+        raise ValueError("an IP address is written in full and in decimal numbers, or better by a name")
+    if _is_private(host.rstrip(".")):
+        raise ValueError("a private address is never called by its number: hooks.permit is for names that lead to one")
     return text
+
+
+def _is_odd(host: str) -> bool:
+    """Whether this is an IP address in a spelling that some programs read and others look up as a name: 127.1, 0x7f000001,
+    digits of another script. A name never ends in a number (URL Standard, section 3.5)."""
+    plain = unicodedata.normalize("NFKC", host).rstrip(".").lower()
+    try:
+        ipaddress.ip_address(plain)
+    except ValueError:
+        return bool(_NUMBER_LAST.fullmatch(plain.rpartition(".")[2]))
+    return plain != host
+
+
+_NUMBER_LAST: Final = re.compile(r"\d+|0x[0-9a-f]*")
 
 
 def _is_private(host: str) -> bool:
     try:
-        return not ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    return not address.is_global or prohibited(host) is not None
+
+
+def _read_hook(text: str, known: Known) -> str:
+    """An address that may be called, with what is known of hooks.permit; what a name leads to, the call itself judges."""
+    if _read_url(text).startswith("http:") and known.permits is not None and not known.permits:
+        raise ValueError("http: is for networks of hooks.permit alone, and it names none: use https:")
+    return text
 
 
 def _read_address(text: str) -> str:
     return str(Address.parse(text.strip()))
 
 
-URL: Final = Text(_read_url, {"type": "string", "pattern": r"^https?://\S+$"})
+URL: Final = TextAmong(_read_hook, {"type": "string", "pattern": r"^https?://\S+$"})
 _ADDRESS: Final[Schema] = {"type": "string", "pattern": r"^\S+@\S+$"}
 ADDRESS: Final = Text(_read_address, _ADDRESS)
 STAFF: Final = NameOf("staff", _read_address, _ADDRESS, lambda text: Address.parse(text).key)

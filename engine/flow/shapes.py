@@ -80,6 +80,20 @@ class NameOf:
 
 
 @dataclass(frozen=True, slots=True)
+class TextAmong:
+    """A scalar that `parse` understands with what there is beside the file."""
+
+    parse: Callable[[str, Known], Any]
+    told: Schema
+
+    def read(self, page: Page, entry: Entry) -> Any:
+        return page.sheet.read(entry, lambda text: self.parse(text, page.known))
+
+    def schema(self) -> Schema:
+        return self.told
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """One of a few words; what is `expected`, where they are too many to tell."""
 

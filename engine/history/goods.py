@@ -1,32 +1,13 @@
-"""What the made-up shop sells, in which money, and who carries it."""
+"""What people of the made-up shop look at, put into carts and order, and who carries it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.history.dice import Dice
+from engine.history.wares import SITE, Ware, by_sku, wares
 
-_KINDS: Final = (
-    "Teapot",
-    "Green tea",
-    "Black tea",
-    "Cup",
-    "Kettle",
-    "Tray",
-    "Filter",
-    "Honey",
-    "Biscuits",
-    "Tea towel",
-)
-_SORTS: Final = (
-    "small", "large", "blue", "white", "spring", "autumn", "mountain", "river", "classic", "travel", "gift", "family"
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    sku: str
-    name: str
-    price: float  # euros
+_TOGETHER: Final = 0.55  # the share of further lines that go with the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +19,40 @@ class Carrier:
     failing: float
 
 
-PRODUCTS: Final = tuple(
-    Product(f"T-{number:03}", f"{kind}, {sort}", round(4.5 + (number * 37 % 61) * (1 + number % 5) * 0.75, 2))
-    for number, (kind, sort) in enumerate(((kind, sort) for kind in _KINDS for sort in _SORTS), 1)
-)
 CARRIERS: Final = (Carrier("Post", (2, 5), 0.04), Carrier("Swift", (1, 2), 0.02), Carrier("Parcelwise", (3, 8), 0.07))
-MONEY: Final = {
-    "en": ("EUR", 1.0),
-    "he": ("ILS", 4.0),
-    "ru": ("RUB", 100.0),
-    "zh": ("CNY", 8.0),
-    "zh-Hant": ("TWD", 35.0),
-}
 
 
-def basket(dice: Dice, locale: str, *, generous: float) -> dict[str, Any]:
-    """Lines and their total in the money of the place; `generous` is about 1."""
-    currency, rate = MONEY[locale]
-    lines: list[dict[str, Any]] = []
-    for _ in range(1 + int(dice.gap(0.8))):
-        product = PRODUCTS[int(dice.number() ** 2 * len(PRODUCTS))]  # some are bought far more often than others
-        price = round(product.price * rate * generous, 2)
-        lines.append({"name": product.name, "sku": product.sku, "quantity": 1 + (dice.number() < 0.15), "price": price})
-    total = round(sum(line["price"] * line["quantity"] for line in lines), 2)
-    return {"total": total, "currency": currency, "lines": lines}
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where the wares are shown and sold. `pictures` is the beginning of the addresses of their pictures."""
+
+    pictures: str = SITE
+
+    def seen(self, dice: Dice, locale: str) -> dict[str, Any]:
+        """A thing that somebody looks at."""
+        return self.tell(_any(dice), locale)
+
+    def basket(self, dice: Dice, locale: str, *, generous: float) -> dict[str, Any]:
+        """Lines and their total in the money of the place; `generous` is about 1."""
+        chosen = [_any(dice)]
+        for _ in range(int(dice.gap(0.8 * generous))):
+            goes_with = dice.happens(_TOGETHER)
+            chosen.append(by_sku()[dice.pick(chosen[-1].goes_with)] if goes_with else _any(dice))
+        lines = [
+            {**self.tell(each, locale), "quantity": 1 + dice.happens(0.15)} for each in dict.fromkeys(chosen)
+        ]  # fmt: skip
+        total = round(sum(line["price"] * line["quantity"] for line in lines), 2)
+        return {"total": total, "currency": lines[0].pop("currency"), "lines": [_without_money(each) for each in lines]}
+
+    def tell(self, ware: Ware, locale: str) -> dict[str, Any]:
+        """A thing as the shop tells of it."""
+        return ware.told(locale, self.pictures)
 
 
-def seen(dice: Dice, locale: str) -> dict[str, Any]:
-    """A product that somebody looks at."""
-    _, rate = MONEY[locale]
-    product = PRODUCTS[int(dice.number() ** 2 * len(PRODUCTS))]
-    price = round(product.price * rate, 2)
-    return {"sku": product.sku, "name": product.name, "price": price, "url": f"https://shop.example/{product.sku}"}
+def _any(dice: Dice) -> Ware:
+    """Some are bought far more often than others."""
+    return wares()[int(dice.number() ** 2 * len(wares()))]
+
+
+def _without_money(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != "currency"}

@@ -1,5 +1,6 @@
 """The made-up people: five languages, many zones, and a temper each, from whoever looks in once to whoever buys each week."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -31,7 +32,7 @@ _LAST: Final = {
     "he": ("לוי", "כהן", "מזרחי", "פרץ", "ביטון", "דהן", "אברהם", "פרידמן", "מלכה", "אזולאי"),
     "zh-Hant": ("陳", "林", "黃", "張", "李", "王", "吳", "劉", "蔡", "楊"),
 }
-_HOSTS: Final = (
+HOSTS: Final = (
     "mail.example",
     "post.example",
     "inbox.example",
@@ -71,15 +72,19 @@ class Person:
     left_ms: int | None = None
     cart: int = 0  # carts so far
     is_unreachable: bool = False
-    tags: set[str] = field(default_factory=set)
+    affairs: Dice = field(kw_only=True)  # for what is no visit, order or newsletter
+    ordered_ms: list[int] = field(default_factory=list)  # within a year
+    engaged_ms: int = 0
+    is_quiet: bool = False
+    ignores: bool = False  # the list
 
     @property
     def gets_news(self) -> bool:
         return self.confirmed_ms is not None and self.left_ms is None and not self.is_unreachable
 
 
-def make_person(seed: int, number: int, start_ms: int, days: int) -> Person:
-    """The person of this number. Half of them were known before the history begins."""
+def make_person(seed: int, number: int, start_ms: int, days: int, hosts: Sequence[str] = HOSTS) -> Person:
+    """The person of this number, with an address at one of `hosts`. Half of them were known before the history begins."""
     dice = Dice(seed, "person", number)
     locale = dice.weighted(_LOCALES, _SHARES)
     zone = ZoneInfo(_ZONES[locale][int(dice.number() ** 1.5 * len(_ZONES[locale]))])
@@ -89,8 +94,9 @@ def make_person(seed: int, number: int, start_ms: int, days: int) -> Person:
     share = dice.between(-1, 1)
     known_ms = start_ms + int(share * (days if share > 0 else _KNOWN_DAYS) * 86_400_000)
     return Person(
-        number, f"p{number}@{dice.pick(_HOSTS)}", "".join(order), locale, zone,
+        number, f"p{number}@{dice.pick(hosts)}", "".join(order), locale, zone,
         born.isoformat() if dice.happens(0.4) else "", known_ms, dice,
         visits=min(0.5, 0.004 + dice.gap(0.012)), carts=dice.between(0.15, 0.5), buys=dice.between(0.1, 0.6),
         generous=dice.between(0.7, 1.6), opens=dice.number() ** 2 * 0.8, wants_news=dice.happens(0.6),
+        affairs=Dice(seed, "affairs", number),
     )  # fmt: skip

@@ -1,19 +1,21 @@
 """A made-up shop's history: who came, what they put into carts, ordered, got, gave back and said of it, and which of the
-shop's newsletters they opened, clicked or left.
+shop's newsletters they opened, clicked or left. What else happens is in engine.history.affairs.
 
 A queue of what comes next, in the order of time: nobody's whole life is held, so a year of a million events takes the
 memory of its people alone. The same seed is the same history, octet by octet.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from engine.history import affairs
 from engine.history.dice import Dice
-from engine.history.goods import CARRIERS, basket, seen
-from engine.history.people import Person, make_person
-from engine.history.rhythm import DAY_MS, HOUR_MS, MINUTE_MS, at_their_hour, next_visit, office_hours
+from engine.history.goods import CARRIERS, Counter
+from engine.history.people import HOSTS, Person, make_person
+from engine.history.rhythm import DAY_MS, HOUR_MS, MINUTE_MS, at_their_hour, moment, next_visit, office_hours
+from engine.history.wares import SITE
 
 LIST: Final = "news"
 ISSUE_EVERY: Final = 14 * DAY_MS
@@ -34,14 +36,19 @@ class Happening:
 class Shop:
     """A shop's life for so many days from `start_ms` on."""
 
-    def __init__(self, contacts: int, days: int, seed: int, start_ms: int) -> None:
+    def __init__(
+        self, contacts: int, days: int, seed: int, start_ms: int, counter: Counter | None = None,
+        hosts: Sequence[str] = HOSTS,
+    ) -> None:  # fmt: skip
+        """`hosts` are the domains of people's addresses."""
+        self.counter = counter or Counter()
         self._end_ms = start_ms + days * DAY_MS
         self._queue: list[tuple[int, int, Deed, Person, Any]] = []
         self._count = self._orders = self._mails = 0
         self._issue_dice = Dice(seed, "issues")
-        self.people = [make_person(seed, number, start_ms, days) for number in range(1, contacts + 1)]
+        self.people = [make_person(seed, number, start_ms, days, hosts) for number in range(1, contacts + 1)]
         for person in self.people:
-            self._soon(max(start_ms, person.known_ms), _arrive, person, person.known_ms > start_ms)
+            self.soon(max(start_ms, person.known_ms), _arrive, person, person.known_ms > start_ms)
         self._issue = 0
         self._next_issue_ms = start_ms - start_ms % DAY_MS + 3 * DAY_MS + 9 * HOUR_MS
 
@@ -58,14 +65,15 @@ class Shop:
             else:
                 deed(self, at_ms, person, payload)
 
-    def _soon(self, at_ms: int, deed: Deed, person: Person, payload: Any = None) -> None:
+    def soon(self, at_ms: int, deed: Deed, person: Person, payload: Any = None) -> None:
+        """Something will be done then, if the history goes on for so long."""
         if at_ms < self._end_ms:
             self._count += 1
             heapq.heappush(self._queue, (at_ms, self._count, deed, person, payload))
 
     def tell(self, at_ms: int, event: str, person: Person, *data: Mapping[str, Any], **more: Any) -> None:
         """This will have happened then."""
-        self._soon(at_ms, _tell, person, (event, {name: each for part in (*data, more) for name, each in part.items()}))
+        self.soon(at_ms, _tell, person, (event, {name: each for part in (*data, more) for name, each in part.items()}))
 
     def order_number(self) -> str:
         self._orders += 1
@@ -78,7 +86,7 @@ class Shop:
         for person in self.people:
             if person.gets_news:
                 self._mails += 1
-                self._soon(at_ms + MINUTE_MS + person.number * 10, _get_mail, person, (self._issue, self._mails))
+                self.soon(at_ms + MINUTE_MS + person.number * 10, _get_mail, person, (self._issue, self._mails))
 
 
 def _tell(shop: Shop, at_ms: int, person: Person, payload: Any) -> None:
@@ -93,27 +101,32 @@ def _arrive(shop: Shop, at_ms: int, person: Person, is_new: bool) -> None:
         person.asked_ms = at_ms + int(dice.between(1, 10) * MINUTE_MS)
         shop.tell(person.asked_ms, "list.joined", person, list=LIST)
         if dice.happens(0.8):
-            shop._soon(person.asked_ms + int(dice.gap(40) * MINUTE_MS), _confirm, person)
+            shop.soon(person.asked_ms + int(dice.gap(40) * MINUTE_MS), _confirm, person)
     elif person.wants_news:
         person.asked_ms = person.confirmed_ms = min(person.known_ms, at_ms)
+    affairs.begin(shop, at_ms, person, is_new=is_new)
     first = at_ms + MINUTE_MS if is_new else next_visit(dice, at_ms, person.visits, person.zone)
-    shop._soon(first, _visit, person)
+    shop.soon(first, _visit, person)
 
 
 def _confirm(shop: Shop, at_ms: int, person: Person, _: Any) -> None:
     person.confirmed_ms = at_ms
     shop.tell(at_ms, "list.confirmed", person, list=LIST)
+    affairs.confirmed(shop, at_ms, person)
 
 
 def _visit(shop: Shop, at_ms: int, person: Person, _: Any) -> None:
     dice = person.dice
     now = at_ms
+    affairs.engaged(shop, at_ms, person)
     for _view in range(1 + int(dice.gap(0.9))):
-        shop.tell(now, "product.viewed", person, seen(dice, person.locale))
+        told = shop.counter.seen(dice, person.locale)
+        shop.tell(now, "product.viewed", person, told)
+        affairs.looked(shop, now, person, told["sku"])
         now += int(dice.gap(2) * MINUTE_MS)
     if dice.happens(person.carts):
         _fill_cart(shop, now, person)
-    shop._soon(next_visit(dice, at_ms, person.visits, person.zone), _visit, person)
+    shop.soon(next_visit(dice, at_ms, person.visits, person.zone), _visit, person)
 
 
 def _fill_cart(shop: Shop, at_ms: int, person: Person) -> None:
@@ -122,13 +135,13 @@ def _fill_cart(shop: Shop, at_ms: int, person: Person) -> None:
     cart_id, now = f"c{person.number}-{person.cart}", at_ms
     found: dict[str, Any] = {}
     for _change in range(1 + int(dice.gap(0.5))):
-        found = basket(dice, person.locale, generous=person.generous)
-        shop.tell(now, "cart.updated", person, found, cart_id=cart_id, url=f"https://shop.example/cart/{cart_id}")
+        found = shop.counter.basket(dice, person.locale, generous=person.generous)
+        shop.tell(now, "cart.updated", person, found, cart_id=cart_id, url=f"{SITE}/cart/{cart_id}")
         now += int(dice.gap(4) * MINUTE_MS)
     if dice.happens(person.buys):
-        shop._soon(now + int(dice.gap(6) * MINUTE_MS), _order, person, found)
+        shop.soon(now + int(dice.gap(6) * MINUTE_MS), _order, person, found)
     elif dice.happens(0.12):  # they come back for it
-        shop._soon(at_their_hour(dice, now + int(dice.gap(2) * DAY_MS), person.zone), _order, person, found)
+        shop.soon(at_their_hour(dice, now + int(dice.gap(2) * DAY_MS), person.zone), _order, person, found)
     elif dice.happens(0.1):
         emptied = {"total": 0, "currency": found["currency"], "lines": []}
         shop.tell(now + int(dice.gap(3) * HOUR_MS), "cart.updated", person, emptied, cart_id=cart_id)
@@ -141,7 +154,10 @@ def _order(shop: Shop, at_ms: int, person: Person, basket: dict[str, Any]) -> No
     person.spent += basket["total"]
     person.first_order_ms = person.first_order_ms or at_ms
     person.last_order_ms = at_ms
-    shop.tell(at_ms, "order.placed", person, order, url=f"https://shop.example/order/{number}")
+    affairs.engaged(shop, at_ms, person)
+    beside = affairs.told_beside(shop, person, order)
+    shop.tell(at_ms, "order.placed", person, order, beside, url=f"{SITE}/order/{number}")
+    affairs.ordered(shop, at_ms, person)
     shop.tell(at_ms + int(dice.gap(3) * MINUTE_MS), "order.paid", person, order)
     if dice.happens(0.03):
         shop.tell(at_ms + int(dice.gap(5) * HOUR_MS), "order.cancelled", person, order)
@@ -153,7 +169,9 @@ def _ship(shop: Shop, at_ms: int, person: Person, order: dict[str, Any]) -> None
     dice, number = person.dice, order["number"]
     carrier = dice.pick(CARRIERS)
     parcel = {"tracking_number": f"{carrier.name[0]}{number[2:]}", "carrier": carrier.name, "order": number}
-    shop.tell(at_ms, "order.shipped", person, order)
+    shop.tell(
+        at_ms, "order.shipped", person, order, parcel, expected=moment(at_ms + carrier.days[1] * DAY_MS).isoformat()
+    )
     shop.tell(at_ms + int(dice.between(1, 6) * HOUR_MS), "parcel.accepted", person, parcel)
     days = carrier.days[0] + dice.below(carrier.days[1] - carrier.days[0] + 1)
     if days > 1:
@@ -165,6 +183,7 @@ def _ship(shop: Shop, at_ms: int, person: Person, order: dict[str, Any]) -> None
     shop.tell(arrives - 2 * HOUR_MS, "parcel.out_for_delivery", person, parcel)
     shop.tell(arrives, "parcel.delivered", person, parcel)
     shop.tell(arrives + MINUTE_MS, "order.delivered", person, order)
+    affairs.arrived(shop, arrives, person)
     _judge(shop, arrives, person, order)
 
 
@@ -191,17 +210,23 @@ def _get_mail(shop: Shop, at_ms: int, person: Person, payload: tuple[int, int]) 
         shop.tell(at_ms, "mail.bounced", person, mail)
         return
     shop.tell(at_ms, "mail.delivered", person, mail)
+    affairs.written_to(shop, at_ms, person, issue)
     if not dice.happens(person.opens):
         if dice.happens(0.0005):
-            shop._soon(at_ms + int(dice.gap(5) * HOUR_MS), _leave, person, ("mail.complained", mail))
+            shop.soon(at_ms + int(dice.gap(5) * HOUR_MS), _leave, person, ("mail.complained", mail))
         return
     opened = at_their_hour(dice, at_ms, person.zone)
+    shop.soon(opened, _read, person)
     shop.tell(opened, "mail.opened", person, mail, what="open", by="person")
     if dice.happens(0.15):
-        link = {"url": f"https://shop.example/news/{issue}", "link_name": "offer", "what": "click", "by": "person"}
+        link = {"url": f"{SITE}/news/{issue}", "link_name": "offer", "what": "click", "by": "person"}
         shop.tell(opened + int(dice.gap(2) * MINUTE_MS), "mail.clicked", person, mail, link)
     elif dice.happens(0.012):
-        shop._soon(opened + int(dice.gap(1) * MINUTE_MS), _leave, person, ("mail.unsubscribed", mail))
+        shop.soon(opened + int(dice.gap(1) * MINUTE_MS), _leave, person, ("mail.unsubscribed", mail))
+
+
+def _read(shop: Shop, at_ms: int, person: Person, _: Any) -> None:
+    affairs.engaged(shop, at_ms, person)
 
 
 def _leave(shop: Shop, at_ms: int, person: Person, payload: tuple[str, dict[str, Any]]) -> None:

@@ -1,11 +1,11 @@
 """The deliverer: makes the calls that flows ask for, in the front office, a few at the same time."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from engine import houselog
 from engine.bell import Bell
 from engine.hooks import calls, signing, trying
 from engine.hooks.calls import Call, State
@@ -15,7 +15,6 @@ from mta.ports import Chance, Clock, Store, StoreTrouble, Tx
 
 POLL_SECONDS: Final = 1.0
 
-log: Final = logging.getLogger("posthouse.hooks")
 
 Answered = Callable[[Tx, Call, int, bool], None]
 """Told in the transaction that ends a call whose flow waits: (tx, call, status, whether it was taken)."""
@@ -24,11 +23,12 @@ Answered = Callable[[Tx, Call, int, bool], None]
 class Deliverer:
     def __init__(
         self, store: Store, poster: Poster, clock: Clock, chance: Chance, settings: HookSettings, key: bytes,
-        answered: Answered, wake: Callable[[], None],
+        answered: Answered, wake: Callable[[], None], is_fenced: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """`key` signs; `wake`: a flow that waited may go on."""
+        """`key` signs; `wake`: a flow that waited may go on; while `is_fenced` no call is begun (engine.fence)."""
         self._store, self._poster, self._clock, self._chance = store, poster, clock, chance
         self._settings, self._key, self._answered, self._wake = settings, key, answered, wake
+        self._is_fenced = is_fenced
         self._open: set[asyncio.Task[None]] = set()
         self._bell = Bell()
 
@@ -47,7 +47,7 @@ class Deliverer:
                 try:
                     await self.turn()
                 except StoreTrouble as err:
-                    log.warning("webhooks wait", extra={"why": str(err)})
+                    houselog.webhooks_wait(err)
                 await self._bell.rest(POLL_SECONDS)
         finally:
             for task in self._open:
@@ -56,7 +56,7 @@ class Deliverer:
     async def turn(self) -> None:
         """Begin what is due, as far as there is room."""
         now, room = self._clock.now(), self._settings.at_once - len(self._open)
-        if room <= 0 or not await self._store.read(lambda tx: calls.is_due(tx, now)):
+        if room <= 0 or self._is_fenced() or not await self._store.read(lambda tx: calls.is_due(tx, now)):
             return
         for call in await self._store.write(lambda tx: calls.claim(tx, now, room)):
             task = asyncio.create_task(self._make(call))
@@ -72,9 +72,7 @@ class Deliverer:
         self._open.discard(task)
         self._bell.ring()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error(
-                "a webhook's answer could not be written", exc_info=error
-            )  # it is tried again when the claim is over
+            houselog.webhook_unwritten(error)  # it is tried again when the claim is over
 
     async def _make(self, call: Call) -> None:
         body = call.body.encode()
@@ -92,7 +90,7 @@ class Deliverer:
         why = answer.why or f"answered {answer.status}"
         if due is not None:
             await self._store.write(lambda tx: calls.put_off(tx, call, answer.status, why, due))
-            log.info("webhook put off", extra={"webhook": call.id, "flow": call.flow, "step": call.step, "why": why})
+            houselog.webhook_put_off(call.id, flow=call.flow, step=call.step, why=why)
             return
 
         def end(tx: Tx) -> None:
@@ -102,8 +100,8 @@ class Deliverer:
 
         await self._store.write(end)
         if good:
-            log.info("webhook taken", extra={"webhook": call.id, "flow": call.flow, "step": call.step})
+            houselog.webhook_taken(call.id, flow=call.flow, step=call.step)
         else:
-            log.error("webhook failed", extra={"webhook": call.id, "flow": call.flow, "step": call.step, "why": why})
+            houselog.webhook_failed(call.id, flow=call.flow, step=call.step, why=why)
         if call.waits:
             self._wake()

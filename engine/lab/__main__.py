@@ -1,7 +1,7 @@
 """`python -m engine.lab`: the lab as a process of its own.
 
-Prints one line when all sockets listen, `ready {"dns": ..., "smtp_port": ..., "state": ...}`, and goes on until
-SIGTERM.
+Prints one line when all sockets listen, `ready {"dns": ..., "smtp_port": ..., "window": ..., "state": ...}`, and goes on
+until SIGTERM.
 """
 
 import argparse
@@ -40,6 +40,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--dns", default="127.0.0.1:5353", help="where the resolver listens (default: %(default)s)")
     parser.add_argument("--smtp-port", type=int, default=2600, help="the port of all hosts (default: %(default)s)")
+    parser.add_argument(
+        "--window", default="127.0.0.1:0", help="where the sample shop shows its pictures (default: a free port)"
+    )
     parser.add_argument("--inbound", help="host:port of the daemon's inbound listener: where bounces go")
     parser.add_argument(
         "--database",
@@ -75,9 +78,11 @@ async def _serve(options: argparse.Namespace) -> None:
         smtp_port=options.smtp_port,
         inbound=options.inbound,
         database=options.database,
+        window=options.window,
     )
     async with lab:
-        facts = {"dns": lab.dns_address, "smtp_port": lab.smtp_port, "state": str(options.state)}
+        where = {"dns": lab.dns_address, "smtp_port": lab.smtp_port, "window": lab.window_address}
+        facts = {**where, "state": str(options.state)}
         print("ready", json.dumps(facts), flush=True)
         await stopping.wait()
 

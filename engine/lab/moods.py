@@ -6,7 +6,6 @@ shows its own moods to all; a recipient whose local part is a mood's name (`unkn
 too.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from importlib import resources
@@ -17,6 +16,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from deliverability.settings import Duration, Settings
+from deliverability.toml_text import TomlFault, read_toml
+from mta.plain_file import read_text
 
 _LOOPBACK: Final = IPv4Network("127.0.0.0/8")
 
@@ -154,7 +155,7 @@ def load(overlay: Path | None = None) -> Catalogue:
     shipped = resources.files("engine.lab").joinpath("moods.toml").read_text(encoding="utf-8")
     layers = [("moods.toml", shipped)]
     if overlay is not None and overlay.exists():
-        layers.append((str(overlay), overlay.read_text(encoding="utf-8")))
+        layers.append((str(overlay), read_text(overlay)))
     return _assemble(layers)
 
 
@@ -162,9 +163,9 @@ def _assemble(layers: Iterable[tuple[str, str]]) -> Catalogue:
     whole: dict[str, dict[str, Any]] = {}
     for source, text in layers:
         try:
-            _lay_over(whole, tomllib.loads(text))
+            _lay_over(whole, read_toml(text))
             catalogue = Catalogue.model_validate(whole)
-        except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
+        except (TomlFault, AttributeError, TypeError) as error:
             raise CatalogueError(f"{source}: {error}") from error
         except ValidationError as error:
             wrong = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())

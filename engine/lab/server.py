@@ -21,6 +21,7 @@ from engine.lab.keep import Kept, KeptMail, KeptReader, Refusal
 from engine.lab.reception import Memory, Reception
 from engine.lab.reload import Reloaded
 from engine.lab.smtp import Desk
+from engine.lab.window import Window
 from mta.ports import Chance, Clock
 
 _TRIES: Final = 20
@@ -39,8 +40,10 @@ class Lab:
         smtp_port: int = 0,
         inbound: str | None = None,
         database: Path | str | None = None,
+        window: str = "127.0.0.1:0",
     ) -> None:
-        """`dns`: where the resolver listens. `smtp_port`: the one port of all hosts. Port 0 takes a free one.
+        """`dns`: where the resolver listens. `smtp_port`: the one port of all hosts. `window`: where the sample shop shows
+        its pictures. Port 0 takes a free one.
 
         `inbound`: host:port of the daemon's inbound listener, for bounces. `database`: the daemon's, for its clock.
         CatalogueError, ZoneError or ValueError when a file or an address is wrong.
@@ -53,6 +56,8 @@ class Lab:
         self._memory = Memory(self.clock, chance)
         self._dns_wish = loopback(dns)
         self._dns = DnsServer(Reloaded(state / "zone.toml", lambda own: zones.load(self._catalogue(), own)))
+        self._window_wish = loopback(window)
+        self._window = Window()
         self._courier = Courier(loopback(inbound) if inbound else None, self.clock, chance)
         names = (host.mx for host in self._catalogue().host.values())
         self._desk = Desk(certificate.server_context(state, names, clock.now()), self._courier.run)
@@ -66,10 +71,16 @@ class Lab:
         """host:port of the resolver, once started."""
         return self._dns.address
 
+    @property
+    def window_address(self) -> str:
+        """host:port of the sample shop's pictures, once started."""
+        return self._window.address
+
     async def start(self) -> None:
         """Listen everywhere. OSError when an address is taken; then the lab is stopped."""
         try:
             await self._dns.start(*self._dns_wish)
+            await self._window.start(*self._window_wish)
             await self._open_hosts()
         except OSError:
             await self.stop()
@@ -83,6 +94,7 @@ class Lab:
         for connection in tuple(self._desk.connections):
             connection.hang_up()
         await self._dns.stop()
+        await self._window.stop()
         self._kept.close()
         self.clock.close()
 

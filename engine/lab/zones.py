@@ -28,7 +28,9 @@ import dns.rdatatype
 import dns.rrset
 import tomli_w
 
+from deliverability.toml_text import TomlFault, read_toml
 from engine.lab.moods import Catalogue, Host
+from mta.plain_file import read_text
 
 _TTL: Final = 5  # seconds: short, so that what a person changes is seen soon
 _SOA: Final = "ns.lab. hostmaster.lab. 1 5 5 5 5"  # the last number is how long a negative answer holds (RFC 2308)
@@ -182,8 +184,8 @@ def read(own: Path) -> dict[str, Any]:
     if not own.exists():
         return {}
     try:
-        return tomllib.loads(own.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return read_toml(read_text(own))
+    except (TomlFault, UnicodeDecodeError) as error:
         raise ZoneError(f"{own}: {error}") from error
 
 

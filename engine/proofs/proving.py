@@ -1,23 +1,24 @@
 """Proofs: mails as made readers would get them, before anybody gets one. Needs no database and no daemon."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from engine.proofs.samples import Reader, facts, person
-from engine.sending.brand import Brand, read_brand
+from engine.proofs.samples import SHOP, Reader, facts, moved, person
+from engine.sending.brand import Brand, read_brand, unfinished
 from engine.sending.compose import Composed, Composer
 from engine.sending.mail_files import MailFile, MailFileError, read_mail_file
 from engine.sending.render import TemplateFault
 from engine.sending.resources import Resources
-from engine.sending.settings import MailSettings
+from engine.sending.settings import MailSettings, split_mailbox
 from engine.sending.texts import TextError, Texts, Words
 from mta.queue.delivery import Stream
 
 NOW: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BASE_URL: Final = "https://mail.shop.example"
 _ADDRESS: Final = "12 Harbour Street\nOldtown"
+_SAMPLE: Final = MailSettings(sender="Blue Teapot <hello@shop.example>")
 _OCTETS: Final = b"proofs have one."
 _SECRET: Final = bytes(32)
 
@@ -41,22 +42,30 @@ class Proof:
 
 
 class Prover:
-    """Makes proofs. `settings`: an installation's; its postal address, or a made one where it has none."""
+    """Makes proofs. `settings`: an installation's. A postal address is made where the brand has none. `unfinished`: what an
+    installation's brand does not say yet."""
+
+    unfinished: tuple[str, ...]
+    home: str  # the shop that made-up links lead to
+    is_sample: bool  # nobody's settings were given
 
     def __init__(self, resources: Resources, settings: MailSettings | None = None, base_url: str = BASE_URL) -> None:
-        told = settings or MailSettings()
+        told = settings or _SAMPLE
         self.resources = resources
-        self.has_address = settings is None or bool(
-            (read_brand(resources).postal_address or told.postal_address).strip()
-        )
-        shown = told if told.postal_address.strip() else told.model_copy(update={"postal_address": _ADDRESS})
-        self.composer = Composer(shown, resources, _SECRET, base_url, "bounce.shop.example")
+        brand = read_brand(resources)
+        sender = split_mailbox(told.sender)[1].domain
+        self.home = brand.places(sender)["url"].rstrip("/")
+        self.is_sample = settings is None
+        self.unfinished = () if settings is None else tuple(unfinished(brand, sender))
+        shown = brand if brand.postal_address.strip() else replace(brand, postal_address=_ADDRESS)
+        self.composer = Composer(told, resources, _SECRET, base_url, "bounce.shop.example", brand=shown)
 
     @classmethod
     def of(cls, resources: Resources, composer: Composer) -> "Prover":
         """With the composer of a house that runs: its links are real, so the reader should be nobody's contact."""
         found = cls.__new__(cls)
-        found.resources, found.composer, found.has_address = resources, composer, True
+        found.resources, found.composer, found.unfinished, found.is_sample = resources, composer, (), False
+        found.home = composer.shop["url"].rstrip("/")
         return found
 
     @property
@@ -87,6 +96,8 @@ class Prover:
         file, words = self.file(mail), self.texts.mail(mail)[tag]
         stream = Stream.MARKETING if file.stream == "marketing" else Stream.TRANSACTIONAL
         seen = facts(tag, file.event, {**self._sample(file, tag), **(sample or {})}, reader)
+        if self.home != SHOP:
+            seen = moved(seen, self.home)
         who = person(tag, reader) if contact is None else {**contact, "locale": tag}
         asks = mail.startswith("confirm")  # which is asked of a stranger, by a link
         links = {"confirm": f"{self.composer.base_url}/confirm/proof"}

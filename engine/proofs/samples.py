@@ -7,12 +7,22 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-_SHOP: Final = "https://shop.example"
+SHOP: Final = "https://shop.example"
+"""Where what is made up leads, unless a proof says where a shop really is."""
 _DAY: Final = "2026-03-12T18:00:00+00:00"
 _LATER: Final = "2026-03-12T20:30:00+00:00"
 _LONG_NAME: Final = 3  # times a thing's name stands in the longest one
 _MANY: Final = 8  # lines of the longest order
 _SHIPPING: Final = 4.9
+
+
+def moved(facts: Any, home: str) -> Any:
+    """The same facts, whose links lead to another shop than ours."""
+    if isinstance(facts, str):
+        return facts.replace(SHOP, home)
+    if isinstance(facts, list):
+        return [moved(each, home) for each in facts]
+    return {key: moved(each, home) for key, each in facts.items()} if isinstance(facts, dict) else facts
 
 
 class Reader(StrEnum):
@@ -57,7 +67,7 @@ def goods(tag: str, reader: Reader = Reader.USUAL) -> list[dict[str, Any]]:
     times = _LONG_NAME if reader is Reader.LONGEST else 1
     return [
         {"sku": sku, "name": " ".join([name] * times), "price": price, "currency": told["currency"], "stock": 12,
-         "url": f"{_SHOP}/p/{sku}", "image": f"{_SHOP}/img/{sku}.jpg"}
+         "url": f"{SHOP}/p/{sku}", "image": f"{SHOP}/img/{sku}.jpg"}
         for name, price, sku in told["goods"]
     ]  # fmt: skip
 
@@ -70,7 +80,9 @@ def event_data(tag: str, event: str, reader: Reader = Reader.USUAL) -> dict[str,
         "subscription": _subscription, "invoice": _invoice,
     }  # fmt: skip
     if family in makers:
-        return makers[family](tag, told, reader)
+        made = makers[family](tag, told, reader)
+        # A price that was is known of what has become cheaper, and of nothing else.
+        return {**made, "was": round(made["price"] * 1.25, 2)} if event == "product.price_dropped" else made
     told_of: dict[str, dict[str, Any]] = {
         "list": {"list": "tea", "mails": 12, "days": 180},
         "survey": {"survey": "nps", "answer": 9},
@@ -88,13 +100,13 @@ def _order(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     number = "BT-2026-000000104288-INTERNATIONAL" if many else "BT-1042"
     placed = _lines(tag, told, reader)
     return {
-        **placed, "number": number, "url": f"{_SHOP}/orders/1042", "status": "paid", "shipping": _SHIPPING,
+        **placed, "number": number, "url": f"{SHOP}/orders/1042", "status": "paid", "shipping": _SHIPPING,
         "total": round(placed["total"] + _SHIPPING, 2),
     }  # fmt: skip
 
 
 def _cart(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-    return {"cart_id": "c-1042", "url": f"{_SHOP}/cart/1042", **_lines(tag, told, reader)}
+    return {"cart_id": "c-1042", "url": f"{SHOP}/cart/1042", **_lines(tag, told, reader)}
 
 
 def _lines(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
@@ -111,31 +123,31 @@ def _lines(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
 
 def _parcel(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     return {
-        "tracking_number": "JD 0146 0000 0112 7421", "carrier": told["carrier"], "url": f"{_SHOP}/track/0146",
+        "tracking_number": "JD 0146 0000 0112 7421", "carrier": told["carrier"], "url": f"{SHOP}/track/0146",
         "expected": _DAY, "order": "BT-1042",
     }  # fmt: skip
 
 
 def _product(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     thing = goods(tag, reader)[0]
-    return {**thing, "was": round(thing["price"] * 1.25, 2), "stock": 3}
+    return {**thing, "stock": 3}
 
 
 def _reservation(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     return {
         "number": "R-77", "title": told["event"], "starts": _DAY, "ends": _LATER, "place": told["place"],
-        "address": told["street"], "seats": 2, "total": 0, "currency": told["currency"], "url": f"{_SHOP}/events/77",
+        "address": told["street"], "seats": 2, "total": 0, "currency": told["currency"], "url": f"{SHOP}/events/77",
     }  # fmt: skip
 
 
 def _subscription(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     return {"plan": told["plan"], "renews": _DAY, "total": told["goods"][1][1], "currency": told["currency"],
-            "url": f"{_SHOP}/subscription"}  # fmt: skip
+            "url": f"{SHOP}/subscription"}  # fmt: skip
 
 
 def _invoice(tag: str, told: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     return {"number": "I-2026-31", "total": told["goods"][0][1], "currency": told["currency"], "due": _DAY,
-            "about": told["plan"], "order": "BT-1042", "url": f"{_SHOP}/bills/31"}  # fmt: skip
+            "about": told["plan"], "order": "BT-1042", "url": f"{SHOP}/bills/31"}  # fmt: skip
 
 
 def _told(tag: str) -> dict[str, Any]:

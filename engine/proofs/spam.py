@@ -10,6 +10,8 @@ from typing import Final
 PATIENCE: Final = 300  # seconds for all mails of one question
 
 _STATUS: Final = re.compile(rb"^X-Spam-Status:.*?score=(-?[\d.]+).*?tests=((?:[A-Z0-9_]+,?\s*)*)", re.M | re.S)
+_NUMBER: Final = re.compile(rb"^X-Posthouse-Lint: (\d+)", re.M)
+_BEGINS: Final = b"From lint@localhost"
 _RSPAMD: Final = re.compile(r"^Score: (-?[\d.]+) /", re.M)
 _SYMBOL: Final = re.compile(r"^Symbol: (\w+)", re.M)
 
@@ -53,17 +55,21 @@ def score(judge: Judge, mails: Sequence[bytes]) -> list[Verdict]:
 
 
 def _spamassassin(judge: Judge, mails: Sequence[bytes]) -> list[Verdict]:
-    """All in one run, as a mailbox: the program takes seconds to begin, and little for each mail."""
-    box = b"".join(b"From lint@localhost Thu Jan  1 00:00:00 1970\n" + _as_in_mbox(each) + b"\n" for each in mails)
+    """All in one run, as a mailbox: the program takes seconds to begin, and little for each mail. It sorts a mailbox by date and
+    leaves those of one date in any order, so each mail bears its number."""
+    box = b"".join(_in_mbox(number, each) for number, each in enumerate(mails))
     told = _ask([judge.path, "--local", "--mbox", "--prefspath=/dev/null"], box)
-    return [
-        Verdict(float(points), tuple(rules.decode("ascii").replace(",", " ").split()))
-        for points, rules in _STATUS.findall(told)
-    ]
+    found = {}
+    for each in told.split(_BEGINS):
+        if (status := _STATUS.search(each)) and (number := _NUMBER.search(each)):
+            rules = tuple(status[2].decode("ascii").replace(",", " ").split())
+            found[int(number[1])] = Verdict(float(status[1]), rules)
+    return [found[number] for number in sorted(found)]
 
 
-def _as_in_mbox(content: bytes) -> bytes:
-    return re.sub(rb"^From ", b">From ", content.replace(b"\r\n", b"\n"), flags=re.M)
+def _in_mbox(number: int, content: bytes) -> bytes:
+    lines = re.sub(rb"^From ", b">From ", content.replace(b"\r\n", b"\n"), flags=re.M)
+    return _BEGINS + b" Thu Jan  1 00:00:00 1970\nX-Posthouse-Lint: %d\n%s\n" % (number, lines)
 
 
 def _rspamd(judge: Judge, mail: bytes) -> Verdict:

@@ -1,12 +1,15 @@
-"""What a lint finds in the words of a mail, before any reader: languages that say less than others, forms that a language
-does not have, English that was left over, quotation marks of another language, words that the brand avoids."""
+"""What a lint finds in words, before any reader: languages that say less than others, forms that a language does not have,
+English that was left over, quotation marks of another language, words that the brand avoids. `wording` looks at a mail's own
+words, `shared_wording` at those that all mails and pages have."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from engine.proofs.latin import has_own_letters, latin_words
 from engine.proofs.proving import Prover
 from engine.proofs.rules import Finding
+from engine.proofs.scripts import strange_words
 from engine.sending.mail_files import MAIL
 from engine.sending.resources import ResourceError
 from engine.sending.texts import LAST_RESORT, Entry, Phrase, Words
@@ -19,17 +22,30 @@ _FOREIGN_QUOTES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 Own = Mapping[str, Entry]
-"""The entries of one mail in one language, by their short names."""
+"""The entries of one mail, or of one catalogue, in one language, by their short names."""
+Rule = Callable[[Prover, str, Own, Mapping[str, Own]], Iterator[str]]
 
 
 def wording(prover: Prover, mail: str) -> Iterator[Finding]:
     """All that the rules find in the words and the templates of a mail whose file can be read."""
     by_language = {tag: _own(words, mail) for tag, words in prover.texts.mail(mail).items()}
-    for name, rule in _RULES.items():
-        for tag, entries in by_language.items():
-            where = f"mail/{mail}.toml [{tag}]"
-            yield from (Finding(name, where, words) for words in rule(prover, tag, entries, by_language))
+    yield from _found(prover, _RULES, by_language, lambda tag: f"mail/{mail}.toml [{tag}]")
     yield from _sides(prover, mail)
+
+
+def shared_wording(prover: Prover) -> Iterator[Finding]:
+    """The same of the catalogues, `i18n/LANGUAGE.toml`, whose entries need not be the same: a shop adds surveys of its own."""
+    by_language = {tag: prover.texts.of(tag).entries for tag in prover.texts.tags}
+    rules = {name: _RULES[name] for name in ("plurals", "language", "quotes", "voice")}
+    yield from _found(prover, rules, by_language, lambda tag: f"i18n/{tag}.toml")
+
+
+def _found(
+    prover: Prover, rules: Mapping[str, Rule], by_language: Mapping[str, Own], place: Callable[[str], str]
+) -> Iterator[Finding]:
+    for name, rule in rules.items():
+        for tag, entries in by_language.items():
+            yield from (Finding(name, place(tag), words) for words in rule(prover, tag, entries, by_language))
 
 
 def _own(words: Words, mail: str) -> Own:
@@ -68,12 +84,18 @@ def _plurals(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) ->
 
 
 def _left_over(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) -> Iterator[str]:
-    """Nothing is left in English."""
-    english = all_.get(LAST_RESORT, {})
+    """Nothing is left in English: no entry is the same as there and, where a language has letters of its own, no word stands
+    in Latin ones that has no business there; nor, in any language, one in the letters of a third."""
+    english = dict(_sentences(all_.get(LAST_RESORT, {})))
+    kept = {prover.brand.name, *prover.brand.social, *prover.brand.keep}
+    for key, text in _sentences(entries):
+        if strange := strange_words(tag, text, kept):
+            yield f"{key} has words in the letters of another language: {', '.join(strange)[:60]}"
     for key, text in _sentences(entries) if tag != LAST_RESORT else ():
-        same = dict(_sentences({key.split(".")[0]: english[key.split(".")[0]]})) if key.split(".")[0] in english else {}
-        if _LATIN.search(text) and same.get(key) == text:
+        if _LATIN.search(text) and english.get(key) == text:
             yield f'{key} says the same as in {LAST_RESORT}: "{text[:40]}"'
+        elif has_own_letters(tag) and (left := latin_words(text, kept)):
+            yield f"{key} has words in Latin letters: {', '.join(left)[:60]} (names that stay so: voice.keep in brand.toml)"
 
 
 def _quotes(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) -> Iterator[str]:
@@ -99,7 +121,7 @@ def _preview(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) ->
         yield "the preheader says what the subject says"
 
 
-_RULES: Final[Mapping[str, Callable[[Prover, str, Own, Mapping[str, Own]], Iterator[str]]]] = {
+_RULES: Final[Mapping[str, Rule]] = {
     "keys": _keys, "plurals": _plurals, "language": _left_over, "quotes": _quotes, "voice": _voice, "preview": _preview,
 }  # fmt: skip
 
@@ -121,7 +143,7 @@ def _sentences(entries: Own) -> Iterator[tuple[str, str]]:
     """(the entry's name, what it says without its placeholders)."""
     for key, entry in entries.items():
         for form, phrase in [("", entry)] if isinstance(entry, Phrase) else entry.items():
-            yield f"{key}.{form}" if form else key, "".join(phrase.plain[::2])
+            yield f"{key}.{form}" if form else key, " ".join(phrase.plain[::2])
 
 
 def _names(entry: Entry) -> frozenset[str]:

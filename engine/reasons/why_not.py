@@ -103,7 +103,8 @@ class WhyNot:
                 )
             own = facts.zone_for(contact, self.zone)
             beginning = Beginning(flow.id, definition, flow.since, contact, runs, own, now)
-            yield from beginning.reasons(tx)
+            told = beginning.reasons(tx)
+            yield from (each for each in told if flow.state != "archived" or each.word != Word.WOULD_ENTER)
         yield from self._arbiter(tx, definition, contact, now)
 
     def _arbiter(self, tx: Tx, definition: Definition, contact: dict[str, Any], now: datetime) -> Iterator[Reason]:

@@ -1,6 +1,5 @@
 """The alarms that stand, and the chore that judges the figures of the last two days (UTC, today's among them) anew."""
 
-import logging
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,11 +8,11 @@ from typing import Any, Final
 from deliverability.reputation import index
 from deliverability.reputation.alarms import Figure, Level, Subject, changes
 from deliverability.reputation.settings import ReputationSettings
+from engine import houselog
 from engine.reputation import judging, listings
 from engine.reputation.beside import dmarc
 from mta.ports import Tx, from_ms, to_ms
 
-log: Final = logging.getLogger("posthouse.reputation")
 EVERY: Final = timedelta(minutes=1)
 _MILLION: Final = 1_000_000
 _COLUMNS: Final = (
@@ -119,14 +118,11 @@ class Watcher:
             self._is_begun = True
             return
         for alarm in _in(self.now_standing, but=before):
-            if alarm.level is Level.ALARM:
-                log.error("reputation alarm", extra=_facts(alarm))
-            else:
-                log.warning("reputation alarm", extra=_facts(alarm))
+            houselog.reputation_alarm(_facts(alarm), is_bad=alarm.level is Level.ALARM)
         raised = {each.subject for each in self.now_standing}
         for alarm in _in(before.values(), but={each.id for each in self.now_standing}):
             if alarm.subject not in raised:
-                log.warning("reputation alarm is over", extra=_facts(alarm))
+                houselog.reputation_alarm_over(_facts(alarm))
 
 
 def _in(alarms: Iterable[Alarm], *, but: Iterable[int]) -> Iterator[Alarm]:

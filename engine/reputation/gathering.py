@@ -6,6 +6,7 @@ since transactions beside each other may commit in another order than their rows
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -51,15 +52,21 @@ class Gatherer:
     _part: _Part | None = None
     _done: int = 0  # parts of this round
     _round: datetime | None = None
+    _written: _Part | None = None  # committed, if how far was read says so
+    counted: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """What was gathered here since the start: by table, stream and word."""
+    took_ms: Counter[int] = field(default_factory=Counter)
+    """From taking a message on to its being accepted, added up by stream."""
 
     def is_due(self, tx: Tx, now: datetime) -> bool:
         """Whether a part could be read, which then waits to be written."""
         if now != self._round:
             self._round, self._done = now, 0
         self._part = None
+        seen = cursors(tx)
+        self._count_written(seen)
         if self._done < AT_ONCE:
             self._done += 1
-            seen = cursors(tx)
             parts = (self._read(tx, table, seen.get(table, 0), now) for table in _READERS)
             self._part = next((each for each in parts if each is not None), None)
         return self._part is not None
@@ -76,10 +83,21 @@ class Gatherer:
         if seen.get(part.table, 0) != part.after:
             return
         part.tally.add_to(tx)
+        self._written = part
         tx.execute(
             "INSERT INTO meta (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (CURSOR, json.dumps({**seen, part.table: part.until})),
         )
+
+    def _count_written(self, seen: Mapping[str, int]) -> None:
+        """Count the part that was committed since the last look."""
+        part, self._written = self._written, None
+        if part is None or seen.get(part.table, 0) < part.until:
+            return
+        for kind, words in part.tally.counts.items():
+            for word, count in words.items():
+                self.counted[part.table, kind.stream, word] += count
+        self.took_ms.update(part.tally.took_ms)
 
     def _read(self, tx: Tx, table: str, seen: int, now: datetime) -> _Part | None:
         bound = self._bounds.get(table)

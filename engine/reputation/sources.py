@@ -61,6 +61,7 @@ class Tally:
 
     counts: dict[Kind, Counter[str]] = field(default_factory=dict)
     said: dict[tuple[Kind, str], Said] = field(default_factory=dict)
+    took_ms: Counter[int] = field(default_factory=Counter)  # until mail was accepted, added up by stream
     _domains: dict[int, set[str]] = field(default_factory=dict)  # of a day, those that are told apart
 
     @property
@@ -157,6 +158,7 @@ def attempts(tx: Tx, after: int, until: int, tally: Tally) -> Read:
         if outcome == "delivered":
             tally.count(kind, figures.ACCEPTED)
             tally.count(kind, figures.took((at_ms + took_ms - created_ms) / 1000))
+            tally.took_ms[stream] += max(0, at_ms + took_ms - created_ms)
             if tls:
                 tally.count(kind, figures.ENCRYPTED)
         elif outcome in ("deferred", "failed"):

@@ -1,4 +1,4 @@
-"""The flows of this installation: their states, and each version read once in the life of a process.
+"""The flows of this installation: their states, and each version read once, and kept while there is room.
 
 A version never changes, so what was read of it is never stale; which version a flow has now, and whether it is paused,
 is asked of the store each time.
@@ -15,6 +15,8 @@ from engine.flow.triggers import EventTrigger
 from engine.running import flowlog, history
 from engine.running.history import What
 from mta.ports import Tx, to_ms
+
+VERSIONS_MAX: Final = 2_000  # that are kept; beyond it all are read anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class FlowBook:
 
     def __init__(self, alarm: Callable[[str], None] = flowlog.alarm) -> None:
         self._alarm = alarm
-        self._versions: dict[int, Definition | None] = {}
+        self._versions: dict[int, tuple[Definition | None]] = {}
         self._begun: tuple[list[tuple[Any, ...]], Mapping[str, Sieve[ActiveFlow]]] = ([], {})
 
     def all(self, tx: Tx) -> list[ActiveFlow]:
@@ -83,15 +85,19 @@ class FlowBook:
 
     def definition(self, tx: Tx, version_id: int) -> Definition | None:
         """A version's definition. None, after an alarm, when this program can't read it (an older program, say)."""
-        if version_id not in self._versions:
-            row = tx.one(
-                "SELECT f.name, v.source FROM flow_version v JOIN flow f ON f.id = v.flow_id WHERE v.id = ?",
-                (version_id,),
-            )
-            if row is None:
-                return None
-            self._versions[version_id] = self._read(*row)
-        return self._versions[version_id]
+        if (known := self._versions.get(version_id)) is not None:
+            return known[0]
+        row = tx.one(
+            "SELECT f.name, v.source FROM flow_version v JOIN flow f ON f.id = v.flow_id WHERE v.id = ?",
+            (version_id,),
+        )
+        if row is None:
+            return None
+        found = self._read(*row)
+        if len(self._versions) >= VERSIONS_MAX:
+            self._versions.clear()
+        self._versions[version_id] = (found,)
+        return found
 
     def _read(self, name: str, source: str) -> Definition | None:
         found = recall(source, f"{name}.yaml")

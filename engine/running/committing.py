@@ -2,9 +2,10 @@
 
 The order inside it: the run is looked at, whether it still is what the plan was made on (its revision; no event of its
 contact that nobody looked at; a flow that is not paused); then each effect, and each mail, when the arbiter lets it: message,
-deliveries, and the row that says which step asked; then the run moves, and its passages. A mail that the arbiter holds ends
-the turn: the run stands before its send step until then, and is planned anew. One commit for all, so a step happens once,
-however many processes planned it, and a crash leaves the run before the step or after it, never within.
+deliveries, the row that says which step asked, and the run's coupons, which are its person's from then on; then the run
+moves, and its passages. A mail that the arbiter holds ends the turn: the run stands before its send step until then, and is
+planned anew. One commit for all, so a step happens once, however many processes planned it, and a crash leaves the run
+before the step or after it, never within.
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,14 @@ from typing import Any, Final
 
 from deliverability.address import Address
 from engine.audience.consent import ALL_LISTS
+from engine.catalogue import coupons
 from engine.flow.decisions import Act, Standing
 from engine.running.due import DueRun
-from engine.running.effects import Effects, Stuck
+from engine.running.effects import TELLS, Effects, Over, Stuck
 from engine.running.hearing import came_since
 from engine.running.passages import Happened, Passage, write_passages
 from engine.running.planning import HOLD, Happening, Letter, Memo, Plan
-from engine.running.standing import Kept, Place, place_of, put_off
+from engine.running.standing import Kept, Place, ended, place_of, put_off
 from engine.sending.arbiter import Arbiter, Asked, Kind
 from engine.sending.judging import Hold, Refuse, Send
 from engine.store.many import in_list
@@ -62,6 +64,7 @@ class Done:
     trouble: str = ""
     chained: list[str] = field(default_factory=list)  # starts that a chain too long stopped: alarms
     place: Place | None = None  # where the run stands, when that is not what was planned
+    is_over: bool = False  # an effect ended it: what was planned behind does not happen
 
     @property
     def ended_how(self) -> str | None:
@@ -96,6 +99,8 @@ class Committer:
             if passage is None:
                 break
             happened.append(Happened(run.enrolment_id, each.before.occurrence, passage))
+            if done.is_over:
+                break
         return done
 
     def _do(self, tx: Tx, run: DueRun, each: Happening, done: Done, now: datetime) -> Passage | None:
@@ -105,6 +110,7 @@ class Committer:
             case Memo() as memo:
                 message_id = enqueue(tx, self._message(memo, memo.to, Stream.TRANSACTIONAL), now, self.queue).message_id
                 done.messages[memo.step] = message_id
+                _told_of_coupons(tx, run, done, now)
                 return Passage(memo.step, "notify", str(memo.to), {"message": message_id})
             case Act() as act:
                 return self._act(tx, run, act, each.before, done, now)
@@ -120,6 +126,11 @@ class Committer:
                 Kept(replace(before, due=run.standing.due), done.given), now + HOLD, done.trouble, came.awaits
             )
             return None
+        if isinstance(came, Over):
+            done.is_over, done.place = True, ended(before.occurrence, "exit")
+            return Passage(act.step, "exit", came.reason)
+        if isinstance(act.action, TELLS):
+            _told_of_coupons(tx, run, done, now)
         done.given |= came.given
         if came.trouble:
             done.chained.append(came.trouble)
@@ -138,6 +149,9 @@ class Committer:
         if isinstance(verdict, Refuse):
             done.refusals[letter.step] = verdict.reason
             return Passage(letter.step, "send", f"refused: {verdict.reason}", detail | _told(verdict))
+        if _renewed(tx, run, done, now):  # the mail is written anew, with the day that is right
+            done.place = Place(letter.step, before.occurrence, now, kept=Kept(before, done.given).as_json())
+            return None
         message_id = enqueue(
             tx, self._message(letter, letter.to, letter.stream, letter.list_id), now, self.queue
         ).message_id  # fmt: skip
@@ -149,6 +163,7 @@ class Committer:
             ),
         )  # fmt: skip
         self.arbiter.note(tx, asked, message_id, now)
+        _told_of_coupons(tx, run, done, now)
         done.messages[letter.step] = message_id
         return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id} | _told(verdict))
 
@@ -159,6 +174,23 @@ class Committer:
             stream=stream, origin="flow", campaign=letter.flow, needs_utf8=mail.needs_utf8, has_8bit=mail.needs_utf8,
             subject=mail.subject, header_from=mail.header_from, message_id=mail.message_id, list_id=list_id,
         )  # fmt: skip
+
+
+def _told_of_coupons(tx: Tx, run: DueRun, done: Done, now: datetime) -> None:
+    """Somebody may read the codes of this run now."""
+    if done.given:
+        coupons.give(tx, run.contact_id, coupons.codes_in(done.given), now)
+
+
+def _renewed(tx: Tx, run: DueRun, done: Done, now: datetime) -> bool:
+    """Whether the time of a code of this run went by before anybody was told of it: it begins anew."""
+    fresh = {}
+    for name, each in done.given.items():
+        told = coupons.codes_in({name: each})
+        if told and (taken := coupons.renew(tx, run.contact_id, told[0], now)) is not None:
+            fresh[name] = coupons.as_given(taken)
+    done.given |= fresh
+    return bool(fresh)
 
 
 def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:

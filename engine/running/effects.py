@@ -64,6 +64,10 @@ _END: Final = (
 )
 
 
+TELLS: Final = (SetFields, Emit, StartFlow, CallWebhook)
+"""Actions that may carry what the run was given to somebody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Came:
     """What an effect came to: for the passage, and what the run's data holds from then on."""
@@ -84,6 +88,13 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """It will never be had: the run is over here, which is nobody's fault."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """Does what flows ask for. `asks` makes who writes the mail of a double opt-in; `draw` gives unguessable octets."""
 
@@ -92,7 +103,7 @@ class Effects:
     draw: Callable[[], bytes]
     give_up: timedelta = timedelta(days=1)  # on webhooks that nobody waits for
 
-    def do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck:
+    def do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck | Over:
         """One effect of a run. What is wrong for good (a list that is gone) raises, in words for the operator."""
         if not chains.makes_events(act.action):
             return self._do(tx, run, act, now)
@@ -101,7 +112,7 @@ class Effects:
         chains.mark(tx, run.contact_id, before, chains.following(run.chain, run.chained_ms, now))
         return came
 
-    def _do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck:
+    def _do(self, tx: Tx, run: DueRun, act: Act, now: datetime) -> Came | Stuck | Over:
         name = run.definition.name if run.definition else ""
         match act.action:
             case Tag(tag=tag):
@@ -208,13 +219,15 @@ def _add(tx: Tx, run: DueRun, numbers: Mapping[str, Any], now: datetime) -> Came
     return Came("add", ", ".join(sums), {"values": sums})
 
 
-def _coupon(tx: Tx, run: DueRun, step: str, asked: TakeCoupon, zone: ZoneInfo, now: datetime) -> Came | Stuck:
+def _coupon(tx: Tx, run: DueRun, step: str, asked: TakeCoupon, zone: ZoneInfo, now: datetime) -> Came | Stuck | Over:
     taken = coupons.take(
         tx, asked.pool, run.contact_id, f"{run.enrolment_id}:{step}", now, expires=asked.expires, zone=zone
     )  # fmt: skip
+    if isinstance(taken, Empty) and taken.is_used:
+        return Over(taken.reason)
     if isinstance(taken, Empty):
         return Stuck(taken.reason, awaiting_pool(asked.pool) if taken.can_be_filled else "")
-    given = {"code": taken.code, "expires": taken.expires.isoformat() if taken.expires else None}
+    given = coupons.as_given(taken)
     return Came("coupon", taken.code, {"pool": asked.pool, **given}, {asked.name: given})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from engine.running import facts
 from engine.running.cases import Waiting
 from engine.running.due import DueRun
 from engine.running.incoming import COLUMNS, TOLD_LATE, StoredEvent, stored
-from mta.ports import Tx, from_ms, to_ms
+from mta.ports import Tx, to_ms
 
 _STEP: Final = "step"
 _AT: Final = "at"
@@ -19,17 +20,28 @@ _UTC: Final = ZoneInfo("UTC")
 
 
 def came_since(tx: Tx, run: DueRun, begun: Await, now: datetime) -> bool:
-    """Whether such an event came already, since the run's last step was over."""
+    """Whether such an event came already, since the run's last step was over; before its first, since what let it in
+    happened: of two that are told at once the second is not lost."""
     if run.contact is None:
         return False
-    since = tx.one("SELECT MAX(at_ms) FROM passage WHERE enrolment_id = ?", (run.enrolment_id,))
+    since_ms, since_id = _last_of(tx, run.enrolment_id) or (to_ms(now), 0)
     rows = tx.query(
-        f"SELECT {COLUMNS} FROM event WHERE contact_id = ? AND name = ? AND at_ms > ? AND at_ms <= ?"
-        f" AND matched IN (1, {TOLD_LATE}) ORDER BY at_ms",
-        (run.contact_id, begun.event, since[0] if since and since[0] is not None else to_ms(now), to_ms(now)),
+        f"SELECT {COLUMNS} FROM event WHERE contact_id = ? AND name = ? AND at_ms >= ?"
+        f" AND matched IN (1, {TOLD_LATE}) ORDER BY at_ms, id",
+        (run.contact_id, begun.event, since_ms),
     )
     scope = facts.scope(run.contact, {}, now, facts.zone_for(run.contact, _UTC))
-    return any(is_awaited(tx, run.enrolment_id, begun, stored(row), scope, run.event) for row in rows)
+    events = (each for each in map(stored, rows) if to_ms(each.at) > since_ms or each.id > since_id)
+    return any(is_awaited(tx, run.enrolment_id, begun, each, scope, run.event) for each in events)
+
+
+def _last_of(tx: Tx, run_id: int) -> tuple[int, float] | None:
+    """When a run's last step was over, and which of the events of that very moment is the last that came before it."""
+    sql = "SELECT at_ms, kind FROM passage WHERE enrolment_id = ? ORDER BY at_ms DESC, id DESC LIMIT 1"
+    last = tx.one(sql, (run_id,))
+    if last is None:
+        return None
+    return (_cause(tx, run_id) if last[1] == "trigger" else None) or (last[0], inf)
 
 
 def happened_before(tx: Tx, event: StoredEvent, run: Waiting) -> bool:
@@ -39,12 +51,17 @@ def happened_before(tx: Tx, event: StoredEvent, run: Waiting) -> bool:
     the run's."""
     if event.at >= run.entered:
         return False
-    began = tx.one(
-        "SELECT detail FROM passage WHERE enrolment_id = ? AND kind = 'trigger' ORDER BY id LIMIT 1", (run.id,)
-    )
+    cause = _cause(tx, run.id)
+    return cause is None or to_ms(event.at) < cause[0]
+
+
+def _cause(tx: Tx, run_id: int) -> tuple[int, int] | None:
+    """The event that let somebody in: when it happened, and its id."""
+    sql = "SELECT detail FROM passage WHERE enrolment_id = ? AND kind = 'trigger' ORDER BY id LIMIT 1"
+    began = tx.one(sql, (run_id,))
     cause = facts.read_data(began[0]).get("event") if began else None
-    row = tx.one("SELECT at_ms FROM event WHERE id = ?", (cause,)) if isinstance(cause, int) else None
-    return row is None or event.at < from_ms(row[0])
+    row = tx.one("SELECT at_ms, id FROM event WHERE id = ?", (cause,)) if isinstance(cause, int) else None
+    return (row[0], row[1]) if row else None
 
 
 def is_older(tx: Tx, event: StoredEvent, run_id: int) -> bool:

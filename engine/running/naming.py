@@ -6,12 +6,13 @@ from engine.flow.known import Known, staff_keys
 from mta.ports import Tx
 
 
-def names_there(tx: Tx, templates: Collection[str], staff: Iterable[str]) -> Known:
-    """Mails and keys of the addresses of staff (as told), lists, segments, flows that are not archived, pools of coupons,
-    fields of contacts."""
+def names_there(tx: Tx, templates: Collection[str], staff: Iterable[str], permits: Iterable[object] = ()) -> Known:
+    """Mails, keys of the addresses of staff and networks of hooks.permit (both as told), lists, segments, flows that are not
+    archived, pools of coupons, fields of contacts."""
     return Known(
         templates=sorted(templates),
         staff=staff_keys(staff),
+        permits=sorted(map(str, permits)),
         lists=_names(tx, "SELECT name FROM list ORDER BY name"),
         segments=_names(tx, "SELECT name FROM segment WHERE removed = 0 ORDER BY name"),
         flows=_names(tx, "SELECT name FROM flow WHERE state <> 'archived' ORDER BY name"),

@@ -102,8 +102,8 @@ class Plan:
     @property
     def begins(self) -> Await | None:
         """The wait for an event that begins with this plan, where what the run did last is over: the event may have come
-        since."""
-        fresh = isinstance(self.last, Await) and self.run.standing.waiting_for != self.last.step
+        since. Where a wait for an event ended just now nothing came since: what ended it is not heard twice."""
+        fresh = isinstance(self.last, Await) and not self.run.standing.waiting_for
         did = any(not (isinstance(each.doing, Passage) and each.doing.kind == "if") for each in self.happenings)
         return self.last if fresh and not did and isinstance(self.last, Await) else None
 

@@ -61,7 +61,7 @@ class Scene:
         return next(each for each in orders if each.customer.language == language and each.total >= 20 and fits(each))
 
     async def play(self) -> Report:
-        for act in (self._domain, self._list, self._flows, self._opt_in, self._order_mail, self._later, self._cart, self._bounces,
+        for act in (self._domain, self._past, self._flows, self._opt_in, self._order_mail, self._later, self._cart, self._bounces,
                     self._greylist, self._doubt, self._books):  # fmt: skip
             await act()
         self._database.close()
@@ -125,11 +125,12 @@ class Scene:
         await asyncio.to_thread(self._database.write_now, lambda tx: keys.add(tx, pairs, now))
         await self._post("keys", {})
 
-    async def _list(self) -> None:
-        """Before the flows: one of them is for this list."""
-        await self._post(
-            "lists", {"name": "news", "title": "The Lab Shop's news", "purpose": "I want the Lab Shop's news by mail."}
-        )
+    async def _past(self) -> None:
+        act = "The shop's past (generated)"
+        [(people, orders)] = self._rows("SELECT count(*), sum(orders) FROM contact")
+        [(goods,)] = self._rows("SELECT count(*) FROM product")
+        self.report.note(act, "people, orders, products", f"{people}, {orders}, {goods}", people > 0 and goods > 0)
+        self.report.note(act, "consents in its ledger", self._consents(), True)
 
     async def _flows(self) -> None:
         now, pool = self._clock.now(), Pool("first-order", "FIRST-####-####", "3d", 100, once=True)
@@ -153,9 +154,13 @@ class Scene:
                 continue
             page = await asyncio.to_thread(Person().confirm, mails[0])
             self.report.note(act, "the button on the page was pressed", f"HTTP {page.code}", page.code == 200)
-        rows = await self._see(
-            lambda: self._rows("SELECT state FROM subscription WHERE state = 'confirmed'")[len(self._orders) - 1 :]
+        asked = [order.customer.address for order in self._orders]
+        marks = ",".join("?" * len(asked))
+        sql = (
+            "SELECT s.state FROM subscription s JOIN contact c ON c.id = s.contact_id"
+            f" WHERE c.address IN ({marks}) AND s.state = 'confirmed'"
         )
+        rows = await self._see(lambda: self._rows(sql, *asked)[len(asked) - 1 :])
         self.report.note(act, "subscriptions confirmed, consent on record", self._consents(), bool(rows))
 
     def _consents(self) -> str:

@@ -7,6 +7,7 @@ from engine import keys
 from engine.config import Config
 from engine.house import ensure_state
 from engine.lab import zones
+from engine.store.lab_time import read_offset
 from engine.store.opening import store_at
 from engine.system import SystemClock
 
@@ -20,6 +21,7 @@ def sign_for(config: Config, lab: Path, domain: str) -> None:
     store.open()
     if is_new:
         store.migrate()
+    clock.offset = store.read_now(read_offset)
     made = [generate_key(domain, f"lab{str(each)[0]}", each) for each in Algorithm]
     files = [keys.write_file(config.keys_path, each) for each in made]
     store.write_now(lambda tx: keys.add(tx, list(zip(made, files, strict=True)), clock.now()))

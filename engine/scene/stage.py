@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,11 @@ from typing import Any, Final
 
 from engine.config import load
 from engine.scene.signing import sign_for
+from engine.sockets import is_served
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 45.0
+PORTS: Final = (2525, 2526, 8025, 5353, 2600, 2700)  # in the order of Ports
 MARK: Final = "stage"  # a folder with this file is ours to clear
 
 
@@ -37,6 +39,7 @@ class Ports:
     web: int
     dns: int
     smtp: int
+    window: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,15 @@ class Stage:
     def database(self) -> Path:
         return self.folder / "posthouse.db"
 
+    @property
+    def pictures(self) -> str:
+        """The beginning of the addresses of the sample shop's pictures."""
+        return f"http://127.0.0.1:{self.ports.window}"
 
-def prepare(folder: Path) -> Stage:
-    """An empty stage in `folder`. CannotStage when something that is not ours lies there, or a Posthouse runs on it."""
+
+def prepare(folder: Path, more: str = "", ports: Sequence[int] = PORTS) -> Stage:
+    """An empty stage in `folder`, on these ports where they are free; `more` goes below its configuration. CannotStage when
+    something that is not ours lies there, or a Posthouse runs on it."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             raise CannotStage(f"{folder} is not empty, and not from an earlier run: name another folder with --state")
@@ -70,15 +79,16 @@ def prepare(folder: Path) -> Stage:
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / MARK).write_text("made by `posthouse lab run`; the next run clears this folder\n", encoding="utf-8")
-    stage = Stage(folder, Ports(*(free_port(wish) for wish in (2525, 2526, 8025, 5353, 2600))))
-    stage.config.write_text(_configuration(stage.ports), encoding="utf-8")
+    stage = Stage(folder, Ports(*(free_port(wish) for wish in ports)))
+    stage.config.write_text(_configuration(stage.ports) + more, encoding="utf-8")
+    (folder / "templates").mkdir()
+    (folder / "templates" / "brand.toml").write_text(_BRAND, encoding="utf-8")
     return stage
 
 
 def _refuse_running(folder: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(str(folder / "control.sock")) == 0:
-            raise CannotStage(f"a Posthouse runs on {folder}: stop it, or look at it with `posthouse`")
+    if is_served(folder / "control.sock"):
+        raise CannotStage(f"a Posthouse runs on {folder}: stop it, or look at it with `posthouse`")
 
 
 def free_port(wish: int) -> int:
@@ -98,10 +108,22 @@ def free_port(wish: int) -> int:
     raise CannotStage("no port is free on 127.0.0.1")
 
 
+_BRAND: Final = """\
+# How the lab's shop looks and sounds; templates/brand.toml of Posthouse has all that may be said here.
+name = "The Lab Shop"
+url = "https://shop.example/"
+postal_address = \"\"\"
+1 Mill Lane
+Oldtown\"\"\"
+"""
+
+
 def _configuration(ports: Ports) -> str:
     return f"""\
 # A Posthouse in a lab: no mail leaves this machine. Made by `posthouse lab run`.
 hostname = "mail.shop.example"
+
+templates = "templates"
 
 [daemon]
 state_dir = "."
@@ -127,7 +149,6 @@ permit = ["127.0.0.0/8"]     # the lab's hosts are on loopback; never set this w
 
 [mail]
 sender = "The Lab Shop <hello@shop.example>"
-postal_address = "1 Mill Lane\\nOldtown"
 
 [doctor]
 blocklists = ["bl.lab"]
@@ -140,12 +161,33 @@ enabled = true
 
 @asynccontextmanager
 async def running(stage: Stage) -> AsyncIterator[None]:
-    """Lab and daemon, both ready; stopped in reverse, whatever happens between."""
+    """Lab and daemon, both ready; stopped in reverse, whatever happens between, also when the terminal's window is closed
+    (SIGHUP: both have sessions of their own and would not hear it)."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(_ended_by(signal.SIGHUP, signal.SIGTERM))
         await stack.enter_async_context(_lab(stage))
         await asyncio.to_thread(sign_for, load(stage.config), stage.lab, "shop.example")
         await stack.enter_async_context(_daemon(stage))
         yield
+
+
+@contextlib.contextmanager
+def _ended_by(*signals: signal.Signals) -> Iterator[None]:
+    """The first of these cancels the task at hand; those that follow would cut its cleaning up short, and are not heard."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for each in signals:
+        loop.add_signal_handler(each, end)
+    try:
+        yield
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
 
 
 @asynccontextmanager
@@ -154,6 +196,7 @@ async def _lab(stage: Stage) -> AsyncIterator[dict[str, Any]]:
     words = [
         "--state", str(stage.lab), "--dns", f"127.0.0.1:{ports.dns}", "--smtp-port", str(ports.smtp),
         "--inbound", f"127.0.0.1:{ports.inbound}", "--database", str(stage.database),
+        "--window", f"127.0.0.1:{ports.window}",
     ]  # fmt: skip
     with (stage.folder / "lab.log").open("ab") as log:
         lab = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""The segments of this installation, each expression read once in the life of a process.
+"""The segments of this installation, each expression read once, and kept while there is room.
 
 Which there are, and whether they changed, is asked of the store each time; an expression that was read is never stale,
 since it is found again by its text and by what it was read against.
@@ -104,12 +104,16 @@ class SegmentBook:
 
     def _checked(self, expression: str, vocabulary: Vocabulary) -> Checked | str:
         key = (expression, len(vocabulary.fields))  # fields are only ever added, and keep their kinds
-        if key not in self._read:
+        found = self._read.get(key)
+        if found is None:
             try:
-                self._read[key] = check(expression, vocabulary)
+                found = check(expression, vocabulary)
             except SegmentError as err:
-                self._read[key] = str(err)
-        return self._read[key]
+                found = str(err)
+            if len(self._read) >= 2 * SEGMENTS_MAX:
+                self._read.clear()
+            self._read[key] = found
+        return found
 
 
 def how_many(tx: Tx) -> int:

@@ -6,7 +6,7 @@ instead. So nothing that a person wrote is ever a part of an SQL statement but a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -34,11 +34,16 @@ _NOT_HERE: Final = {
 
 
 class SegmentError(ValueError):
-    """No segment; `line` and `column` (both from 1) say where."""
+    """No segment; `line` and `column` (both from 1) say where. `others`: what else is wrong with it, in order."""
 
-    def __init__(self, message: str, line: int, column: int) -> None:
+    def __init__(self, message: str, line: int, column: int, others: Sequence["SegmentError"] = ()) -> None:
         super().__init__(f"line {line}, column {column}: {message}")
-        self.message, self.line, self.column = message, line, column
+        self.message, self.line, self.column, self.others = message, line, column, others
+
+    @property
+    def every(self) -> tuple["SegmentError", ...]:
+        """This one and the others."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,17 @@ class Checked:
 
 
 def check(text: str, vocabulary: Vocabulary) -> Checked:
-    """Read a segment's expression. SegmentError where it is none, or makes no sense."""
+    """Read a segment's expression. SegmentError where it is none, or makes no sense: of each part that stands for itself, beside
+    `and`, `or` and `not`, what is wrong first."""
     try:
         if len(text) > MAX_LENGTH:
             raise ConditionError(f"the expression is longer than {MAX_LENGTH} characters")
         if not text.strip():
             raise ConditionError("the expression is empty; write what must hold, such as contact.orders.count >= 3")
         places: dict[int, int] = {}
-        root = grammar.parse(text, _NAMES, of_segment=True, places=places)
-        checker = _Checker(vocabulary, places)
-        if checker.type(root) not in SCALARS | {Type.TAGS, Type.LISTS, Type.EVENTS}:
+        root, faults = grammar.read(text, _NAMES, of_segment=True, places=places)
+        checker = _Checker(vocabulary, places, faults)
+        if checker.whole(root) not in SCALARS | {Type.TAGS, Type.LISTS, Type.EVENTS}:
             raise ConditionError("this is neither true nor false; say what must hold of it")
     except ConditionError as err:
         raise _placed(err, text) from None
@@ -73,15 +79,33 @@ def check(text: str, vocabulary: Vocabulary) -> Checked:
 
 def _placed(err: ConditionError, text: str) -> SegmentError:
     before = text.replace("\r\n", "\n").replace("\r", "\n")[: err.column - 1]
-    return SegmentError(str(err), before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    others = [_placed(each, text) for each in err.others]
+    return SegmentError(str(err), before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, others)
 
 
 class _Checker:
     """One expression's types, from the leaves up."""
 
-    def __init__(self, vocabulary: Vocabulary, places: dict[int, int]) -> None:
-        self._vocabulary, self._places = vocabulary, places
+    def __init__(self, vocabulary: Vocabulary, places: dict[int, int], faults: list[ConditionError]) -> None:
+        self._vocabulary, self._places, self._faults = vocabulary, places, faults
         self.types: dict[int, Type] = {}
+
+    def whole(self, root: tree.Node) -> Type:
+        """What the whole is worth. ConditionError of all that is wrong with it."""
+        found = self._told(root, self.type)
+        grammar.refuse_all(self._faults)
+        assert found is not None  # else there was a fault
+        return found
+
+    def _told(self, node: tree.Node, look: Callable[[tree.Node], Type]) -> Type | None:
+        """What a part that stands for itself is worth; None where it is wrong, which hides nothing of the others. Where something
+        in it could not be read that was told already, and the rest may be wrong for that alone."""
+        try:
+            return look(node)
+        except ConditionError as err:
+            if tree.Name(grammar.UNREAD) not in tree.walk(node):
+                self._faults.append(err)
+            return None
 
     def type(self, node: tree.Node) -> Type:
         if id(node) not in self.types:
@@ -103,7 +127,7 @@ class _Checker:
                 return self._items(node, items)
             case tree.Logic(operands=operands):
                 for each in operands:
-                    self._truth(each)
+                    self._told(each, self._truth)
                 return Type.TRUTH
             case tree.Compare():
                 return self._compare(node)
@@ -172,10 +196,11 @@ class _Checker:
 
     # -- truths
 
-    def _truth(self, node: tree.Node) -> None:
+    def _truth(self, node: tree.Node) -> Type:
         found = self.type(node)
         if found not in SCALARS | {Type.TAGS, Type.LISTS, Type.EVENTS}:
             raise self._wrong(node, f"{node} is {found}, neither true nor false; compare it with something")
+        return found
 
     def _compare(self, node: tree.Compare) -> Type:
         left = node.first

@@ -5,13 +5,13 @@ in transactions of at most SETTLED contacts; between any two of them everybody e
 begun anew. What carriers see after events (`engine.segments.keeping.after_event`) is true meanwhile, too.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine import houselog
 from engine.audience import membership
 from engine.bell import Bell
 from engine.segments import rfm
@@ -24,8 +24,6 @@ from mta.ports import Clock, Store, StoreTrouble, Tx, to_ms
 PART: Final = 1_000  # contact ids in one reading
 POLL_SECONDS: Final = 2.0
 CLOCK_EVERY: Final = timedelta(minutes=15)  # everywhere on earth a day begins at a quarter of an hour
-
-log: Final = logging.getLogger("posthouse.segments")
 
 
 @dataclass(slots=True)
@@ -56,7 +54,7 @@ class SegmentKeeper:
         self.use(zone)
         self._look: _Look | None = None
         self._sample: _Sample | None = None
-        self._given_up: set[tuple[int, str]] = set()
+        self._given_up: dict[int, str] = {}  # by segment: the expression that can't be asked
         self._bell = Bell()
 
     def use(self, zone: ZoneInfo) -> None:
@@ -103,12 +101,12 @@ class SegmentKeeper:
 
     def _give_up(self, segment: Segment) -> None:
         """A segment that can't be asked must hold up no other: it waits until its expression is changed, or a restart."""
-        log.exception("a segment could not be looked at", extra={"segment": segment.name})
-        self._given_up.add((segment.id, segment.expression))
+        houselog.segment_failed(segment.name)
+        self._given_up[segment.id] = segment.expression
         self._look = None
 
     def _is_given_up(self, segment: Segment) -> bool:
-        return (segment.id, segment.expression) in self._given_up
+        return self._given_up.get(segment.id) == segment.expression
 
     # -- everybody
 
@@ -122,7 +120,7 @@ class SegmentKeeper:
             self._look = None
             await self._store.write(lambda tx: _end_look(tx, look))
             took_ms = int((self._clock.now() - look.began).total_seconds() * 1000)
-            log.info("segment looked at", extra={"segment": look.segment.name, "moved": look.moved, "ms": took_ms})
+            houselog.segment_looked_at(look.segment.name, moved=look.moved, took_ms=took_ms)
             return True
         which = Sql("c.id > ? AND c.id <= ?", (look.seen, look.seen + PART))
         try:
@@ -239,4 +237,4 @@ def _end_look(tx: Tx, look: _Look) -> None:
 
 
 def _wait(trouble: StoreTrouble) -> None:
-    log.warning("segments wait", extra={"why": str(trouble)})
+    houselog.segments_wait(trouble)

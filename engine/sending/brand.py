@@ -1,20 +1,25 @@
-"""The brand: name, logo, colours, fonts, voice and postal address, from one file, `brand.toml`.
+"""The brand: name, the shop's address and pages, logo, colours, fonts, voice and postal address, from one file, `brand.toml`.
 
 The user's own file is laid over ours entry by entry. A wrong value is BrandError with the entry's name; what can be sent
 all the same (a logo that is not there, a colour that is hard to read) is told by `brand_faults` and stops nothing.
 """
 
-import tomllib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
+from deliverability.toml_text import TomlFault, read_toml
 from engine.sending.colours import AA, contrast, is_colour, readable, upon
 from engine.sending.pictures import Picture, PictureError, read_picture
 from engine.sending.resources import ResourceError, Resources
 
 FILE: Final = "brand.toml"
 LOGO_MAX: Final = 280  # pixels wide: more does not fit beside the edges of a phone
+_ADDRESS: Final = re.compile(r"https?://[^/\s\"<>]+(?:/[^\s\"<>]*)?", re.IGNORECASE)
+_PATH: Final = re.compile(r"/?[^/:\s\"<>][^:\s\"<>]*")
+_SAMPLES: Final = ("example", "example.com", "example.net", "example.org")  # kept for examples (RFC 2606)
 _COLOURS: Final = ("accent", "ground", "card", "note", "rule", "ink", "soft")
 _READ: Final = (("ink", "card"), ("ink", "ground"), ("ink", "note"), ("soft", "card"), ("soft", "ground"),
                 ("soft", "note"), ("link", "card"), ("link", "note"), ("on_accent", "accent"))  # fmt: skip
@@ -44,6 +49,8 @@ class Brand:
     """How a shop looks and sounds."""
 
     name: str
+    url: str  # "" where the file has none
+    pages: Mapping[str, str]  # where buttons lead: an address, a path below the shop's, or ""
     postal_address: str
     colours: Mapping[str, str]
     dark: Mapping[str, str]
@@ -55,6 +62,7 @@ class Brand:
     about: str
     signed: str
     avoid: tuple[str, ...]
+    keep: tuple[str, ...]  # names that stay in Latin letters in every language
     social: Mapping[str, str]
     faults: tuple[str, ...] = field(default=())  # what is missing and stops nothing
 
@@ -62,6 +70,11 @@ class Brand:
     def logos(self) -> list[Logo]:
         """Those that are files of ours."""
         return [each for each in (self.logo, self.logo_on_dark) if each is not None and each.picture is not None]
+
+    def places(self, sender_domain: str) -> dict[str, Any]:
+        """Where mail leads to, as templates see it in `shop`: `url`, and `pages` by their names. Each is an address."""
+        url = self.url or f"https://{sender_domain}/"
+        return {"url": url, "pages": {name: urljoin(url, told) for name, told in self.pages.items()}}
 
     def as_facts(self, base_url: str) -> dict[str, Any]:
         """What templates see as `brand`."""
@@ -88,21 +101,32 @@ def read_brand(resources: Resources) -> Brand:
     told: dict[str, Any] = {}
     try:
         for layer in resources.read_all(FILE):
-            _lay_over(told, tomllib.loads(layer), "")
-    except (ResourceError, tomllib.TOMLDecodeError) as err:
+            _lay_over(told, read_toml(layer), "")
+    except (ResourceError, TomlFault) as err:
         raise BrandError(f"{FILE}: {err}") from None
     colours = _colours(told["colours"], "colours")
     faults: list[str] = []
     logo = _logo(resources, told["logo"], "image", faults)
     voice, font = told["voice"], told["font"]
     return Brand(
-        name=" ".join(told["name"].split()), postal_address=told["postal_address"], colours=_light(colours),
+        name=" ".join(told["name"].split()), url=_url(told["url"]), pages=_pages(told["pages"]),
+        postal_address=told["postal_address"], colours=_light(colours),
         dark=_dark(colours, told["colours"]["dark"]), logo=logo,
         logo_on_dark=_logo(resources, told["logo"], "on_dark", faults) or logo, logo_width=_width(told["logo"]["width"]),
         heading_font=_font(font["heading"]), text_font=_font(font["text"]), about=voice["about"],
-        signed=voice["signed"], avoid=tuple(map(str, voice["avoid"])), social=_social(told["social"]),
+        signed=voice["signed"], avoid=tuple(map(str, voice["avoid"])),
+        keep=tuple(map(str, voice["keep"])), social=_social(told["social"]),
         faults=tuple(faults),
     )  # fmt: skip
+
+
+def unfinished(brand: Brand, sender_domain: str) -> Iterator[str]:
+    """What a shop has to say for itself before it writes to anybody: where it still says nothing, or what our sample says."""
+    if not brand.postal_address.strip():
+        yield f"{FILE}: there is no postal address, which most laws ask for (postal_address)"
+    host = urlsplit(brand.places(sender_domain)["url"]).hostname or ""
+    if any(host == each or host.endswith(f".{each}") for each in _SAMPLES):
+        yield f"{FILE}: buttons lead to {host}, which nobody can reach: name your shop (url)"
 
 
 def brand_faults(brand: Brand) -> Iterator[str]:
@@ -180,6 +204,28 @@ def _font(name: str) -> str:
     if not all(each.isalnum() or each in " -," for each in name):
         raise BrandError(f'{FILE}: "{name[:40]}" is no name of a font (letters, digits, spaces and hyphens)')
     return name
+
+
+def _url(told: str) -> str:
+    url = told.strip()
+    if url and not _ADDRESS.fullmatch(url):
+        raise BrandError(
+            f'{FILE}: url "{ascii(url[:60])[1:-1]}" is no address of a shop (try "https://www.shop.example/")'
+        )
+    return url if not url or url.endswith("/") else f"{url}/"
+
+
+def _pages(told: Mapping[str, Any]) -> dict[str, str]:
+    """Relative ones are below the shop's address, whether they begin with a slash or not."""
+    found = {}
+    for name, value in told.items():
+        page = value.strip()
+        if page and not (_ADDRESS.fullmatch(page) or _PATH.fullmatch(page)):
+            raise BrandError(
+                f'{FILE}: pages.{name} "{ascii(page[:60])[1:-1]}" is neither an address nor a path such as "gifts"'
+            )
+        found[name] = page if _ADDRESS.fullmatch(page) else page.lstrip("/")
+    return found
 
 
 def _social(told: Mapping[str, Any]) -> dict[str, str]:

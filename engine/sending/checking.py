@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from jinja2 import Environment, TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
 
 from engine.flow.conditions import CONTACT
 from engine.sending.brand import FILE, BrandError, read_brand
 from engine.sending.compose import GIVEN
 from engine.sending.expressions import expression_faults
-from engine.sending.functions import FILTERS, FUNCTIONS
 from engine.sending.mail_files import MAIL
+from engine.sending.render import NO_SUBJECT
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import Sandbox
 from engine.sending.texts import TextError, Texts, Words
+from engine.sending.vocabulary import FILTERS, FUNCTIONS
 
 KINDS: Final = ("html", "txt")
 _TOO_DEEP: Final = "it is nested too deeply"
@@ -59,6 +61,13 @@ def check_mails(resources: Resources, names: list[str] | None = None) -> list[Ma
     return [fault for name in (mail_names(resources) if names is None else names) for fault in checker.mail(name)]
 
 
+def own_faults(resources: Resources) -> list[MailFault]:
+    """The faults of the mails of which a file is the user's own."""
+    files = [*resources.own("mail", ".j2"), *resources.own("mail", ".toml")]
+    names = sorted({name.removeprefix("mail/").split(".", 1)[0] for name in files})
+    return check_mails(resources, names) if names else []
+
+
 def text_faults(source: str) -> list[str]:
     """All that is wrong with a text that an operator wrote outside any template, such as a subject."""
     try:
@@ -69,10 +78,8 @@ def text_faults(source: str) -> list[str]:
 
 def _text_faults(source: str) -> list[str]:
     sandbox = Sandbox(lambda name: None, dict(FILTERS), dict(FUNCTIONS))
-    environment = Environment()
-    environment.filters, environment.tests = sandbox.filters, sandbox.tests
     try:
-        tree = environment.parse(source)
+        tree = _Reader(sandbox).parse(source)
     except TemplateSyntaxError as err:
         return [err.message or "syntax error"]
     if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None) is not None:
@@ -81,26 +88,49 @@ def _text_faults(source: str) -> list[str]:
     return [*unknown, *(words for _, words in expression_faults(tree, sandbox, _OF_ANY_MAIL))]
 
 
+class _Reader(SandboxedEnvironment):
+    """Reads a template as it was written, where the sandbox weaves its meter in, and works nothing of it out: a text times
+    a thousand million is a fault to be told, not to be made."""
+
+    intercepted_binops = Sandbox.intercepted_binops
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(trim_blocks=True, lstrip_blocks=True, optimized=False)
+        self.filters, self.tests = sandbox.filters, sandbox.tests
+
+
 class _Checker:
     def __init__(self, resources: Resources, texts: Texts) -> None:
         self._resources, self._texts = resources, texts
         self._sandbox = sandbox = Sandbox(resources.read, dict(FILTERS), dict(FUNCTIONS))
-        # Read here is the template as it was written; the sandbox weaves its meter in.
-        self._environment = Environment(trim_blocks=True, lstrip_blocks=True)
-        self._environment.filters, self._environment.tests = sandbox.filters, sandbox.tests
+        self._environment = _Reader(sandbox)
 
     def mail(self, name: str) -> Iterator[MailFault]:
+        """All that is wrong with one mail. What lacks a file is not finished, which is one fault."""
+        files = (f"{name}.toml", *(f"{name}.{kind}.j2" for kind in KINDS))
+        if lacks := [file for file in files if not self._resources.has(f"mail/{file}")]:
+            words = f"is not finished: there is no {' and no '.join(lacks)} (`posthouse mail new` writes all three)"
+            yield MailFault(f"mail/{name}", 0, words)
+            return
         seen: set[str] = set()
+        is_read = True
         try:
             self._texts.mail(name)
         except TextError as err:
-            yield MailFault(f"mail/{name}.toml", 0, str(err))
+            is_read = False
+            yield MailFault(f"mail/{name}.toml", 0, str(err).removeprefix(f"mail/{name}.toml: "))
         for kind in KINDS:
-            yield from self._file(f"mail/{name}.{kind}.j2", f"mail.{name}", seen)
-        if not self._words(f"mail.{name}"):
+            faults = list(self._file(f"mail/{name}.{kind}.j2", f"mail.{name}", seen, ()))
+            yield from faults
+            if kind == "txt" and not faults and not self._has_subject(f"mail/{name}.txt.j2"):
+                yield MailFault(f"mail/{name}.txt.j2", 0, NO_SUBJECT)
+        if is_read and not self._words(f"mail.{name}"):
             yield MailFault(f"mail/{name}.toml", 0, "no language has texts for it: add a table such as [en]")
 
-    def _file(self, file: str, section: str, seen: set[str]) -> Iterator[MailFault]:
+    def _file(self, file: str, section: str, seen: set[str], way: tuple[tuple[str, int], ...]) -> Iterator[MailFault]:
+        """The faults of a file and of all that it names. `way`: the files, each with its line, that led to it."""
+        if file in (files := [step for step, _ in way]):
+            yield MailFault(*way[-1], _endless(files, file))
         if file in seen:
             return
         seen.add(file)
@@ -109,7 +139,7 @@ class _Checker:
             unknown = _unknown_names(tree, file)
             wrong = list(expression_faults(tree, self._sandbox, CONTACT))
         except ResourceError as err:
-            yield MailFault(file, 0, f"{err}: a mail has an .html.j2 and a .txt.j2")
+            yield MailFault(*way[-1], str(err)) if way else MailFault(file, 0, str(err))
             return
         except TemplateSyntaxError as err:  # an unknown filter is one too
             yield MailFault(file, err.lineno, err.message or "syntax error")
@@ -120,9 +150,18 @@ class _Checker:
         yield from unknown
         yield from (MailFault(file, line, words) for line, words in wrong)
         yield from self._missing_words(tree, file, section)
-        for other in meta.find_referenced_templates(tree):
-            if other is not None:
-                yield from self._file(other, section, seen)
+        for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+            for other in meta.find_referenced_templates(nodes.Template([node], lineno=node.lineno)):
+                if other is not None:
+                    yield from self._file(other, section, seen, (*way, (file, node.lineno)))
+
+    def _has_subject(self, file: str) -> bool:
+        """Whether a file that can be read has the block, or one that it extends."""
+        tree = self._environment.parse(self._resources.read(file), file)
+        if any(block.name == "subject" for block in tree.find_all(nodes.Block)):
+            return True
+        above = (each.template for each in tree.find_all(nodes.Extends))
+        return any(not isinstance(each, nodes.Const) or self._has_subject(each.value) for each in above)
 
     def _words(self, section: str) -> dict[str, Words]:
         try:
@@ -141,6 +180,12 @@ class _Checker:
                     yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}')
 
 
+def _endless(way: list[str], file: str) -> str:
+    circle = way[way.index(file) :]
+    through = f" by {' and '.join(circle[1:])}" if len(circle) > 1 else ""
+    return f"{file} includes itself{through}: it would never end"
+
+
 def _unknown_names(tree: nodes.Template, file: str) -> list[MailFault]:
     faults = []
     unknown = meta.find_undeclared_variables(tree) - _GIVEN - set(_made_here(tree))
@@ -153,8 +198,11 @@ def _unknown_names(tree: nodes.Template, file: str) -> list[MailFault]:
 
 
 def _made_here(tree: nodes.Template) -> Iterator[str]:
-    """Names that the template imports, sets or defines; its blocks see them too."""
+    """Names that the template imports, sets or defines; its blocks see them too. A loop's are known in the loop alone."""
+    of_loops = {id(name) for loop in tree.find_all(nodes.For) for name in _targets(loop)}
     for node in tree.find_all((nodes.FromImport, nodes.Import, nodes.Macro, nodes.Name)):
+        if id(node) in of_loops:
+            continue
         match node:
             case nodes.FromImport(names=names):
                 yield from (each if isinstance(each, str) else each[1] for each in names)
@@ -164,3 +212,10 @@ def _made_here(tree: nodes.Template) -> Iterator[str]:
                 yield name
             case nodes.Name(name=name, ctx=ctx) if ctx != "load":
                 yield name
+
+
+def _targets(loop: nodes.For) -> Iterator[nodes.Name]:
+    """The names that a loop gives its things."""
+    if isinstance(loop.target, nodes.Name):
+        yield loop.target
+    yield from loop.target.find_all(nodes.Name)

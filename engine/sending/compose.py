@@ -5,7 +5,7 @@ reader's language. Composing touches nothing and draws nothing: with the same ar
 mail written in a transaction that is replayed, or after a crash, is the same mail.
 
 What templates see: contact (`contact_facts`), the facts by their names (a flow's `event`, also as `data`), shop
-{name, address, postal_lines}, brand (`Brand.as_facts`), links, is_marketing, what a language looks like
+{name, address, postal_lines, url, pages}, brand (`Brand.as_facts`), links, is_marketing, what a language looks like
 (engine.sending.look), and in the HTML part subject.
 """
 
@@ -33,7 +33,7 @@ from engine.audience.lists import MailingList, list_facts
 from engine.audience.tokens import LEAVE, Purpose, Tokens
 from engine.flow.model import Tracking
 from engine.sending.answering import answer_address
-from engine.sending.brand import read_brand
+from engine.sending.brand import Brand, read_brand
 from engine.sending.calendar import CalendarError, calendar
 from engine.sending.direction import cut, set_lines
 from engine.sending.links import PersonalLinks
@@ -91,11 +91,11 @@ class Composer:
 
     def __init__(
         self, settings: MailSettings, resources: Resources, secret: bytes, base_url: str, mail_domain: str = "",
-        asking: AskingSettings | None = None, tracking: TrackingSettings | None = None,
+        asking: AskingSettings | None = None, tracking: TrackingSettings | None = None, brand: Brand | None = None,
     ) -> None:  # fmt: skip
         """`secret` signs the links, `base_url` begins them: nothing that a request says ever does. `mail_domain` is
         where people's answers by mail come in; "" where none are taken. `asking`: how often people may be asked;
-        `tracking`: what is counted of mail that has a mark."""
+        `tracking`: what is counted of mail that has a mark; `brand`: the resources' own otherwise."""
         self.settings = settings
         self.asking = asking or AskingSettings()
         self.tracking = tracking or TrackingSettings()
@@ -103,13 +103,13 @@ class Composer:
         self.base_url = base_url.rstrip("/")
         self.mail_domain = mail_domain
         self.texts = Texts(resources)
-        self.brand = read_brand(resources)
+        self.brand = brand or read_brand(resources)
         self.name, self.address = split_mailbox(settings.sender)
-        postal_address = self.brand.postal_address or settings.postal_address
         self.shop: dict[str, Any] = {
             "name": self.brand.name or self.name or self.address.domain,
             "address": str(self.address),
-            "postal_lines": [line.strip() for line in postal_address.splitlines() if line.strip()],
+            "postal_lines": [line.strip() for line in self.brand.postal_address.splitlines() if line.strip()],
+            **self.brand.places(self.address.domain),
         }
         seen = {"shop": self.shop, "brand": self.brand.as_facts(self.base_url)}
         self.renderer = Renderer(resources, Style(seen, (self.brand.heading_font, self.brand.text_font)))

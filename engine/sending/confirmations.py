@@ -1,11 +1,10 @@
 """The confirmation mail of a double opt-in, and its reminder: composed and queued in the transaction that records it."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from deliverability.address import Address
+from engine import houselog
 from engine.audience.consent import Shown
 from engine.audience.lists import list_facts
 from engine.audience.subscriptions import Asking
@@ -16,8 +15,6 @@ from mta.ports import Tx
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
-
-log: Final = logging.getLogger("posthouse.lists")
 
 
 class Confirmations:
@@ -71,7 +68,8 @@ class Confirmations:
 
 
 class Reminders(Confirmations):
-    """Reminds people, for `unconfirmed.settle`. `draw` gives the octets of each mail: several are written at once."""
+    """Reminds people, for `unconfirmed.settle`, and asks those whom somebody entered, for `entered.ask_some`. `draw` gives
+    the octets of each mail: several are written at once."""
 
     def __init__(self, composer: Composer, queue: QueueSettings, draw: Callable[[], bytes], now: datetime) -> None:
         super().__init__(composer, queue, b"", now)
@@ -82,5 +80,13 @@ class Reminders(Confirmations):
         try:
             return self._write(tx, asking, asking.mailing_list.settings.reminder, self._draw())
         except TemplateFault as err:
-            log.error("reminder not written", extra={"list": asking.mailing_list.name, "why": str(err)})
+            houselog.reminder_faulty(asking.mailing_list.name, why=str(err))
+            return None
+
+    def ask(self, tx: Tx, asking: Asking) -> Shown | None:
+        """Queue the mail that asks; what it says, or None, and a line in the log, when it can't be written."""
+        try:
+            return self._write(tx, asking, asking.mailing_list.settings.template, self._draw())
+        except TemplateFault as err:
+            houselog.nobody_asked(asking.mailing_list.name, why=str(err))
             return None

@@ -59,6 +59,8 @@ def _set_line(line: str, direction: str) -> str:
     # An address on a line of its own is read, copied and recognised as it is: nothing may touch it.
     if not line.strip() or "://" in line.split(" ", 1)[0]:
         return line
+    if direction == "ltr" and line.isascii():
+        return line
     return line if runs(line) == direction else MARKS[direction] + line
 
 

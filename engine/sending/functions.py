@@ -8,24 +8,24 @@ What they return is set apart already: in HTML by a `dir` of its own where it co
 text by characters. They read the running rendering, so macros need nothing handed down.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from engine.sending import structured
 from engine.sending.direction import isolated, runs, turns, without_controls
 from engine.sending.links import PersonalLinks
 from engine.sending.sandbox import RenderTrouble, charge
@@ -34,6 +34,13 @@ from engine.sending.widths import line_up
 
 _AMOUNT_LIMIT: Final = Decimal(10) ** 15
 _SHORT: Final = 100  # characters of a value that costs next to nothing
+_KEPT: Final = 400  # characters of a value worth remembering what became of it
+_AS_HTML: Final = partial(str.__new__, Markup)
+"""Markup of a text, without its questions of what the text may be instead."""
+_HAN_THEN_LATIN: Final = re.compile("[\u3400-\u9fff][A-Za-z]")
+_LATIN_THEN_HAN: Final = re.compile("[A-Za-z][\u3400-\u9fff]")
+_BLANKS: Final = re.compile(r"[ \t\r\n]+")
+_TOLD: Final = (int, float, str)
 _SCHEMES: Final = ("https", "http", "mailto")
 _SAFE_URL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*,;=%")
 
@@ -59,7 +66,8 @@ class Isolated(str):
     __slots__ = ()
 
 
-def t(key: str, /, **values: Any) -> str:
+@pass_context  # which keeps Jinja from working it out when it compiles
+def t(context: Context, key: str, /, **values: Any) -> str:
     """The words under `key`, with `values` put in, each isolated; the plural form for the value named `count`."""
     now = RENDERING.get()
     try:
@@ -73,11 +81,24 @@ def t(key: str, /, **values: Any) -> str:
     for at in range(1, len(parts), 2):
         if parts[at] not in values:
             raise RenderTrouble(f"the text {key} needs a value for {parts[at]}")
-        parts[at] = _set_apart(values[parts[at]])
-    return Markup("".join(parts)) if now.is_html else Isolated("".join(parts))
+        parts[at] = _set_apart(values[parts[at]], now)
+    if now.words.babel.language == "zh":
+        _space_latin(parts, said, values)
+    made = "".join(parts)
+    charge(len(made))
+    return _AS_HTML(made) if now.is_html else Isolated(made)
 
 
-@pass_context  # which keeps Jinja from working it out when it compiles
+def _space_latin(parts: list[str], said: tuple[str, ...], values: dict[str, Any]) -> None:
+    """Chinese sets words in Latin letters off by a space. Whether a shop's or a thing's name is one, no translator knows."""
+    for at in range(1, len(parts), 2):
+        value = str(values[said[at]])
+        before = " " if _HAN_THEN_LATIN.fullmatch(said[at - 1][-1:] + value[:1]) else ""
+        behind = " " if _LATIN_THEN_HAN.fullmatch(value[-1:] + said[at + 1][:1]) else ""
+        parts[at] = f"{before}{parts[at]}{behind}"
+
+
+@pass_context
 def preferences_url(context: Context) -> str:
     """Where the reader chooses what they get, how often, and in which language."""
     return _personal().preferences()
@@ -126,16 +147,16 @@ def iso(context: Context, value: Any) -> str:
 def money(context: Context, amount: Any, currency: Any = "") -> str:
     """A price as the reader's region writes it. `amount` is a number or its digits, `currency` an ISO 4217 code."""
     now = RENDERING.get()
-    code = "" if isinstance(currency, Undefined) or not currency else str(currency).upper()
-    if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
-        raise RenderTrouble(f'"{code[:10]}" is no currency: ISO 4217 has three letters')
-    return _price(_exact(amount), code, now.words.babel, now.is_html, now.words.direction)
+    code = _currency(
+        currency if type(currency) is str else "" if isinstance(currency, Undefined) else str(currency or "")
+    )
+    return _price(_exact(amount), code, now.words.region, now.is_html, now.words.direction)
 
 
 @pass_context
 def number(context: Context, value: Any) -> str:
     """A number as the reader's region writes it."""
-    return _set_apart(_number(_decimal(value), RENDERING.get().words.babel, None))
+    return _set_apart(_number(_decimal(value), RENDERING.get().words.region))
 
 
 @pass_context
@@ -149,9 +170,17 @@ def date(context: Context, value: Any, style: str = "long") -> str:
     except ValueError:
         raise RenderTrouble(f'"{ascii(str(value)[:30])[1:-1]}" is no ISO 8601 date') from None
     if style == "time":
-        return _set_apart(_in_full(format_datetime(moment, "long", tzinfo=now.zone, locale=now.words.babel)))
+        return _set_apart(_in_full(_day_and_hour(moment, now.zone, now.words.babel)))
     local = moment.astimezone(now.zone) if moment.tzinfo else moment
     return _set_apart(_in_full(format_date(local, style, locale=now.words.babel)))
+
+
+def _day_and_hour(moment: datetime, zone: ZoneInfo, locale: Locale) -> str:
+    """As people write it: the day in full, the hour without seconds and without a zone, which is the reader's own."""
+    local = moment.astimezone(zone) if moment.tzinfo else moment
+    hour = format_time(local, "short", locale=locale)
+    pattern = str(get_datetime_format("long", locale=locale)).replace("'", "")
+    return pattern.replace("{0}", hour).replace("{1}", format_date(local, "long", locale=locale))
 
 
 def _in_full(date: str) -> str:
@@ -225,80 +254,49 @@ def columns(context: Context, left: Any, right: Any = "") -> str:
     return Isolated(line)
 
 
-@pass_context
-def order_data(context: Context, data: Any, status: Any = "placed") -> str:
-    """JSON-LD of an order, for the block `data` of a mail's HTML (engine.sending.structured)."""
-    return _script(
-        structured.order(_record(data), _record(context.get("shop")), order_lines(context, data), str(status))
-    )
-
-
-@pass_context
-def parcel_data(context: Context, data: Any) -> str:
-    """The same of a parcel."""
-    return _script(structured.parcel(_record(data), _record(context.get("shop"))))
-
-
-@pass_context
-def reservation_data(context: Context, data: Any, status: Any = "confirmed") -> str:
-    """The same of a seat at an event."""
-    who = str(_record(context.get("contact")).get("name", ""))
-    return _script(structured.reservation(_record(data), _record(context.get("shop")), who, str(status)))
-
-
-def _record(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _script(thing: Mapping[str, Any]) -> str:
-    text = structured.script(thing)
-    charge(len(text))
-    return Markup(text) if RENDERING.get().is_html else Isolated("")
-
-
-FUNCTIONS: Final[Mapping[str, Any]] = {
-    "t": t, "columns": columns, "preferences_url": preferences_url, "survey_url": survey_url, "referral_url": referral_url,
-    "recommended": recommended, "order_data": order_data, "parcel_data": parcel_data,
-    "reservation_data": reservation_data,
-}  # fmt: skip
-FILTERS: Final[Mapping[str, Any]] = {
-    "iso": iso, "money": money, "number": number, "date": date, "link": link, "untracked": untracked,
-    "order_lines": order_lines, "as_product": as_product, "join": join,
-}  # fmt: skip
-
-
-def _set_apart(value: Any) -> str:
-    now = RENDERING.get()
-    if isinstance(value, Markup | Isolated):
-        return value
-    if isinstance(value, Undefined):
-        str(value)  # raises: the value is missing
-    if type(value) is int or type(value) is float:
-        return _figure(value, now.words.babel, now.is_html, now.words.direction)
-    text = "" if value is None else " ".join(str(value).split())
-    if len(text) > _SHORT:  # what is written is charged for there
-        charge(len(text))
-    return _apart(text, now.is_html, now.words.direction)
+def _set_apart(value: Any, now: Rendering | None = None) -> str:
+    kind = type(value)
+    if kind is Markup or kind is Isolated:
+        return value  # type: ignore[no-any-return]
+    now = now or RENDERING.get()
+    if kind is str:
+        if len(value) > _SHORT:  # what is written is charged for there
+            charge(len(value))
+    elif kind is int or kind is float:
+        return _figure(value, now.words.region, now.is_html, now.words.direction)
+    text = value if kind is str else "" if value is None else str(value)  # what is missing raises
+    apart = _apart if len(text) <= _KEPT else _apart.__wrapped__
+    return apart(text, now.is_html, now.words.direction)
 
 
 @lru_cache(4096)
 def _whole(words: str, is_html: bool) -> str:
-    return Markup(words) if is_html else Isolated(words)
+    return _AS_HTML(words) if is_html else Isolated(words)
 
 
 @lru_cache(4096, typed=True)
-def _figure(value: float, locale: Locale, is_html: bool, direction: str) -> str:
-    return _apart(_number(_decimal(value), locale, None), is_html, direction)
+def _figure(value: float, region: str, is_html: bool, direction: str) -> str:
+    return _apart(_number(_decimal(value), region), is_html, direction)
 
 
 @lru_cache(4096)
-def _price(amount: Decimal, code: str, locale: Locale, is_html: bool, direction: str) -> str:
+def _price(amount: Decimal, code: str, region: str, is_html: bool, direction: str) -> str:
+    locale = Locale.parse(region)
     text = format_currency(amount, code, locale=locale) if code else format_decimal(amount, "#,##0.00", locale)
     return _apart(text, is_html, direction)
 
 
 @lru_cache(4096)
-def _apart(text: str, is_html: bool, direction: str) -> str:
+def _currency(told: str) -> str:
+    code = told.upper()
+    if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise RenderTrouble(f'"{code[:10]}" is no currency: ISO 4217 has three letters')
+    return code
+
+
+@lru_cache(4096)
+def _apart(value: str, is_html: bool, direction: str) -> str:
+    text = _BLANKS.sub(" ", value).strip(" ")  # a blank that is not to be broken at stays one
     if not is_html:
         return Isolated(isolated(text, direction))
     clean = without_controls(text)
@@ -309,18 +307,30 @@ def _apart(text: str, is_html: bool, direction: str) -> str:
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:
-    quantity, price, total = (line.get(key) for key in ("quantity", "price", "total"))
-    quantity = 1 if quantity is None else quantity
+    told = line.get
+    quantity, price, total = told("quantity"), told("price"), told("total")
+    if quantity is None:
+        quantity = 1
     if total is None and price is not None:
-        total = str(_exact(price) * _exact(quantity))
-    shown = {key: line.get(key) or "" for key in ("image", "url")}
-    name = line.get("name") or line.get("sku") or ""
-    return {"name": name, "quantity": quantity, "price": price, "total": total, **shown}
+        total = (
+            _product(price, quantity) if type(price) in _TOLD and type(quantity) in _TOLD else _times(price, quantity)
+        )
+    return {
+        "name": told("name") or told("sku") or "", "quantity": quantity, "price": price, "total": total,
+        "image": told("image") or "", "url": told("url") or "",
+    }  # fmt: skip
+
+
+def _times(price: Any, quantity: Any) -> str:
+    return str(_decimal(price) * _decimal(quantity))
+
+
+_product: Final = lru_cache(4096, typed=True)(_times)
 
 
 def _exact(value: Any) -> Decimal:
     """The same, of what is told again and again."""
-    return _decimal_of(value) if type(value) in (int, float, str) else _decimal(value)
+    return _decimal_of(value) if type(value) in _TOLD else _decimal(value)
 
 
 @lru_cache(4096, typed=True)
@@ -332,7 +342,8 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, Undefined):
         str(value)  # raises: the value is missing
     try:
-        exact = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+        told = str(value)
+        exact = Decimal(told) if not isinstance(value, bool) and len(told) <= _SHORT else Decimal("NaN")
     except InvalidOperation:
         exact = Decimal("NaN")
     if not exact.is_finite() or abs(exact) >= _AMOUNT_LIMIT or (exact and abs(exact) < 1 / _AMOUNT_LIMIT):
@@ -345,5 +356,5 @@ def _percent(character: str) -> str:
 
 
 @lru_cache(4096)
-def _number(amount: Decimal, locale: Locale, pattern: str | None) -> str:
-    return format_decimal(amount, format=pattern, locale=locale)
+def _number(amount: Decimal, region: str) -> str:
+    return format_decimal(amount, locale=Locale.parse(region))

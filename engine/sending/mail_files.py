@@ -12,11 +12,11 @@
 A user's own file of the same name is laid over ours entry by entry.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deliverability.toml_text import TomlFault, read_toml
 from engine.sending.resources import ResourceError, Resources
 
 MAIL: Final = "mail."
@@ -57,8 +57,8 @@ def read_mail_file(resources: Resources, name: str) -> MailFile:
     content: dict[str, Any] = {}
     for layer in layers:
         try:
-            _lay_over(content, tomllib.loads(layer))
-        except tomllib.TOMLDecodeError as err:
+            _lay_over(content, read_toml(layer))
+        except TomlFault as err:
             raise MailFileError(f"{file}: {err}") from None
     told = {key: content.pop(key, usual) for key, usual in _TOLD.items()}
     sample = content.pop("sample", {})

@@ -39,12 +39,14 @@ class _Copier:
         if self.nodes > NODES_MAX or depth > DEPTH_MAX:
             raise PlainError(f"the facts are more than {NODES_MAX} values, or deeper than {DEPTH_MAX}")
         kind = type(value)  # what JSON made is of these types; to ask for their kin takes several times as long
-        if kind is str or isinstance(value, str):
+        if kind is str and value.isprintable() and len(value) <= STRING_MAX:
+            return value
+        if isinstance(value, str):
             return _string(value)
         if value is None or kind is bool or kind is int:
             return value
         if kind is dict or isinstance(value, Mapping):
-            return {_string(str(key)): self.copy(each, depth + 1) for key, each in value.items()}
+            return {_key(key): self.copy(each, depth + 1) for key, each in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.copy(each, depth + 1) for each in value]
         return _scalar(value)
@@ -55,6 +57,10 @@ def _string(value: str) -> str:
         raise PlainError(f"a text among the facts is longer than {STRING_MAX} characters")
     text = str.__str__(value)  # of a subclass (Markup!) the plain text
     return text if text.isprintable() else _UNFIT.sub(" ", text)
+
+
+def _key(name: Any) -> str:
+    return name if type(name) is str and name.isprintable() and len(name) <= STRING_MAX else _string(str(name))
 
 
 def _scalar(value: Any) -> Any:

@@ -6,6 +6,7 @@ operator who reads it has to mend a file.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,13 +18,14 @@ from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxErro
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from engine.sending.functions import FILTERS, FUNCTIONS, RENDERING, Rendering
+from engine.sending.functions import RENDERING, Rendering
 from engine.sending.inlining import Sheet, SheetError, inline
 from engine.sending.links import PersonalLinks
 from engine.sending.look import look
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import METER, Meter, RenderTrouble, Sandbox, is_html
 from engine.sending.texts import Words
+from engine.sending.vocabulary import FILTERS, FUNCTIONS
 
 _SHOWN: Final = 40  # characters of a text, where it stands for its name
 _EXPRESSION: Final = 120  # characters of an expression that is told of
@@ -32,6 +34,7 @@ _TEXTS_MAX: Final = 1_000  # texts kept compiled
 OUTPUT_MAX: Final = 512 * 1024  # characters; Gmail cuts a mail's HTML at 102 KiB
 SHEET: Final = "base/mail.css.j2"
 """The style sheet of mails."""
+NO_SUBJECT: Final = 'it has no subject: write {% block subject %}{{ t("subject") }}{% endblock %}'
 _STYLED: Final = ("mail/", "base/")
 
 
@@ -82,10 +85,12 @@ class Renderer:
         meter = METER.set(Meter())
         try:
             template = self._press(words).sandbox.get_template(name)
+            if block and block not in template.blocks:
+                raise RenderTrouble(NO_SUBJECT if block == "subject" else f"it has no block {block}")
             context = _context(template, facts)
             return _gather(template.blocks[block](context) if block else template.root_render_func(context))
-        except (RecursionError, MemoryError):
-            raise TemplateFault(name, words.tag, "the template calls itself without end") from None
+        except (RecursionError, MemoryError) as err:
+            raise _endless(err, name, words.tag) from None
         except Exception as err:
             raise _fault(err, name, words.tag, self._source) from err
         finally:
@@ -118,8 +123,8 @@ class Renderer:
         try:
             template = self._press(words).compiled(source)
             return _gather(template.root_render_func(_context(template, facts)))
-        except (RecursionError, MemoryError):
-            raise TemplateFault(name, words.tag, "the template calls itself without end") from None
+        except (RecursionError, MemoryError) as err:
+            raise _endless(err, name, words.tag) from None
         except Exception as err:
             raise _fault(err, name, words.tag, lambda place: source if place == name else self._source(place)) from err
         finally:
@@ -185,7 +190,8 @@ def _gather(pieces: Any) -> str:
     for piece in pieces:
         length += len(piece)
         if length > OUTPUT_MAX:
-            raise RenderTrouble(f"it comes out longer than {OUTPUT_MAX // 1024} Ki characters")
+            # Thrown where the template stands, so that its line is known.
+            pieces.throw(RenderTrouble(f"it comes out longer than {OUTPUT_MAX // 1024} Ki characters"))
         text.append(piece)
     return "".join(text)
 
@@ -209,12 +215,24 @@ def _expression(source: str, line: int, variable: str) -> str:
     return fitting[0][:_EXPRESSION] if len(set(fitting)) == 1 else ""
 
 
+def _endless(err: Exception, name: str, locale: str) -> TemplateFault:
+    """What calls or includes itself is the line that was passed most often, not where it became too much."""
+    passed = Counter(_passed(err.__traceback__, name))
+    (place, line), _ = passed.most_common(1)[0] if passed else ((name, 0), 0)
+    return TemplateFault(place, locale, "the template calls or includes itself without end", line=line)
+
+
 def _where(traceback: TracebackType | None, name: str) -> tuple[str, int]:
     """The innermost line of a template on the way to the error."""
-    place, line = name, 0
+    return (_passed(traceback, name) or [(name, 0)])[-1]
+
+
+def _passed(traceback: TracebackType | None, name: str) -> list[tuple[str, int]]:
+    """The lines of templates on the way to the error, the outermost first."""
+    found = []
     while traceback is not None:
         template = traceback.tb_frame.f_globals.get("__jinja_template__")
         if isinstance(template, Template):
-            place, line = template.name or name, template.get_corresponding_lineno(traceback.tb_lineno)
+            found.append((template.name or name, template.get_corresponding_lineno(traceback.tb_lineno)))
         traceback = traceback.tb_next
-    return place, line
+    return found

@@ -56,6 +56,16 @@ class Resources:
                 return found
         raise ResourceError(f"there is no {name[:100]} in {' or '.join(str(each) for each in self.folders)}")
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, readable or not."""
+        return any((folder / name).is_file() for folder in self.folders)
+
+    def own(self, below: str, suffix: str) -> list[str]:
+        """As `names`, of the user's own folders alone."""
+        return [
+            name for name in self.names(below, suffix) if any((each / name).is_file() for each in self.folders[:-1])
+        ]
+
     def names(self, below: str, suffix: str) -> list[str]:
         """The names in one folder that end so, each once, in order."""
         found = {

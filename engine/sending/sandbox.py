@@ -6,17 +6,20 @@ and functions are those of `functions.py`, and arithmetic is for numbers.
 
 The meter stops a template that would eat the machine: every loop turn, call, include, joined or written text costs what
 it adds, and a rendering that has spent METER_MAX fails. What costs is found once, in the syntax tree, when a template
-is compiled.
+is compiled (engine.sending.weaving).
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2 import FunctionLoader, StrictUndefined, Template, Undefined, nodes, pass_context
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+from engine.sending.weaving import Generator, as_filters, weave
 
 METER_MAX: Final = 4_000_000  # about the characters that a rendering may write and join, all parts together
 
@@ -86,6 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """A Jinja environment that knows data and our functions, and nothing of Python."""
 
     template_class = _Template
+    code_generator_class = Generator
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
 
     def __init__(self, load: Callable[[str], Any], filters: dict[str, Any], functions: dict[str, Any]) -> None:
@@ -95,6 +99,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )  # fmt: skip
         ours = {name: self.filters[name] for name in _FILTERS}
         self.filters = {**ours, "d": ours["default"], **filters, "metered": _metered, "weighed": _weighed}
+        self.filters |= as_filters(functions)
         self.tests = {name: self.tests[name] for name in (*_TESTS, *_TESTS_BY_SIGN)}
         self.globals = dict(functions)
         # What is called most, known by itself: Jinja looks at a dozen things of whatever is called.
@@ -148,8 +153,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except ArithmeticError as err:
             raise RenderTrouble(f"{left} {operator} {right}: {err}") from None
 
+    @staticmethod
+    def write_html(value: Any) -> str:
+        """What stands in the HTML for a value."""
+        if type(value) is Markup:
+            METER.get().charge(len(value))
+            return value
+        return escape(_finalize(value))
+
+    @staticmethod
+    def write_text(value: Any) -> str:
+        """What stands in a plain text for it."""
+        return str(_finalize(value))
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        template = _with_meter(super()._parse(source, name, filename), name)
+        template = weave(super()._parse(source, name, filename), name, self.globals)
         template.set_environment(self)
         if all(isinstance(node, nodes.Macro | nodes.Output) for node in template.body):
             self.only_macros.add(name)
@@ -196,24 +214,3 @@ def _metered(context: Context, items: Iterable[Any], weight: int) -> Iterator[An
 def _weighed(context: Context, value: str, weight: int) -> str:
     charge(weight + len(value))
     return value
-
-
-def _with_meter(template: nodes.Template, name: str | None) -> nodes.Template:
-    for loop in template.find_all(nodes.For):
-        if loop.recursive:
-            raise TemplateSyntaxError("recursive loops are not for mail", loop.lineno, name)
-        loop.iter = _filtered(cast(nodes.Expr, loop.iter), "metered", 1 + _static_length(loop))
-    for include in template.find_all(nodes.Include):
-        include.template = _filtered(include.template, "weighed", 1000)
-    for concat in list(template.find_all(nodes.Concat)):
-        concat.nodes = [_filtered(nodes.Concat(concat.nodes, lineno=concat.lineno), "weighed", 0)]
-    return template
-
-
-def _filtered(node: nodes.Expr, name: str, weight: int) -> nodes.Filter:
-    weigh = nodes.Const(weight, lineno=node.lineno)
-    return nodes.Filter(node, name, [weigh], [], None, None, lineno=node.lineno)
-
-
-def _static_length(loop: nodes.For) -> int:
-    return sum(len(each.data) for each in loop.find_all(nodes.TemplateData))

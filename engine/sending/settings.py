@@ -24,10 +24,6 @@ class MailSettings(Settings):
     )
     locale: str = Field(default=LAST_RESORT, description="Language (BCP 47) for people whose own is unknown.")
     zone: str = Field(default="UTC", description="Time zone (IANA) for people whose own is unknown.")
-    postal_address: str = Field(
-        default="",
-        description="The sender's postal address, in the footer of every mail, where brand.toml has none; most laws ask for it.",
-    )
     staff: tuple[str, ...] = Field(
         default=(), description="Addresses of people at the shop whom flows may notify; nobody else gets such mail."
     )

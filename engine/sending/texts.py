@@ -10,16 +10,17 @@ mail has words in. A mail's words are read when it is first asked for.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
 from markupsafe import escape
 
+from deliverability.toml_text import read_toml
 from engine.sending.mail_files import MAIL, MailFileError, read_mail_file
-from engine.sending.resources import Resources
+from engine.sending.resources import ResourceError, Resources
 
 LAST_RESORT: Final = "en"
 
@@ -62,10 +63,15 @@ class Words:
     direction: str  # ltr, rtl
     babel: Locale
     entries: Mapping[str, Entry]
+    region: str = field(init=False, repr=False, compare=False)  # of `babel`: to find again what was formatted for it
+    _found: dict[tuple[str, str], Entry] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "region", str(self.babel))
 
     def phrase(self, section: str, key: str, count: Any = None) -> Phrase:
         """An entry of the section, or of [common]; its plural form for `count`. TextError when there is none."""
-        entry = self.entries.get(f"{section}.{key}") or self.entries.get(f"common.{key}")
+        entry = self._found.get((section, key)) or self._look_up(section, key)
         if entry is None:
             raise TextError(f'the texts in "{self.tag}" have no {key}, neither for {section} nor for common')
         if isinstance(entry, Phrase):
@@ -73,6 +79,12 @@ class Words:
         if not isinstance(count, int | float):
             raise TextError(f"{section}.{key} has plural forms: it needs a count")
         return entry.get(self.babel.plural_form(count)) or entry["other"]
+
+    def _look_up(self, section: str, key: str) -> Entry | None:
+        entry = self.entries.get(f"{section}.{key}") or self.entries.get(f"common.{key}")
+        if entry is not None:
+            self._found[section, key] = entry
+        return entry
 
     def text(self, name: str) -> str:
         """The words of an entry without placeholders, by its whole name; "" where there are none."""
@@ -98,7 +110,10 @@ class Texts:
         self._names: dict[str, str] = {}
         self._chosen: dict[tuple[str, str, str], Words] = {}
         for name in resources.names("i18n", ".toml"):
-            self._load(name, resources.read_all(name))
+            try:
+                self._load(name, resources.read_all(name))
+            except ResourceError as err:
+                raise TextError(str(err)) from None
         if LAST_RESORT not in self._catalogues:
             raise TextError(f'there are no texts in "{LAST_RESORT}"')
 
@@ -171,20 +186,29 @@ class Texts:
         about: dict[str, Any] = {}
         try:
             for layer in layers:
-                content = tomllib.loads(layer)
-                about.update(content.pop("locale", {}))
-                if "mail" in content:
-                    raise TextError("the words of a mail are in mail/NAME.toml, a table such as [en] for each language")
-                entries.update(_entries(content, ""))
+                of_locale, words = _layer(layer)
+                about.update(of_locale)
+                entries.update(words)
             tag = name.removeprefix("i18n/").removesuffix(".toml")
             babel = Locale.parse(tag, sep="-")
-        except (tomllib.TOMLDecodeError, TextError, UnknownLocaleError, ValueError) as err:
+        except (TextError, UnknownLocaleError, ValueError) as err:
             raise TextError(f"{name}: {err}") from None
         if about.get("direction") not in ("ltr", "rtl"):
             raise TextError(f'{name}: [locale] needs direction = "ltr" or "rtl"')
         self._catalogues[tag] = Words(tag, str(about.get("name", tag)), about["direction"], babel, entries)
         for each in (tag, *about.get("also", ())):
             self._names[str(each).lower()] = tag
+
+
+@lru_cache(16)
+def _layer(text: str) -> tuple[Mapping[str, Any], Mapping[str, Entry]]:
+    """What a file of words says of its locale, and its words. Read by the daemon before it forks (engine.before_fork), so that
+    no carrier need do it again. TextError."""
+    content = read_toml(text)
+    about = content.pop("locale", {})
+    if "mail" in content:
+        raise TextError("the words of a mail are in mail/NAME.toml, a table such as [en] for each language")
+    return about, dict(_entries(content, ""))
 
 
 def _chain(tag: str) -> Iterator[str]:

@@ -12,13 +12,15 @@ from engine.sending.direction import FSI, PDI
 
 LINE: Final = 60  # places of a line of two ends
 _APART: Final = 2  # places at least between them
+_KEPT: Final = 400  # characters of a text worth remembering how many it takes
 _NOTHING: Final = frozenset(("Mn", "Me", "Cf"))
 
 
-@lru_cache(4096)
 def width(text: str) -> int:
     """The places it takes."""
-    return len(text) if text.isascii() else sum(_width(each) for each in text)
+    if text.isascii():
+        return len(text)
+    return _added(text) if len(text) <= _KEPT else _added.__wrapped__(text)
 
 
 def line_up(left: str, right: str, places: int = LINE) -> str:
@@ -42,6 +44,11 @@ def _closed(lines: Iterator[str]) -> Iterator[str]:
         told = FSI + line if is_open else line
         is_open = told.count(FSI) > told.count(PDI)
         yield told + PDI if is_open else told
+
+
+@lru_cache(4096)
+def _added(text: str) -> int:
+    return sum(_width(each) for each in text)
 
 
 def _width(character: str) -> int:

@@ -61,11 +61,12 @@ class Clockwork:
         for zone in self._by_zone:
             self._next(zone, now.astimezone(zone).date(), now)
 
-    def heard(self, person: Person, at: datetime) -> None:
-        """The event that a flow about silence counts from."""
-        if isinstance(self._trigger, InactivityTrigger):
+    def heard(self, person: Person, at: datetime, now: datetime) -> None:
+        """The event that a flow about silence counts from; told of now, it may have happened earlier."""
+        if isinstance(self._trigger, InactivityTrigger) and to_ms(at) >= self._heard.get(person.id, 0):
             self._heard[person.id] = to_ms(at)
-            self._put(self._trigger.span.after(at, person.zone), Silence(person, to_ms(at)))
+            if (over := self._trigger.span.after(at, person.zone)) >= now:
+                self._put(over, Silence(person, to_ms(at)))
 
     def come(self, tick: Tick, now: datetime) -> Iterator[tuple[Person, str]]:
         """Whom a tick may let in, each with the key of the occasion."""

@@ -96,8 +96,8 @@ def note(person: Person, name: str, data: Mapping[str, Any], at_ms: int) -> None
 def _ordered(person: Person, data: Mapping[str, Any], at_ms: int) -> None:
     person.orders += 1
     person.spent += hundredths(data)
-    person.first_order_ms = person.first_order_ms or at_ms
-    person.last_order_ms = at_ms
+    person.first_order_ms = min(person.first_order_ms or at_ms, at_ms)
+    person.last_order_ms = max(person.last_order_ms or at_ms, at_ms)
 
 
 def _on_list(state: SubscriptionState) -> Change:

@@ -71,6 +71,12 @@ class Run:
     is_over: bool = False
     chain: int = 0  # how many runs led to it ...
     chained_ms: int = 0  # ... and when it was let in by that
+    told_of_ms: int = 0  # when what its data tells of happened
+
+
+def _happened(came: Came, now: datetime) -> int:
+    """When what came happened."""
+    return to_ms(came.at) if isinstance(came, Told) and came.at is not None else to_ms(now)
 
 
 class Play:
@@ -101,26 +107,28 @@ class Play:
     # -- what comes
 
     def hear(
-        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int = 0
+        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int = 0,
+        happened_ms: int | None = None,
     ) -> None:  # fmt: skip
-        """Something happens to somebody now."""
+        """Something is heard of somebody now. What happened before a run began is neither its goal nor what it waits for."""
+        happened = from_ms(at_ms if happened_ms is None else happened_ms)
         if name == self.clockwork.event:
-            self.clockwork.heard(person, from_ms(at_ms))
+            self.clockwork.heard(person, happened, from_ms(at_ms))
         if name in self.deciding.events:
             self.deciding.heard(person.id, name, data, at_ms)
         mine = self.runs.get(person.id)
         if name != self._trigger and not (mine and (name == self._goal or name in self._awaited)):
             return
         now = from_ms(at_ms)
-        event = {"name": name, "key": key, "at": now.isoformat(), **data}
+        event = {"name": name, "key": key, "at": happened.isoformat(), **data}
         scope = facts.scope(person.facts(), event, now, person.zone)
-        for run in list(mine or ()):
+        for run in [each for each in mine or () if to_ms(happened) >= min(each.entered_ms, each.told_of_ms)]:
             if name == self._goal and self._is_reached(run, scope, now):
                 self.end(run, "goal")
             elif name in self._awaited:
                 self._hear(run, name, event, scope, now)
         if name == self._trigger:
-            self.enter(person, Told(name, data), event, scope, now, chain)
+            self.enter(person, Told(name, data, happened), event, scope, now, chain)
 
     def enter(
         self,
@@ -140,9 +148,11 @@ class Play:
         )  # fmt: skip
         match entry:
             case Entered(key=key, is_held_out=is_held_out):
-                self._begin(person, key, event, now, chain, is_held_out=is_held_out)
+                self._begin(person, key, event, now, chain, _happened(came, now), is_held_out=is_held_out)
             case Renewed(key=key, restarts=restarts):
-                self._renew(waiting[key], event, now, chain, restarts=restarts)
+                if _happened(came, now) >= waiting[key].told_of_ms:  # what is older replaces nothing
+                    waiting[key].told_of_ms = _happened(came, now)
+                    self._renew(waiting[key], event, now, chain, restarts=restarts)
             case NotEntered(reason=reason):
                 self.tally.barred[reason] += 1
 
@@ -155,7 +165,8 @@ class Play:
     # -- runs
 
     def _begin(
-        self, person: Person, key: str, event: Mapping[str, Any], now: datetime, chain: int, *, is_held_out: bool
+        self, person: Person, key: str, event: Mapping[str, Any], now: datetime, chain: int, told_of_ms: int, *,
+        is_held_out: bool,
     ) -> None:  # fmt: skip
         self.tally.entered += 1
         self.tally.people.add(person.id)
@@ -166,7 +177,7 @@ class Play:
             return
         run = Run(
             self.world.next_id(), person, key, event, to_ms(now), Standing(self.flow.first), chain=chain,
-            chained_ms=to_ms(now),
+            chained_ms=to_ms(now), told_of_ms=told_of_ms,
         )  # fmt: skip
         self.runs.setdefault(person.id, []).append(run)
         self._due(run, to_ms(now))

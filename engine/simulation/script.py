@@ -27,6 +27,7 @@ class Happens:
     of: str  # an address
     data: Mapping[str, Any]
     key: str = ""
+    at: datetime | None = None  # when it happened, where it is told of later
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ _EXPECT: Final = Record(
 )
 _LINE: Final = Variants(
     {
-        "event": Record({"event": EVENT, "of": ADDRESS, "data": Data(), "key": WORDS}),
+        "event": Record({"event": EVENT, "of": ADDRESS, "data": Data(), "key": WORDS, "at": MOMENT}),
         "start": Record({"start": ADDRESS, "data": Data()}),
         "wait": Record({"wait": SPAN}),
         "expect": Record({"expect": _EXPECT}),
@@ -145,8 +145,8 @@ _CONTACT: Final = Record(
     {
         "address": ADDRESS, "name": WORDS, "locale": WORDS, "zone": Text(_zone, {"type": "string"}), "birthday": WORDS,
         "tags": ListOf(TAG, "warm"), "fields": Data(), "segments": ListOf(SEGMENT, "vip"),
-        "lists": TableOf(LIST, SUBSCRIPTION, "such as {news: confirmed}"),
-        "orders": Record({"count": NUMBER, "total": NUMBER}),
+        "lists": TableOf(LIST, SUBSCRIPTION, "such as {news: confirmed}"), "created": MOMENT,
+        "orders": Record({"count": NUMBER, "total": NUMBER, "first": MOMENT, "last": MOMENT}),
     },
     {"address": "such as address: ann@example.org"},
 )  # fmt: skip
@@ -197,8 +197,9 @@ def read_tests(text: str, filename: str, flow: Definition) -> list[Trial] | list
 
 def _trial(page: Page, told: Mapping[str, Any], flow: Definition) -> Trial:
     node, name = told["name"]
-    people = tuple(_person(number, each) for number, (_, each) in enumerate(told.get("contacts", ()), 1))
-    people = people or (_person(1, {"address": "ann@example.org"}),)
+    begins = told.get("begins", BEGINS)
+    people = tuple(_person(number, each, begins) for number, (_, each) in enumerate(told.get("contacts", ()), 1))
+    people = people or (_person(1, {"address": "ann@example.org"}, begins),)
     cast = _Cast(page, flow, [each.address for each in people])
     addresses = [each.address for each in people]
     for place, (contact_node, _) in enumerate(told.get("contacts", ())):
@@ -209,7 +210,7 @@ def _trial(page: Page, told: Mapping[str, Any], flow: Definition) -> Trial:
     for step, way in splits.items():
         cast.split(node, step, way)
     policy = _policy(page, *told["arbiter"]) if "arbiter" in told else NO_POLICY
-    return Trial(name, _place(node), told.get("begins", BEGINS), people, lines, splits, policy)
+    return Trial(name, _place(node), begins, people, lines, splits, policy)
 
 
 class _Cast:
@@ -222,7 +223,11 @@ class _Cast:
         match kind:
             case "event":
                 return Happens(
-                    told["event"], self._who(node, told.get("of")), told.get("data", {}), told.get("key", "")
+                    told["event"],
+                    self._who(node, told.get("of")),
+                    told.get("data", {}),
+                    told.get("key", ""),
+                    told.get("at"),
                 )
             case "start":
                 return Starts(self._who(node, told["start"]), told.get("data", {}))
@@ -290,7 +295,8 @@ def _policy(page: Page, node: Node, told: Mapping[str, Any]) -> Any:
         return NO_POLICY
 
 
-def _person(number: int, told: Mapping[str, Any]) -> Person:
+def _person(number: int, told: Mapping[str, Any], begins: datetime) -> Person:
+    """Somebody of a test; what they did before it was done just before it begins, where it does not say when."""
     orders = told.get("orders", {})
     zone = told.get("zone", "")
     person = Person(
@@ -298,9 +304,12 @@ def _person(number: int, told: Mapping[str, Any]) -> Person:
         told.get("birthday", ""), tags=frozenset(told.get("tags", ())), segments=frozenset(told.get("segments", ())),
         fields=told.get("fields", {}), orders=int(orders.get("count", 0)), spent=round(orders.get("total", 0) * 100),
         lists={name: SubscriptionState(state) for name, state in told.get("lists", {}).items()},
+        created_ms=to_ms(told.get("created", begins)),
     )  # fmt: skip
     if person.orders:
-        person.first_order_ms = person.last_order_ms = to_ms(BEGINS) - 1
+        just_before = to_ms(begins) - 1
+        last_ms = to_ms(orders["last"]) if "last" in orders else just_before
+        person.last_order_ms, person.first_order_ms = last_ms, to_ms(orders["first"]) if "first" in orders else last_ms
     return person
 
 

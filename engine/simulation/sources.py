@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 from engine.store.groups import GroupStore
+from mta.plain_file import open_plain
 from mta.ports import Tx
 
 Row: TypeAlias = tuple[Any, ...]
@@ -55,7 +56,7 @@ class Database:
             after = part[-1][len(columns) :]
 
     def events(self, since_ms: int, only: Sequence[str] = ()) -> Iterator[Row]:
-        after, last = self._store.read_now(lambda tx: (_first_since(tx, since_ms) - 1, _last(tx)))
+        after, last = self._store.read_now(lambda tx: (first_since(tx, since_ms) - 1, last_event(tx)))
         named = f" AND name IN ({','.join('?' * len(only))})" if only else ""
         sql = f"SELECT {', '.join(EVENT)} FROM event WHERE id > ? AND id <= ?{named} ORDER BY id"
         while after < last:
@@ -65,12 +66,13 @@ class Database:
             after += CHUNK
 
 
-def _last(tx: Tx) -> int:
+def last_event(tx: Tx) -> int:
+    """The id of the youngest event."""
     row = tx.one("SELECT MAX(id) FROM event")
     return row[0] or 0 if row else 0
 
 
-def _first_since(tx: Tx, since_ms: int) -> int:
+def first_since(tx: Tx, since_ms: int) -> int:
     """The id of about the first event since then: ids and times go up together, or nearly so."""
     low, high = tx.one("SELECT COALESCE(MIN(id), 1), COALESCE(MAX(id), 0) + 1 FROM event") or (1, 1)
     while low < high:
@@ -109,7 +111,7 @@ class Folder:
 def _lines(path: Path, columns: Sequence[str], having: Sequence[bytes] = ()) -> Iterator[Row]:
     """The rows, or those whose line has some of these octets."""
     numbers = [_is_number(each) for each in columns]
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         for number, line in enumerate(file, 1):
             if not having or any(each in line for each in having):
                 yield _row(line, columns, numbers, f"{path}:{number}")

@@ -80,9 +80,11 @@ class _Performance:
 
     def _do(self, line: Line) -> None:
         match line:
-            case Happens(name=name, of=of, data=data, key=key):
-                found = key or natural_key(name, data)
-                self._play.world.happen(to_ms(self._now), name, self._people[of].id, found, json.dumps(dict(data)))
+            case Happens(name=name, of=of, data=data, key=key, at=at):
+                found, told_ms = key or natural_key(name, data), to_ms(self._now)
+                happened_ms = min(to_ms(at), told_ms) if at else None
+                text = json.dumps(dict(data))
+                self._play.world.happen(told_ms, name, self._people[of].id, found, text, happened_ms)
             case Starts(of=of, data=data):
                 person = self._people[of]
                 scope = facts.scope(person.facts(), dict(data), self._now, person.zone)

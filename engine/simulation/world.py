@@ -41,7 +41,8 @@ class Player(Protocol):
     reads: frozenset[str]
 
     def hear(
-        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int
+        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int,
+        happened_ms: int | None = None,
     ) -> None: ...  # fmt: skip
 
     def enter(
@@ -89,23 +90,27 @@ class World:
         for play in self.plays:
             play.clockwork.begin(from_ms(at_ms))
 
-    def happen(self, at_ms: int, name: str, contact_id: int | None, key: str, text: str) -> None:
-        """An event of the history; `text` is its data as JSON."""
+    def happen(
+        self, at_ms: int, name: str, contact_id: int | None, key: str, text: str, happened_ms: int | None = None
+    ) -> None:  # fmt: skip
+        """An event of the history; `text` is its data as JSON, `happened_ms` when it happened, where it is told of later."""
         self.events += 1
         self._until(at_ms)
         person = self.people.get(contact_id or 0)
         if person is not None:
-            self.come(person, at_ms, name, key, _record(text) if name in self._read else {})
+            data = _record(text) if name in self._read else {}
+            self.come(person, at_ms, name, key, data, happened_ms=happened_ms)
 
     def come(
-        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int = 0
+        self, person: Person, at_ms: int, name: str, key: str, data: Mapping[str, Any], chain: int = 0,
+        happened_ms: int | None = None,
     ) -> None:  # fmt: skip
-        """Something happens to somebody now; `chain` is how many runs led to it."""
-        people.note(person, name, data, at_ms)
+        """Something is heard of somebody now, which happened now or earlier; `chain` is how many runs led to it."""
+        people.note(person, name, data, at_ms if happened_ms is None else happened_ms)
         if name == "mail.delivered" and self.named(str(data.get("flow", ""))) is None:
             self._note_other(person, at_ms, data)
         for play in self.plays:
-            play.hear(person, at_ms, name, key, data, chain)
+            play.hear(person, at_ms, name, key, data, chain, happened_ms)
 
     def _note_other(self, person: Person, at_ms: int, data: Mapping[str, Any]) -> None:
         """A mail that somebody else wrote: it takes a place under the caps."""

@@ -12,14 +12,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-import peewee
-
+from engine.own_folder import why
 from engine.store import groups, migrate
 from engine.store.groups import GroupStore
 from engine.store.lines import GroupTx
+from engine.store.sqlite_file import applied_in, in_words
 from engine.store.turnstile import Turnstile
 from engine.system import boot_id
-from mta.ports import Clock, StoreBusy, StoreFull, StoreTrouble, Tx
+from mta.plain_file import require_file
+from mta.ports import Clock, StoreTrouble, Tx
 
 T = TypeVar("T")
 
@@ -77,12 +78,15 @@ class SqliteLine:
     """One thread's connection."""
 
     def __init__(self, path: Path, turnstile: Turnstile | None, lease_time: Callable[[], tuple[str, int]]) -> None:
-        self._turnstile, self._lease_time = turnstile, lease_time
-        self._connection = sqlite3.connect(
-            path, timeout=groups.BUSY_SECONDS, isolation_level=None, cached_statements=512, check_same_thread=False
-        )
-        for pragma, value in PRAGMAS.items():
-            self._connection.execute(f"PRAGMA {pragma} = {value}")
+        self._path, self._turnstile, self._lease_time = path, turnstile, lease_time
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=groups.BUSY_SECONDS, isolation_level=None, cached_statements=512, check_same_thread=False
+            )
+            for pragma, value in PRAGMAS.items():
+                self._connection.execute(f"PRAGMA {pragma} = {value}")
+        except sqlite3.Error as err:
+            raise self.words(err) from err
 
     def turn(self) -> AbstractContextManager[None]:
         assert self._turnstile is not None
@@ -145,16 +149,7 @@ class SqliteLine:
         return False  # nobody else was at work
 
     def words(self, err: BaseException) -> BaseException:
-        if not isinstance(err, sqlite3.Error):
-            return err
-        words = str(err).lower()
-        if "full" in words:
-            return StoreFull("no room is left on the database's disk")
-        if "locked" in words or "busy" in words:
-            return StoreBusy("another process holds the database")
-        if isinstance(err, sqlite3.OperationalError) and ("i/o" in words or "readonly" in words):
-            return StoreTrouble(f"the database can't be written: {err}")
-        return err
+        return in_words(err, self._path) if isinstance(err, sqlite3.Error) else err
 
     def close(self) -> None:
         self._connection.close()
@@ -174,27 +169,45 @@ class Database(GroupStore):
         return str(self.path)
 
     def open(self) -> Self:
-        """As GroupStore.open; creates the file where there is none."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._turnstile, self._boot_id = Turnstile(self.path), boot_id()
-        if not self.path.exists():
-            self.path.touch(mode=0o600)
+        """As GroupStore.open; creates the file where there is none. StoreTrouble, PermissionError for a folder that lets
+        nobody, or not us, write."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._turnstile, self._boot_id = Turnstile(self.path), boot_id()
+            if not self.path.exists():
+                self.path.touch(mode=0o600)
+            require_file(self.path.stat().st_mode, self.path)
+        except PermissionError:
+            raise
+        except OSError as err:
+            raise StoreTrouble(f"the database's folder {self.path.parent} {why(err, self.path.parent)}") from None
         return self
 
     def exists(self) -> bool:
         return self.path.exists()
 
-    def migrate(self) -> list[str]:
-        """As GroupStore.migrate; keeps a copy of the file before a change."""
+    def applied(self) -> list[str]:
+        return applied_in(self.path, groups.BUSY_SECONDS)
+
+    def _migrate(self, keep: Callable[[], object]) -> list[str]:
+        import peewee  # few starts have anything to migrate
+
         assert self._turnstile is not None
         database = peewee.SqliteDatabase(str(self.path), pragmas=PRAGMAS, timeout=groups.BUSY_SECONDS)
-        with self._turnstile.turn(), database.connection_context():
-            return migrate.up(database, lambda: migrate.keep_copy(self.path, self._clock.now()))
 
-    def check_schema(self) -> None:
-        database = peewee.SqliteDatabase(str(self.path), timeout=groups.BUSY_SECONDS)
-        with database.connection_context():
-            migrate.check(database)
+        def keep_copy() -> None:
+            with database.transaction("IMMEDIATE"):  # what can't be changed needs no copy
+                pass
+            migrate.keep_copy(self.path, self._clock.now())
+
+        try:
+            with self._turnstile.turn(), database.connection_context():
+                return migrate.up(database, keep_copy)
+        except peewee.DatabaseError as err:
+            cause = err.__context__
+            if isinstance(cause, sqlite3.Error) and (said := in_words(cause, self.path)) is not cause:
+                raise said from err
+            raise
 
     def restart_ids(self, taken: Mapping[str, int]) -> None:
         def work(tx: Tx) -> None:
@@ -235,9 +248,19 @@ class Database(GroupStore):
         finally:
             line.close()
 
+    async def slim(self) -> None:
+        await self.read(_let_go)
+        await self.write(_let_go)
+        await super().slim()
+
     def _connect(self) -> SqliteLine:
         return SqliteLine(self.path, self._turnstile, self._lease_time)
 
     def _lease_time(self) -> tuple[str, int]:
         """Time since boot: it goes on while the machine sleeps, and another boot's leases have lapsed."""
         return self._boot_id, self._clock.boottime_ms()
+
+
+def _let_go(tx: Tx) -> None:
+    """Of the pages that this connection keeps in memory."""
+    tx.query("PRAGMA shrink_memory")

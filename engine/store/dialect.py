@@ -11,6 +11,7 @@ class Dialect(Protocol):
     """One database's words."""
 
     collate: str  # after a text that is compared by its order: by code point
+    size: str  # a SELECT of how many octets the database takes
 
     def number(self, column: str, *, is_sure: bool = False) -> str:
         """The number under a key of a JSON object in `column`; NULL for anything else."""
@@ -42,6 +43,7 @@ class Dialect(Protocol):
 
 class Sqlite:
     collate = ""
+    size = "SELECT c.page_count * s.page_size FROM pragma_page_count() AS c, pragma_page_size() AS s"
 
     def number(self, column: str, *, is_sure: bool = False) -> str:
         if is_sure:
@@ -81,6 +83,7 @@ class Sqlite:
 
 class Postgres:
     collate = ' COLLATE "C"'
+    size = "SELECT pg_database_size(current_database())"
 
     def number(self, column: str, *, is_sure: bool = False) -> str:
         json = f"CAST({column} AS jsonb)"

@@ -22,7 +22,9 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, Final, Self, TypeVar
 
+from engine.store import migrate
 from engine.store.lines import Bells, Line, Unreachable
+from engine.system import give_back_memory
 from mta.ports import Clock, StoreBusy, Tx
 
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class GroupStore(ABC):
         self._lines = threading.local()
         self._opened: list[Line] = []
         self._closing = threading.Event()
+        self._foreword: Callable[[Tx], object] | None = None
         self.commits = 0
 
     # -- what a back end is
@@ -90,12 +93,21 @@ class GroupStore(ABC):
         """Whether there is a database to look into."""
 
     @abstractmethod
-    def migrate(self) -> list[str]:
-        """Bring the schema up to date; the names of the migrations applied. SchemaMismatch for a newer schema."""
+    def applied(self) -> list[str]:
+        """The migrations that made the tables, in order; none of a database that is empty."""
+
+    def migrate(self, keep: Callable[[], object] = lambda: None) -> list[str]:
+        """Bring the schema up to date; the names of the migrations applied. SchemaMismatch for a newer schema. `keep` is
+        called before a database that has a past is changed, where the back end makes no copy of its own."""
+        return self._migrate(keep) if migrate.pending(self.applied()) else []
 
     @abstractmethod
+    def _migrate(self, keep: Callable[[], object]) -> list[str]:
+        """Apply what is pending when it is our turn: somebody else may have done it meanwhile."""
+
     def check_schema(self) -> None:
         """SchemaMismatch when the database's schema is older or newer than this program's."""
+        migrate.check(self.applied())
 
     def bells(self) -> Bells | None:
         """How other front offices of this database are told and heard; None where there can be none."""
@@ -107,6 +119,10 @@ class GroupStore(ABC):
     async def tidy(self) -> bool:
         """What writers would otherwise have to do; every few seconds, by one process. Whether it is wanted again soon."""
         return False
+
+    async def slim(self) -> None:
+        """Give back the memory of what is kept in case it is asked for again: a count of a million brought it in."""
+        await asyncio.to_thread(give_back_memory)
 
     def tidy_now(self) -> bool:
         """As `tidy`, in the calling thread; for who writes much."""
@@ -205,7 +221,15 @@ class GroupStore(ABC):
         """As `write`, in the calling thread."""
         line = self._line()
         with line.turn():
-            return self._single(line, work)
+            if (foreword := self._foreword) is None:
+                return self._single(line, work)
+            _, value = self._single(line, lambda tx: (foreword(tx), work(tx)))
+            self._foreword = None
+            return value
+
+    def begin_with(self, work: Callable[[Tx], object]) -> None:
+        """Have this done in the commit of the first `write_now` that succeeds, before its work."""
+        self._foreword = work
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
         """As `read`, in the calling thread."""

@@ -10,13 +10,13 @@ same transaction; the writer waits until it reaches the server again, reads its 
 still commits would hold), and knows. Only then the asker hears.
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, Final, Self, TypeVar
 
-import peewee
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -50,6 +50,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 # As on SQLite, where every integer has 64 bits.
 TYPES: Final = {"AUTO": "BIGSERIAL", "INT": "BIGINT"}
+_UNSAID: Final = re.compile('".*"|".*')  # what libpq quotes of an address that it can't read may be part of a password
+_PASSWORD: Final = "password authentication failed"
 _ENDED: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout)
 
 
@@ -89,7 +91,7 @@ class PostgresLine:
         self._commits += 1
         try:
             self._connection.execute(f"{_LIST.format(self._token, self._commits)}; COMMIT".encode())
-        except psycopg.OperationalError as err:
+        except psycopg.Error as err:
             if not self._is_lost(err):
                 raise
             self._find_out(err)
@@ -170,7 +172,7 @@ class PostgresLine:
                 return waited
             except psycopg.OperationalError as err:
                 if waited >= patience or self._closing.is_set():
-                    raise Unreachable(f"no database server answers: {_first_line(err)}") from err
+                    raise Unreachable(_why_not(err)) from err
             moment = pause * self._chance.uniform(0.5, 1.5)  # all processes lost it at once; let them come back apart
             self._closing.wait(moment)
             waited, pause = waited + moment, min(2 * pause, LONGEST_PAUSE)
@@ -184,7 +186,7 @@ class PostgresLine:
         """Whether the connection, and with it whatever was open in it, is gone."""
         if isinstance(err, _ENDED):
             return True
-        return isinstance(err, psycopg.OperationalError) and (self._connection is None or self._connection.closed)
+        return isinstance(err, psycopg.Error) and (self._connection is None or self._connection.closed)
 
     # -- what became of a commit
 
@@ -199,7 +201,7 @@ class PostgresLine:
                     "SELECT commits FROM writer WHERE token = %s FOR UPDATE", (self._token,)
                 ).fetchone()
                 break
-            except psycopg.OperationalError as err:
+            except psycopg.Error as err:
                 if not isinstance(err, errors.LockNotAvailable) and not self._is_lost(err):
                     raise
         if row is not None and row[0] == self._commits:
@@ -207,6 +209,18 @@ class PostgresLine:
         if waited > groups.BUSY_SECONDS:
             raise Unreachable("the database server went away, and it took too long to come back") from lost
         raise errors.SerializationFailure("the server went away before it had committed") from lost
+
+
+def _why_not(err: BaseException) -> str:
+    """Why there is no connection: a server that says so is not one that is away."""
+    said = _first_line(err)
+    if "FATAL:" not in said:
+        return f"no database server answers: {said}"
+    why = said.partition("FATAL:")[2].strip()
+    remedy = (
+        ": look at database.url, and at the password that database.secret or ~/.pgpass has" if _PASSWORD in why else ""
+    )
+    return f"the database server does not let us in: {why}{remedy}"
 
 
 def _first_line(err: BaseException) -> str:
@@ -223,7 +237,7 @@ class PostgresDatabase(GroupStore):
         try:
             given = conninfo_to_dict(url)
         except psycopg.ProgrammingError as err:
-            raise Unfit(f"database.url can't be used: {_first_line(err)}") from None
+            raise Unfit(f"database.url can't be used: {_UNSAID.sub('...', _first_line(err))}") from None
         self._name = f"postgresql://{given.get('host', '')}/{given.get('dbname', '')}"
         self._url = make_conninfo(**(_DEFAULTS | given))
 
@@ -249,24 +263,34 @@ class PostgresDatabase(GroupStore):
     def exists(self) -> bool:
         return self.read_now(lambda tx: tx.query("SELECT to_regclass('schema_migration') IS NOT NULL")[0][0]) is True
 
-    def migrate(self) -> list[str]:
-        """As GroupStore.migrate. Several may try at once."""
-        database = self._peewee()
-        with database.connection_context():
-            lock = f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"  # until the connection ends
-            database.execute_sql(lock)  # type: ignore[no-untyped-call]
-            applied = migrate.up(database, lambda: None)
+    def applied(self) -> list[str]:
+        if self.exists():
+            return self.read_now(_applied)
+        # Other programs' tables may lie beside ours, as an extension's do; under our names they may not.
+        from engine.store.shapes import all_shapes  # what makes the tables, and there are none yet
+
+        taken = sorted({each.name for each in all_shapes()} & self.read_now(_tables))
+        migrate.want_no_others(
+            self.name, taken, "make a database of Posthouse's own (`createdb`) and name it in database.url"
+        )
+        return []
+
+    def migrate(self, keep: Callable[[], object] = lambda: None) -> list[str]:
+        applied = super().migrate(keep)
         before_ms = to_ms(self._clock.now() - FORGOTTEN)
         self.write_now(lambda tx: tx.execute("DELETE FROM writer WHERE at_ms < ?", (before_ms,)))
         return applied
 
-    def check_schema(self) -> None:
-        database = self._peewee()
-        with database.connection_context():
-            migrate.check(database)
+    def _migrate(self, keep: Callable[[], object]) -> list[str]:
+        import peewee  # few starts have anything to migrate
 
-    def _peewee(self) -> peewee.PostgresqlDatabase:
-        return peewee.PostgresqlDatabase("postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES)
+        database = peewee.PostgresqlDatabase(
+            "postgresql://", conninfo=self._url, prefer_psycopg3=True, field_types=TYPES
+        )
+        with database.connection_context():
+            lock = f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"  # until the connection ends
+            database.execute_sql(lock)  # type: ignore[no-untyped-call]
+            return migrate.up(database, keep)
 
     def restart_ids(self, taken: Mapping[str, int]) -> None:
         def work(tx: Tx) -> None:
@@ -283,6 +307,21 @@ class PostgresDatabase(GroupStore):
 
     def _connect(self) -> PostgresLine:
         return PostgresLine(self._url, self._chance, self._closing)
+
+
+def _applied(tx: Tx) -> list[str]:
+    return [name for (name,) in tx.query("SELECT name FROM schema_migration ORDER BY name")]
+
+
+def _tables(tx: Tx) -> set[str]:
+    """Where ours will be made: what has a name there, were it a view."""
+    return {
+        name
+        for (name,) in tx.query(
+            "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+        )
+    }
 
 
 _FITNESS: Final = (

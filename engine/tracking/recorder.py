@@ -5,15 +5,13 @@ the database is away hits wait, up to a bound; beyond it they are dropped, and t
 """
 
 import asyncio
-import logging
 from collections import deque
 from contextlib import suppress
 from typing import Final
 
+from engine import houselog
 from engine.tracking.hits import Fetch, record
 from mta.ports import Store, StoreTrouble
-
-log: Final = logging.getLogger("posthouse.tracking")
 
 GATHER_SECONDS: Final = 0.2  # from the first hit until it is written
 BATCH: Final = 15  # hits in one transaction: a few milliseconds
@@ -62,7 +60,7 @@ class Recorder:
                 self._waiting.extendleft(reversed(batch))
                 raise
         if self._dropped:
-            log.warning("hits dropped", extra={"hits": self._dropped})
+            houselog.hits_dropped(self._dropped)
             self._dropped = 0
 
     async def _run(self) -> None:
@@ -73,6 +71,6 @@ class Recorder:
             try:
                 await self.flush()
             except StoreTrouble as err:
-                log.warning("hits wait", extra={"error": str(err)})
+                houselog.hits_wait(err)
                 await asyncio.sleep(AGAIN_SECONDS)
                 self._bell.set()

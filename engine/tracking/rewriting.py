@@ -74,6 +74,8 @@ def anchors(text: str, own: str) -> list[Anchor]:
 def rewrite(text: str, own: str, make: Make | None) -> tuple[str, dict[str, int]]:
     """(the text with its links led over ours, the number that each target has). Without `make` only the attributes that
     are for us are taken out. The same target twice is one link."""
+    if make is None and UNTRACKED not in text and NAME not in text:
+        return text, {}
     found = anchors(text, own)
     numbers: dict[str, int] = {}
     names: dict[str, str] = {}

@@ -6,10 +6,10 @@ an Idempotency-Key may be sent again after any trouble: it is answered as the fi
 
 import hashlib
 import json
-import logging
 import re
 from collections.abc import Callable
 from datetime import UTC
+from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from engine.audience.fields import FieldError, declared
 from engine.audience.suppression import BACK, was_erased
 from engine.catalogue.products import ProductError, read_product, store
 from engine.flow.events import make_event
+from engine.flow.orders import ADDS_NOTHING, adds_nothing
 from engine.flow.scalars import NAME_FORM
 from engine.intake.recording import record
 from engine.running.beginning import Hand
@@ -34,10 +35,9 @@ from engine.web.openapi import document
 from engine.web.problems import Fault, Refused, Result, problem
 from mta.ports import Tx
 
-log: Final = logging.getLogger("posthouse.web")
-
 BODY_MAX: Final = 128 * 1024  # octets
 REPLAYED: Final = "Idempotent-Replayed"
+TOKENS_MAX: Final = 1_000  # whose requests are counted; the longest known goes first
 
 _KEY: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
 _NOT_TAKEN: Final = "the body is not taken; nothing was changed"
@@ -58,7 +58,11 @@ class _Doors:
         self._desk = desk
         self._spent: dict[tuple[str, int], Limits] = {}
         self._flows = FlowBook()
-        self._description = json.dumps(document(desk.composer.base_url), ensure_ascii=False)
+
+    @cached_property
+    def _description(self) -> str:
+        """Made when it is first asked for: that takes 5 MiB, and few ask."""
+        return json.dumps(document(self._desk.composer.base_url), ensure_ascii=False)
 
     async def description(self, request: web.Request) -> web.Response:
         return web.Response(text=self._description, content_type="application/json")
@@ -103,7 +107,8 @@ class _Doors:
             locale=body.locale, idempotency_key=body.idempotency_key or None,
         )  # fmt: skip
         event_id = record(tx, event, now=now)
-        return Result(200, {"repeat": True}) if event_id is None else Result(201, {"id": event_id})
+        warning = {"warning": ADDS_NOTHING} if adds_nothing(event.name, event.data) else {}
+        return Result(200, {"repeat": True}) if event_id is None else Result(201, {"id": event_id} | warning)
 
     def _contact(self, tx: Tx, body: ContactBody, by: str) -> Result:
         now, address = self._desk.clock.now(), Address.parse(body.address)
@@ -179,10 +184,15 @@ class _Doors:
             raise Refused(401, "a bearer token is needed: Authorization: Bearer ph_...", {"WWW-Authenticate": "Bearer"})
         if scope not in who.scopes:
             raise Refused(403, f"this token is not for {scope}")
-        limits = self._spent.setdefault((who.name, who.rate), Limits(burst=who.rate, refill=who.rate / 60))
-        if not limits.allows(who.name, now):
+        if not self._limits(who).allows(who.name, now):
             raise Refused(429, f"this token has {who.rate} requests a minute", {"Retry-After": "1"})
         return who
+
+    def _limits(self, who: Bearer) -> Limits:
+        key = who.name, who.rate
+        if key not in self._spent and len(self._spent) >= TOKENS_MAX:
+            del self._spent[next(iter(self._spent))]
+        return self._spent.setdefault(key, Limits(burst=who.rate, refill=who.rate / 60))
 
 
 def _field_faults(tx: Tx, body: ContactBody) -> list[Fault]:

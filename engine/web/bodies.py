@@ -96,6 +96,7 @@ Mailbox = Annotated[
     AfterValidator(_address),
 ]  # fmt: skip
 Line = Annotated[str, AfterValidator(_one_line)]
+Tag = Annotated[str, Field(max_length=TAG_MAX), AfterValidator(_tag)]
 Scalar = Annotated[str, Field(max_length=TEXT_MAX)] | StrictBool | int | float | None
 
 
@@ -148,21 +149,23 @@ class StartBody(Body):
 class ProductBody(Body):
     """A product: what is left out stays as it is."""
 
-    sku: Line = Field(min_length=1, max_length=SKU_MAX)
-    name: Line = Field(default="", max_length=NAMED_MAX)
+    sku: Line = Field(min_length=1, max_length=SKU_MAX, description="What it is known by.")
+    name: Line = Field(default="", max_length=NAMED_MAX, description="What mails call it.")
     price: Annotated[float | int | None, Field(ge=0, lt=10**10, description="At most two decimals.")] = None
-    currency: Annotated[str, Field(max_length=3, json_schema_extra={"pattern": "^([A-Za-z]{3})?$"})] = ""
+    currency: Annotated[
+        str, Field(max_length=3, json_schema_extra={"pattern": "^([A-Za-z]{3})?$"}, description="A code of ISO 4217.")
+    ] = ""
     stock: Annotated[int | None, Field(le=STOCK_MAX, ge=-STOCK_MAX, description="null: nobody counts.")] = None
     low: Annotated[int, Field(ge=0, le=STOCK_MAX, description="From here on few are left.")] = LOW
-    url: Line = Field(default="", max_length=URL_MAX)
-    image: Line = Field(default="", max_length=URL_MAX)
+    url: Line = Field(default="", max_length=URL_MAX, description="Its page.")
+    image: Line = Field(default="", max_length=URL_MAX, description="Its picture.")
     group: Line = Field(default="", max_length=SKU_MAX, description="What it goes with.")
 
 
 class ProductsBody(Body):
     """Products, to be written over what is known of them."""
 
-    products: list[ProductBody] = Field(min_length=1, max_length=PART)
+    products: list[ProductBody] = Field(min_length=1, max_length=PART, description="Each as below.")
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -174,17 +177,23 @@ class ContactBody(Body):
     """What is known of a person. Left out: stays as it is; an empty text, or null in fields: taken away."""
 
     address: Mailbox = Field(description="Whose it is.")
-    name: Line | None = Field(default=None, max_length=NAME_MAX)
-    locale: Annotated[str, AfterValidator(_locale)] | None = Field(default=None, max_length=35, description="BCP 47.")
-    zone: Annotated[str, AfterValidator(_zone)] | None = Field(default=None, max_length=64, description="IANA.")
+    name: Line | None = Field(default=None, max_length=NAME_MAX, description="What the person is called.")
+    locale: Annotated[str, AfterValidator(_locale)] | None = Field(
+        default=None, max_length=35, description="A language, such as he-IL (BCP 47)."
+    )
+    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        default=None, max_length=64, description="A time zone, such as Asia/Jerusalem (IANA)."
+    )
     birthday: Annotated[str, AfterValidator(_contact_word(tidy_birthday))] | None = Field(
         default=None, max_length=10, description="1990-03-31, or --03-31 without the year."
     )
     external_id: Line | None = Field(default=None, max_length=NAME_MAX, description="What the shop calls this person.")
     source: Line | None = Field(default=None, max_length=NAME_MAX, description="How the address came to you.")
-    fields: dict[str, Scalar] = Field(default={}, max_length=200, description="Declared fields.")
-    tags: list[Annotated[str, Field(max_length=TAG_MAX), AfterValidator(_tag)]] = Field(default=[], max_length=100)
-    untags: list[Annotated[str, Field(max_length=TAG_MAX), AfterValidator(_tag)]] = Field(default=[], max_length=100)
+    fields: dict[str, Scalar] = Field(
+        default={}, max_length=200, description="Fields that were declared (`posthouse field add`)."
+    )
+    tags: list[Tag] = Field(default=[], max_length=100, description="Given to the person.")
+    untags: list[Tag] = Field(default=[], max_length=100, description="Taken from the person.")
 
 
 class Faulty(Exception):

@@ -5,7 +5,6 @@ clock, the body, the reader's words and the page. What goes wrong is answered he
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from engine import houselog
 from engine.audience.consent import Answer
 from engine.audience.ledger import SALT_OCTETS
 from engine.audience.tokens import BadToken, Purpose
@@ -25,11 +25,10 @@ from engine.web.problems import problem
 from mta.ports import Chance, Clock, Store, StoreTrouble
 from mta.queue.settings import QueueSettings
 
-log: Final = logging.getLogger("posthouse.web")
-
 BODY_MAX: Final = 16 * 1024  # octets of a form's body
 BODY_SECONDS: Final = 10.0  # how long a body may take to come
 FIELDS_MAX: Final = 60  # of a form
+_ADDRESS_MAX: Final = 45  # characters of an IP address at most; who is told of longer ones remembers none
 
 API: Final = "/v1/"  # what paths for applications begin with
 OFTEN: Final = ("/c/", "/o/", API)  # paths that many ask for from one place
@@ -82,12 +81,12 @@ class Desk:
         except web.HTTPException as err:
             return self.notice(request, err.status, err.headers.get("Allow"))
         except (StoreTrouble, TimeoutError) as err:
-            log.warning("a page could not be served: %s", err or "the request's body did not come")
+            houselog.page_waits(str(err) or "the request's body did not come")
             return self.notice(request, 503 if isinstance(err, StoreTrouble) else 408)
         except ConnectionError:
             return self.notice(request, 400)  # the client hung up: nobody reads it, and it is no fault
         except Exception:
-            log.exception("a page failed")
+            houselog.page_failed()
             return self.notice(request, 500)
 
     @web.middleware
@@ -197,8 +196,12 @@ class Desk:
         return Answer(wording, words.tag, source, self.peer(request), agent, salt=salt or self.salt())
 
 
-@lru_cache(4096)
 def _is_address(text: str) -> bool:
+    return len(text) <= _ADDRESS_MAX and _is_ip(text)
+
+
+@lru_cache(4096)
+def _is_ip(text: str) -> bool:
     try:
         ip_address(text)
     except ValueError:

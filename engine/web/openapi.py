@@ -31,7 +31,7 @@ _PROBLEM: Final = {
 _DONE: Final = {
     "type": "object",
     "properties": {
-        "id": {"type": "integer"},
+        "id": {"type": "integer", "description": "Of the event, or of the contact."},
         "repeat": {"type": "boolean", "description": "It was known already, by its idempotency_key."},
         "new": {"type": "integer", "description": "Products that were not known."},
         "changed": {"type": "integer", "description": "Others that are different now."},
@@ -42,7 +42,10 @@ _DONE: Final = {
             "type": "boolean",
             "description": "They belong to the share that the flow lets nothing be sent to.",
         },
-        "warning": {"type": "string", "description": "What whoever told of this person should know."},
+        "warning": {
+            "type": "string",
+            "description": "What whoever told of this person, or of this order, should know.",
+        },
     },
     "additionalProperties": False,
 }

@@ -45,6 +45,11 @@ class Pages:
         digest = hashlib.sha256(self._style.encode()).digest()
         return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
+    @property
+    def language(self) -> str:
+        """The tag of the catalogue in the shop's own language."""
+        return self._choose("", "", "", "web.survey").tag
+
     def words(self, pressed: str, locale: str, accept_language: str, section: str) -> Words:
         """The words of a section: in the language that was pressed, else the contact's, else the best of those that the
         browser asks for, else the installation's."""

@@ -1,11 +1,13 @@
-"""The public pages on the sockets that the front office opened: aiohttp with a small server's patience and bounds.
+"""HTTP on the sockets that the front office opened: aiohttp with a small server's patience and bounds. The public pages, behind
+a reverse proxy that speaks TLS; the figures; the control socket, whose peers this machine knows.
 
-Behind a reverse proxy that speaks TLS. A connection that sends no whole request in time is closed, and there is a bound
-on how many may be open, so slow or silent clients cost a descriptor for seconds and nothing else. What is no HTTP is
-answered shortly, without a word about what runs here, and not logged: the Internet is full of it.
+A connection that sends no whole request in time is closed, and there is a bound on how many may be open, so slow or
+silent clients cost a descriptor for seconds and nothing else. What is no HTTP is answered shortly, without a word about
+what runs here, and not logged: the Internet is full of it.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -19,6 +21,8 @@ from engine.web.desk import Handler
 CONNECTIONS_MAX: Final = 500
 PATIENCE_SECONDS: Final = 15.0  # for a connection's first whole request head, and between requests
 STOP_SECONDS: Final = 5.0  # that a stop gives to requests being answered
+HEAR_SECONDS: Final = 2.0  # that it gives to who has just come, to say what they came for
+_LOOK: Final = 0.02
 
 _BOUNDS: Final[dict[str, Any]] = {
     "access_log": None,  # it would hold paths, and those hold tokens
@@ -31,12 +35,17 @@ _BOUNDS: Final[dict[str, Any]] = {
 
 
 class WebServer:
-    """One application on given listening sockets."""
+    """One application on given listening sockets. `stop_seconds`: what a stop gives to answers under way; `is_public`: anybody
+    may come, so what they send is bounded shortly, and who has just come is heard out at a stop."""
 
-    def __init__(self, app: web.Application, sockets: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, app: web.Application, sockets: Sequence[socket.socket], *, stop_seconds: float = STOP_SECONDS,
+        is_public: bool = True,
+    ) -> None:  # fmt: skip
         app.middlewares.insert(0, _note)
-        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=STOP_SECONDS)
-        self._sockets = sockets
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=stop_seconds)
+        self._sockets, self._is_public = sockets, is_public
+        self._bounds = _BOUNDS if is_public else {"access_log": None}
         self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
@@ -47,16 +56,33 @@ class WebServer:
             self._servers.append(await loop.create_server(self._open, sock=each, backlog=128))
 
     async def stop(self) -> None:
-        """Take no more connections, finish the requests being answered, close. Harmless when called twice."""
+        """Take no more connections, answer what those ask that there are, close. Harmless when called twice."""
+        if self._servers and self._is_public:
+            for each in self._sockets:  # a server that is closed at once drops those it has just accepted
+                asyncio.get_running_loop().remove_reader(each)
+            await self._hear_out()
         for server in self._servers:
             server.close()
         self._servers.clear()
         await self._runner.cleanup()
 
+    async def _hear_out(self) -> None:
+        """Wait for the first request of who is connected: the socket's next holder knows nothing of them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEAR_SECONDS):
+                await asyncio.sleep(_LOOK)  # what the loop has accepted is a connection by now
+                while self._has_unheard:  # noqa: ASYNC110 - aiohttp tells nobody when a request begins
+                    await asyncio.sleep(_LOOK)
+
+    @property
+    def _has_unheard(self) -> bool:
+        open_now = self._runner.server.connections if self._runner.server is not None else ()
+        return any(isinstance(each, _Connection) and not each.is_heard for each in open_now)
+
     def _open(self) -> "_Connection":
         manager = self._runner.server
         assert manager is not None
-        return _Connection(manager, is_one_too_many=len(manager.connections) >= CONNECTIONS_MAX)
+        return _Connection(manager, self._bounds, is_one_too_many=len(manager.connections) >= CONNECTIONS_MAX)
 
 
 class _Connection(RequestHandler):
@@ -64,8 +90,8 @@ class _Connection(RequestHandler):
 
     __slots__ = ("_is_one_too_many", "_patience", "is_heard")
 
-    def __init__(self, manager: web.Server, *, is_one_too_many: bool) -> None:
-        super().__init__(manager, loop=asyncio.get_running_loop(), **_BOUNDS)
+    def __init__(self, manager: web.Server, bounds: dict[str, Any], *, is_one_too_many: bool) -> None:
+        super().__init__(manager, loop=asyncio.get_running_loop(), **bounds)
         self.is_heard = False
         self._is_one_too_many = is_one_too_many
         self._patience: asyncio.TimerHandle | None = None

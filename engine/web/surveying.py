@@ -66,11 +66,17 @@ class _Surveying:
         survey, words = asked.survey, self._desk.words(request, asked.locale, "survey")
         chosen = value if value in survey.answers else ""
         facts: dict[str, Any] = {
-            "kind": str(survey.kind), "question": words.text(f"survey.{survey.name}.question") or survey.question,
+            "kind": str(survey.kind), "question": _question(survey, words, self._desk.pages.language),
             "answers": [{"value": each, "label": _label(survey, each, words)} for each in survey.answers],
             "chosen": chosen, "wrong": wrong, "keep": f"&v={chosen}" if chosen.isdecimal() else "",
         }  # fmt: skip
         return self._desk.page(request, "survey", facts, locale=asked.locale, status=422 if wrong else 200)
+
+
+def _question(survey: Survey, words: Words, own: str) -> str:
+    """As the shop put it, to those who read its `own` language; to others in theirs, if there are words."""
+    translated = words.text(f"survey.{survey.name}.question")
+    return survey.question if survey.question and words.tag == own else translated or survey.question
 
 
 def _label(survey: Survey, answer: str, words: Words) -> str:

@@ -64,6 +64,8 @@ class SmtpConnection(SMTP):
         self._outgoing: list[bytes] = []
         self._awaited = ""  # the setting that bounds the present wait
         self._deadline = float("inf")  # of that wait, on the loop's clock
+        self._waits_since = 0.0  # likewise
+        self._has_spoken = False  # a whole line came
         self._is_leaving = False  # say 421 as soon as the client has had its turn
         self._is_over = False
         self._is_known = False  # the client showed who it is
@@ -120,6 +122,12 @@ class SmtpConnection(SMTP):
         if self._awaited == "idle_timeout":
             self._expect_line()
 
+    def idled(self, mute: float, patience: float) -> float:
+        """For how many seconds a command was waited for, if that is longer than `patience`, or than `mute` where none came
+        yet; else 0.0."""
+        seconds = self.loop.time() - self._waits_since if self._awaited == "idle_timeout" else 0.0
+        return seconds if seconds > (patience if self._has_spoken else mute) else 0.0
+
     def hang_up(self, reply: Reply) -> None:
         """Say a last word, unless one was said, and close. A client that has not read what came before is cut off."""
         if not self._is_over:
@@ -147,6 +155,7 @@ class SmtpConnection(SMTP):
         try:
             self._greet(None if is_welcome else replies.TOO_MANY_CONNECTIONS)
             while (line := await self._next_line()) is not None:
+                self._has_spoken = True
                 await self._obey(line)
         except Exception as trouble:
             self._report("a session", trouble)
@@ -236,13 +245,15 @@ class SmtpConnection(SMTP):
 
     def _expect(self, name: str, patience: timedelta) -> None:
         """Begin a wait, bounded by the setting of that name. What trickles in meanwhile does not prolong it."""
+        seconds = patience.total_seconds()
         self._awaited = name
-        self._deadline = self.loop.time() + patience.total_seconds()
+        self._waits_since = self.loop.time()
+        self._deadline = self._waits_since + seconds
+        if seconds < self._timeout_duration and not self._has_ended:
+            self._reset_timeout(seconds)  # the timer runs for longer than that
 
     def _expect_line(self) -> None:
         self._expect("idle_timeout", PROMPT if self._is_leaving else self._settings.idle_timeout)
-        if self._is_leaving:
-            self._reset_timeout(PROMPT.total_seconds())  # the timer runs for longer than that
 
     def _expect_nothing(self) -> None:
         self._awaited = ""

@@ -4,9 +4,13 @@ The front office opens each socket once and hands the same descriptors to every 
 one socket. Therefore one connection is taken at a time (a wake-up that takes all would starve the others), and a
 carrier that is full leaves the rest in the backlog, where another carrier finds them. One that serves more clients than
 another waits for a moment before it takes the next, so that the other one does.
+
+When all places are taken and somebody waits, whoever has said nothing for a while goes first, and who never said anything
+sooner: a crowd of idle connections, from wherever, keeps nobody out for long.
 """
 
 import asyncio
+import select
 import socket
 import struct
 from collections import Counter
@@ -26,6 +30,9 @@ from mta.inbound.settings import DoorSettings
 from mta.inbound.transaction import Policy
 
 FULL_SECONDS: Final = 5.0  # who waited so long in the backlog found no carrier with a place: it is told so
+MUTE_SECONDS: Final = 1.0  # when somebody waits: for who was greeted and said nothing; a program speaks at once
+IDLE_SECONDS: Final = 10.0  # likewise, for who said something
+_LOOK: Final = 0.5  # seconds between two looks for them
 _TURNED_AWAY: Final = 100  # at once
 _ASIDE: Final = 0.002  # seconds that a carrier with more clients leaves the next to the others
 _BREATH: Final = 1.0  # seconds without accepting, after the system refused a descriptor or memory
@@ -57,7 +64,7 @@ class Listener:
         self._sockets: tuple[socket.socket, ...] = ()
         self._is_accepting = False
         self._is_stopping = False
-        self.full_seconds = FULL_SECONDS
+        self.full_seconds, self.mute_seconds, self.idle_seconds = FULL_SECONDS, MUTE_SECONDS, IDLE_SECONDS
         self._sessions: dict[InboundSession, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -131,10 +138,32 @@ class Listener:
             self._load.hit("max_connections")
             self._accept_off()
             asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
+            asyncio.get_running_loop().call_later(_LOOK, self._keep_room)
 
     @property
     def _is_full(self) -> bool:
         return len(self._tasks) >= self._settings.max_connections
+
+    def _keep_room(self) -> None:
+        if self._is_full and not self._is_stopping:
+            self.make_room()
+            asyncio.get_running_loop().call_later(_LOOK, self._keep_room)
+
+    def make_room(self) -> None:
+        """Where somebody waits for a place, let those go who idle, the longest first."""
+        if not self._is_awaited:
+            return
+        idle = [(each.idled(self.mute_seconds, self.idle_seconds), each) for each in self._sessions]
+        for _, session in sorted((each for each in idle if each[0]), key=lambda each: -each[0])[:_TURNED_AWAY]:
+            session.hang_up(replies.FULL)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether somebody stands in the backlog."""
+        poll = select.poll()
+        for each in self._sockets:
+            poll.register(each, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _turn_away(self) -> None:
         """Still full: who waits in the backlog would wait for long, since no other carrier took it either."""

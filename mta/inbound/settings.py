@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from deliverability.settings import Duration, Settings, Size
+from mta.secret_file import SAID
 
 _ENDPOINT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+|\*):(\d{1,5})")
 
@@ -159,7 +160,10 @@ class SubmissionSettings(ListenSettings):
     """`[submission]`: the door for applications: on this host, in named networks, or with a password over TLS."""
 
     max_connections_per_client: int = Field(
-        default=500, ge=1, description="As for every door; local applications share one IP address, hence the number."
+        default=450,
+        ge=1,
+        description="As for every door; local applications share one IP address, hence the number. What it leaves of"
+        " `max_connections` is for all others.",
     )
     max_connections_per_stranger: int = Field(
         default=20, ge=1, description="As `max_connections_per_client`, for an address outside `networks`."
@@ -188,12 +192,12 @@ class SubmissionSettings(ListenSettings):
     )
     tls_certificate: Path | None = Field(
         default=None,
-        description="PEM file with the certificate and its chain, below the state folder. With it STARTTLS and AUTH are"
+        description=f"PEM file with the certificate and its chain, {SAID}. With it STARTTLS and AUTH are"
         " offered; a changed file is taken up without a reload.",
     )
     tls_key: Path | None = Field(
         default=None,
-        description="PEM file with the certificate's private key; not needed where it is in the same file.",
+        description=f"PEM file with the certificate's private key, {SAID}; not needed where it is in the same file.",
     )
     tls_timeout: Duration = Field(default=timedelta(seconds=30), description="Wait this long for a TLS handshake.")
     auth_tries: int = Field(default=3, ge=1, le=10, description="Wrong passwords on one connection before we hang up.")

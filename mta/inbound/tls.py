@@ -52,6 +52,8 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996; RFC 8314 section 4.1
         context.options |= ssl.OP_NO_RENEGOTIATION
         files = " and ".join(map(str, self._files()))
+        if any(each.is_fifo() for each in self._files()):  # whoever reads one waits until somebody writes
+            raise CertificateTrouble(f"the certificate in {files} can't be used: a pipe is no file")
         try:
             context.load_cert_chain(self._chain, self._key, password=_no_password(files))
         except OSError as error:  # ssl.SSLError is one

@@ -135,7 +135,11 @@ class Courier:
             alarm.cancel()
         seconds = lane.wait(now)
         if 0 < seconds < math.inf and not self._draining:
-            self._alarms[lane.site] = asyncio.get_running_loop().call_later(seconds + _TICK, self.serve, lane)
+            self._alarms[lane.site] = asyncio.get_running_loop().call_later(seconds + _TICK, self._ring, lane)
+
+    def _ring(self, lane: Lane) -> None:
+        del self._alarms[lane.site]
+        self.serve(lane)
 
     async def drain(self, seconds: float) -> None:
         """Finish open transactions within `seconds`; then cut what is left (its mark on disk says whether it is in

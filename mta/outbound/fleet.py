@@ -106,6 +106,11 @@ class Fleet:
         for each in self._all:
             each.use_pauses(paused, known)
 
+    def use_fence(self, *, stands: bool) -> None:
+        """While one stands nothing leaves."""
+        for each in self._all:
+            each.use_fence(stands=stands)
+
     def tell(self) -> None:
         """Tell the conductor all there is."""
         for each in self._all:

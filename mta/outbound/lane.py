@@ -6,7 +6,7 @@ others, have room of their own here and tokens that the others may not touch. Ti
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -312,6 +312,14 @@ class Lane:
         self.route = route
         _set(self.demands, domain, None if route.demand == _ANYHOW else route.demand)
         _set(self.reported, domain, (route.reported, route.no_policy) if route.reported else None)
+
+    def forget_ways(self, known: Container[str]) -> None:
+        """Let go of what was found with the ways to other domains than these, where nothing waits or is carried: it is found
+        again with their ways."""
+        kept = {each.domain for each in (*self.urgent, *self.bulk)}
+        for table in (self.demands, self.reported):
+            for domain in [each for each in table if each not in known and each not in kept]:
+                del table[domain]
 
     def demand(self, domain: str) -> Demand:
         """What mail for a domain asks of a connection."""

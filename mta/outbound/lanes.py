@@ -42,6 +42,7 @@ class Lanes:
         self._by_site: dict[str, Lane] = {}
         self._routes: dict[str, tuple[float, Lane]] = {}  # by domain; until when it is fresh
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._to_forget: set[Lane] = set()  # whose domains' ways were let go
         self._routing = asyncio.Semaphore(ROUTING_MAX)
 
     def __iter__(self) -> Iterator[Lane]:
@@ -92,6 +93,7 @@ class Lanes:
             return
         if len(self._routes) >= ROUTES_MAX:
             self._routes.clear()
+            self._to_forget.update(self._by_site.values())
         self._routes[domain] = (self._clock.monotonic() + ROUTE_SECONDS, lane)
         self._found(domain)
 
@@ -101,7 +103,11 @@ class Lanes:
         return self._by_site.setdefault(name, Lane(name, _NOWHERE))
 
     def forget_idle(self, now_ms: int, waits: Callable[[Lane], bool]) -> None:
-        """Where there are many, let go of lanes that carry nothing now. `waits`: for a connection."""
+        """Where there are many, let go of lanes that carry nothing now, and of what was found of domains. `waits`: for a
+        connection. Nothing may be being claimed meanwhile: it would lose what its domain demands."""
+        for lane in [each for each in self._to_forget if not each.connections]:
+            lane.forget_ways(self._routes.keys())
+            self._to_forget.discard(lane)
         if len(self._by_site) <= LANES_MAX:
             return
         idle = [lane for lane in self._by_site.values() if lane.is_idle(now_ms) and not waits(lane)]

@@ -78,12 +78,11 @@ class Scheduler:
         )  # fmt: skip
         self._next_poll = 0.0
         self._page = (0, "")  # how far the poll has come: the time and the domain that it saw last
-        self._due: dict[
-            str, str | None
-        ] = {}  # domains to look at, with the site that the store knows of (None: not asked)
+        # Domains to look at, with the site that the store knows of (None: not asked).
+        self._due: dict[str, str | None] = {}
         self._wake = asyncio.Event()
         self._contents = Contents(store)
-        self._draining = False
+        self._draining = self._is_fenced = False
         self.courier = Courier(
             store=store, clock=clock, chance=chance, net=net, settings=settings, retry=retry, prepare=prepare, follow=follow,
             source=way.source, owner=owner, content=self._contents.of, trouble=self._trouble.of_site, hungry=self.wake,
@@ -127,7 +126,7 @@ class Scheduler:
         now_ms = to_ms(self._clock.now())
         held: list[tuple[Lane, int]] = []
         ready = set()
-        for domain, count in Counter(domains).items() if not self._draining else ():
+        for domain, count in Counter(domains).items() if not (self._draining or self._is_fenced) else ():
             lane = self._lanes.of(domain)
             if lane is None or lane.is_resting(now_ms) or self._paused.get(domain, 0) > now_ms:
                 continue
@@ -202,6 +201,10 @@ class Scheduler:
             self.releases.later(lane.empty_of(set(paused)))
         self.wake(ended)
 
+    def use_fence(self, *, stands: bool) -> None:
+        """While one stands nothing leaves, were it accepted here: all waits in the queue."""
+        self._is_fenced = stands
+
     # -- the loop
 
     async def run(self) -> None:
@@ -236,7 +239,8 @@ class Scheduler:
         self._next_poll = self._clock.monotonic() + POLL_SECONDS
         now_ms = to_ms(self._clock.now())
         self._lanes.forget_idle(now_ms, self.courier.turns.waits)
-        busy = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_full][:BUSY_MAX]
+        # One without a slot is full with nothing: it gets a slot only where we know, and say, that something waits for it.
+        busy = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_full and lane.domains][:BUSY_MAX]
         try:
             rows = await self._store.read(lambda tx: due_domains(tx, now_ms, busy, self._page, self.way))
             blocked = [
@@ -257,7 +261,7 @@ class Scheduler:
         await self.courier.opener.keep()
 
     async def _round(self) -> None:
-        if self._draining or not self._due:
+        if self._draining or self._is_fenced or not self._due:
             return
         due, self._due = self._due, {}
         now_ms = to_ms(self._clock.now())

@@ -67,6 +67,11 @@ _CHECKS: Final = (
         " AND (t.next_ms IS NULL OR (t.next_ms > d.due_ms AND t.next_ms > :now)) LIMIT ?",
     ),
     (
+        "a delivery that is to be cancelled and is not held",
+        "SELECT c.delivery_id FROM cancellation c LEFT JOIN delivery d ON d.id = c.delivery_id WHERE d.id IS NULL"
+        " OR (d.state < 10 AND d.state <> 4) LIMIT ?",
+    ),
+    (
         "a delivery in doubt that is not on record as such",
         "SELECT d.id FROM delivery d WHERE d.state = 3"
         " AND NOT EXISTS (SELECT 1 FROM doubt q WHERE q.delivery_id = d.id AND q.settled IS NULL) LIMIT ?",

@@ -49,12 +49,13 @@ def take_away(tx: Tx, owner: int) -> None:
     tx.execute("UPDATE carrier SET lease_until_ms = 1 WHERE id = ? AND lease_until_ms > 0", (owner,))
 
 
-def lapsed(tx: Tx, host: Host) -> list[int]:
-    """Owners whose lease ran out, or belongs to another boot, and whose deliveries wait to be swept."""
+def lapsed(tx: Tx, host: Host, *, only_ended: bool = False) -> list[int]:
+    """Owners whose lease ran out, or belongs to another boot, and whose deliveries wait to be swept. `only_ended`: of one
+    that merely ran out, its owner may still renew it."""
     rows = tx.query(
         "SELECT id FROM carrier WHERE lease_until_ms > 0 AND (boot_id <> ? OR lease_until_ms < ?) ORDER BY id"
         + tx.for_update(),
-        (host.boot_id, host.boottime_ms),
+        (host.boot_id, 2 if only_ended else host.boottime_ms),
     )
     return [row[0] for row in rows]
 

@@ -23,15 +23,16 @@ Cursor = tuple[int, int]  # sort key, id
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which deliveries. What is None or "" does not matter; times are milliseconds, `before` exclusive."""
+    """Which deliveries. What is None or "" does not matter; times are milliseconds, `before` exclusive, `since` not."""
 
     site: str = ""
     domain: str = ""
     stream: Stream | None = None
     campaign: str = ""
     state: State | None = None
-    text: str = ""  # in the forward-path or the subject
+    text: str = ""  # in the forward-path, the subject or the last reply
     accepted_before: int | None = None
+    accepted_since: int | None = None
     due_before: int | None = None
 
     @property
@@ -240,6 +241,7 @@ def _matches(row: Row, wanted: Wanted, domains: frozenset[str] | None) -> bool:
         and (not wanted.campaign or row.campaign == wanted.campaign)
         and (row.state is wanted.state if wanted.state is not None else not row.state.is_end)
         and (wanted.accepted_before is None or row.created_ms < wanted.accepted_before)
+        and (wanted.accepted_since is None or row.created_ms >= wanted.accepted_since)
         and (wanted.due_before is None or row.due_ms < wanted.due_before)
-        and (not text or text in row.forward_path.casefold() or text in row.subject.casefold())
+        and (not text or any(text in each.casefold() for each in (row.forward_path, row.subject, row.last_reply)))
     )

@@ -9,12 +9,15 @@ forward-path stays what it was.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from mta.ports import REDIRECTED, Tx, to_ms
 from mta.queue.delivery import Event, State, after
 from mta.queue.hints import hint
 from mta.queue.places import place
+
+AHEAD: Final = timedelta(days=1)  # what is tried at once comes before what is due since then
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def cancel(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
             (int(State.CANCELLED), to_ms(now), str(by), each),
         )
     ]
-    _note(tx, changed, "cancelled", by, now)
+    note(tx, changed, "cancelled", by, now)
     return len(changed)
 
 
@@ -53,7 +56,7 @@ def take_back(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[
             (int(State.CANCELLED), to_ms(now), str(by), each),
         )
     ]
-    _note(tx, changed, "taken back", by, now)
+    note(tx, changed, "taken back", by, now)
     return changed
 
 
@@ -68,7 +71,7 @@ def hold(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
     held = int(after(State.QUEUED, Event.HELD_BACK))
     sql = "UPDATE delivery SET state = ? WHERE id = ? AND state = 0"
     changed = [each for each in deliveries if tx.execute(sql, (held, each))]
-    _note(tx, changed, "held", by, now)
+    note(tx, changed, "held", by, now)
     return len(changed)
 
 
@@ -77,7 +80,9 @@ def let_go(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[str
     queued, now_ms = int(after(State.HELD, Event.LET_GO)), to_ms(now)
     sql = "UPDATE delivery SET state = ?, due_ms = ? WHERE id = ? AND state = 4 RETURNING id, domain"
     rows = [row for each in deliveries for row in tx.query(sql, (queued, now_ms, each))]
-    _note(tx, [row[0] for row in rows], "released", by, now)
+    let = [row[0] for row in rows]
+    tx.executemany("DELETE FROM cancellation WHERE delivery_id = ?", [(each,) for each in let])
+    note(tx, let, "released", by, now)
     return _hinted(tx, [row[1] for row in rows], now_ms)
 
 
@@ -96,8 +101,17 @@ def redirect(tx: Tx, deliveries: Sequence[int], hop: str, by: By, now: datetime)
         if tx.execute(sql, (way, now_ms, each)):
             changed.append(each)
             rows.append(way)
-    _note(tx, changed, f"redirected to {hop}" if hop else "redirected back", by, now)
+    note(tx, changed, f"redirected to {hop}" if hop else "redirected back", by, now)
     return _hinted(tx, rows, now_ms)
+
+
+def try_now(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[str]:
+    """Have these queued deliveries due, before all that became due in the last day; the domain of each."""
+    sql = "UPDATE delivery SET due_ms = ? WHERE id = ? AND state = 0 RETURNING id, domain"
+    due_ms = to_ms(now - AHEAD)
+    rows = [row for each in deliveries for row in tx.query(sql, (due_ms, each))]
+    note(tx, [row[0] for row in rows], "tried at once", by, now)
+    return _hinted(tx, [row[1] for row in rows], due_ms)
 
 
 def make_due(tx: Tx, domain: str, now: datetime, limit: int) -> int:
@@ -121,6 +135,33 @@ def end_back_off(tx: Tx, site: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one command did: the numbers of its first and its last note, and the moment that all of them bear."""
+
+    first: int
+    last: int
+    at_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}-{self.at_ms}"
+
+
+def last_note(tx: Tx) -> int:
+    """The number of the last thing that an operator did."""
+    row = tx.one("SELECT max(id) FROM intervention")
+    return int(row[0] or 0) if row else 0
+
+
+def touched(tx: Tx, batch: Batch, after: int, limit: int) -> tuple[list[int], int | None]:
+    """The next deliveries that a command did something to, behind its note `after`; and where to go on."""
+    rows = tx.query(
+        "SELECT id, delivery_id FROM intervention WHERE id > ? AND id >= ? AND id <= ? AND at_ms = ? ORDER BY id LIMIT ?",
+        (after, batch.first, batch.last, batch.at_ms, limit),
+    )
+    return [int(row[1]) for row in rows], int(rows[-1][0]) if len(rows) == limit else None
+
+
 def interventions(tx: Tx, message_id: int) -> list[tuple[int, str, str, str, int]]:
     """What was done to a message's deliveries: (at_ms, act, name, why, delivery id), in order."""
     rows = tx.query(
@@ -131,7 +172,8 @@ def interventions(tx: Tx, message_id: int) -> list[tuple[int, str, str, str, int
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
-def _note(tx: Tx, deliveries: Sequence[int], act: str, by: By, now: datetime) -> None:
+def note(tx: Tx, deliveries: Sequence[int], act: str, by: By, now: datetime) -> None:
+    """Keep what was done to these deliveries, by whom and why."""
     tx.executemany(
         "INSERT INTO intervention (delivery_id, at_ms, act, set_by, why) VALUES (?,?,?,?,?)",
         [(each, to_ms(now), act, by.name, by.why) for each in deliveries],

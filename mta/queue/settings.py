@@ -53,6 +53,12 @@ class QueueSettings(Settings):
         description="Keep what was said in attempts that failed or were slow for this long, line by line.",
     )
 
+    keep_history: Duration = Field(
+        default=timedelta(days=400), ge=timedelta(days=60), le=timedelta(days=3_660),
+        description="Keep what is known of a message, its deliveries and attempts for this long after the last of them ended;"
+        " likewise refused submissions, and who came into segments and went.",
+    )  # fmt: skip
+
     @field_validator("expire_transactional", "expire_marketing")
     @classmethod
     def _is_worth_trying(cls, span: timedelta) -> timedelta:

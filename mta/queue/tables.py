@@ -172,6 +172,33 @@ class Intervention(Model):
         table_name = "intervention"
 
 
+class Cancellation(Model):
+    """A held delivery that ends when an operator's grace is over."""
+
+    delivery_id = IntegerField(primary_key=True)
+    until_ms = BigIntegerField(index=True)
+    was_held = IntegerField()  # 1: it was held before, and stays held when this is undone
+    set_by = TextField()
+    why = TextField()
+
+    class Meta:
+        table_name = "cancellation"
+
+
+class Slowing(Model):
+    """A site that gets no more than so many attempts a minute, because an operator says so."""
+
+    site = TextField(primary_key=True)
+    per_minute = IntegerField()
+    until_ms = BigIntegerField()
+    set_by = TextField()
+    why = TextField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "slowing"
+
+
 class Suspension(Model):
     """A site or a domain that waits because an operator, or the bounce guard, says so."""
 
@@ -247,6 +274,8 @@ TABLES = (
     TlsTrouble,
     TlsResult,
     Intervention,
+    Cancellation,
+    Slowing,
 )
 
 # What peewee's field options can't say. QUEUED is state 0; ends are 10 and above (mta.queue.delivery.State).

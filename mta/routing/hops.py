@@ -5,6 +5,7 @@ A hop is written "host", "host:port", "smtps:host" (TLS from the first octet, RF
 domain's MTA-STS policy, or nobody.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 from deliverability.mtasts import is_named
 from mta.routing.resolver import split_host_port
+from mta.secret_file import read_secret
 
 
 class Level(StrEnum):
@@ -43,6 +45,8 @@ class Hop:
     @classmethod
     def parse(cls, text: str, port: int) -> "Hop":
         """Read one; `port` is that of SMTP where none is said. ValueError in words that say what to write instead."""
+        if "@" in text and not re.match("lmtp:/[^/]", text, re.IGNORECASE):  # not said again: this may be a log
+            raise ValueError("a next hop holds no user and no password: [routing.hops] has user and secret for it")
         word, colon, rest = text.partition(":")
         protocol = Protocol(word.lower()) if colon and word.lower() in ("smtps", "lmtp") else Protocol.SMTP
         where = rest if protocol is not Protocol.SMTP else text
@@ -73,7 +77,7 @@ class Login:
 
     def read(self) -> str:
         """The secret. OSError or UnicodeError when it can't be read."""
-        return self.secret.read_text(encoding="utf-8").rstrip("\r\n")
+        return read_secret(self.secret)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdatatype
@@ -244,7 +245,9 @@ def reason(trouble: Exception) -> str:
     match trouble:
         case dns.exception.Timeout() | TimeoutError():
             return "no answer in time"
-        case dns.resolver.NoNameservers():
+        case dns.resolver.NoNameservers(kwargs={"errors": errors}):
+            if any(isinstance(part, dns.message.ChainTooLong) for each in errors for part in each):
+                return "its aliases (CNAME) lead round in a circle, or are too many"
             return "the name servers answered with an error"
         case _:
             return type(trouble).__name__

@@ -199,7 +199,9 @@ class _Search:
             return _waits("4.4.3", self.troubles[0])
         if self.is_implicit:
             return _fails(550, "5.1.2", f"{self.domain} has neither a mail exchanger nor an address")
-        return _fails(550, "5.4.4", f"no mail exchanger of {self.domain} has an address")
+        literals = sorted(name for name in self.names if is_address(name))
+        why = f": {literals[0]} is an address where its MX record wants a name" if literals else ""
+        return _fails(550, "5.4.4", f"no mail exchanger of {self.domain} has an address{why}")
 
     def _refusal(self) -> NoRoute:
         said = "; ".join(f"{host.name} at {host.address}, {why.value}" for host, why in self.refused[:3])

@@ -2,7 +2,7 @@
 
 import ipaddress
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -13,6 +13,7 @@ from deliverability.settings import Misplaced, Settings
 from mta.routing.hops import Hop, Level, Protocol
 from mta.routing.prohibited import IpNetwork
 from mta.routing.resolver import is_address, split_host_port
+from mta.secret_file import SAID, place, unusable
 
 T = TypeVar("T")
 Family = Literal["ipv4", "ipv6", "ipv4-only", "ipv6-only"]
@@ -27,7 +28,7 @@ class HopSettings(Settings):
     user: str = Field(default="", description="Log in as this user (AUTH PLAIN or LOGIN, over TLS only).")
     secret: str = Field(
         default="",
-        description='File that holds the password, below the state folder, or "credential:NAME" for one of systemd\'s.',
+        description=f"File that holds the password, {SAID}.",
     )
 
     @model_validator(mode="after")
@@ -129,7 +130,7 @@ class RoutingSettings(Settings):
     def placed(self, folder: Path, credentials: Path) -> Self:
         """The same with every file's place: below `folder`, or among systemd's credentials."""
         hops = {
-            name: hop.model_copy(update={"secret": str(_place(hop.secret, folder, credentials))}) if hop.secret else hop
+            name: hop.model_copy(update={"secret": str(place(hop.secret, folder, credentials))}) if hop.secret else hop
             for name, hop in self.hops.items()
         }
         authorities = folder / self.authorities if self.authorities else None
@@ -138,12 +139,11 @@ class RoutingSettings(Settings):
     def unusable(self, besides: Path | None, credentials: Path) -> Iterator[tuple[tuple[str, ...], str]]:
         """Files that can't be used, with the keys that lead to each; nothing is said of those below `besides`. Below
         `credentials` is systemd's own folder, which guards what is in it."""
-        if self.authorities is not None and (why := _trouble(_read_authorities, self.authorities)):
+        if self.authorities is not None and (why := _cannot_trust(self.authorities)):
             yield ("authorities",), why
         for name, hop in self.hops.items():
             is_asked = hop.secret and (besides is None or not Path(hop.secret).is_relative_to(besides))
-            secret = Path(hop.secret)
-            if is_asked and (why := _trouble(_read_secret, secret) or _openness(secret, credentials)):
+            if is_asked and (why := unusable(Path(hop.secret), credentials)):
                 yield ("hops", name, "secret"), why
 
     def of_hop(self, hop: Hop) -> HopSettings:
@@ -151,33 +151,11 @@ class RoutingSettings(Settings):
         return next((said for name, said in self.hops.items() if Hop.parse(name, self.port) == hop), HopSettings())
 
 
-def _place(secret: str, folder: Path, credentials: Path) -> Path:
-    kind, _, name = secret.partition(":")
-    return credentials / name if kind == "credential" else folder / secret
-
-
-def _read_authorities(path: Path) -> None:
-    ssl.create_default_context(cafile=path)
-
-
-def _read_secret(path: Path) -> None:
-    if not path.read_text(encoding="utf-8").strip("\r\n"):
-        raise OSError(f"{path} is empty")
-
-
-def _openness(path: Path, credentials: Path) -> str:
-    """Who else could read a password. Root's files below systemd's folder are given to one service only."""
-    status = path.stat()
-    if not status.st_mode & 0o077 or (status.st_uid == 0 and path.is_relative_to(credentials)):
-        return ""
-    return f"{path} may be read by others (mode {status.st_mode & 0o777:o}): a password is its owner's alone (chmod 600 {path})"
-
-
-def _trouble(read: Callable[[Path], None], path: Path) -> str:
+def _cannot_trust(path: Path) -> str:
     try:
-        read(path)
-    except (OSError, UnicodeError) as err:  # an ssl.SSLError is an OSError
-        return f"can't be used: {err}"
+        ssl.create_default_context(cafile=path)
+    except OSError as err:  # an ssl.SSLError is one
+        return f"{path} can't be used: {err}"
     return ""
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.encoded_words import codec_of, decode_text
+from deliverability.encoded_words import codec_of, decode_shown, decode_text
 from deliverability.text import is_clean
 
 
@@ -35,6 +35,12 @@ from deliverability.text import is_clean
 )
 def test_text_is_decoded_cleaned_and_otherwise_left_alone(raw: bytes, text: str) -> None:
     assert decode_text(raw) == text
+
+
+def test_what_is_only_looked_at_keeps_the_sign_of_a_control_character() -> None:
+    raw = b"=?utf-8?q?=1B[31mRED=7F=C2=9B_=E2=80=AE?=\r\n\tfolded \x1b]52"
+    assert decode_shown(raw) == "␛[31mRED␡? ?   folded ␛]52"
+    assert decode_text(raw) == "?[31mRED?? ?   folded ?]52"
 
 
 @given(

@@ -3,6 +3,7 @@
 Pictures of every page are kept in `build/screenshots/`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,10 +171,12 @@ def test_a_monitoring_system_reads_what_was_asked_of_the_pages(town: LabTown) ->
     before = int(figures().get(refused, 0))
     with pytest.raises(HTTPError, match="422"):
         urlopen(f"http://127.0.0.1:{town.daemon.web_port}/subscribe/tea", b"address=nobody", timeout=60)
-    found = figures()
+    found = town.daemon.until(lambda: int((now := figures()).get(refused, 0)) > before and now)
     assert (found["posthouse_up"], int(found[refused])) == ("1", before + 1)
     [(contacts,)] = town.daemon.rows("SELECT count(*) FROM contact")
     assert int(found["posthouse_contacts"]) == contacts
+    with urlopen(f"http://{where}/health", timeout=60) as answer:
+        assert answer.status == 200 and json.load(answer)["state"] in ("ok", "degraded")  # the doctor may have looked
     assert {name for name in found if name.startswith("posthouse_carrier_delivered_total")} == {
         f'posthouse_carrier_delivered_total{{carrier="carrier-{number}"}}' for number in (1, 2)
     }

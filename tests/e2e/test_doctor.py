@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from house_lab import NO_SPREAD, LabTown, lab_town
@@ -54,10 +53,6 @@ def reds(found: DoctorReport) -> list[str]:
     return [each.rule for each in found.rules if each.verdict == "fail"]
 
 
-def logged(town: LabTown, what: str) -> list[dict[str, Any]]:
-    return [each for each in town.daemon.lines if each.get("what") == what]
-
-
 def test_the_lab_is_in_order_and_the_command_says_so(town: LabTown) -> None:
     done = town.daemon.command("doctor", "--json")
     found = json.loads(done.stdout)
@@ -76,8 +71,7 @@ def test_what_turns_red_is_kept_with_its_age_shown_and_logged(town: LabTown) -> 
     assert kept.returncode == 1 and "✗ FAIL dmarc.syntax shop.example" in kept.stdout
     alerts = [each.text for each in town.daemon.control.get(Overview, "/v1/overview").alerts]
     assert any("a rule fails: dmarc.syntax" in each for each in alerts)
-    town.daemon.until(lambda: logged(town, "a rule turned red"))
-    assert logged(town, "a rule turned red")[-1]["rule"] == "dmarc.syntax"
+    assert town.daemon.logged("a rule turned red", rule="dmarc.syntax")
     publish(town, "v=DMARC1; p=reject; rua=mailto:dmarc-reports@bounce.shop.example")
     assert reds(report(town)) == []
     assert not [each for each in town.daemon.control.get(Overview, "/v1/overview").alerts if "rule" in each.text]
@@ -95,11 +89,9 @@ def test_a_campaign_that_breaks_a_demand_is_refused_until_somebody_overrides_it(
     assert town.daemon.command("campaign", "start", str(file), "--override", "we close tonight").returncode == 0
     by = town.daemon.rows("SELECT by FROM campaign_run")[0][0]
     assert "against dmarc.record: we close tonight" in by
-    line = town.daemon.until(lambda: logged(town, "demands overridden"))[-1]
-    assert (line["campaign"], line["rules"], line["override"]) == ("spring", ["dmarc.record"], "we close tonight")
-    begun = [each for each in town.daemon.until(lambda: logged(town, "command")) if each["act"] == "campaigns/start"][
-        -1
-    ]
+    [line] = town.daemon.logged("demands overridden", campaign="spring")
+    assert (line["rules"], line["override"]) == (["dmarc.record"], "we close tonight")
+    begun = town.daemon.logged("command", act="campaigns/start")[-1]
     assert f"although it breaks dmarc.record (overridden by {line['by']}: we close tonight)" in begun["done"]
 
 

@@ -139,7 +139,7 @@ def test_a_cart_that_was_left_is_reminded_of_and_a_click_is_heard(town: LabTown)
     assert web.getresponse().status == 302
     web.close()
     daemon.until(lambda: tags(town, ann_id) == ["warm"])
-    assert run_of(town, ann_id)[1:3] == ("ended", "completed")
+    daemon.until(lambda: run_of(town, ann_id)[1:3] == ("ended", "completed"))
     daemon.until(lambda: run_of(town, bob_id)[0].startswith("wait-for"))
     daemon.advance("2d")
     daemon.until(lambda: tags(town, bob_id) == ["cold"])

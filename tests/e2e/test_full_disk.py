@@ -5,17 +5,20 @@ The disk is a small tmpfs, so this needs root.
 
 import os
 import smtplib
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from house import Daemon, hand_over, letter
+from house_crowd import Crowd
 from house_sink import Sink
 
 pytestmark = pytest.mark.e2e
 
-SMALL, LARGE = "12m", "64m"
+SMALL, LARGE = "40m", "128m"
 BODY = ("x" * 70 + "\n") * 3500  # a quarter of a megabyte
 
 
@@ -85,6 +88,50 @@ def test_a_full_disk_is_answered_452_loses_nothing_and_heals_by_itself(disk: Dis
         daemon.until_idle()
         assert sink.kept() == dict.fromkeys([*accepted, "after"], 1)
         assert daemon.audit().balances
+
+
+@contextmanager
+def no_octet_left(daemon: Daemon) -> Iterator[None]:
+    """Something else takes all of the disk, what is kept free for us too, and the log of SQLite finds no old room in itself."""
+    reader = sqlite3.connect(
+        f"file:{daemon.state / 'posthouse.db'}?mode=ro", uri=True, timeout=60, isolation_level=None
+    )
+    greedy = daemon.state / "greedy"
+    with closing(reader), greedy.open("wb", buffering=0) as file:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM message").fetchall()  # what was written after this can't be overwritten
+        for size in (1 << 20, 1 << 12, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+        yield
+        greedy.unlink()
+        file.truncate()
+
+
+def test_a_database_that_finds_no_room_itself_loses_nothing_and_goes_on_when_there_is_some(
+    disk: Disk, tmp_path: Path
+) -> None:
+    """Beyond what is kept free: outcomes, marks and leases meet SQLite's own "disk is full" while mail leaves."""
+
+    def has_met_it() -> bool:
+        return any("no room is left on the database's disk" in each["error"] for each in daemon.logged("store trouble"))
+
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
+        with Crowd(daemon) as crowd:
+            crowd.until(20)
+            with no_octet_left(daemon):
+                daemon.until(has_met_it)
+            crowd.until(len(crowd.accepted) + 20)
+        assert {each.smtp_code for each in crowd.refused if isinstance(each, smtplib.SMTPResponseException)} <= {
+            451,
+            452,
+        }
+        daemon.until_idle()
+        assert set(sink.kept()) == set(crowd.accepted)
+        assert daemon.audit().balances
+        doubts = daemon.rows("SELECT count(*) FROM doubt")[0][0]
+        assert sum(sink.kept().values()) - len(crowd.accepted) <= doubts
 
 
 def test_a_disk_that_fills_while_mail_leaves_sends_nothing_that_it_could_not_write_down(

@@ -85,7 +85,8 @@ def test_a_mail_that_is_kept_back_says_who_writes_instead(town: LabTown) -> None
     number = town.daemon.submit("dan@shop.lab", mail("shop@shop.example", "dan@shop.lab", "Order", "hi", *fields))
     told = town.daemon.command("message", str(number)).stdout
     assert "kept back" in told and "nobody writes instead" in told
-    town.daemon.logged("noted", message_id=number)
+    [line] = town.daemon.logged("noted", message_id=number)
+    assert line["note"].startswith("kept back: nobody writes instead")
 
 
 def test_an_extractor_that_is_added_is_in_force_after_a_reload(town: LabTown, folder: Path) -> None:

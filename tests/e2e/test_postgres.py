@@ -1,19 +1,22 @@
 """The daemon on PostgreSQL: mail is taken and delivered, and a server that is killed or restarted loses nothing."""
 
+import contextlib
 import os
 import random
-import smtplib
+import re
+import shutil
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from house import Daemon
+from house_crowd import Crowd
 from house_sink import Sink
 from house_torture import Plan, Torture
 
+from engine.control.places import PLACES
 from engine.control.protocol.queue import Messages
 
 if TYPE_CHECKING:
@@ -90,6 +93,8 @@ def test_every_question_of_the_control_socket_is_answered_there_too(server: "Pos
         daemon.submit("bob@example.net", X_Posthouse_Stream="marketing")
         answers = {each: asked(daemon, each) for each in QUESTIONS}
         assert {each: status for each, status in answers.items() if status != 200} == {}, daemon.log_tail()
+        places = [re.sub(r"\{\w+\}", "1", each.removeprefix("/v1/")) for each in sorted(PLACES)]
+        assert [each for each in places if asked(daemon, each) >= 500] == [], daemon.log_tail()
         for act in ("hold", "release", "redirect", "cancel"):
             where = {"to": "127.0.0.1:9"} if act == "redirect" else {}
             daemon.act(f"queue/{act}", domain="example.net", by="ann", why="a test", **where)
@@ -114,12 +119,13 @@ def tell(daemon: Daemon, *words: str) -> str:
 @pytest.mark.parametrize("how", ["crash", "restart"])
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(own_server: "Postgres", tmp_path: Path, how: str) -> None:
     with Sink(tmp_path) as sink, on(own_server, tmp_path, sink) as daemon:
-        crowd = Crowd(daemon)
-        crowd.until(150)
-        own_server.crash() if how == "crash" else own_server.stop()
-        own_server.start()
-        crowd.until(len(crowd.accepted) + 150)
-        crowd.stop()
+        with Crowd(daemon) as crowd:
+            crowd.until(150)
+            own_server.crash() if how == "crash" else own_server.stop()
+            own_server.start()
+            crowd.until(len(crowd.accepted) + 150)
+        codes = [getattr(each, "smtp_code", 400) for each in crowd.refused]
+        assert [each for each in codes if each >= 500] == [], "a trouble of ours is never a 5xx"
         daemon.until_idle()
         kept = sink.kept()
         assert set(crowd.accepted) <= set(kept), "250 was said, and it never came"
@@ -127,18 +133,24 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(own_server: "Postgr
         assert sum(count - 1 for count in kept.values()) <= doubts
         assert daemon.audit().balances, daemon.audit()
         assert daemon.is_running
-        assert not daemon.logged("carrier died, another takes its place")
+        assert not daemon.log.so_far("carrier died, another takes its place")
 
 
 def test_two_daemons_on_one_database_share_the_queue_and_send_nothing_twice(server: "Postgres", tmp_path: Path) -> None:
-    with Sink(tmp_path) as sink, on(server, tmp_path / "one", sink) as one, on(server, tmp_path / "two", sink) as two:
-        crowds = [Crowd(one), Crowd(two)]
-        for crowd in crowds:
-            crowd.until(100)
-        for crowd in crowds:
-            crowd.stop()
+    """And one with a secret of its own, whose links the others would not know, is refused."""
+    with Sink(tmp_path) as sink, on(server, tmp_path / "one", sink) as one:
+        stranger = on(server, tmp_path / "two", sink)
+        stranger.launch()
+        assert stranger.wait_exit(60) == 1
+        secret = stranger.state / "secret"
+        stranger.until(lambda: f"copy its state folder's file `secret` to {secret}" in stranger.log_tail())
+        stranger.close()
+        shutil.copy(one.state / "secret", secret)
+        with on(server, tmp_path / "two", sink) as two, Crowd(one) as first, Crowd(two) as second:
+            first.until(100)
+            second.until(100)
         one.until_idle()
-        accepted = sorted(marker for crowd in crowds for marker in crowd.accepted)
+        accepted = sorted(first.accepted + second.accepted)
         assert sorted(sink.kept().elements()) == accepted
         assert one.audit().balances
 
@@ -153,7 +165,12 @@ def test_nothing_that_was_accepted_is_lost_to_kills_of_the_daemon(server: "Postg
 
 
 def test_what_one_daemon_is_told_the_other_does_too(server: "Postgres", tmp_path: Path) -> None:
-    with Sink(tmp_path) as sink, on(server, tmp_path / "one", sink) as one, on(server, tmp_path / "two", sink) as two:
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(Sink(tmp_path))
+        one = stack.enter_context(on(server, tmp_path / "one", sink))
+        (tmp_path / "two" / "state").mkdir(mode=0o700, parents=True)
+        shutil.copy(one.state / "secret", tmp_path / "two" / "state" / "secret")
+        two = stack.enter_context(on(server, tmp_path / "two", sink))
         one.act("shaping/suspend", scope="domain", name="example.org", why="they asked")
         two.until(lambda: "they asked" in str(two.overview().alerts))
         number = two.submit("ann@example.org", X_Marker="late")
@@ -178,40 +195,3 @@ def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
         assert "no database server answers" in daemon.log_tail()
         assert "Traceback" not in daemon.log_tail() and "secret" not in daemon.log_tail()
         daemon.close()
-
-
-class Crowd:
-    """Applications that hand over until told to stop; what was refused for now, they forget."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._is_over = threading.Event()
-        self._news = threading.Condition()
-        self.accepted: list[str] = []
-        self._threads = [threading.Thread(target=self._run, args=(who,), daemon=True) for who in range(4)]
-        for thread in self._threads:
-            thread.start()
-
-    def until(self, count: int) -> None:
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.accepted) >= count, 60), self._daemon.log_tail()
-
-    def stop(self) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, who: int) -> None:
-        number = 0
-        while not self._is_over.is_set():
-            number += 1
-            marker = f"{id(self)}.{who}.{number}"
-            try:
-                self._daemon.submit(f"u{number}@d{number % 5}.example", X_Marker=marker)
-            except (OSError, smtplib.SMTPException) as refused:
-                code = getattr(refused, "smtp_code", 400)
-                assert 400 <= code < 500, refused  # a trouble of ours is never a 5xx
-                continue
-            with self._news:
-                self.accepted.append(marker)
-                self._news.notify_all()

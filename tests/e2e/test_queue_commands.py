@@ -242,8 +242,13 @@ def test_a_message_that_waits_says_for_what_and_what_would_be_without_it(daemon:
         shown = daemon.command("why", str(number)).stdout
         assert "held by domain suspended: a test" in shown and "before it can leave" in shown
         assert daemon.control.get(Why, "/v1/why/b.example").limit == "domain suspended"
+        found = queue(daemon, by="domain")
+        held = {row.site: row.suspended_ms for row in found.sites if row.suspended_ms}
+        assert list(held) == ["b.example"] and 0 < held["b.example"] - found.now_ms <= 2 * 86_400_000
+        assert "  suspended; " in daemon.command("queue", "--by", "domain").stdout
     finally:
         daemon.act("shaping/resume", scope="domain", name="b.example", by="ann")
+    assert not any(row.suspended_ms for row in queue(daemon, by="domain").sites)
     with pytest.raises(ControlError):
         daemon.control.get(WhyMessage, "/v1/messages/4711000/why")
 
@@ -270,7 +275,8 @@ def test_redirected_mail_leaves_by_its_new_hop_and_what_is_taken_back_does_not(d
         assert typed(daemon, "queue", *words)["facts"]["changed"] == 10
         daemon.until(lambda: len(sink.mails()) == 10)
         assert {mail["to"].partition("@")[2] for mail in sink.mails()} == {"b.example"}
-    daemon.until(lambda: {row.site for row in queue(daemon, by="domain").sites} == {"a.example"})
+        # The sink writes a mail down, and answers then.
+        daemon.until(lambda: {row.site for row in queue(daemon, by="domain").sites} == {"a.example"})
     life = daemon.control.get(
         MessageLife, f"/v1/messages/{messages(daemon, state='delivered', limit=1).rows[0].message_id}"
     )
@@ -326,3 +332,50 @@ def test_a_trace_says_what_of_a_mail_was_not_understood(daemon: Daemon) -> None:
     number = daemon.submit("dan@d.example", X_Posthouse_Evnt="order.placed")
     told = daemon.command("trace", str(number)).stdout
     assert "not understood" in told and 'X-Posthouse-Evnt is not known (did you mean "X-Posthouse-Event"?)' in told
+
+
+# -- what is asked first
+
+
+def test_why_an_address_tells_what_happened_and_what_to_ask_next(daemon: Daemon) -> None:
+    with daemon.smtp() as smtp:
+        hand_over(smtp, "app@shop.example", ["late@a.example"], letter("late@a.example"))
+    done = daemon.command("why", "late@a.example")
+    assert re.search(r"^waits: delivery \d+, .*: posthouse why \d+$", done.stdout, re.MULTILINE), done.stdout
+    assert "posthouse why-not late@a.example FLOW" in done.stdout
+    assert "nothing is known of no@b.example" in daemon.command("why", "no@b.example").stdout
+    assert daemon.command("why", "no@").returncode == 2
+
+
+def test_a_page_that_is_not_the_last_says_how_to_go_on(daemon: Daemon) -> None:
+    first = daemon.command("queue", "messages", "--limit", "2").stdout.splitlines()
+    assert first[-1].startswith("more: the same with --after ")
+    following = daemon.command(
+        "queue", "messages", "--limit", "2", "--after", first[-1].split()[-1]
+    ).stdout.splitlines()
+    assert following[1].split()[0] != first[1].split()[0]
+    assert "more: the same with --after " in daemon.command("journal", "--limit", "1").stdout
+
+
+# -- how it is as a whole
+
+
+def test_health_is_told_by_an_exit_status_and_figures_as_prometheus_reads_them(daemon: Daemon) -> None:
+    done = daemon.command("health")
+    said = (done.returncode, done.stdout.split()[0])
+    assert said in ((0, "ok"), (1, "degraded"))  # the doctor may have looked by now
+    text = daemon.command("metrics").stdout
+    assert re.search(r"^posthouse_messages_accepted_total [1-9]\d", text, re.MULTILINE)
+    nobody = daemon.command("health", "--socket", str(daemon.folder / "nobody.sock"))
+    assert nobody.returncode == 2 and nobody.stderr.startswith("failing: no daemon")
+
+
+def test_the_morning_s_report_is_printed_and_goes_to_whoever_operates(daemon: Daemon) -> None:
+    said = daemon.command("report", "day").stdout
+    assert said.startswith("Posthouse on mail.shop.example: ") and "What operators did in a day:" in said
+    daemon.configure({"report": {"to": ["ann@a.example"]}})
+    done = daemon.command("report", "day", "--mail")
+    assert (done.returncode, done.stdout) == (0, "sent to ann@a.example\n"), done.stderr
+    [row] = messages(daemon, q="Posthouse on mail.shop.example").rows
+    assert row.forward_path == "ann@a.example"
+    daemon.act("queue/cancel", deliveries=[row.delivery_id], by="ann", why="a test")

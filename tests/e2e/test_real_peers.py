@@ -137,7 +137,7 @@ def test_swaks_is_served_as_any_application(town: Town, manner: list[str]) -> No
             "--helo", "app.shop.example", "--from", "hello@shop.example", "--to", "dan@hop.example",
             "--header", f"Subject: swaks {len(manner)}", "--body", "A line.\n.a dot\n", *manner,
         ],
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "<-  250 2.0.0 queued as " in done.stdout

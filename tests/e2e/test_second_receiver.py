@@ -16,7 +16,7 @@ from chat import mail
 from house import Daemon
 from house_exim import Exim
 from house_postfix import Postfix
-from house_process import free_port
+from house_process import PATIENCE, free_port
 
 from engine.system import SystemClock, SystemNet
 from mta.outbound.connection import Connection, ConnectionSettings
@@ -44,7 +44,7 @@ class Taking:
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
-        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.kept.append(envelope.content)

@@ -14,10 +14,11 @@ from house import DaemonTrouble, hand_over, letter
 from house_lab import NO_SPREAD, WRITER, LabTown, lab_town
 
 from engine.control.client import ControlError, part
-from engine.control.protocol.shaping import SiteShaping, Why, WhyDelivery, WhyMessage
+from engine.control.protocol.shaping import SiteShaping, Wait, Why, WhyDelivery, WhyMessage
 
 pytestmark = pytest.mark.e2e
 
+_A_TURN = 3.0  # seconds after which the clock goes on where nothing came of it
 SETTINGS = {
     **NO_SPREAD,
     "shaping": {
@@ -64,6 +65,12 @@ def why_waiting(town: LabTown, message: int, limit: str) -> WhyDelivery:
     return town.daemon.until(told)
 
 
+def waits_of(town: LabTown, message: int) -> tuple[Wait, ...]:
+    """All that a message's only delivery waits for."""
+    [each] = town.daemon.control.get(WhyMessage, f"/v1/messages/{message}/why").deliveries
+    return each.waits
+
+
 def attempts(town: LabTown, domain: str) -> list[tuple[Any, ...]]:
     """(lab time in ms, outcome) of every attempt at a domain, in order."""
     return town.daemon.rows(
@@ -81,7 +88,7 @@ def test_a_site_that_answers_421_above_a_rate_gets_nearly_that_rate_and_others_d
     bulk(town, "busy.lab", 900)
     town.daemon.until(lambda: any(outcome == "deferred" for _, outcome in attempts(town, "busy.lab")))
     number = town.submit("ann.meanwhile@shop.lab")
-    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered", patience=20)
+    town.daemon.until(lambda: town.daemon.state_of(number) == "delivered")
     told = town.daemon.until(lambda: (said := why(town, "busy.lab")).limit == "pause" and said)
     assert "slow down" in told.text and told.frees_ms is not None
 
@@ -108,8 +115,9 @@ def test_what_was_learnt_survives_a_restart(town: LabTown) -> None:
     assert town.daemon.stop() == 0
     town.daemon.restart()
     town.submit("ann.again@busy.lab")
-    town.daemon.until(lambda: _is_known(town, "busy.lab"))
-    assert rate() == [pytest.approx(before, rel=0.1)]
+    [after] = town.daemon.until(lambda: _is_known(town, "busy.lab") and rate())
+    # It may have said too much once more meanwhile: a fifth less.
+    assert 0.75 * before <= after <= 1.1 * before
 
 
 def _is_known(town: LabTown, site: str) -> bool:
@@ -120,22 +128,25 @@ def _is_known(town: LabTown, site: str) -> bool:
 
 
 def test_transactional_mail_overtakes_bulk_within_a_second_where_the_site_has_a_limit(town: LabTown) -> None:
-    bulk(town, "no-tls.lab", 400)
-    waits = []
+    """A second is what the site takes in one, so that no machine is too slow for it."""
+    bulk(town, "no-tls.lab", 300)
+    between, left = (
+        "SELECT count(*) FROM attempt a JOIN delivery o ON o.id = a.delivery_id, delivery d WHERE d.message_id = ?"
+        " AND o.domain = d.domain AND o.id <> d.id AND a.at_ms >= d.created_ms AND a.at_ms < d.ended_ms",
+        "SELECT count(*) FROM delivery o, delivery d WHERE d.message_id = ? AND o.domain = d.domain"
+        " AND o.created_ms < d.created_ms AND (o.ended_ms IS NULL OR o.ended_ms > d.ended_ms)",
+    )
     for number in range(8):
+        bulk(town, "no-tls.lab", 60, 300 + 60 * number)  # while this machine is busy, they leave
         message = town.submit(f"ann.urgent{number}@no-tls.lab")
         town.daemon.until(lambda message=message: town.daemon.state_of(message) == "delivered")
-        [(waited,)] = town.daemon.rows(
-            "SELECT d.ended_ms - d.created_ms FROM delivery d WHERE d.message_id = ?", message
-        )
-        waits.append(waited)
-    assert max(waits) < 1000, waits
-    left = town.daemon.rows("SELECT count(*) FROM delivery WHERE domain = 'no-tls.lab' AND state < 10")
-    assert left[0][0] > 0, "the bulk was gone before it could be overtaken"
+        assert town.daemon.rows(between, message)[0][0] <= 20
+        assert town.daemon.rows(left, message)[0][0] > 0, "the bulk was gone before it could be overtaken"
     in_seconds: dict[int, int] = {}
     for at, _ in attempts(town, "no-tls.lab"):
         in_seconds[at // 1000] = in_seconds.get(at // 1000, 0) + 1
     assert max(in_seconds.values()) <= 20
+    town.daemon.act("queue/cancel", domain="no-tls.lab", by="ann", why="it was overtaken")
 
 
 def test_no_minute_holds_more_than_its_limit_over_all_carriers(town: LabTown) -> None:
@@ -227,8 +238,9 @@ def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_ot
     other = town.submit("ann.beside@shop.lab")
     town.daemon.until(lambda: town.daemon.state_of(other) == "delivered")
     [(waiting,)] = town.daemon.rows("SELECT max(message_id) FROM delivery WHERE campaign = 'spring' AND state = 0")
-    told = why_waiting(town, waiting, "campaign:spring per_minute")
-    assert "shaping.limits" in told.waits[0].origin
+    limit = "campaign:spring per_minute"  # beside it a site's slow start may bind, while a carrier keeps its connection
+    told = town.daemon.until(lambda: [each for each in waits_of(town, waiting) if each.limit == limit])
+    assert "shaping.limits" in told[0].origin
     town.daemon.until(lambda: [(row.value, row.used) for row in show(town, "campaign:spring").limits] == [(5, 5)])
 
     step(town, 1)  # so that what was spent is written down
@@ -236,15 +248,16 @@ def test_a_campaign_s_limit_holds_over_all_sites_and_survives_a_restart_while_ot
     town.daemon.restart()
     after = town.submit("ann.after@shop.lab")
     town.daemon.until(lambda: town.daemon.state_of(after) == "delivered")
-    assert len(campaign_attempts(town)) == 5
-    for _ in range(
-        30
-    ):  # carriers share what is free at their own pace: the clock waits for them, and goes on where none is
+    tried = campaign_attempts(town)
+    assert sum(at < tried[0] + 60_000 for at in tried) == 5, "this one's minute, however long all of it took"
+    town.daemon.advance("40s")
+    # Carriers share what is free at their own pace: the clock waits for them, and goes on where none is.
+    for _ in range(30):
         if len(tried := campaign_attempts(town)) >= 13:
             break
         town.daemon.advance("13s")
         with suppress(DaemonTrouble):
-            town.daemon.until(partial(has_tried_more_than, town, len(tried)), patience=3)
+            town.daemon.until(partial(has_tried_more_than, town, len(tried)), patience=_A_TURN)
     assert len(campaign_attempts(town)) >= 13
     tried = campaign_attempts(town)
     assert max(sum(at - 60_000 < each <= at for each in tried) for at in tried) <= 5

@@ -140,6 +140,20 @@ def test_all_that_is_wrong_with_one_text_is_said_at_once() -> None:
     assert all(each in told for each in ("division by zero", "contact.nam is nothing", "prson is nothing"))
 
 
+def test_a_name_of_a_loop_is_known_in_the_loop_alone() -> None:
+    loop = "{% for tag in contact.tags %}{{ tag }}{% endfor %}"
+    assert isinstance(check(GOOD.replace("{{ contact.name }}", loop), "c.yaml", {"newsletter"}), Campaign)
+    assert "tag is nothing that a mail is given" in "\n".join(
+        faults(GOOD.replace("{{ contact.name }}", loop + "{{ tag }}"))
+    )
+
+
+def test_the_priority_and_the_end_of_what_it_tells_of_are_read() -> None:
+    found = campaign(GOOD + "priority: 70\nover: 2026-12-05T00:00\n")
+    assert (found.priority, str(found.over)) == (70, "2026-12-05 00:00:00")
+    assert "a whole number from 0 to 1000" in "\n".join(faults(GOOD + "priority: high\n"))
+
+
 def test_expressions_that_may_come_out_are_left_to_the_facts() -> None:
     for text in (
         "{{ 6 / 4 }}",

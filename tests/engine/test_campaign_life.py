@@ -273,6 +273,29 @@ async def test_a_campaign_comes_again_every_monday_and_wednesday(make: Make) -> 
     assert len(house.mails) == 3
 
 
+async def test_an_override_for_all_lets_every_run_of_one_that_comes_again_begin(make: Make) -> None:
+    house = make()
+
+    async def speaks_against() -> str:
+        return "it breaks dmarc.record"
+
+    house.keeper = CampaignKeeper(house.store, house.clock, ZoneInfo("UTC"), speaks_against=speaks_against)
+    house.join(1)
+    daily = 'when: {rrule: "FREQ=DAILY", at: "14:00", from: 2026-03-01}\nlate: {after: 1h, do: send}'
+    house.start(NEWS + daily)
+    house.start(NEWS.replace("name: news", "name: held") + daily)
+    house.do("UPDATE campaign SET against = 'dmarc.record: we close, by ann' WHERE name = 'news'")
+    for _ in range(2):
+        await house.later(days=1)
+    told = house.rows(
+        "SELECT c.name, r.state, r.by FROM campaign_run r JOIN campaign c ON c.id = r.campaign_id ORDER BY r.id"
+    )
+    assert {(state, by) for name, state, by in told if name == "held"} == {("paused", "its calendar")}
+    begun = [(state, by) for name, state, by in told if name == "news"]
+    assert len(begun) == 2
+    assert set(begun) == {("running", "its calendar (against dmarc.record: we close, by ann)")}
+
+
 async def test_a_planned_run_that_something_speaks_against_is_paused_and_one_that_was_overridden_is_not(
     make: Make,
 ) -> None:

@@ -16,10 +16,11 @@ from house_process import wait_ended
 from engine import carrier
 from engine.config import parse
 from engine.forkserver import Exit, ForkServer
-from engine.house import House, ensure_state
+from engine.house import House, composer_of, ensure_state
 from engine.store.opening import store_at
 from mta.inbound.crowd import shared_table
 from mta.ports import StoreFull
+from mta.queue import leasing
 
 PATIENCE = 60.0
 
@@ -56,12 +57,12 @@ def spawn(tmp_path: Path) -> Iterator[Callable[[], Link]]:
     store.migrate()
     store.close()
     doors: dict[str, list[int]] = {"submission": [], "submissions": [], "inbound": [], "inbound-lmtp": [], "lmtp": []}
-    order = {"number": 0, "config": config.model_dump(mode="json"), "carriers": 1, "doors": doors, "fenced": False}
+    order = {"number": 0, "config": None, "carriers": 1, "doors": doors, "fenced": False, "secret": "00" * 32}
     servers = []
 
     def begin() -> Link:
         servers.append(
-            ForkServer(partial(carrier.run, shared_table()), carrier.keep_parser)
+            ForkServer(partial(carrier.run, shared_table(), (config, composer_of(config))), carrier.keep_parser)
         )  # forked now: it has what the test changed
         return Link(servers[-1], order)
 
@@ -107,5 +108,30 @@ def test_keys_that_cannot_be_read_now_are_read_later(
     (tmp_path / "trouble").unlink()
     while told.recv(10) != b"read":
         pass
+    link.say(stop=1)
+    assert link.exit() == Exit(link.pid, 0)
+
+
+def test_a_lease_that_cannot_be_renewed_now_is_tried_again_soon_and_meanwhile_it_is_not_silent(
+    spawn: Callable[[], Link], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, telling = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.settimeout(PATIENCE)
+
+    def renew(*what: Any) -> bool:
+        telling.send(b"asked")
+        if telling.recv(10) == b"no":
+            raise StoreFull("no room")
+        return True
+
+    monkeypatch.setattr(leasing, "renew", renew)
+    monkeypatch.setattr(carrier, "RENEW_SECONDS", 3600.0)
+    link = spawn()
+    assert told.recv(10) == b"asked"
+    for _ in range(3):
+        link.hear(lambda said: "beat" in said)  # the database has not answered yet
+    told.send(b"no")
+    assert told.recv(10) == b"asked"
+    told.send(b"yes")
     link.say(stop=1)
     assert link.exit() == Exit(link.pid, 0)

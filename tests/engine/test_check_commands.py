@@ -48,6 +48,19 @@ def test_a_flow_is_checked_where_no_daemon_runs_and_a_line_says_what_was_not_loo
     assert run(["flow", "check", str(file), "--socket", nowhere]) == 1, "who names a daemon wants it asked"
 
 
+def test_tests_of_flows_are_left_out_of_a_check_and_named_where_nothing_else_is(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, proof = tmp_path / "a.yaml", tmp_path / "a.test.yaml"
+    file.write_text("name: a\nstream: transactional\ntrigger: {manual: true}\nsteps: [{wait: 1d}]\n")
+    proof.write_text("flow: a.yaml\ntests: []\n")
+    monkeypatch.setenv("POSTHOUSE_SOCKET", str(tmp_path / "no.sock"))
+    assert run(["flow", "check", str(proof), str(file)]) == 0
+    assert "tests left out: 1 (`posthouse flow test` runs them)" in capsys.readouterr().err
+    assert run(["flow", "check", str(proof)]) == 2
+    assert f"posthouse flow test {proof}" in capsys.readouterr().err
+
+
 def test_a_flow_that_tells_a_stranger_is_found_without_a_daemon_by_the_configuration(
     tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

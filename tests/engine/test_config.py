@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tls_door import issue
 
+from engine.cli import check
 from engine.config import Config, check_machine, load, parse
 from engine.faults import ConfigFaults
 
@@ -181,6 +182,44 @@ def test_what_its_owner_alone_may_read_is_taken(tmp_path: Path) -> None:
         '[submission]\ntls_certificate = "chain.pem"\ntls_key = "key.pem"\n'
     )
     check_machine(load(path), path)
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "# posthouse.toml\n"])
+def test_a_file_that_sets_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    """As one whose writing broke off: what it names is not what anybody wanted."""
+    path = tmp_path / "posthouse.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigFaults, match="nothing is set in it: is it whole"):
+        load(path)
+
+
+def test_a_file_that_would_be_read_for_a_minute_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "posthouse.toml"
+    path.write_text('hostname = "mail.shop.example"\n' + "# more\n" * 200_000)
+    with pytest.raises(ConfigFaults, match="more than 1 MiB"):
+        load(path)
+
+
+def test_a_pipe_in_the_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "posthouse.toml")
+    with pytest.raises(ConfigFaults, match="a pipe is no file"):
+        load(tmp_path / "posthouse.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('hostname = "mail.shop.example"\n', "{}: all right\n"),
+        ("[lab]\nenabled = true\n", "{}: all right, but no hostname"),
+    ],
+)
+def test_check_says_that_no_hostname_is_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    path = tmp_path / "posthouse.toml"
+    path.write_text(text)
+    check(path)
+    assert capsys.readouterr().out.startswith(said.format(path))
 
 
 def test_all_faults_come_at_once_in_the_files_order() -> None:

@@ -83,6 +83,7 @@ def test_one_changed_octet_is_found(store: GroupStore, data: st.DataObject) -> N
         (lambda made: made["chain"].insert(1, made["chain"][0]), "entry 5 is missing"),
         (lambda made: made["chain"][0].__setitem__(2, "confirmed"), "entry 4 was changed"),
         (lambda made: made["chain"][0].__setitem__(1, "now"), "row 1 of the chain"),
+        (lambda made: made["chain"][0].__setitem__(2, "\ud800"), "row 1 of the chain has letters that no entry has"),
         (lambda made: made["chain"].clear(), "the chain is empty"),
         (lambda made: made["entries"].clear(), "no entry about the person"),
         (lambda made: made["entries"][0].pop("salt"), "lacks its number, salt or facts"),

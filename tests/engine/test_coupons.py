@@ -1,5 +1,6 @@
 """Coupons: one for a person and run, never two of one, good until their day, redeemed by orders."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from engine.audience import dossier
 from engine.audience.contacts import ensure_contact
 from engine.catalogue import codes, watching
 from engine.catalogue.codes import CodeError
-from engine.catalogue.coupons import Empty, Taken, named_in, take
+from engine.catalogue.coupons import Empty, Taken, give, named_in, take
 from engine.catalogue.pools import Code, Pool, PoolError, figures, listed, load, put, read_codes
 from engine.commands import run
 from engine.config import load as load_config
@@ -25,6 +26,7 @@ from engine.flow.civil import Span
 from engine.flow.events import make_event
 from engine.house import ensure_state
 from engine.intake.recording import record
+from engine.running.unread import Returner
 from engine.store.groups import GroupStore
 from mta.ports import Tx
 
@@ -49,8 +51,15 @@ class Desk:
             self.store.write_now(lambda tx: load(tx, name, [Code(each, until) for each in texts]))
 
     def take(self, address: str = ANN, key: str = "", pool: str = "spring", **more: object) -> Taken | Empty:
+        """A code, and the mail with it goes out at once."""
         contact_id = self.person(address)
-        return self.store.write_now(lambda tx: take(tx, pool, contact_id, key, self.now, **more))  # type: ignore[arg-type]
+
+        def work(tx: Tx) -> Taken | Empty:
+            taken = take(tx, pool, contact_id, key, self.now, **more)  # type: ignore[arg-type]
+            give(tx, contact_id, [taken.code] if isinstance(taken, Taken) else [], self.now)
+            return taken
+
+        return self.store.write_now(work)
 
     def code(self, address: str = ANN, key: str = "", **more: object) -> str:
         taken = self.take(address, key, **more)  # type: ignore[arg-type]
@@ -141,12 +150,19 @@ def test_a_code_that_is_over_or_redeemed_is_not_given_a_second_time(desk: Desk) 
     assert desk.code() == "C"
 
 
-def test_a_pool_of_one_for_a_person_gives_no_second_one_whatever_became_of_it(desk: Desk) -> None:
-    desk.pool("first", "A", "B", once=True, expires="1d")
-    assert desk.code(pool="first") == "A"
-    desk.order(number="1", coupon="A")
+def test_a_pool_of_one_use_for_a_person_gives_what_they_have_another_when_it_is_over_and_none_when_it_was_used(
+    desk: Desk,
+) -> None:
+    desk.pool("first", "A", "B", "C", once=True, expires="1d")
+    assert [desk.code(key=each, pool="first") for each in ("one", "two")] == ["A", "A"]
     desk.now += timedelta(days=9)
-    assert desk.code(key="another", pool="first") == "A"
+    assert [desk.code(key=each, pool="first") for each in ("one", "two")] == ["B", "B"], (
+        "no mail says it ended last week"
+    )
+    desk.order(number="1", coupon="B")
+    used = Empty('the one code of "first" was used already', can_be_filled=False, is_used=True)
+    assert desk.take(key="three", pool="first") == used
+    assert desk.code(BEN, pool="first") == "C"
 
 
 def test_an_order_redeems_the_codes_that_it_names_once_and_tells_whom_they_were_given_to(desk: Desk) -> None:
@@ -284,6 +300,78 @@ def test_whatever_a_code_is_it_is_one_or_refused(text: str) -> None:
         assert str(err).isprintable()
 
 
+# -- codes that nobody was told of
+
+
+def set_aside(desk: Desk, address: str = ANN, *, run: str = "", key: str = "1:coupon") -> str:
+    """A code for a run that goes on, or with another state; nobody is told of it."""
+    contact_id = desk.person(address)
+
+    def work(tx: Tx) -> str:
+        taken = take(tx, "spring", contact_id, key, desk.now)
+        assert isinstance(taken, Taken)
+        if run:
+            standing = json.dumps({"given": {"hook": {"status": 200}, "coupon": {"code": taken.code}}})
+            tx.insert(
+                "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence, entered_ms,"
+                " revision, standing) VALUES (1, 1, ?, ?, 'send', ?, '{}', 1, 0, 0, ?)",
+                (contact_id, key, run, standing),
+            )
+        return taken.code
+
+    return desk.store.write_now(work)
+
+
+def walk(desk: Desk) -> None:
+    """Once around, as the janitor does."""
+    returner = Returner()
+    while desk.store.read_now(lambda tx: returner.is_due(tx, desk.now)):
+        desk.store.write_now(lambda tx: returner.do(tx, desk.now))
+
+
+def test_a_code_that_nobody_was_told_of_goes_back_when_its_run_is_over(desk: Desk) -> None:
+    desk.pool("spring", "A", "B", "C")
+    assert [set_aside(desk, run="waiting"), set_aside(desk, BEN, run="ended"), desk.code("cat@example.org")] == [
+        "A", "B", "C",
+    ]  # fmt: skip
+    assert [each["state"] for each in desk.store.read_now(lambda tx: listed(tx, "spring", 0, 9))] == [
+        "reserved", "reserved", "given",
+    ]  # fmt: skip
+    walk(desk)
+    assert desk.figures() == (1, 1, 0, 0), "what a run holds stays, and what was given"
+    assert [(each["code"], each["state"], each["address"], each["given"]) for each in
+            desk.store.read_now(lambda tx: listed(tx, "spring", 0, 9))][1] == ("B", "free", "", None)  # fmt: skip
+    assert desk.code("dan@example.org") == "B"
+
+
+def test_a_code_of_a_pattern_that_nobody_was_told_of_is_as_if_it_had_not_been_made(desk: Desk) -> None:
+    desk.pool("spring", pattern="VIP-####-####")
+    before = set_aside(desk)
+    walk(desk)
+    assert desk.store.read_now(lambda tx: listed(tx, "spring", 0, 9)) == []
+    assert set_aside(desk) == before
+
+
+def test_whoever_was_told_keeps_the_code_and_nobody_else_can_be_told_of_it(desk: Desk) -> None:
+    desk.pool("spring", "A", "B", once=True)
+    code, ann, ben = set_aside(desk), desk.person(ANN), desk.person(BEN)
+    desk.store.write_now(lambda tx: give(tx, ben, [code], desk.now))
+    assert desk.figures()[1] == 0, "it is set aside for another"
+    desk.store.write_now(lambda tx: give(tx, ann, [code.lower()], desk.now))
+    walk(desk)
+    assert desk.figures() == (1, 1, 0, 0) and set_aside(desk, key="2:coupon") == code
+
+
+def test_a_code_that_is_set_aside_is_shown_to_nobody_and_goes_back_when_its_person_is_erased(desk: Desk) -> None:
+    desk.pool("spring", "A")
+    set_aside(desk, run="waiting")
+    ann = desk.person(ANN)
+    assert desk.store.read_now(lambda tx: dossier.export(tx, ann))["coupons"] == []
+    desk.store.write_now(lambda tx: dossier.erase(tx, ann, Address.parse(ANN).key, salt=b"s" * 16, now=desk.now))
+    walk(desk)
+    assert desk.figures() == (1, 0, 0, 0)
+
+
 # -- the command
 
 
@@ -314,6 +402,9 @@ def test_pools_are_made_loaded_and_shown_from_the_command_line(told: Callable[..
         "spring",
         "2",
         "free,",
+        "0",
+        "set",
+        "aside,",
         "0",
         "given,",
         "0",

@@ -15,7 +15,7 @@ from deliverability.settings import RetrySettings
 from engine import janitor as module
 from engine.janitor import Chore, Janitor
 from engine.store.groups import GroupStore
-from mta.ports import StoreFull, Tx
+from mta.ports import StoreFull, StoreTrouble, Tx
 from mta.queue import claiming, leasing, operating, queue, settling
 from mta.queue.audit import audit
 from mta.queue.delivery import State, Stream
@@ -116,6 +116,48 @@ async def test_a_lapsed_carriers_deliveries_come_back_and_those_at_the_dot_are_d
         (2, "orphaned", "resent"), (5, "orphaned", "resent"),
     ]  # fmt: skip
     assert house.wakes == 1
+
+
+@pytest.mark.parametrize("how", ["refused", "slow"])
+async def test_after_the_database_was_away_whoever_could_not_renew_a_lease_still_may(house: House, how: str) -> None:
+    await house.enqueue("ann@a.example")
+    await house.claim(await house.carrier())
+    troubles = [StoreTrouble("away")]
+    real = house.store.read
+    answered = asyncio.Event()
+
+    async def read(work: Any) -> Any:
+        if troubles:
+            trouble = troubles.pop()
+            if how == "refused":
+                raise trouble
+            house.clock.advance(timedelta(seconds=6))
+        answered.set()
+        return await real(work)
+
+    await house.let_leases_run_out()
+    house.store.read = read  # type: ignore[method-assign]
+    running = asyncio.create_task(house.janitor.run())
+    while not answered.is_set():
+        house.janitor.ring()
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await house.janitor.round()
+    assert await house.states() == [State.IN_FLIGHT], "its carrier lives, and had nobody to renew its lease with"
+    house.clock.advance(timedelta(seconds=30))
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED]
+
+
+async def test_a_lease_that_was_taken_away_is_over_whether_the_database_was_away_or_not(house: House) -> None:
+    await house.enqueue("ann@a.example")
+    owner = await house.carrier()
+    await house.claim(owner)
+    await house.store.write(lambda tx: leasing.take_away(tx, owner))
+    house.janitor._be_patient()
+    await house.janitor.round()
+    assert await house.states() == [State.QUEUED]
 
 
 async def test_a_carrier_of_an_earlier_boot_is_done_with_at_once(house: House) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import ssl
 import time
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
 from clock import FakeChance, FakeClock
 from doctor_world import DOMAIN, World
-from mail_shop import make_composer, open_store
+from mail_shop import Place, make_composer, open_store
 
 from deliverability.checks.spf import DnsTrouble
 from deliverability.checks.zone import Zone as FileZone
@@ -21,6 +20,7 @@ from deliverability.doctor.model import Verdict
 from engine.config import parse
 from engine.doctor import asking, gathering, keeping, probing
 from engine.doctor.asking import of_file, with_lists_of
+from engine.doctor.practice import shown_to_browsers
 from engine.doctor.rounds import Doctor
 from engine.doctor.visit import Report, visit
 from engine.lab.dns import DnsServer
@@ -191,11 +191,31 @@ async def test_a_certificate_that_is_not_believed_is_shown_all_the_same() -> Non
     assert "STARTTLS" in found.offers and "not believed" in found.distrust and found.certificate
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["a known authority", "an unknown one"])
+async def test_a_web_server_s_certificate_is_seen_after_it_has_ended(is_known: bool) -> None:
+    """What nobody believes any more is what an operator wants to hear of."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("mail.shop.example", not_after=datetime(2026, 1, 2, tzinfo=UTC)).configure_cert(context)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    careful = ssl.create_default_context()
+    if is_known:
+        authority.configure_trust(careful)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        found = await shown_to_browsers(SystemNet(), "mail.shop.example", "127.0.0.1", port, careful)
+    assert found is not None and found.where == "web (mail.shop.example)"
+    assert found.not_after == datetime(2026, 1, 2, tzinfo=UTC)
+    assert ("expired" if is_known else "believed") in found.trouble
+    assert await shown_to_browsers(SystemNet(), "mail.shop.example", "127.0.0.1", port, careful) is None, (
+        "nobody is there"
+    )
+
+
 # -- the house
 
 
-def test_what_was_found_is_kept_and_read_back(tmp_path: Path) -> None:
-    store, world = open_store(tmp_path), World()
+def test_what_was_found_is_kept_and_read_back(place: Place) -> None:
+    store, world = open_store(place), World()
     world.txt(f"_dmarc.{DOMAIN}")
     report = Report(from_ms(1_795_000_000_000), (DOMAIN,), tuple(world.judge()))
     assert store.read_now(keeping.kept) is None
@@ -224,8 +244,8 @@ def test_the_kernel_says_how_right_the_clock_is_or_that_nobody_knows() -> None:
     assert error is None or error >= timedelta(0)
 
 
-def test_everything_is_looked_at_again_when_the_last_look_is_old(tmp_path: Path) -> None:
-    store, clock = open_store(tmp_path), FakeClock()
+def test_everything_is_looked_at_again_when_the_last_look_is_old(place: Place) -> None:
+    store, clock = open_store(place), FakeClock()
 
     def doctor(settings: str) -> Doctor:
         return Doctor(store, clock, FakeChance(1), SystemNet(), parse(settings), make_composer())

@@ -21,6 +21,7 @@ _dmarc.shop.example: [{TXT: "v=DMARC1; p=reject; rua=mailto:dmarc-reports@bounce
 """
 CONFIG = """
 hostname = "mail.shop.example"
+templates = "../own"
 [daemon]
 state_dir = "state"
 [bounces]
@@ -29,7 +30,6 @@ domain = "bounce.shop.example"
 base_url = "https://mail.shop.example"
 [mail]
 from = "Shop <hello@shop.example>"
-postal_address = "1 Mill Lane"
 [doctor]
 addresses = ["198.51.100.10"]
 """
@@ -42,6 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("POSTHOUSE_SOCKET", raising=False)
     (tmp_path / "zone.yaml").write_text(ZONE)
     (tmp_path / "p.toml").write_text(CONFIG)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "brand.toml").write_text('postal_address = "1 Mill Lane"')
     return tmp_path
 
 
@@ -73,8 +75,11 @@ def test_the_page_walks_from_a_bare_domain_to_green_as_typed(folder: Path, capsy
     page = (Path(__file__).parents[2] / "docs" / "deliverability.md").read_text()
     config = re.search(r"^ +hostname = .*?(?=\n\n)", page, re.DOTALL | re.MULTILINE)
     zone = re.search(r"```yaml\n(mail\.shop\.example:.*?)```", page, re.DOTALL)
-    assert config and zone
-    (folder / "posthouse.toml").write_text(dedent(config[0]))
+    brand = re.search(r"^ +name = .*?(?=\n\n)", page, re.DOTALL | re.MULTILINE)
+    assert config and zone and brand
+    said = dedent(config[0]).replace("/etc/posthouse/templates", str(folder / "own"))
+    (folder / "posthouse.toml").write_text(f'{said}\n[daemon]\nstate_dir = "state"\n')
+    (folder / "own" / "brand.toml").write_text(dedent(brand[0]))
     (folder / "zone.yaml").write_text(zone[1])
     assert run(["domain", "add", "shop.example", "-c", "posthouse.toml"]) == 0
     capsys.readouterr()

@@ -178,11 +178,27 @@ def test_names_that_are_known_not_to_be_there_are_refused() -> None:
 @pytest.mark.parametrize(
     "url",
     ["http://localhost/x", "http://127.0.0.1/", "http://[::1]/", "http://10.1.2.3/", "https://a:b@shop.example/", "ftp://a.example/",
-     "https://", "http://169.254.169.254/latest", "http://x.internal/"],
+     "https://", "http://169.254.169.254/latest", "http://x.internal/", "https://2130706433/", "https://0x7f000001/",
+     "https://127.1/", "https://0177.0.0.1/", "https://127.0.0.1./", "https://１２７.0.0.1/", "https://10.0.0.1.0x1/",
+     "https://[::ffff:10.0.0.1]/", "https://localhost./"],
 )  # fmt: skip
 def test_an_address_that_may_not_be_called_is_refused(url: str) -> None:
     (fault,) = faults(f'  - webhook: "{url}"')
     assert "address" in fault
+
+
+@pytest.mark.parametrize(
+    "url", ["https://shop.example/", "https://3.shop.example/hook", "https://0x.shop.example:8443/"]
+)
+def test_an_address_with_a_name_may_be_called(url: str) -> None:
+    assert checked(f'  - webhook: "{url}"', Known(permits=()))
+
+
+def test_an_address_without_tls_is_for_who_permits_a_network() -> None:
+    step = '  - webhook: "http://shop.example/"'
+    (fault,) = faults(step, Known(permits=()))
+    assert "http: is for networks of hooks.permit alone, and it names none: use https:" in fault
+    assert checked(step, Known(permits=["10.0.0.0/8"]))
 
 
 def test_a_step_that_is_wrong_hides_no_other_fault_and_is_not_missed_by_what_names_it() -> None:

@@ -227,3 +227,45 @@ def test_faults_of_the_flow_are_named_in_the_flow(tmp_path: Path, capsys: pytest
     (tmp_path / "f.test.yaml").write_text("flow: f.yaml\ntests: []\n", "utf-8")
     assert run(["flow", "test", str(tmp_path / "f.test.yaml")]) == 2
     assert "f.yaml:1:1" in capsys.readouterr().err
+
+
+LATE = """\
+name: late
+stream: transactional
+trigger: {event: cart.updated, key: event.cart_id}
+reentry: always
+goal: {event: order.placed}
+steps:
+  - wait: {for: {event: my.word}, timeout: 2h}
+    then: [{exit: heard}]
+  - if: event.total >= 20
+    then: [{send: cart-reminder}]
+"""
+TOLD_LATE = """\
+flow: late.yaml
+tests:
+  - name: what happened before the run began is neither its goal nor what it waits for, and an older cart replaces nothing
+    contacts: [{address: ann@example.org}]
+    script:
+      - {event: cart.updated, data: {cart_id: c1, total: 42}}
+      - {event: order.placed, at: 2026-03-01 09:00, data: {number: A-1, total: 5}}
+      - {event: my.word, at: 2026-03-02 08:59}
+      - {event: cart.updated, at: 2026-03-02 08:00, data: {cart_id: c1, total: 3}}
+      - wait: 2h
+      - expect: {mails: [cart-reminder], runs: [{key: c1, ended: completed}]}
+  - name: what happened since then is both, however late it is told
+    contacts: [{address: ann@example.org}, {address: ben@example.org}]
+    script:
+      - {event: cart.updated, of: ann@example.org, data: {cart_id: c1, total: 42}}
+      - {event: cart.updated, of: ben@example.org, data: {cart_id: c2, total: 42}}
+      - wait: 1h
+      - {event: order.placed, of: ann@example.org, at: 2026-03-02 09:10, data: {number: A-1, total: 5}}
+      - {event: my.word, of: ben@example.org, at: 2026-03-02 09:20}
+      - expect: {mails: [], runs: [{of: ann@example.org, ended: goal}, {of: ben@example.org, ended: exit}]}
+"""
+
+
+def test_what_is_told_of_later_counts_from_when_it_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "late.yaml").write_text(LATE, "utf-8")
+    (tmp_path / "late.test.yaml").write_text(TOLD_LATE, "utf-8")
+    assert run(["flow", "test", str(tmp_path / "late.test.yaml")]) == 0, capsys.readouterr().out

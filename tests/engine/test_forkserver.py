@@ -16,7 +16,7 @@ from house_process import wait_ended
 from engine.forkserver import Exit, ForkServer
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def carrier(order: dict[str, Any], link: socket.socket, to_keeper: socket.socket) -> int:

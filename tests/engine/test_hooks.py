@@ -232,6 +232,23 @@ async def test_what_nobody_could_take_is_retried_when_an_operator_says_so(house:
     assert house.rows("SELECT state, tries FROM hook_call") == [("open", 0)]
 
 
+async def test_no_call_is_begun_while_a_fence_stands(house: FlowHouse) -> None:
+    house.tell("my.start")
+    await house.settle()
+    fences = [True]
+    made = Deliverer(
+        house.store, poster(shop_example="127.0.0.2"), house.clock, FakeChance(1), HookSettings(), KEY, lambda *_: None,
+        lambda: None, lambda: fences[0],
+    )  # fmt: skip
+    await made.turn()
+    await made.rest()
+    assert house.rows("SELECT tries FROM hook_call") == [(0,)]
+    fences[0] = False
+    await made.turn()
+    await made.rest()
+    assert house.rows("SELECT tries FROM hook_call") == [(1,)]
+
+
 async def test_a_call_whose_caller_died_is_made_by_the_next(house: FlowHouse) -> None:
     house.tell("my.start")
     await house.settle()

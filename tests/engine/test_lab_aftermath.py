@@ -26,7 +26,7 @@ def lab(tmp_path: Path, inbound: LabThread) -> Iterator[LabThread]:
 
 
 def send(lab: LabThread, rcpts: list[str], sender: str = VERP, mail: list[str] | None = None, host: int = 10) -> None:
-    with smtplib.SMTP(f"127.0.0.{host}", lab.smtp_port, timeout=10) as smtp:
+    with smtplib.SMTP(f"127.0.0.{host}", lab.smtp_port, timeout=60) as smtp:
         smtp.ehlo()
         smtp.mail(sender, mail or [])
         for rcpt in rcpts:

@@ -31,7 +31,7 @@ def ask(lab: LabThread, name: str, kind: str, *, tcp: bool = False, edns: bool =
     query = dns.message.make_query(name, kind, use_edns=0 if edns else -1, payload=1232)
     host, _, port = lab.dns_address.rpartition(":")
     send = dns.query.tcp if tcp else dns.query.udp
-    return send(query, host, port=int(port), timeout=5)
+    return send(query, host, port=int(port), timeout=60)
 
 
 def values(answer: dns.message.Message) -> list[str]:

@@ -20,7 +20,7 @@ MAIL = b"Subject: hello\r\n\r\nbody\r\n"
 
 
 def send(port: int, rcpt: str = "ann@shop.lab") -> None:
-    with smtplib.SMTP("127.0.0.10", port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.10", port, timeout=60) as smtp:
         smtp.sendmail("b@shop.example", [rcpt], MAIL)
 
 
@@ -103,7 +103,7 @@ def test_the_process_says_ready_keeps_mail_and_stops_at_sigterm(tmp_path: Path) 
     send(json.loads(facts)["smtp_port"])
     assert [mail.raw for mail in Kept.read(tmp_path)] == [MAIL]
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -114,12 +114,12 @@ def test_a_process_that_is_killed_kept_all_that_it_answered_for(tmp_path: Path) 
     for _ in range(20):
         send(facts["smtp_port"])
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert len(Kept.read(tmp_path)) == 20
 
 
 def test_a_process_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
     process = start(tmp_path, "--dns", "192.0.2.1:53")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors == 'lab: "192.0.2.1:53" is not on loopback, and the lab stays there\n'

@@ -35,11 +35,11 @@ def lab(tmp_path: Path, certificate: Path) -> Iterator[LabThread]:
 
 
 def connect(lab: LabThread, host: str) -> smtplib.SMTP:
-    return smtplib.SMTP(ADDRESS[host], lab.smtp_port, local_hostname="mail.shop.example", timeout=10)
+    return smtplib.SMTP(ADDRESS[host], lab.smtp_port, local_hostname="mail.shop.example", timeout=60)
 
 
 def bare(lab: LabThread, host: str) -> socket.socket:
-    return socket.create_connection((ADDRESS[host], lab.smtp_port), timeout=10)
+    return socket.create_connection((ADDRESS[host], lab.smtp_port), timeout=60)
 
 
 def reply_to_rcpt(lab: LabThread, rcpt: str, host: str = "shop", sender: str = SENDER) -> tuple[int, str]:

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from engine.log import Lines, TextLines
+from engine.log import ForJournal, JsonLines, Lines, TextLines, formatter
 
 
 class Written(io.StringIO):
@@ -93,3 +95,21 @@ async def test_the_end_of_logging_writes_what_waits(log: logging.Logger, written
     log.info("last")
     _handler(log).flush()  # as logging.shutdown does with every handler
     assert _lines(written) == ["last"]
+
+
+def test_a_line_for_the_journal_has_its_level_before_it_and_forges_none(written: Written) -> None:
+    lines = ForJournal(JsonLines())
+    record = logging.makeLogRecord(
+        {"levelno": logging.WARNING, "levelname": "WARNING", "msg": "a\n<0>b", "to": "\n<0>x"}
+    )
+    assert lines.format(record).startswith('<4>{"level": "warning"')
+    assert "\n" not in lines.format(record)
+
+
+def test_only_a_stream_that_systemd_opened_gets_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "stderr").open("w") as stream:
+        monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+        assert isinstance(formatter(stream, as_json=True), JsonLines)
+        at = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{at.st_dev}:{at.st_ino}")
+        assert isinstance(formatter(stream, as_json=True), ForJournal)

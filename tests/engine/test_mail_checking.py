@@ -1,10 +1,13 @@
 """A mail that could not be written is found before anybody waits for it, with every fault and its place."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from mail_shop import compose, make_composer
 
-from engine.sending.checking import check_mails, mail_names
+from engine.sending.checking import check_mails, mail_names, own_faults
+from engine.sending.render import TemplateFault
 from engine.sending.resources import Resources
 
 
@@ -40,10 +43,59 @@ def test_expressions_that_no_facts_can_mend_are_faults(tmp_path: Path) -> None:
     assert "contact.nmae is nothing that is known of a contact (did you mean name?)" in faults[1]
 
 
-def test_a_mail_without_its_other_part_or_its_words_is_a_fault(tmp_path: Path) -> None:
-    faults = [str(fault) for fault in check_mails(own(tmp_path, lonely__html="hello"), ["lonely"])]
-    assert any("lonely.txt.j2" in fault for fault in faults)
-    assert any("no language has texts" in fault for fault in faults)
+def test_what_an_expression_would_make_is_never_made(tmp_path: Path) -> None:
+    resources = own(tmp_path, order_thanks__txt='{{ "x" * 200000000 }}{% if "y" * 200000000 %}{% endif %}')
+    tracemalloc.start()
+    try:
+        faults = check_mails(resources, ["order-thanks"])
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert [each.line for each in faults] == [1, 1] and "* is for numbers" in faults[0].problem
+
+
+def test_a_file_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
+    resources = own(tmp_path, order_thanks__txt='one\n{% include "../../../../etc/passwd" %}')
+    (fault,) = check_mails(resources, ["order-thanks"])
+    assert str(fault).startswith('mail/order-thanks.txt.j2:2: "../../../../etc/passwd" is no template name')
+
+
+def test_a_file_that_includes_itself_is_told_with_the_line_that_does(tmp_path: Path) -> None:
+    resources = own(tmp_path, order_thanks__txt='one\n{% include "mail/order-thanks.txt.j2" %}')
+    (fault,) = check_mails(resources, ["order-thanks"])
+    assert str(fault) == ("mail/order-thanks.txt.j2:2: mail/order-thanks.txt.j2 includes itself: it would never end")
+    turn = '\n\n{% include "mail/order-thanks.txt.j2" %}'
+    resources = own(tmp_path, order_thanks__txt='{% include "mail/turn.txt.j2" %}', turn__txt=turn)
+    (fault,) = check_mails(resources, ["order-thanks"])
+    assert (fault.file, fault.line) == ("mail/turn.txt.j2", 3)
+    assert fault.problem == "mail/order-thanks.txt.j2 includes itself by mail/turn.txt.j2: it would never end"
+
+
+def test_a_text_without_a_subject_is_told_and_one_that_extends_it_is_not(tmp_path: Path) -> None:
+    resources = own(tmp_path, order_thanks__txt='{% extends "base/mail.txt.j2" %}')
+    (fault,) = check_mails(resources, ["order-thanks"])
+    told = 'it has no subject: write {% block subject %}{{ t("subject") }}{% endblock %}'
+    assert str(fault) == f"mail/order-thanks.txt.j2: {told}"
+    with pytest.raises(TemplateFault, match=r"order-thanks\.txt\.j2 \(en\): it has no subject: write"):
+        compose("order-thanks", composer=make_composer(tmp_path))
+    above = "{% block subject %}x{% endblock %}"
+    assert (
+        check_mails(
+            own(tmp_path, order_thanks__txt='{% extends "mail/above.txt.j2" %}', above__txt=above), ["order-thanks"]
+        )
+        == []
+    )
+
+
+def test_a_mail_without_its_other_part_and_its_words_is_one_that_is_not_finished(tmp_path: Path) -> None:
+    resources = own(tmp_path, lonely__html="hello")
+    lacks = "mail/lonely: is not finished: there is no lonely.toml and no lonely.txt.j2 (`posthouse mail new` writes all three)"
+    assert [str(fault) for fault in check_mails(resources, ["lonely"])] == [lacks]
+    assert [str(fault) for fault in own_faults(resources)] == [lacks]
+
+
+def test_where_no_mail_is_one_s_own_none_of_them_is_at_fault(tmp_path: Path) -> None:
+    assert own_faults(own(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -51,3 +103,10 @@ def test_a_mail_without_its_other_part_or_its_words_is_a_fault(tmp_path: Path) -
 )
 def test_what_can_not_be_parsed_or_found_is_a_fault_and_no_crash(tmp_path: Path, text: str) -> None:
     assert check_mails(own(tmp_path, order_thanks__html=text), ["order-thanks"])
+
+
+def test_a_mail_without_words_is_told_of_once(tmp_path: Path) -> None:
+    resources = own(tmp_path, lost__html="x", lost__txt="{% block subject %}x{% endblock %}")
+    assert [str(each) for each in check_mails(resources, ["lost"])] == [
+        "mail/lost: is not finished: there is no lost.toml (`posthouse mail new` writes all three)"
+    ]

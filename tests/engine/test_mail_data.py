@@ -53,6 +53,16 @@ def test_nothing_that_somebody_is_called_ends_the_element() -> None:
     assert ld(html)["acceptedOffer"][0]["itemOffered"]["name"] == evil.replace("\u2028", " ")
 
 
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "//evil.example", " https://x", 7, ["a"]]
+)
+def test_an_address_that_is_none_of_the_web_s_is_not_said(address: Any) -> None:
+    lines = [{"name": "Teapot", "price": "42.50", "quantity": 1, "sku": "T-1", "url": address, "image": address}]
+    said = structured.script(structured.order({"number": "A-1", "url": address}, {"name": "Shop"}, lines, "placed"))
+    assert "A-1" in said and "Teapot" in said
+    assert '"url"' not in said and '"image"' not in said
+
+
 def test_what_is_not_known_is_not_said() -> None:
     told = json.loads(structured.script(structured.parcel({"order": 7, "expected": "soon"}, {}))[35:-9])
     assert told == {"@context": "http://schema.org", "@type": "ParcelDelivery",
@@ -60,6 +70,13 @@ def test_what_is_not_known_is_not_said() -> None:
     told = structured.reservation(EVENT, {"name": "Tea"}, "Ann", "cancelled")
     assert told["reservationStatus"] == "http://schema.org/Cancelled"
     assert told["reservationFor"]["startDate"] == EVENT["starts"]
+
+
+@pytest.mark.parametrize("name", ["event-invitation", "event-soon"])
+def test_an_invitation_says_to_programs_what_it_invites_to(name: str) -> None:
+    told = ld(part(compose(name, event=EVENT), "html"))
+    assert (told["@type"], told["name"], told["startDate"]) == ("Event", EVENT["title"], EVENT["starts"])
+    assert told["location"] == {"@type": "Place", "name": EVENT["place"], "address": EVENT["address"]}
 
 
 def test_an_event_has_a_file_for_calendars_that_is_rfc_5545() -> None:

@@ -1,16 +1,21 @@
 """Lint: every rule is turned red by a mail of its own, and by no other; what ships is green; previews of made readers."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from engine.proofs.linting import lint
+from engine.proofs.finding_place import place_of
+from engine.proofs.latin import has_own_letters
+from engine.proofs.linting import judged, lint
 from engine.proofs.proving import Prover
 from engine.proofs.rules import RULES
-from engine.proofs.samples import Reader
+from engine.proofs.samples import Reader, event_data
+from engine.proofs.scripts import strange_words
 from engine.proofs.spam import Judge, SpamTrouble, score
 from engine.sending.checking import mail_names
 from engine.sending.resources import Resources
+from engine.sending.settings import MailSettings
 
 TOML = """\
 about = "A probe."
@@ -91,11 +96,16 @@ def within(line: str) -> str:
     return HTML.replace("{{ sign_off() }}", f"{line}\n{{{{ sign_off() }}}}")
 
 
+@pytest.fixture(scope="module")
+def ours() -> Prover:
+    """What ships; what all mails are made with is compiled once."""
+    return Prover(Resources())
+
+
 @pytest.mark.parametrize("mail", mail_names(Resources()))
-def test_every_mail_that_ships_is_clean_for_every_made_reader_in_every_language(mail: str) -> None:
-    prover = Prover(Resources())
-    assert [str(each) for each in lint(prover, [mail])] == []
-    assert len([each for each in prover.proofs(mail) if each.composed]) == len(Reader) * len(prover.texts.tags)
+def test_every_mail_that_ships_is_clean_for_every_made_reader_in_every_language(ours: Prover, mail: str) -> None:
+    assert [str(each) for each in lint(ours, [mail])] == []
+    assert len([each for each in ours.proofs(mail) if each.composed]) == len(Reader) * len(ours.texts.tags)
 
 
 def test_a_whole_mail_is_green(tmp_path: Path) -> None:
@@ -141,6 +151,8 @@ BAD_WORDS = {
     "plurals": ('two = "יומיים"\n', ""),
     "plurals ": ('few = "{count} дня"\n', 'few = "{count} дня"\ntwo = "{count} дня"\n'),
     "language": ('"Снова здравствуйте"', '"Hello again"'),
+    "language ": ('"又见面了"', '"又 see you 见面了"'),
+    "language  ": ('"{count} ימים"', '"{count} days"'),
     "quotes": ('"又見面了"', '"“又”見面了"'),
     "preview": ('preheader = "It takes a minute."', 'preheader = "A word from us"'),
     "subject": ('subject = "A word from us"', 'subject = "A WORD FROM US"'),
@@ -161,22 +173,60 @@ def test_words_that_the_brand_avoids_and_a_brand_that_is_hard_to_read_are_told(t
     assert rules(prover(tmp_path, brand='[logo]\nimage = "gone.png"\n')) == {"brand"}
 
 
+@pytest.mark.parametrize(
+    ("tag", "sentence", "left"),
+    [
+        ("zh", "店里来了新品 Click here，我们觉得您会喜欢。", "Click, here"),
+        ("zh", "请扫描 PDF 或发 SMS，重 2 kg，详见 https://shop.example/new 或 hello@shop.example。", ""),
+        ("he", "בלחיצה על unsubscribe הכול נעצר.", "unsubscribe"),
+        ("he", "כבל USB-C באורך 2 m, במידה XL.", ""),
+        ("ru", "Загляните к нам on Monday.", "on, Monday"),
+        ("ru", "Мы есть и в Instagram.", ""),
+    ],
+)
+def test_english_within_a_sentence_is_told_and_names_units_and_addresses_are_not(
+    tmp_path: Path, tag: str, sentence: str, left: str
+) -> None:
+    before = {"zh": "店里来了新品，我们觉得您会喜欢。", "he": "יש משהו חדש בחנות, ואנחנו חושבים שזה יתאים.",
+              "ru": "В магазине появилось кое-что новое, и мы думаем, что вам понравится."}[tag]  # fmt: skip
+    brand = '[voice]\nkeep = ["Instagram"]\n'
+    found = list(lint(prover(tmp_path, toml=TOML.replace(before, sentence), brand=brand), ["probe"]))
+    told = f"mail/probe.toml [{tag}]: language: lead has words in Latin letters: {left} (names that stay so: voice.keep"
+    told += " in brand.toml)"
+    assert list(map(str, found)) == ([told] if left else [])
+
+
+def test_a_language_in_latin_letters_of_its_own_is_not_asked_for_others() -> None:
+    asked = ("he", "ru", "zh", "zh-Hant", "ja", "sr", "sr-Latn", "en", "fr", "pt-BR", "xx")
+    assert [tag for tag in asked if has_own_letters(tag)] == ["he", "ru", "zh", "zh-Hant", "ja", "sr"]
+
+
+def test_words_that_all_mails_have_are_looked_at_too_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "zh.toml").write_text('[web.confirm]\ntitle = "还差 one step"\n', encoding="utf-8")
+    at = prover(tmp_path)
+    (found,) = lint(at, ["probe"])
+    assert (found.rule, place_of(at.resources, "probe", found)) == ("language", ("i18n/zh.toml", 2))
+
+
 def test_every_rule_has_a_mail_that_turns_it_red() -> None:
     told = {each.strip() for each in (*BAD_PAGES, *BAD_WORDS)}
     assert told >= set(RULES)
 
 
 PROGRAM = """\
-#!/bin/sh
-sed -n 's/^Subject: .*/&\\
-X-Spam-Status: No, score={points} required=5.0 tests=HTML_MESSAGE,\\
-\\tFONT_INVIS/p'
+#!{python}
+import re, sys
+for mail in reversed(sys.stdin.buffer.read().split(b"From lint@localhost")[1:]):  # SpamAssassin keeps no order
+    number, subject = (re.search(name + b": (.*)", mail)[1] for name in (b"X-Posthouse-Lint", b"Subject"))
+    print("From lint@localhost\\nX-Spam-Status: No, score={points} required=5.0 tests=HTML_MESSAGE,\\n\\tFONT_INVIS")
+    print(f"X-Posthouse-Lint: {{int(number)}}\\nSubject: {{subject.decode()}}\\n")
 """
 
 
 def spam_program(folder: Path, points: str) -> Judge:
     path = folder / "spamassassin"
-    path.write_text(PROGRAM.format(points=points))
+    path.write_text(PROGRAM.format(points=points, python=sys.executable))
     path.chmod(0o755)
     return Judge("spamassassin", str(path))
 
@@ -188,8 +238,51 @@ def test_points_for_spam_are_told_with_their_rules(tmp_path: Path) -> None:
     assert list(lint(prover(tmp_path), ["probe"], spam_program(tmp_path, "-0.1"))) == []
 
 
+def test_each_mail_has_the_points_that_were_given_to_it_whatever_the_order_of_the_answers(tmp_path: Path) -> None:
+    judge = spam_program(tmp_path, "0.{int(number)}")
+    judge_path = Path(judge.path)
+    judge_path.write_text(judge_path.read_text().replace('print("From', 'print(f"From'))
+    points = [each.points for each in score(judge, [b"Subject: %d\r\n\r\nx\r\n" % each for each in range(5)])]
+    assert points == [0.0, 0.1, 0.2, 0.3, 0.4]
+
+
+def test_mail_that_is_judged_is_signed_and_of_no_domain_of_our_examples(tmp_path: Path) -> None:
+    (tmp_path / "program").mkdir()
+    found = judged(Prover(Resources()), ["cart-help"], spam_program(tmp_path / "program", "0.0"))
+    assert len(found) == 5 and all("shop.example" not in each.composed.text for each, _ in found if each.composed)
+    proof = Prover(Resources(), MailSettings(sender="Tea <tea@haus.test>")).proof("cart-help", "en")
+    assert "https://haus.test/cart/1042" in proof.html
+
+
+def test_what_was_and_is_cheaper_is_said_of_a_price_drop_alone() -> None:
+    assert "was" in event_data("en", "product.price_dropped")
+    assert all("was" not in event_data("en", f"product.{each}") for each in ("viewed", "back_in_stock", "low_stock"))
+
+
 def test_a_program_that_does_not_answer_is_trouble_in_words(tmp_path: Path) -> None:
     with pytest.raises(SpamTrouble, match="told of 0 mails, but was given 1"):
         score(Judge("spamassassin", "/bin/true"), [b"x"])
     with pytest.raises(SpamTrouble):
         score(Judge("rspamc", str(tmp_path / "none")), [b"x"])
+
+
+@pytest.mark.parametrize(
+    ("tag", "sentence", "found"),
+    [
+        ("en", "Your \u0441art is here, \u05e9\u05dc\u05d5\u05dd", ["\u0441art", "\u05e9\u05dc\u05d5\u05dd"]),
+        ("ru", "Ваша корзина ждёт, 您好", ["您好"]),
+        ("he", "\u05e9\u05dc\u05d5\u05dd, Привет", ["Привет"]),
+        ("zh-Hant", "您的购物车还在", ["购", "车还"]),
+        ("zh-TW", "请完成", ["请"]),
+        ("zh", "您的購物車", ["購", "車"]),
+        ("zh", "您的购物车还在，Привет", ["Привет"]),
+        ("ja", "買い物を続ける", []),
+        ("uk", "Ваш кошик чекає", []),
+        ("fr", "Votre panier vous attend, été", []),
+        ("en", "From Привет with love", []),
+    ],
+)
+def test_letters_of_another_language_are_found_and_names_that_are_kept_are_not(
+    tag: str, sentence: str, found: list[str]
+) -> None:
+    assert strange_words(tag, sentence, ("Привет",) if not found else ()) == found

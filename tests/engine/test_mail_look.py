@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mail_shop import compose, make_composer, part, person
+from mail_shop import SHOP, compose, make_composer, part, person
 
-from engine.sending.brand import BrandError, brand_faults, read_brand
+from engine.sending.brand import BrandError, brand_faults, read_brand, unfinished
 from engine.sending.colours import contrast, readable, upon
 from engine.sending.direction import FSI, PDI
 from engine.sending.inlining import Sheet, SheetError, inline
 from engine.sending.pictures import PictureError, read_picture
 from engine.sending.resources import Resources
 from engine.sending.widths import LINE, line_up, width
+from mta.queue.delivery import Stream
 
 SHEET = Sheet.parse("""
 p { margin: 0; color: red }  /* a comment */
@@ -133,7 +134,7 @@ def test_a_brand_is_laid_over_ours_and_dresses_mail(tmp_path: Path) -> None:
     assert "'Futura'" in html
     assert f'src="{composer.base_url}{composer.brand.logos[0].path}" width="160" height="48" alt="Rotes Haus"' in html
     assert "With kind regards,\nDana\n" in text
-    assert "Rotes Haus\nWeg 1\nKöln\nMastodon: https://social.example/@haus" in text
+    assert "Rotes Haus\nWeg 1\nKöln\nMastodon:\nhttps://social.example/@haus" in text
 
 
 def test_a_logo_that_is_not_there_is_told_and_the_name_stands_in_its_place(tmp_path: Path) -> None:
@@ -141,9 +142,41 @@ def test_a_logo_that_is_not_there_is_told_and_the_name_stands_in_its_place(tmp_p
     composer = make_composer(tmp_path)
     assert "<img" not in part(compose("order-thanks", composer=composer), "html")
     assert [*brand_faults(composer.brand)] == [
-        f"brand.toml: logo.image: there is no logo.png in {tmp_path} or {Resources().folders[-1]}; the name stands "
+        f"brand.toml: logo.image: there is no logo.png in {tmp_path} or {SHOP} or {Resources().folders[-1]}; the name stands "
         "there as text"
     ]
+
+
+def test_buttons_lead_to_the_shop_that_the_brand_names_and_to_its_pages(tmp_path: Path) -> None:
+    usual = make_composer().shop
+    assert (usual["url"], usual["pages"]["help"]) == ("https://shop.example/", "https://shop.example/")
+    (tmp_path / "brand.toml").write_text(
+        'url = "https://haus.example.org/de"\n[pages]\nhelp = "/hilfe"\naccount = "https://mein.example.org/"\n'
+    )
+    composer = make_composer(tmp_path)
+    assert composer.shop["pages"]["help"] == "https://haus.example.org/de/hilfe"
+    assert composer.shop["pages"]["account"] == "https://mein.example.org/"
+    mail = compose("welcome-hello", composer=composer, stream=Stream.MARKETING)
+    assert 'href="https://haus.example.org/de/"' in part(mail, "html")
+    assert "\nhttps://haus.example.org/de/\n" in part(mail, "plain")
+
+
+def test_no_mail_that_comes_with_us_leads_to_the_shop_of_our_examples_by_itself() -> None:
+    folder = Resources().folders[-1]
+    assert [path.name for path in sorted(folder.glob("mail/*.j2")) if "shop.example" in path.read_text()] == []
+
+
+def test_a_brand_that_says_nothing_of_its_own_yet_is_told(tmp_path: Path) -> None:
+    assert [*unfinished(read_brand(Resources()), "shop.example")] == [
+        "brand.toml: there is no postal address, which most laws ask for (postal_address)",
+        "brand.toml: buttons lead to shop.example, which nobody can reach: name your shop (url)",
+    ]
+    (tmp_path / "brand.toml").write_text('url = "https://haus.example.org/"\npostal_address = "Weg 1"\n')
+    assert [*unfinished(read_brand(Resources([tmp_path])), "shop.example")] == [
+        "brand.toml: buttons lead to haus.example.org, which nobody can reach: name your shop (url)"
+    ]
+    (tmp_path / "brand.toml").write_text('postal_address = "Weg 1"\n')
+    assert [*unfinished(read_brand(Resources([tmp_path])), "haus-der-tees.de")] == []
 
 
 def test_colours_that_are_hard_to_read_are_told(tmp_path: Path) -> None:
@@ -167,6 +200,8 @@ def test_colours_that_are_hard_to_read_are_told(tmp_path: Path) -> None:
         ("[font]\ntext = 'a;b'", "no name of a font"),
         ("[social]\nX = 'http://x.example'", "social.X must be an address"),
         ("logo = 'x'", "logo is a text, but must be a table"),
+        ("url = 'shop'", 'url "shop" is no address of a shop'),
+        ("[pages]\nhelp = 'javascript:x'", "pages.help .* is neither an address nor a path"),
     ],
 )
 def test_a_wrong_brand_says_what_is_wrong(tmp_path: Path, file: str, why: str) -> None:

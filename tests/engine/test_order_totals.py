@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.orders import hundredths, order_total
+from engine.flow.orders import adds_nothing, hundredths, order_total
 
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()))
 
@@ -37,6 +37,14 @@ def test_data_without_a_total_tells_none(data: object) -> None:
 def test_the_hundredths_are_those_of_the_amount(told: object) -> None:
     assert abs(hundredths({"total": told})) <= 10**14
     assert hundredths({"total": told}) == round((order_total({"total": told}) or 0) * 100)
+
+
+def test_who_tells_an_order_that_adds_nothing_is_told_so() -> None:
+    assert adds_nothing("order.placed", {"total": 10**15})
+    assert adds_nothing("order.placed", {"total": "much"})
+    assert not adds_nothing("order.placed", {"total": 0})
+    assert not adds_nothing("order.placed", {})
+    assert not adds_nothing("cart.updated", {"total": 10**15})
 
 
 def test_a_number_of_thousands_of_digits_is_no_amount() -> None:

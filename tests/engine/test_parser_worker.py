@@ -2,11 +2,13 @@
 
 import asyncio
 import codecs
+import ctypes
+import errno
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,13 +46,32 @@ def crash(content: bytes) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def reach(content: bytes) -> dict[str, Any]:
+    """What a worker that was taken over would try, and what came of each."""
+
+    def tried(deed: Callable[[], object]) -> str:
+        try:
+            return f"done: {deed()!r}"
+        except OSError as err:
+            return errno.errorcode[err.errno or 0]
+
+    libc = ctypes.CDLL(None)
+    return {
+        "has landlock": libc.syscall(444, None, 0, 1) >= 1,
+        "reads what is ours": tried(Path(content.decode()).read_text),
+        "reads what is the system's": tried(Path("/etc/passwd").read_text),
+        "may gain rights": libc.prctl(39, 0, 0, 0, 0) == 0,
+        "a codec that nobody asked for yet": b"\xa4".decode("iso8859-15"),
+    }
+
+
 def ending(content: bytes) -> None:
     os._exit(0)
 
 
 def file_writer(content: bytes) -> int:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    with tempfile.TemporaryFile() as file:
+    with os.fdopen(os.memfd_create("file"), "wb") as file:
         file.write(content)
         file.flush()
         return 1
@@ -68,7 +89,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "size": len, "pid": lambda content: os.getpid(), "text": lambda content: content.decode(),
     "not json": lambda content: {1, 2}, "large": lambda content: "x" * 5_000_000,
     "endless": endless, "memory bomb": memory_bomb, "recursion": recursion, "fault": fault, "crash": crash,
-    "ending": ending, "file writer": file_writer, "forker": forker,
+    "ending": ending, "reach": reach, "file writer": file_writer, "forker": forker,
     "mail": lambda content: read_mail(Wants(True, (), True).request(content)), "report": read_return,
 }  # fmt: skip
 
@@ -152,6 +173,16 @@ async def test_a_worker_that_dies_between_two_mails_costs_one_answer_at_most(rea
     answer = await reader.read("size", b"next")
     assert "unread" in answer
     assert await reader.read("size", b"next") == {"read": 4}
+
+
+async def test_a_worker_can_do_nothing_but_read_and_answer(reader: Parser, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    came = (await reader.read("reach", str(tmp_path / "secret").encode()))["read"]
+    assert not came["may gain rights"]
+    assert came["a codec that nobody asked for yet"] == "€"
+    if not came["has landlock"]:
+        pytest.skip("this kernel keeps no files from a process (Landlock)")
+    assert (came["reads what is ours"], came["reads what is the system's"]) == ("EACCES", "EACCES")
 
 
 async def test_without_a_keeper_mail_is_unread_at_once_and_the_carrier_knows(

@@ -188,6 +188,7 @@ async def test_an_archived_flow_says_so_and_a_paused_one_before_anybody_enters(m
     assert words(house)[0] == "flow paused"
     house.set_state("cart", "archived")
     assert words(house)[0] == "flow archived"
+    assert "would enter now" not in words(house)
 
 
 async def test_the_arbiter_s_word_comes_with_the_cap_or_the_suppression(make: Make) -> None:

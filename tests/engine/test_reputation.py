@@ -29,7 +29,7 @@ from engine.reputation.alarms import Watcher
 from engine.reputation.gathering import Gatherer
 from engine.reputation.reading import About
 from engine.reputation.sources import MOST_DOMAINS, OTHER, day_of
-from mta.ports import Tx, to_ms
+from mta.ports import StoreFull, Tx, to_ms
 from mta.queue import queue
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient
@@ -175,6 +175,30 @@ def test_figures_are_exact_whatever_dies_between(post: Post) -> None:
     assert post.gather(Gatherer()) == 5
     post.store.write_now(lambda tx: late.do(tx, post.clock.now()))  # another front office was quicker than this one
     assert post.counts()["gmail"]["accepted"] == 2_500
+
+
+def test_what_is_counted_since_the_start_is_what_was_committed_and_by_whom(post: Post) -> None:
+    post.tried(post.mail(3))
+    post.gather()
+    ours = {word: count for (table, _, word), count in post.gatherer.counted.items() if table == "attempt"}
+    assert ours == post.counts()["gmail"]
+    post.tried(post.mail(2))
+    post.gather(Gatherer())  # another front office
+    assert sum(count for (_, _, word), count in post.gatherer.counted.items() if word == "tried") == 3
+    failing = Gatherer()
+    post.tried(post.mail(4))
+    assert not post.store.read_now(lambda tx: failing.is_due(tx, post.clock.now()))
+    post.clock.advance(gathering.SETTLED)
+    assert post.store.read_now(lambda tx: failing.is_due(tx, post.clock.now()))
+
+    def undone(tx: Tx) -> None:
+        failing.do(tx, post.clock.now())
+        raise StoreFull("no room")
+
+    with pytest.raises(StoreFull):
+        post.store.write_now(undone)
+    post.store.read_now(lambda tx: failing.is_due(tx, post.clock.now()))
+    assert not failing.counted
 
 
 def test_what_was_written_this_moment_waits_until_it_has_settled(post: Post) -> None:

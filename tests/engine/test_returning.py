@@ -2,13 +2,14 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clock import NOON, FakeChance, FakeClock
-from mail_shop import SECRET, open_store
+from mail_shop import SECRET, Place, open_store
 
 from deliverability.address import Address
 from deliverability.bounces.classify import adopt
@@ -43,13 +44,13 @@ class ReadHere:
 class Town:
     """A house with one delivery to Ann, and its door for what comes back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         (folder / "secret").write_bytes(SECRET)
         config = parse(
             f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n[bounces]\ndomain = "{DOMAIN}"\n'
         )
         self.clock = FakeClock()
-        self.house = House.build(config, open_store(folder, self.clock), self.clock, FakeChance())
+        self.house = House.build(config, open_store(place, self.clock), self.clock, FakeChance())
         message = NewMessage("a@shop.example", (Recipient(ANN),), ORIGINAL, Stream.MARKETING, "submission")
         enqueued = self.house.store.write_now(lambda tx: queue.enqueue(tx, message, NOON, config.queue))
         self.reverse_path = self.house.tokens.make(enqueued.deliveries[0], NOON.date(), DOMAIN)
@@ -76,8 +77,10 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path, place: Place) -> Iterator[Town]:
+    town = Town(tmp_path, place)
+    yield town
+    town.house.store.close()
 
 
 def letter(reason: str) -> str:
@@ -99,7 +102,7 @@ def complaint(kind: str, reverse_path: str) -> str:
 
 async def test_what_came_back_stands_in_the_life_of_its_message(town: Town) -> None:
     verdict = await town.comes(letter("Remote host said: 550 5.1.1 no such user"))
-    life = town.house.store.read_now(lambda tx: message_life(tx, 1, town.house.clock.now()))
+    life = town.house.store.read_now(lambda tx: message_life(tx, 1, town.house.clock.now(), Path()))
     assert life is not None
     (moment,) = (each for each in life.moments if each.what == "came back")
     assert moment.text == f"about ann@example.org: {verdict} (`posthouse bounce show 1`)"

@@ -71,7 +71,7 @@ async def test_an_order_is_thanked_for_after_two_hours_and_a_review_is_asked_ten
 
 
 async def test_a_branch_is_answered_with_evidence(make: Make) -> None:
-    house = make(THANKS)
+    house = make(THANKS.replace("contact.orders.count >= 3", "event.total >= 100"))
     house.tell("order.placed", **order(total=150))
     await house.settle()
     await house.later(hours=2)
@@ -467,7 +467,7 @@ async def test_the_runner_runs_until_it_is_cancelled_and_wakes_when_told(make: M
     await asyncio.sleep(0)
     house.tell("ping", **order())
     house.runners[0].wake()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await house.was_woken.wait()
     assert house.mails == [(ANN, "order-thanks")]
     running.cancel()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from mail_shop import make_list
 from deliverability.address import Address
 from engine.audience.contacts import Change, change, contact_facts, find_contact, note_event
 from engine.audience.fields import Field, Kind, declare
-from engine.catalogue.pools import Code, Pool, load, put
+from engine.catalogue.pools import Code, Pool, figures, load, put
 from engine.flow.shares import in_holdout
 from engine.running import refilled
 from engine.running.answers import answer_late, asked
+from engine.running.unread import Returner
 from engine.running.winners import Judge
-from mta.ports import to_ms
+from mta.ports import from_ms, to_ms
 
 Make = Callable[..., FlowHouse]
 HEAD = "name: f\nstream: transactional\ntrigger: {event: my.start}\nreentry: always\n"
@@ -129,6 +130,87 @@ async def test_a_coupon_is_in_the_run_s_data_from_then_on(make: Make) -> None:
     house.store.write_now(lambda tx: load(tx, "spring", [Code("AAAA-1", None), Code("BBBB-2", None)]))
     await house.later(minutes=15)
     assert ann(house)["tags"] == ["lucky"] and house.path[1] == "coupon-spring-for-3d: AAAA-1"
+
+
+@pytest.mark.parametrize(
+    ("stream", "steps", "ends"),
+    [
+        ("marketing", "  - send: cart-coupon\n", {"free": 2, "given": 0}),
+        ("marketing", "  - send: cart-coupon\n  - wait: 1h\n  - send: cart-coupon\n", {"free": 2, "given": 0}),
+        ("marketing", "  - send: cart-coupon\n  - emit: {event: my.next, data: {code: {from: event.coupon.code}}}\n",
+         {"free": 1, "given": 1}),
+        ("transactional", "  - send: cart-coupon\n", {"free": 1, "given": 1}),
+    ],
+)  # fmt: skip
+async def test_a_code_is_the_person_s_when_it_goes_out_and_else_back_in_its_pool_when_the_run_is_over(
+    make: Make, stream: str, steps: str, ends: dict[str, int]
+) -> None:
+    house = make(f"  - coupon: spring\n{steps}", HEAD.replace("transactional", stream))
+
+    def fill(tx: Any) -> None:
+        put(tx, Pool("spring", "", "", 0, False), b"x" * 32, house.clock.now())
+        load(tx, "spring", [Code("AAAA-1"), Code("BBBB-2")])
+
+    def clean() -> None:
+        for _ in range(2):  # from where it stands to the end, and from the beginning
+            while house.store.read_now(lambda tx: returner.is_due(tx, house.clock.now())):
+                house.store.write_now(lambda tx: returner.do(tx, house.clock.now()))
+
+    returner = Returner()
+    house.store.write_now(fill)
+    await start(house)
+    clean()
+    if "wait" in steps:
+        assert house.rows("SELECT state FROM coupon WHERE code = 'AAAA-1'") == [("reserved",)], "it may still go out"
+        await house.later(hours=1)
+        clean()
+    assert how(house) == [("f", "ended", "completed")] and house.alarms == []
+    assert any("refused" in each for each in house.path) == (stream == "marketing")
+    (found,) = house.store.read_now(figures)
+    assert {name: found[name] for name in ends} == ends and found["reserved"] == 0
+
+
+async def test_for_whoever_used_the_one_code_of_a_pool_the_run_is_over_before_a_mail_names_it(make: Make) -> None:
+    house = make("  - coupon: spring\n  - send: cart-coupon\n")
+
+    def fill(tx: Any) -> None:
+        put(tx, Pool("spring", "", "", 0, True), b"x" * 32, house.clock.now())
+        load(tx, "spring", [Code("AAAA-1"), Code("BBBB-2")])
+
+    house.store.write_now(fill)
+    await start(house)
+    house.tell("order.placed", number="1", coupon="AAAA-1")
+    await house.settle()
+    assert house.rows("SELECT state FROM coupon ORDER BY id") == [("redeemed",), ("free",)]
+    await start(house)
+    assert how(house) == [("f", "ended", "completed"), ("f", "ended", "exit")] and house.alarms == []
+    assert len(house.mails) == 1 and house.path[-1] == 'coupon-spring: the one code of "spring" was used already'
+
+
+async def test_a_code_whose_time_went_by_before_anybody_was_told_of_it_begins_anew_with_the_mail(make: Make) -> None:
+    house = make(
+        "  - coupon: {pool: spring, expires: 1d}\n  - wait: 3d\n  - send: cart-coupon\n  - wait: 3d\n  - send: cart-coupon\n"
+    )
+
+    def fill(tx: Any) -> None:
+        put(tx, Pool("spring", "", "", 0, False), b"x" * 32, house.clock.now())
+        load(tx, "spring", [Code("AAAA-1"), Code("BBBB-2")])
+
+    def stands() -> list[tuple[Any, ...]]:
+        return house.rows("SELECT code, state, expires_ms FROM coupon WHERE state <> 'free'")
+
+    house.store.write_now(fill)
+    await start(house)
+    assert [each[:2] for each in stands()] == [("AAAA-1", "reserved")]
+    await house.later(days=3)
+    (code, state, ends_ms) = stands()[0]
+    assert (code, state) == ("AAAA-1", "given") and len(house.mails) == 1
+    assert from_ms(ends_ms) - house.clock.now() == timedelta(days=1)
+    assert from_ms(ends_ms).isoformat() in house.rows("SELECT standing FROM enrolment")[0][0], (
+        "what the mail was written with"
+    )
+    await house.later(days=3)
+    assert len(house.mails) == 2 and stands() == [("AAAA-1", "given", ends_ms)], "whoever was told has read the day"
 
 
 async def test_whoever_waits_for_a_coupon_goes_on_once_the_pool_has_some_and_nobody_else_is_woken(make: Make) -> None:
@@ -257,6 +339,23 @@ async def test_what_came_during_the_wait_before_counts(make: Make) -> None:
     assert ann(house)["tags"] == ["good"]
 
 
+async def test_what_ends_a_wait_does_not_end_the_next_one_too(make: Make) -> None:
+    house = make("""
+  - wait: {for: {event: my.word}, timeout: 2h}
+    id: one
+  - wait: {for: {event: my.word}, timeout: 2h}
+    id: two
+  - tag: twice
+""")
+    await start(house)
+    house.tell("my.word")
+    await house.settle()
+    assert [row[1] for row in house.enrolments] == ["two"]
+    house.tell("my.word")
+    await house.settle()
+    assert "twice" in ann(house)["tags"]
+
+
 async def test_what_came_before_the_run_does_not_count(make: Make) -> None:
     house = make(WAIT)
     house.tell("my.answer", number=1)
@@ -264,6 +363,37 @@ async def test_what_came_before_the_run_does_not_count(make: Make) -> None:
     await start(house, number=1)
     await house.later(hours=1)
     assert ann(house)["tags"] == []
+
+
+async def test_what_is_told_together_with_what_lets_in_counts(make: Make) -> None:
+    """An application that tells of a parcel's whole way at once."""
+    house = make(WAIT)
+    house.tell("my.start", number=1)
+    house.tell("my.answer", number=1)
+    await house.settle()
+    assert ann(house)["tags"] == ["good"]
+
+
+async def test_what_is_told_just_before_what_lets_in_does_not_count(make: Make) -> None:
+    house = make(WAIT)
+    house.tell("my.answer", number=1)
+    house.tell("my.start", number=1)
+    await house.settle()
+    assert ann(house)["tags"] == []
+
+
+async def test_what_came_and_was_looked_at_while_the_run_s_first_step_was_decided_counts(make: Make) -> None:
+    house = make(WAIT)
+    house.tell("my.start", number=1)
+    await house.runners[0].match()
+    house.clock.advance(timedelta(seconds=1))
+    now = house.clock.now()
+    house.clock.advance(timedelta(seconds=1))
+    house.tell("my.answer", number=1)
+    await house.runners[0].match()
+    house.clock.advance(now - house.clock.now())
+    await house.settle()
+    assert ann(house)["tags"] == ["good"]
 
 
 async def test_an_event_about_a_mail_counts_for_the_run_that_wrote_it(make: Make) -> None:

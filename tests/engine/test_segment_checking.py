@@ -95,3 +95,21 @@ def test_an_expression_says_what_can_change_it() -> None:
     assert not reads.is_of_all
     assert check("today > contact.fields.seen", VOCABULARY).reads.is_of_all
     assert check("contact.rfm.recency == 5", VOCABULARY).reads.is_of_all
+
+
+def test_all_parts_that_are_wrong_are_told_in_order_each_with_its_place() -> None:
+    text = "contact.nmae == 'x' and nosuch(3)\nor not contact.fields.seen < 'soon' and contct.id > 1\nand today - contact.id > 1"
+    with pytest.raises(SegmentError) as found:
+        check(text, VOCABULARY)
+    told = [(each.line, each.column, each.message.partition(";")[0]) for each in found.value.every]
+    assert [each[:2] for each in told] == [(1, 8), (1, 31), (2, 30), (2, 41), (3, 20)]
+    assert [
+        word in words
+        for word, (*_, words) in zip(("nmae", "nosuch", "'soon'", "contct", "whole number"), told, strict=True)
+    ]
+
+
+def test_what_stands_beside_something_unknown_is_not_told_as_wrong_too() -> None:
+    with pytest.raises(SegmentError) as found:
+        check("contct.name.first == 'x' and [1, nothing] == 3 and contact.name == 'x'", VOCABULARY)
+    assert [each.message.split()[0] for each in found.value.every] == ["contct", "nothing"]

@@ -21,3 +21,10 @@ def test_without_f_it_is_from_the_address_of_mail_from(words: list[str], own: st
     envelope, content = prepare(parse(words), TEXT, "mail.shop.example", "cron", own)
     assert envelope.sender == sender
     assert (b"From: " + (sender or "cron@mail.shop.example").encode() in content) or not sender
+
+
+def test_the_command_is_run_as_every_other(capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.commands import run
+
+    assert run(["sendmail", "--no-such-option"]) == 64
+    assert "posthouse sendmail: " in capsys.readouterr().err

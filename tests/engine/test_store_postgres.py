@@ -15,13 +15,13 @@ from house_cut import Cable
 
 from deliverability.address import Address
 from engine.audience.contacts import ensure_contact
-from engine.store import groups
+from engine.store import groups, postgres_tx
 from engine.store.groups import GroupStore
 from engine.store.lines import Unreachable
 from engine.store.opening import store_at
 from engine.store.postgres import Unfit
-from engine.store.postgres_tx import _numbered
-from mta.ports import StoreTrouble, Tx
+from engine.store.postgres_tx import PostgresTx, _numbered
+from mta.ports import StoreBusy, StoreTrouble, Tx
 from mta.queue import claiming, expiring, hints, leasing, operating, queue
 from mta.queue.audit import audit
 from mta.queue.delivery import State
@@ -84,7 +84,7 @@ class Held:
     def __call__(self, tx: Tx) -> object:
         value = self._before(tx)
         self.inside.set()
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         self._after(tx)
         return value
 
@@ -105,6 +105,25 @@ async def test_a_restart_between_two_writes_is_not_noticed(own_server: "Postgres
     await store.write(put("after"))
     assert texts(store) == ["before", "after"]
     store.close()
+
+
+async def test_an_error_without_a_number_on_a_connection_that_broke_is_a_server_that_went_away(
+    stores: Callable[[], GroupStore],
+) -> None:
+    """So libpq tells of what it could not send."""
+    store = stores()
+    left = [None] * 2
+
+    def work(tx: Tx) -> int:
+        if left:
+            left.pop()
+            assert isinstance(tx, PostgresTx)
+            tx._connection.close()
+            raise psycopg.DatabaseError("server closed the connection unexpectedly")
+        return put("kept")(tx)
+
+    await store.write(work)
+    assert texts(store) == ["kept"]
 
 
 async def test_a_server_that_is_killed_while_mail_passes_loses_nothing_and_doubles_nothing(
@@ -203,6 +222,41 @@ def test_an_address_that_is_none_and_a_server_that_is_none_are_said_at_once(post
         store_at("postgresql://posthouse@127.0.0.1:1/x", FakeClock()).open()
     with pytest.raises(Unreachable, match="no_such_database"):
         store_at(postgres.url().replace("/postgres", "/no_such_database"), FakeClock()).open()
+
+
+def test_a_password_that_is_wrong_is_said_with_the_place_where_it_stands(own_server: "Postgres") -> None:
+    url = own_server.url("one")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE shop LOGIN PASSWORD 'right'")
+    own_server.ask_passwords_of("shop")
+    with pytest.raises(Unreachable, match=r"does not let us in: password .* \"shop\": look at database.url") as refusal:
+        store_at(url.replace("posthouse@", "shop:wrong@"), FakeClock()).open()
+    assert "wrong" not in str(refusal.value)
+    store_at(url.replace("posthouse@", "shop:right@"), FakeClock()).open().close()
+
+
+async def test_too_many_connections_are_said_and_waited_for(postgres: "Postgres") -> None:
+    url = postgres.empty("beside")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS few")
+        connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 1")
+    few = url.replace("posthouse@", "few@")
+    with psycopg.connect(few), pytest.raises(Unreachable, match="does not let us in: too many connections"):
+        store_at(few, FakeClock()).open()
+    store_at(few, FakeClock()).open().close()
+
+
+async def test_a_foreign_session_that_holds_a_table_for_too_long_is_a_busy_store_and_then_no_more(
+    stores: Callable[[], GroupStore], postgres: "Postgres", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_tx._SETTINGS, "lock_timeout", "100ms")
+    store = stores()
+    with psycopg.connect(postgres.url("beside")) as foreign:
+        foreign.execute("LOCK TABLE refusal IN EXCLUSIVE MODE")
+        with pytest.raises(StoreBusy, match="another session holds what is needed"):
+            await store.write(put("early"))
+    await store.write(put("late"))
+    assert texts(store) == ["late"]
 
 
 def test_a_database_that_could_not_hold_every_name_is_refused(postgres: "Postgres") -> None:

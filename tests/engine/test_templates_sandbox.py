@@ -142,10 +142,27 @@ def test_a_greedy_template_is_stopped(render: Render, source: str) -> None:
         render(source)
 
 
+@pytest.mark.parametrize(
+    ("source", "part", "where"),
+    [
+        ("one\n{% include 'mail/probe.txt.j2' %}", "", ("mail/probe.txt.j2", 2)),
+        ("\n\n{% include 'mail/part.txt.j2' %}", "{{ '' }}\n{% include 'mail/part.txt.j2' %}", ("mail/part.txt.j2", 2)),
+        ("{% macro m() %}\nx{{ m() }}\n{% endmacro %}\n{{ m() }}", "", ("mail/probe.txt.j2", 2)),
+    ],
+)
+def test_what_calls_or_includes_itself_is_told_with_the_line_that_does(
+    render: Render, source: str, part: str, where: tuple[str, int]
+) -> None:
+    with pytest.raises(TemplateFault, match="calls or includes itself without end") as fault:
+        render(source, part=part)
+    assert (fault.value.template, fault.value.line) == where
+
+
 def test_a_page_longer_than_half_a_megabyte_is_stopped(render: Render) -> None:
     facts = plain({"words": ["x" * 90_000] * 7})
-    with pytest.raises(TemplateFault, match="512 Ki"):
-        render("{% for each in words %}{{ each }}{% endfor %}", facts=facts)
+    with pytest.raises(TemplateFault, match="512 Ki") as fault:
+        render("one\n{% for each in words %}\n{{ each }}{% endfor %}", facts=facts)
+    assert fault.value.line == 3
 
 
 def test_what_templates_need_works(render: Render) -> None:

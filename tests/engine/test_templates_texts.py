@@ -84,7 +84,24 @@ def test_dates_and_prices_follow_the_readers_region_and_zone() -> None:
 
 def test_a_russian_date_at_the_end_of_a_sentence_has_one_full_stop() -> None:
     text = part(compose("confirm", person(locale="ru")), "plain")
-    assert "до 9 марта 2026 года." in text
+    assert "до 9 марта 2026\xa0года." in text
+
+
+@pytest.mark.parametrize(
+    ("shop", "signed", "why"),
+    [
+        ("Blue Teapot", "\nBlue Teapot 团队\n", "您在 Blue Teapot 下了订单。"),
+        ("蓝壶", "\n蓝壶团队\n", "您在蓝壶下了订单。"),
+        ("蓝壶 Tea", "\n蓝壶 Tea 团队\n", "您在蓝壶 Tea 下了订单。"),
+    ],
+)
+def test_chinese_sets_names_in_latin_letters_off_by_a_space_and_others_not(
+    tmp_path: Path, shop: str, signed: str, why: str
+) -> None:
+    (tmp_path / "brand.toml").write_text(f'name = "{shop}"\n', encoding="utf-8")
+    mail = compose("order-thanks", person(locale="zh"), composer=make_composer(tmp_path))
+    assert signed in part(mail, "plain")
+    assert why in part(mail, "plain") and why in part(mail, "html")
 
 
 @pytest.mark.parametrize(("count", "said"), [(2, "ההזמנה השנייה שלך"), (3, "כבר 3 הזמנות"), (20, "כבר 20 הזמנות")])

@@ -55,7 +55,7 @@ def test_who_just_wrote_waits_behind_who_was_waiting(database: Path) -> None:
     waiting = threading.Thread(target=wait)
     with first.turn():
         waiting.start()
-        at_the_gate.wait(10)
+        assert at_the_gate.wait(60)
         while not _is_locked(database.with_name("posthouse.db.gate")):
             pass  # until it stands between gate and turn
         order.append("the first")
@@ -84,7 +84,7 @@ def test_a_process_that_dies_inside_frees_it(database: Path) -> None:
     os.read(reading, 1)
     assert _is_locked(database.with_name("posthouse.db.turn"))
     os.kill(pid, signal.SIGKILL)
-    assert not wait_ended([pid], 10)
+    assert not wait_ended([pid], 60)
     os.waitpid(pid, 0)
     with Turnstile(database).turn():
         pass

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,11 @@ TAKEN = ("S: 250 ok", "S: 250 ok", "S: 354 go")
 AT_THE_DOT = (*OPENING, *GROUP, *TAKEN, "C: (the message)")
 LEAVING = ("C: QUIT", "S: 221 bye")
 BIG = mail(content=b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 200_000)  # 14 MB: more than any socket buffer takes
-SHORT = replace(Timeouts().scaled(0.001), connect=5.0)  # MAIL 0.3 s, block 0.18 s, dot 0.6 s
+
+
+def hasty(**seconds: float) -> Timeouts:
+    """In a hurry at one stage, which is what a test is about: at the others this machine may be slow."""
+    return Timeouts(quit=0.005, **seconds)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +183,7 @@ async def test_a_host_that_hangs_up_after_the_dot_leaves_the_message_in_doubt() 
 
 
 async def test_a_host_that_is_silent_after_the_dot_leaves_the_message_in_doubt() -> None:
-    async with fake_mx([*AT_THE_DOT, "S: (silence)"]) as mx, connected(mx.host, timeouts=SHORT) as connection:
+    async with fake_mx([*AT_THE_DOT, "S: (silence)"]) as mx, connected(mx.host, timeouts=hasty(dot=0.6)) as connection:
         assert await connection.deliver(mail(), permitted) == Unanswered(Stage.DOT, "no answer within 0.6 s")
 
 
@@ -190,14 +193,14 @@ async def test_a_host_that_is_silent_after_the_dot_leaves_the_message_in_doubt()
 )
 async def test_a_host_that_is_silent_at_the_opening_is_given_up(script: tuple[str, ...], stage: Stage) -> None:
     async with fake_mx(script) as mx:
-        failed = await opened(mx.host, timeouts=SHORT)
+        failed = await opened(mx.host, timeouts=hasty(**{stage.name.lower(): 0.3}))
         assert isinstance(failed, ConnectFailed)
         assert (failed.failure.scope, failed.failure.stage) == (Scope.ROUTE, stage)
 
 
 async def test_a_reply_that_drips_in_gains_no_time() -> None:
     script = [*OPENING, *GROUP, "S: (drips) 250 this takes longer than anybody should wait"]
-    async with fake_mx(script) as mx, connected(mx.host, timeouts=SHORT) as connection:
+    async with fake_mx(script) as mx, connected(mx.host, timeouts=hasty(mail=0.3)) as connection:
         outcome = await connection.deliver(mail(), permitted)
         assert isinstance(outcome, Failure)
         assert outcome.stage is Stage.MAIL
@@ -237,7 +240,7 @@ async def test_a_host_that_breaks_off_in_the_middle_of_the_content_leaves_no_dou
 
 async def test_a_host_that_stops_reading_is_given_up_without_doubt() -> None:
     script = [*OPENING, *GROUP, *TAKEN, "S: (sleeps)"]
-    async with fake_mx(script) as mx, connected(mx.host, timeouts=SHORT) as connection:
+    async with fake_mx(script) as mx, connected(mx.host, timeouts=hasty(block=0.18)) as connection:
         outcome = await connection.deliver(BIG, permitted)
         assert isinstance(outcome, Failure)
         assert outcome.reply.text == "no answer within 0.18 s"
@@ -308,7 +311,7 @@ async def test_a_broken_handshake_is_followed_by_one_new_connection_in_clear(bro
               "S: 354 go", "C: (the message)", "S: 250 ok", *LEAVING]  # fmt: skip
     async with (
         fake_mx(first, second) as mx,
-        connected(mx.host, timeouts=Timeouts(starttls=0.1)) as connection,
+        connected(mx.host, timeouts=hasty(starttls=0.5)) as connection,
     ):
         assert connection.tls == ""
         assert connection.tls_trouble

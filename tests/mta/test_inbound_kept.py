@@ -23,7 +23,7 @@ def test_a_bounce_that_holds_a_nul_is_taken_and_its_finding_is_logged(
         heard = hear([BOUNCE[at : at + size] for at in range(0, len(BOUNCE), size)], InboundSettings())
     assert [each.content for each in heard.transactions] == [b"Subject: failed\r\n\r\na b \r\n .\r\n"]
     [record] = caplog.records
-    assert (record.message, vars(record)["what"]) == ("message mended", "it held a NUL; a space stands for each")
+    assert (record.message, vars(record)["mending"]) == ("message mended", "it held a NUL; a space stands for each")
 
 
 def test_an_applications_nul_is_refused_and_the_refusal_is_logged(caplog: pytest.LogCaptureFixture) -> None:

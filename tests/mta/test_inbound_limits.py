@@ -177,7 +177,8 @@ async def test_a_stranger_may_have_few_connections_where_an_application_in_a_net
         await first.talk("S: 220")
         await open_door.talk("S: 421 4.7.0", "S: ")
         assert open_door.listener.hits["max_connections_per_stranger"] == 1
-    assert settings.limit_of("192.0.2.7") == ("max_connections_per_client", 500)
+    assert settings.limit_of("192.0.2.7") == ("max_connections_per_client", 450)
+    assert settings.max_connections > 450, "one application that keeps all it can open leaves room for the others"
 
 
 async def test_strangers_together_leave_places_for_applications() -> None:
@@ -202,23 +203,63 @@ def test_who_showed_a_password_is_no_stranger_any_more() -> None:
 
 
 async def test_a_stranger_that_shows_nothing_is_sent_away_whatever_it_says_meanwhile() -> None:
-    settings = SubmissionSettings(networks=(ip_network("192.0.2.0/24"),), auth_timeout=timedelta(milliseconds=50))
+    settings = SubmissionSettings(
+        networks=(ip_network("192.0.2.0/24"),), auth_timeout=timedelta(milliseconds=50), max_commands=10**9
+    )
     async with door(Recorder(), settings) as open_door:
-        await open_door.talk("S: 220", "C: EHLO a", "S: 250", "S: 421 4.4.2", "S: ")
+        client = await open_door.knock()
+        await client.talk("S: 220")
+        said = "250"
+        while said.startswith("250"):
+            client.writer.write(b"EHLO a\r\n")
+            said = await client.reply()
+        assert said.startswith("421 4.4.2")
         assert open_door.listener.hits["auth_timeout"] == 1
 
 
 async def test_who_waits_for_a_place_that_no_carrier_has_is_told_so() -> None:
     async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
-        open_door.listener.full_seconds = 0.01
+        open_door.listener.full_seconds, open_door.listener.mute_seconds = 0.01, 60
         first = await open_door.knock()
         await first.talk("S: 220")
         await open_door.talk("S: 421 4.3.2", "S: ")
         await first.talk("C: NOOP", "S: 250")
 
 
+@pytest.mark.parametrize(
+    "said", [[], ["C: EHLO a", "S: 250", "C: MAIL FROM:<>", "S: 250"]], ids=["nothing", "something"]
+)
+async def test_who_idles_in_a_full_house_goes_before_who_waits_for_a_place(said: list[str]) -> None:
+    """Also from a network that is known: a crowd of connections that say nothing keeps no application out."""
+    async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
+        open_door.listener.mute_seconds = open_door.listener.idle_seconds = 0.01
+        first = await open_door.knock()
+        await first.talk("S: 220", *said)
+        await open_door.talk("S: 220", "C: NOOP", "S: 250")
+        await first.talk("S: 421 4.3.2 All places are taken", "S: ")
+
+
+async def test_nobody_goes_where_nobody_waits_nor_while_a_message_is_on_its_way() -> None:
+    async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
+        listener = open_door.listener
+        listener.mute_seconds = listener.idle_seconds = 0.0
+        first = await open_door.knock()
+        await first.talk(
+            "S: 220", "C: EHLO a", "S: 250", "C: MAIL FROM:<>", "S: 250", "C: RCPT TO:<a@b.example>", "S: 250"
+        )
+        listener.make_room()
+        await first.talk("C: DATA", "S: 354")
+        second = await open_door.knock()
+        listener.make_room()
+        listener.mute_seconds = listener.idle_seconds = 60.0  # between two commands it idles, for as long as we take
+        await first.talk("C: .", "S: 250", "C: QUIT", "S: 221")
+        first.writer.close()
+        await second.talk("S: 220")
+
+
 async def test_a_full_listener_lets_the_next_wait_for_a_place() -> None:
     async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
+        open_door.listener.mute_seconds = open_door.listener.idle_seconds = 60
         first, second = await open_door.knock(), await open_door.knock()
         await first.talk("S: 220", "C: NOOP", "S: 250")
         assert open_door.listener.sessions == 1
@@ -317,7 +358,7 @@ async def test_a_client_that_trickles_a_command_is_hung_up_on() -> None:
 
 async def test_a_message_that_takes_too_long_is_given_up_however_busy_it_looks() -> None:
     policy = Recorder()
-    async with door(policy, SubmissionSettings(data_timeout=SHORTLY, idle_timeout=SHORTLY)) as open_door:
+    async with door(policy, SubmissionSettings(data_timeout=SHORTLY)) as open_door:
         client = await open_door.knock()
         client.writer.write(ENVELOPE + b"DATA\r\n")
         await client.talk("S: 220", "S: 250", "S: 250", "S: 250", "S: 354")

@@ -1,6 +1,7 @@
 """The turn to TLS: what is offered when, what is forgotten, and what becomes of handshakes that fail."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -202,3 +203,10 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_words(tmp_path: Path) -
     (tmp_path / "text.pem").write_text("hello")
     with pytest.raises(CertificateTrouble, match="can't be used"):
         Certificate(tmp_path / "text.pem", key)
+
+
+def test_nobody_waits_for_a_pipe_where_a_key_should_be(tmp_path: Path) -> None:
+    pipe = tmp_path / "key.pem"
+    os.mkfifo(pipe)
+    with pytest.raises(CertificateTrouble, match="a pipe is no file"):
+        Certificate(pipe, None)

@@ -9,6 +9,8 @@ from deliverability.shaping.share import Share
 from mta.outbound.lane import Lane
 from mta.queue.delivery import Stream
 from mta.queue.queue import Claimed
+from mta.routing.hops import Demand, Level
+from mta.routing.policy import Reported
 from mta.routing.routes import Route
 
 NOW = 1_000_000.0
@@ -121,3 +123,13 @@ def test_a_site_that_granted_no_connection_yet_is_tried_with_one_and_few_deliver
     new.is_proven = True
     assert new.wants_connection(NOW)
     assert new.bulk_room == 77
+
+
+def test_what_domains_demand_is_forgotten_with_their_ways_but_not_while_their_mail_waits() -> None:
+    one = lane(Share(slots=2), urgent=1)
+    demand = Demand(Level.VERIFY, "MTA-STS")
+    for domain in ("example.org", "known.example", "other.example"):
+        one.learn(domain, Route("mx.example.org", (), demand, reported=Reported(domain, "sts")))
+    one.forget_ways({"known.example"})
+    assert one.demands.keys() == one.reported.keys() == {"example.org", "known.example"}
+    assert one.demand("example.org") == demand

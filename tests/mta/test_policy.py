@@ -2,12 +2,11 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clock import FakeChance, FakeClock
-from mail_shop import open_store
+from mail_shop import Place, open_store
 
 from mta.ports import Store
 from mta.routing.hops import Demand, Level
@@ -63,8 +62,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> Any:
-    store = open_store(tmp_path)
+async def world(place: Place) -> Any:
+    store = open_store(place)
     yield World(store)
     await asyncio.to_thread(store.close)
 

@@ -32,7 +32,7 @@ wanted = st.builds(
     Wanted, site=st.sampled_from(["", "mx.big.example", "c.example", "nowhere"]), domain=st.sampled_from(["", *DOMAINS]),
     stream=st.sampled_from([None, *Stream]), campaign=st.sampled_from(CAMPAIGNS), state=st.sampled_from([None, *State]),
     text=st.sampled_from(["", "P1", "nobody"]), accepted_before=st.sampled_from([None, NOW - 1_000 * 60_000]),
-    due_before=st.sampled_from([None, NOW]),
+    accepted_since=st.sampled_from([None, NOW - 2_000 * 60_000]), due_before=st.sampled_from([None, NOW]),
 )  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def matches(row: tuple[str, Stream, str, State, int, int], number: int, wanted: 
         and (state is wanted.state if wanted.state is not None else not state.is_end)
         and wanted.text.casefold() in f"p{number}@{domain} hi"
         and (wanted.accepted_before is None or NOW - age * 60_000 < wanted.accepted_before)
+        and (wanted.accepted_since is None or NOW - age * 60_000 >= wanted.accepted_since)
         and (wanted.due_before is None or NOW + due * 1_000 < wanted.due_before)
     )
 

@@ -1,12 +1,16 @@
 """What an operator does to deliveries by hand."""
 
+from datetime import timedelta
+
 from clock import NOON
 from house_books import Books, message, nobody_is_suppressed, open_books
 from mail_shop import Place
 
-from mta.queue import claiming, leasing, operating, queue
+from mta.ports import to_ms
+from mta.queue import cancelling, claiming, leasing, operating, queue
+from mta.queue.audit import audit
 from mta.queue.delivery import State
-from mta.queue.operating import By
+from mta.queue.operating import Batch, By
 from mta.queue.queue import Enqueued
 from mta.queue.settings import QueueSettings
 
@@ -87,3 +91,71 @@ def test_every_change_is_kept_with_its_name_and_reason(place: Place) -> None:
     ]  # fmt: skip
     assert books.rows("SELECT ended_by FROM delivery") == [("ann: wrong list",)]
     assert books.audit().balances
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_what_is_cancelled_with_a_grace_is_held_and_ends_when_that_is_over_in_the_name_of_who_did_it(
+    place: Place,
+) -> None:
+    books = open_books(place)
+    queued, held, loose = enqueued(books, "ann@example.org", "bob@example.org", "cy@example.org").deliveries
+    books.write(lambda tx: operating.hold(tx, [held], ANN, NOON))
+    assert books.write(lambda tx: cancelling.put_off(tx, [queued, held], ANN, NOON + MINUTE, NOON)) == 2
+    assert books.write(lambda tx: cancelling.put_off(tx, [queued], ANN, NOON + 5 * MINUTE, NOON)) == 0
+    assert books.states() == {queued: State.HELD, held: State.HELD, loose: State.QUEUED}
+    assert not books.write(lambda tx: cancelling.has_due(tx, NOON))
+    assert books.write(lambda tx: cancelling.has_due(tx, NOON + MINUTE))
+    books.write(lambda tx: cancelling.end_due(tx, NOON + MINUTE))
+    assert books.states() == {queued: State.CANCELLED, held: State.CANCELLED, loose: State.QUEUED}
+    assert books.rows("SELECT DISTINCT ended_by FROM delivery WHERE state = 13") == [("ann: a test",)]
+    assert books.rows("SELECT * FROM cancellation") == []
+
+
+def test_a_cancellation_is_undone_within_its_grace_and_leaves_each_as_it_was(place: Place) -> None:
+    books = open_books(place)
+    queued, held = enqueued(books, "ann@example.org", "bob@example.org").deliveries
+    books.write(lambda tx: operating.hold(tx, [held], ANN, NOON))
+    books.write(lambda tx: cancelling.put_off(tx, [queued, held], ANN, NOON + MINUTE, NOON))
+    assert books.write(lambda tx: cancelling.spare(tx, [queued, held], ANN, NOON)) == ["example.org", "example.org"]
+    assert books.states() == {queued: State.QUEUED, held: State.HELD}
+    assert books.write(lambda tx: cancelling.spare(tx, [queued, held], ANN, NOON)) == []
+    books.write(lambda tx: cancelling.end_due(tx, NOON + MINUTE))
+    assert books.states() == {queued: State.QUEUED, held: State.HELD}
+    assert books.write(lambda tx: audit(tx, NOON)).balances
+
+
+def test_what_is_released_within_its_grace_is_not_cancelled_after_all(place: Place) -> None:
+    books = open_books(place)
+    (delivery,) = enqueued(books, "ann@example.org").deliveries
+    books.write(lambda tx: cancelling.put_off(tx, [delivery], ANN, NOON + MINUTE, NOON))
+    assert books.write(lambda tx: cancelling.ends_at(tx, delivery)) == to_ms(NOON + MINUTE)
+    books.write(lambda tx: operating.let_go(tx, [delivery], ANN, NOON))
+    assert books.write(lambda tx: cancelling.ends_at(tx, delivery)) is None
+    books.write(lambda tx: operating.hold(tx, [delivery], ANN, NOON))
+    books.write(lambda tx: cancelling.end_due(tx, NOON + MINUTE))
+    assert books.states() == {delivery: State.HELD}
+
+
+def test_all_that_one_command_did_is_found_again(place: Place) -> None:
+    books = open_books(place)
+    mine = enqueued(books, *(f"p{number}@example.org" for number in range(5))).deliveries
+    others = enqueued(books, "ann@example.org").deliveries
+    books.write(lambda tx: operating.hold(tx, others, ANN, NOON))
+    first = books.write(operating.last_note) + 1
+    books.write(lambda tx: operating.hold(tx, mine, ANN, NOON + MINUTE))
+    batch = Batch(first, books.write(operating.last_note), to_ms(NOON + MINUTE))
+    found, after = books.write(lambda tx: operating.touched(tx, batch, 0, 3))
+    rest, end = books.write(lambda tx: operating.touched(tx, batch, after or 0, 3))
+    assert (found + rest, end) == (list(mine), None)
+
+
+def test_single_deliveries_are_tried_now(place: Place) -> None:
+    books = open_books(place)
+    queued, held = enqueued(books, "ann@example.org", "bob@example.org").deliveries
+    books.write(lambda tx: operating.hold(tx, [held], ANN, NOON))
+    (other,) = enqueued(books, "cy@example.org").deliveries
+    assert books.write(lambda tx: operating.try_now(tx, [queued, held, 999], ANN, NOON)) == ["example.org"]
+    rows = books.rows("SELECT id FROM delivery WHERE state = 0 ORDER BY due_ms")
+    assert rows == [(queued,), (other,)]

@@ -43,6 +43,8 @@ ZONE = {
     ("broken.example", "MX"): dns.rcode.SERVFAIL,
     ("broken.example", "A"): dns.rcode.SERVFAIL,
     ("half.example", "AAAA"): dns.rcode.SERVFAIL,
+    ("lame.example", "MX"): dns.rcode.REFUSED,
+    ("round.example", "MX"): (300, []),
     ("text.example", "TXT"): (300, ['"v=STSv1; " "id=1"', '"other"']),
 }
 
@@ -80,6 +82,9 @@ def _answer(query: dns.message.Message, name: str, kind: str) -> bytes:
         ttl, records = found
         if records:
             answer.answer.append(dns.rrset.from_text(name + ".", ttl, "IN", kind, *records))
+        if name == "round.example":
+            for alias, of in ((name, "b.example"), ("b.example", name)):
+                answer.answer.append(dns.rrset.from_text(f"{alias}.", ttl, "IN", "CNAME", f"{of}."))
     else:
         answer.set_rcode(found)
     return answer.to_wire()
@@ -172,12 +177,32 @@ async def test_a_corrupt_or_foreign_answer_is_not_believed(mangle: Callable[[byt
         assert isinstance(answer, TemporaryFailure)
 
 
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        ("lame.example", "the name servers answered with an error"),
+        ("round.example", "its aliases (CNAME) lead round in a circle, or are too many"),
+    ],
+)
+async def test_a_lame_server_and_a_circle_of_aliases_wait_and_say_so(domain: str, words: str) -> None:
+    async with name_server() as server:
+        answer = await DnsResolver(FakeClock(), [server.address]).mx(domain)
+        assert answer == TemporaryFailure(f"DNS look-up of {domain} MX: {words}")
+
+
+async def test_an_answer_cut_off_is_asked_for_again_by_tcp_and_waits_where_nobody_answers() -> None:
+    async with name_server() as server:
+        server.mangle = lambda answer: answer[:2] + bytes([answer[2] | 2]) + answer[3:]  # TC, RFC 1035 section 4.1.1
+        answer = await DnsResolver(FakeClock(), [server.address], deadline=0.2).mx("example.org")
+        assert isinstance(answer, TemporaryFailure)
+
+
 async def test_the_second_name_server_is_asked_when_the_first_is_not_there() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         closed = f"127.0.0.1:{nobody.getsockname()[1]}"
     async with name_server() as server:
-        assert await DnsResolver(FakeClock(), [closed, server.address], deadline=0.6).mx("null.example") == NullMx()
+        assert await DnsResolver(FakeClock(), [closed, server.address], deadline=6.0).mx("null.example") == NullMx()
 
 
 # The cache.

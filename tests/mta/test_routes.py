@@ -129,6 +129,12 @@ async def test_no_way_is_told_apart_from_not_now(mx: Any, hosts: Mapping[str, An
     assert said(await route(mx={"example.org": mx}, hosts=hosts)).startswith(reply)
 
 
+async def test_an_exchanger_that_is_an_address_is_named_as_the_mistake_that_it_is() -> None:
+    """RFC 5321 section 5.1: the data of an MX record is a domain name."""
+    words = said(await route(mx={"example.org": "10 192.0.2.7"}))
+    assert words.startswith("550 5.4.4") and "192.0.2.7 is an address where its MX record wants a name" in words
+
+
 async def test_one_exchanger_in_trouble_does_not_hide_another() -> None:
     assert tried(await route(mx={"example.org": "1 a 2 b"}, hosts={"a": DOWN, "b": MX2})) == [MX2]
 

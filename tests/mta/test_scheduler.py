@@ -292,6 +292,7 @@ async def test_many_domains_of_a_site_that_waits_do_not_hide_the_others(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.3):  # a poll has happened by then, or the next round is one
                     await carrier.hop.until(lambda: bool(carrier.hop.kept))
+        await carrier.hop.until(lambda: bool(carrier.hop.kept))  # of what was seen by now, on a slow machine too
         assert carrier.hop.kept == ["ann@alive.example"]
 
 
@@ -314,6 +315,7 @@ async def test_many_domains_of_a_busy_site_do_not_hide_the_others(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.3):  # a poll has happened by then, or the next round is one
                     await carrier.hop.until(lambda: bool(carrier.hop.kept))
+        await carrier.hop.until(lambda: bool(carrier.hop.kept))  # of what was seen by now, on a slow machine too
         assert carrier.hop.kept == ["ann@the-living.example"]
         busy.gate.set()
         await carrier.until_states(*[State.DELIVERED] * 21)

@@ -91,6 +91,21 @@ async def test_where_the_way_is_not_known_it_is_queued(place: Place) -> None:
         await house.close()
 
 
+async def test_while_a_fence_stands_nothing_leaves_and_all_does_once_it_is_lifted(place: Place) -> None:
+    async with Hop() as hop:
+        house = House(place, hop)
+        await house.know_the_way()
+        house.scheduler.use_fence(stands=True)
+        for local in ("ann", "ben"):
+            assert not (await house.accept(f"{local}@a.example")).claimed
+        await house.scheduler._round()
+        assert house.states() == [State.QUEUED] * 2
+        house.scheduler.use_fence(stands=False)
+        await house.scheduler._round()
+        await hop.until(lambda: sorted(hop.kept) == ["ann@a.example", "ben@a.example"])
+        await house.close()
+
+
 async def test_no_more_is_claimed_than_the_lane_has_room_for_and_older_mail_goes_first(place: Place) -> None:
     async with Hop() as hop:
         hop.gate.clear()

@@ -13,6 +13,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP
 from house_carrier import Carrier, running
+from mail_shop import Place
 
 from mta.outbound import tls_ledger
 from mta.queue.delivery import State
@@ -67,10 +68,10 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-async def carrier(tmp_path: Path, authority: trustme.CA) -> AsyncIterator[Carrier]:
+async def carrier(place: Place, tmp_path: Path, authority: trustme.CA) -> AsyncIterator[Carrier]:
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     # a connection for each delivery, so that each begins TLS anew
-    async with running(tmp_path, tmp_path / "authority.pem", connection_deliveries=1) as carrier:
+    async with running(place, tmp_path / "authority.pem", connection_deliveries=1) as carrier:
         yield carrier
 
 

@@ -149,10 +149,17 @@ class Browser:
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def _and_wait_for_load(self, act: Any) -> None:
+        """Another page has come, and is whole: what is told late of the page before counts for nothing."""
         self._events.clear()
         act()
-        while not any(each["method"] == "Page.loadEventFired" for each in self._events):
+        for wanted in ("Page.frameNavigated", "Page.loadEventFired"):
+            while self._next_event() != wanted:
+                pass
+
+    def _next_event(self) -> str:
+        while not self._events:
             self._hear()
+        return str(self._events.pop(0)["method"])
 
     def _run(self, expression: str) -> Any:
         answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)

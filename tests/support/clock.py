@@ -30,6 +30,13 @@ class FakeClock:
         self._elapsed += by
 
 
+class SettableClock(FakeClock):
+    """One whose civil time somebody sets."""
+
+    def set(self, by: timedelta) -> None:
+        self._now += by
+
+
 class FakeChance:
     """Dice drawn from a seed by SHA-256: the same seed, the same throws, on every machine."""
 

@@ -68,7 +68,7 @@ async def fake_mx(*scripts: Sequence[str], tls: ssl.SSLContext | None = None) ->
             mx.over.set()
             server.close()
             if held:
-                await asyncio.wait(held, timeout=5)
+                await asyncio.wait(held, timeout=60)
     assert not mx.troubles, mx.troubles
     assert not left, f"never connected for {left}"
 

@@ -4,8 +4,8 @@
         number = daemon.submit("ann@example.org")
         daemon.until(lambda: daemon.state_of(number) == "delivered")
 
-Started as systemd starts it (NOTIFY_SOCKET tells when it is ready), ended by process id, whatever happens. Nothing
-sleeps: `until` asks again when the log says something, and at the latest after a twentieth of a second.
+It is told what systemd tells a service (NOTIFY_SOCKET says when it is ready), and ended by process id, whatever happens.
+Nothing sleeps: `until` asks again when the log says something, and at the latest after a twentieth of a second.
 """
 
 import json
@@ -28,7 +28,9 @@ from typing import Any, Self, TypeVar
 
 import tomli_w
 from house_commands import run_command
-from house_process import free_port, kill, session, wait_ended
+from house_log import Log
+from house_process import PATIENCE, free_port, kill, session, wait_ended
+from house_warm import WarmProcess, begin
 
 import engine
 from engine.control.client import Control
@@ -43,7 +45,7 @@ from mta.queue.delivery import State
 
 T = TypeVar("T")
 
-PATIENCE = 60.0  # seconds: far over what anything here takes, so that a test fails and does not hang
+SHOP = Path(__file__).parents[1] / "data" / "shop"  # our own templates: the brand
 _AGAIN = 0.05
 _CODE = str(Path(engine.__file__).resolve().parents[1])
 # What systemd does for a unit with sockets: the descriptors from 3 on, and the environment (sd_listen_fds(3)).
@@ -74,9 +76,11 @@ class Daemon:
         settings: Mapping[str, Any] | None = None,
         sockets: Mapping[str, socket.socket] | None = None,
         environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
+        log_level: str = "INFO",
     ) -> None:
         """`next_hop`: host:port for all mail. `sockets`: listening ones by door, handed over as systemd does.
-        `environment`: what a supervisor sets beside the usual."""
+        `environment`: what a supervisor sets beside the usual. `within`: what stands before its command."""
         self.folder = folder
         self.state = folder / "state"
         self.config_path = folder / "posthouse.toml"
@@ -89,7 +93,8 @@ class Daemon:
             "web": {"listen": [f"127.0.0.1:{self.web_port}"], "base_url": f"http://127.0.0.1:{self.web_port}"},
             "bounces": {"domain": "bounce.shop.example"},
             "routing": {"permit": ["127.0.0.0/8"]},
-            "mail": {"sender": "Blue Teapot <hello@shop.example>", "postal_address": "12 Harbour Street, Haifa"},
+            "templates": str(SHOP),
+            "mail": {"sender": "Blue Teapot <hello@shop.example>"},
             "lab": {"enabled": True},
             "doctor": {"patience": "2s"},  # where there is no name server to ask
         }
@@ -97,11 +102,12 @@ class Daemon:
             self.configure({"routing": {"transport": {"*": next_hop}}})
         self.configure(settings or {})
         self.notes: list[dict[str, str]] = []  # what it told the supervisor, in order (sd_notify(3))
-        self.lines: list[dict[str, Any]] = []  # its log
         self._sockets = dict(sockets or {})
         self._environment = dict(environment or {})
+        self._within, self._log_level = list(within), log_level
         self._news = threading.Condition()
-        self._leader: subprocess.Popen[bytes] | None = None
+        self.log = Log(self._news)
+        self._leader: subprocess.Popen[bytes] | WarmProcess | None = None
         self._sessions: set[int] = set()
         self._readers: list[threading.Thread] = []
 
@@ -109,6 +115,7 @@ class Daemon:
         """Write the configuration file anew, with these laid over. It takes effect at a start or a reload."""
         self.settings = _laid_over(self.settings, settings)
         self.config_path.write_text(tomli_w.dumps(self.settings), "utf-8")
+        self.config_path.chmod(0o640)  # it may hold a password
 
     # -- its life
 
@@ -129,11 +136,10 @@ class Daemon:
     def start(self) -> Self:
         """Start it, and wait until it says that it is ready, to its supervisor and in its log: what it logged before is
         read then."""
-        with self._news:
-            earlier = len(self.lines)
+        earlier = len(self.log.so_far("ready"))
         self.launch()
         self.until(lambda: any("READY" in note for note in self.notes))
-        self.until(lambda: any(line.get("what") == "ready" for line in self.lines[earlier:]))
+        self.logged("ready", earlier + 1)
         return self
 
     def launch(self) -> None:
@@ -147,22 +153,26 @@ class Daemon:
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": _CODE, "NOTIFY_SOCKET": name, "LANG": "C.UTF-8"}
         environment |= self._environment
         try:
-            self._leader = subprocess.Popen(
-                self._command(), cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=write_end,
-                stderr=write_end, start_new_session=True, pass_fds=[each.fileno() for each in self._sockets.values()],
-            )  # fmt: skip
+            self._leader = self._begin(environment, write_end)
         finally:
             os.close(write_end)
         self._sessions.add(self._leader.pid)
-        self._read(self._follow_log, os.fdopen(read_end, "rb"))
+        self._read(self.log.follow, read_end)
         self._read(self._follow_notes, notify)
 
-    def _command(self) -> list[str]:
-        serve = [sys.executable, "-m", "engine", "serve", "--config", str(self.config_path), "--log-format", "json"]
-        if not self._sockets:
-            return serve
-        numbers = ",".join(str(each.fileno()) for each in self._sockets.values())
-        return [sys.executable, "-c", _ACTIVATE, numbers, ":".join(self._sockets), *serve]
+    def _begin(self, environment: Mapping[str, str], log: int) -> subprocess.Popen[bytes] | WarmProcess:
+        words = ["serve", "--config", str(self.config_path), "--log-format", "json", "--log-level", self._log_level]
+        if not self._sockets and not self._within:
+            return begin("posthoused", words, cwd=self.folder, environment=environment, out=log, err=log)
+        given = [each.fileno() for each in self._sockets.values()]
+        serve = [*self._within, sys.executable, "-m", "engine", *words]
+        if given:
+            numbers = ",".join(map(str, given))
+            serve = [sys.executable, "-c", _ACTIVATE, numbers, ":".join(self._sockets), *serve]
+        return subprocess.Popen(
+            serve, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, pass_fds=given,
+        )  # fmt: skip
 
     @property
     def pid(self) -> int:
@@ -175,13 +185,13 @@ class Daemon:
         """Whether the front office lives."""
         return self._leader is not None and self._leader.poll() is None
 
-    def stop(self, patience: float = 30.0) -> int:
+    def stop(self, patience: float = PATIENCE) -> int:
         """SIGTERM, and its exit code once all of its processes are gone."""
         self.signal(signal.SIGTERM)
         return self.wait_exit(patience)
 
-    def wait_exit(self, patience: float = 30.0) -> int:
-        """Its exit code once the front office and all of its processes are gone."""
+    def wait_exit(self, patience: float = PATIENCE) -> int:
+        """Its exit code once the front office and all of its processes are gone, and all that they said is read."""
         assert self._leader is not None
         try:
             code = self._leader.wait(patience)
@@ -189,9 +199,10 @@ class Daemon:
             raise DaemonTrouble(f"still there after {patience:g} s\n{self.log_tail()}") from None
         left = wait_ended(session(self._leader.pid), patience)
         assert not left, f"{left} of its processes are still there\n{self.log_tail()}"
+        self._hear_out()
         return code
 
-    def restart(self, patience: float = 30.0) -> Self:
+    def restart(self, patience: float = PATIENCE) -> Self:
         """As a supervisor does when the main process is gone: let the others finish, end what does not, start anew."""
         assert not self.is_running
         kill(wait_ended(session(self.pid), patience))
@@ -203,8 +214,12 @@ class Daemon:
             kill(session(leader))
         if self._leader is not None:
             self._leader.wait()
+            self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Read to the end what those who are gone said."""
         for thread in self._readers:
-            thread.join(5)
+            thread.join(PATIENCE)
 
     def signal(self, number: signal.Signals) -> None:
         """To the front office."""
@@ -333,36 +348,23 @@ class Daemon:
                 self._news.wait(_AGAIN)
         return answer
 
-    def until_idle(self, patience: float = 60.0) -> None:
+    def until_idle(self, patience: float = PATIENCE) -> None:
         """Until every delivery has an end."""
         self.until(lambda: self.open_count() == 0, patience)
 
-    def logged(self, what: str, **facts: object) -> list[dict[str, Any]]:
-        """The log lines that say this, with these facts."""
-        with self._news:
-            lines = list(self.lines)
-        return [line for line in lines if line.get("what") == what and facts.items() <= line.items()]
+    def logged(self, what: str, times: int = 1, /, **facts: object) -> list[dict[str, Any]]:
+        """The log lines that say this, with these facts, as soon as there are so many. For what must not be there:
+        `log.so_far`."""
+        return self.until(lambda: found if len(found := self.log.so_far(what, **facts)) >= times else [])
 
     def log_tail(self, count: int = 60) -> str:
-        with self._news:
-            return "\n".join(line.get("raw", json.dumps(line)) for line in self.lines[-count:])
+        """The last lines of its log, of all that was written before this call."""
+        return "\n".join(line.get("raw", json.dumps(line)) for line in self.log.so_far()[-count:])
 
     def _read(self, follow: Callable[[Any], None], source: Any) -> None:
         thread = threading.Thread(target=follow, args=(source,), daemon=True)
         thread.start()
         self._readers.append(thread)
-
-    def _follow_log(self, log: Any) -> None:
-        with log:
-            for line in log:
-                text = line.decode("utf-8", "replace").rstrip("\n")
-                try:
-                    parsed = json.loads(text)
-                except ValueError:
-                    parsed = {"raw": text}  # what no logger wrote: a refusal, or a traceback
-                with self._news:
-                    self.lines.append(parsed if isinstance(parsed, dict) else {"raw": text})
-                    self._news.notify_all()
 
     def _follow_notes(self, notify: socket.socket) -> None:
         """Until the front office has ended and its last word is read."""

@@ -29,6 +29,7 @@ from mta.outbound.outcome import Outgoing
 from mta.outbound.scheduler import Scheduler
 from mta.outbound.settings import OutboundSettings
 from mta.outbound.sources import Way
+from mta.outbound.tidings import Tell
 from mta.ports import Tx, to_ms
 from mta.queue import leasing, queue
 from mta.queue.audit import audit
@@ -145,6 +146,7 @@ async def running(
     ways: Sequence[Way] = (),
     gauges: Gauges | None = None,
     doors: Doors | None = None,
+    tell: Tell | None = None,
     **settings: Any,
 ) -> AsyncIterator[Carrier]:
     clock, chance = FakeClock(), FakeChance()
@@ -160,7 +162,7 @@ async def running(
                 settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(),
                 prepare=made.prepare, gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner,
                 carriers=1, authorities=authorities, may_share=may_share, way=way, gauges=gauges,
-                doors=doors,
+                doors=doors, tell=tell,
             )
             for way in ways or (None,)
         ]  # fmt: skip

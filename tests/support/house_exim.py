@@ -93,7 +93,7 @@ class Exim:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        said, _ = self._process.communicate(timeout=30)
+        said, _ = self._process.communicate(timeout=60)
         if error is not None:
             print(said.decode("utf-8", "replace"), file=sys.stderr)
             for log in (self.folder / "log").iterdir():

@@ -14,7 +14,7 @@ from typing import Self
 
 from mta.routing.routes import Host, Route
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class Hop:

@@ -6,7 +6,7 @@ with lab_town(folder) as town:
     mail = town.mail_for("greylist@shop.lab")
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +48,9 @@ class LabTown:
 
 
 @contextmanager
-def lab_town(folder: Path, settings: Mapping[str, Any] = NO_SPREAD) -> Iterator[LabTown]:
-    """Both, running. Retries come after exactly ten minutes, so that tests can say what is due."""
-    daemon = Daemon(folder, settings=settings)
+def lab_town(folder: Path, settings: Mapping[str, Any] = NO_SPREAD, within: Sequence[str] = ()) -> Iterator[LabTown]:
+    """Both, running. Retries come after exactly ten minutes, so that tests can say what is due. `within`: as Daemon's."""
+    daemon = Daemon(folder, settings=settings, within=within)
     lab = LabThread(
         folder / "lab", clock=SystemClock(), chance=SystemChance(), inbound=f"127.0.0.1:{daemon.inbound_port}",
         database=daemon.state / "posthouse.db",

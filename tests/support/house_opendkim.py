@@ -19,7 +19,7 @@ from typing import Self
 
 from house_process import free_port
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _CONFIGURATION = """
 Mode v
 Socket inet:{port}@127.0.0.1

@@ -139,6 +139,6 @@ class Postfix:
 
     def _postfix(self, what: str) -> None:
         done = subprocess.run(
-            [_PROGRAM, "-c", str(self.folder / "conf"), what], capture_output=True, text=True, check=False, timeout=30
+            [_PROGRAM, "-c", str(self.folder / "conf"), what], capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, f"postfix {what}: {done.stderr}{done.stdout}"

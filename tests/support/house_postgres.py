@@ -24,13 +24,14 @@ from house_process import free_port, kill, wait_ended
 
 PROGRAMS = ":".join(sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True))
 _PATH = os.environ.get("PATH", os.defpath) + ":" + PROGRAMS
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _EMPTY = """
 DO $$ DECLARE each text; BEGIN
   FOR each IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration' LOOP
     EXECUTE format('DELETE FROM %I', each);
   END LOOP;
-  PERFORM setval(seqrelid, 1, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
+  PERFORM setval(seqrelid, 1, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL
+    AND CAST(CAST(seqrelid AS regclass) AS text) NOT LIKE 'schema_migration%';
 END $$"""
 _SETTINGS = {"fsync": "on", "shared_buffers": "32MB", "max_connections": "60", "log_min_messages": "fatal"}
 
@@ -139,6 +140,23 @@ class Postgres:
 
     def _address(self, database: str) -> str:
         return f"postgresql://posthouse@127.0.0.1:{self.port}/{database}"
+
+    def ask_passwords_of(self, role: str) -> None:
+        """Let nobody in as this one without its password; all others are trusted."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + rules.read_text("utf-8"), "utf-8")
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_reload_conf()")
+        while not self._asks(role):
+            pass
+
+    def _asks(self, role: str) -> bool:
+        """Whether the server has read its rules anew."""
+        try:
+            psycopg.connect(self._address("postgres").replace("posthouse@", f"{role}@")).close()
+        except psycopg.OperationalError:
+            return True
+        return False
 
     def log(self) -> str:
         return (self._folder / "log").read_text("utf-8", "replace")

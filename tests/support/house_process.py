@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+PATIENCE = 60.0  # seconds: far over what anything here takes, so that a test fails and does not hang
 _FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below what the kernel gives to outgoing connections
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -71,7 +72,7 @@ def wait_ended(pids: Iterable[int], patience: float) -> set[int]:
     return left
 
 
-def kill(pids: Iterable[int], patience: float = 10.0) -> None:
+def kill(pids: Iterable[int], patience: float = PATIENCE) -> None:
     """End these at once, as a power cut would, and wait until they are gone."""
     victims = tuple(pids)
     for pid in victims:
@@ -81,11 +82,11 @@ def kill(pids: Iterable[int], patience: float = 10.0) -> None:
     assert not left, f"{left} survived SIGKILL"
 
 
-def wait_connectable(port: int, process: subprocess.Popen[bytes], patience: float = 60.0) -> None:
+def wait_connectable(port: int, process: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:
     """Wait until somebody listens there; at once an end when the process did."""
     deadline = time.monotonic() + patience
     while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=patience):
             return
         is_alive = bool(wait_ended([process.pid], 0.05))
         assert is_alive and time.monotonic() < deadline, f"nobody listens on port {port}"

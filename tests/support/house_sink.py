@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 _FIELD = re.compile(rb"^(X-Marker|Message-ID):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_PATIENCE_MS = 10_000
+_PATIENCE = 60.0  # seconds
 
 
 class Sink:
@@ -36,7 +36,7 @@ class Sink:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen([sys.executable, __file__, str(self._kept)], stdout=subprocess.PIPE)
         assert self._process.stdout is not None
-        assert select.select([self._process.stdout], [], [], _PATIENCE_MS / 1000)[0], "the sink does not start"
+        assert select.select([self._process.stdout], [], [], _PATIENCE)[0], "the sink does not start"
         self.address = self._process.stdout.readline().decode().strip()
         return self
 

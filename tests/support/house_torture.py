@@ -153,8 +153,8 @@ class Torture:
 
     def _wait_for_the_moment(self, daemon: Daemon, threads: list[threading.Thread], messages: int) -> None:
         """After so many more lines of the log, and a little later."""
-        seen = len(daemon.lines) + self._dice.randrange(messages * 3)
-        daemon.until(lambda: len(daemon.lines) >= seen or not any(thread.is_alive() for thread in threads), 60)
+        seen = len(daemon.log.lines) + self._dice.randrange(messages * 3)
+        daemon.until(lambda: len(daemon.log.lines) >= seen or not any(thread.is_alive() for thread in threads), 60)
         threading.Event().wait(self._dice.uniform(0, _SPREAD))  # any moment: the one place where time is the point
 
     def _kill(self, daemon: Daemon, victim: str, applications: _Applications) -> None:

@@ -52,7 +52,7 @@ class LabThread:
     def refused(self) -> list[Refusal]:
         return self._reader.refusals()
 
-    def wait_for(self, predicate: Callable[[list[KeptMail]], bool], timeout: float = 10.0) -> list[KeptMail]:
+    def wait_for(self, predicate: Callable[[list[KeptMail]], bool], timeout: float = 60.0) -> list[KeptMail]:
         """As Lab.wait_for."""
         return self._run(self._lab.wait_for(predicate, timeout))
 

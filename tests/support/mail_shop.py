@@ -29,6 +29,7 @@ Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQ
 SECRET = b"a secret of thirty-two octets..."
 OCTETS = b"0123456789abcdef"
 BASE = "https://mail.shop.example"
+SHOP = Path(__file__).parents[1] / "data" / "shop"  # its brand
 _RENDERERS: dict[str, Renderer] = {}
 ORDER: dict[str, Any] = {
     "number": "BT-1042",
@@ -77,11 +78,10 @@ def make_composer(
     told: dict[str, Any] = {
         "staff": staff,
         "sender": "Blue Teapot <hello@shop.example>",
-        "postal_address": "12 Harbour Street\nHaifa",
         **settings,
     }
     own = tuple(folder for folder in folders if folder.is_dir())
-    composer = Composer(MailSettings(**told), Resources(own), SECRET, BASE, mail_domain)
+    composer = Composer(MailSettings(**told), Resources((*own, SHOP)), SECRET, BASE, mail_domain)
     if not own:
         # What comes with Posthouse is compiled once for all tests of a process.
         composer.renderer = _RENDERERS.setdefault(str(composer.shop), composer.renderer)

@@ -19,7 +19,7 @@ from mta.inbound.settings import DoorSettings, SubmissionSettings
 from mta.inbound.transaction import Peer, Policy, Transaction
 
 HOSTNAME = "mail.shop.example"
-PATIENCE = 20.0  # seconds until a test that hangs is ended
+PATIENCE = 60.0  # seconds until a test that hangs is ended
 ENVELOPE = b"EHLO app.example\r\nMAIL FROM:<shop@shop.example>\r\nRCPT TO:<ann@example.org>\r\n"
 
 

@@ -1,14 +1,21 @@
 """Text from strangers, made fit to be shown."""
 
+import json
+import pkgutil
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.control.clean import clean, clean_answer, clean_block
+from engine.control import protocol
+from engine.control.clean import BLOCKS, clean, clean_answer, clean_block, is_clean
 from engine.control.protocol.acts import Done
 from engine.control.protocol.flows import FlowText
 from engine.control.protocol.house import Overview
 from engine.control.protocol.queue import MessageLife, SiteRow
+from engine.control.protocol.wire import encode
 
 BIDI = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
 
@@ -45,6 +52,19 @@ def test_no_text_at_all_keeps_a_control_and_cleaning_twice_changes_nothing(text:
     assert clean(cleaned) == cleaned
 
 
+@pytest.mark.parametrize("is_ascii", [True, False])
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_an_answer_that_is_not_looked_through_has_nothing_to_clean(is_ascii: bool, text: str) -> None:
+    if is_clean(json.dumps({"text": text}, ensure_ascii=is_ascii)):
+        assert clean(text) == text
+
+
+def test_an_answer_of_ordinary_mail_is_not_looked_through() -> None:
+    rows = (SiteRow("gmail.com", last_reply='421 4.7.0 "try" again'), SiteRow("דואר.example"))
+    assert is_clean(encode(Overview("mail.example", "1", 0, sites=rows)).decode())
+    assert not is_clean(encode(SiteRow("a\\b\x1b")).decode())
+
+
 def test_a_block_keeps_its_lines_and_its_indents() -> None:
     assert clean_block("a\r\n\tb\x1b\nc") == "a\n    b␛\nc"
 
@@ -64,3 +84,18 @@ def test_only_what_has_lines_keeps_them() -> None:
     version = FlowText(0, "te\na", "a1", "name: tea\nsteps:\n  - send: a\x1b]52;c;aGk=\x07\n", True, 0)
     cleaned = clean_answer(version)
     assert (cleaned.name, cleaned.source) == ("te␊a", "name: tea\nsteps:\n  - send: a␛]52;c;aGk=␇\n")
+
+
+def test_every_field_that_may_have_lines_is_one_that_there_is() -> None:
+    kinds = {
+        kind.__name__: kind
+        for module in pkgutil.iter_modules(protocol.__path__)
+        for kind in vars(import_module(f"{protocol.__name__}.{module.name}")).values()
+        if isinstance(kind, type) and is_dataclass(kind)
+    }
+    missing = [name for name in sorted(BLOCKS) if name.split(".")[1] not in _fields(kinds.get(name.split(".")[0]))]
+    assert missing == []
+
+
+def _fields(kind: type | None) -> set[str]:
+    return {each.name for each in fields(kind)} if kind is not None and is_dataclass(kind) else set()

@@ -4,11 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from canned_daemon import CART, FLOW_ROWS, NOW
+from canned import flows as canned_flows
+from canned import queue as canned_queue
+from canned.flows import CART, FLOW_ROWS
+from canned_day import NOW
 from tui_stage import stage
 
+from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.flows import Flows
 from engine.control.protocol.house import Alert
 from tui.format import cells
+from tui.ink import Ink
 from tui.widgets.roll import Roll
 from tui.widgets.table import Table
 
@@ -41,35 +47,46 @@ async def test_a_site_opens_into_its_deliveries_and_a_delivery_into_its_life_and
         await one.see("── Queue ──")
 
 
-async def test_the_first_screen_opens_what_the_cursor_is_on_site_flow_or_message(tmp_path: Path) -> None:
+async def test_the_first_screen_opens_the_cause_of_an_alert_and_whatever_the_cursor_is_on(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
         await one.press("enter")
         await one.see("Queue › gmail.com")
-        await one.press("escape", "j", "j", "j", "enter")
-        await one.see("Flows › abandoned-cart")
+        await one.press("escape", "j", "enter")
+        await one.see("Post › alert", "nobody said so yet")
         await one.press("escape", "G", "enter")
         await one.see("── Message 4720")
+
+
+async def test_an_alert_is_acknowledged_for_all_to_see(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("A")
+        await one.see("✓ seen by dana", "u undo")
+        assert one.daemon.done == [("alerts/acknowledge", {"alert": "gmail.com #", "by": "dana"})]
+        await one.press("j", "j", "A")
+        await one.see("A acknowledge: 李雷 has seen it")
 
 
 async def test_a_flow_is_a_diagram_and_v_makes_it_an_outline(tmp_path: Path) -> None:
     async with stage(tmp_path, (100, 60)) as one:
         await one.press("3", "enter")
-        await one.see("╭─ ◆ trigger", "▼ then", "● 112")
+        await one.see("┏━ ◆ trigger", "▼ then", "● 112")
         await one.press("v")
         await one.see("├─ then")
         await one.press("v")
         await one.see("▼ then")
 
 
-async def test_live_counts_change_in_their_boxes_and_nothing_else_moves(tmp_path: Path) -> None:
+async def test_live_counts_change_in_their_boxes_and_nothing_else_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with stage(tmp_path, (100, 60)) as one:
         await one.press("3", "enter")
-        await one.see("● 112   ✓ 4,098")
+        await one.see("● 112    58 min")
         before = one.text
         wait = replace(CART.nodes[1], waiting=113)
-        one.daemon.picture = replace(CART, nodes=(CART.nodes[0], wait, *CART.nodes[2:]))
+        monkeypatch.setattr(canned_flows, "CART", replace(CART, nodes=(CART.nodes[0], wait, *CART.nodes[2:])))
         one.daemon.push(now_ms=NOW + 1000)
-        await one.see("● 113   ✓ 4,098")
+        await one.see("● 113    58 min")
         assert one.text == before.replace("● 112", "● 113")
 
 
@@ -109,30 +126,30 @@ async def test_the_daemon_filters_deliveries(tmp_path: Path) -> None:
         assert any("q=dana" in path for path in one.daemon.asked)
 
 
-async def test_a_million_deliveries_open_at_once_and_only_what_is_seen_is_asked_for(tmp_path: Path) -> None:
+async def test_a_million_deliveries_open_at_once_and_only_what_is_seen_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canned_queue, "TOTAL", 1_000_000)
     async with stage(tmp_path) as one:
-        one.daemon.total = 1_000_000
         await one.press("2", "enter")
         await one.see("1,000,000 deliveries", "reader0@gmail.com")
         await one.press("G")
         await one.see("reader999999@gmail.com")
         await one.press("g")
         await one.see("reader0@gmail.com")
-        assert all("limit=200" in path for path in one.daemon.asked)
+        assert all("limit=200" in path for path in one.daemon.asked if "/v1/messages" in path)
 
 
 async def test_the_cursor_stays_on_its_site_when_the_order_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import canned_daemon
-
     async with stage(tmp_path) as one:
         await one.press("2")
         await one.see("outlook.example")
         await one.press("j", "j")
         table = one.app.screen.query_one("#sites", Table)
         assert table.at.name == "qq.example"
-        monkeypatch.setattr(canned_daemon, "SITES", canned_daemon.SITES[::-1])
+        monkeypatch.setattr(canned_queue, "SITES", canned_queue.SITES[::-1])
         await one.press("r")
         await one.until(lambda: table.cursor == 4)
         assert table.at.name == "qq.example"
@@ -159,12 +176,53 @@ async def test_other_screens_can_be_looked_at_while_the_daemon_is_away(tmp_path:
         await one.see("● live", "qq.example")
 
 
+async def test_what_is_opened_while_the_daemon_is_away_has_a_name_and_says_why_it_is_empty(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("gmail.com")
+        await one.daemon.stop()
+        await one.see("✗ away since")
+        await one.press("enter")
+        await one.see("site ", "not asked yet: the daemon is away")
+        await one.press("H")  # asks nothing: nobody could do it
+        await one.daemon.start()
+        await one.until(lambda: "not asked yet" not in one.text)
+        assert one.daemon.done == []
+
+
+@pytest.mark.parametrize("words", ["flow gone", "message 999"])
+async def test_what_is_not_there_leaves_one_where_one_was(tmp_path: Path, words: str) -> None:
+    refusal = f"there is no {words}"
+    async with stage(tmp_path) as one:
+        one.daemon.answers["/v1/messages/{id}"] = lambda query, words: Refused(f"there is no message {words['id']}", "")
+        await one.press("2")
+        await one.see("gmail.com")
+        await one.press("colon", *("space" if each == " " else each for each in words), "enter")
+        await one.see("✗ ", refusal, "── Queue")
+        await one.press("left_square_bracket")
+        await one.until(lambda: refusal not in one.text)
+
+
+async def test_a_refusal_that_is_long_takes_as_many_lines_as_it_needs_and_said_opens_a_longer_one(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, size=(80, 24)) as one:
+        one.app.say("✗ " + "the key is not shown by every name server " * 4 + "END", Ink.BAD)
+        await one.see("END", "? help")
+        one.app.say("✗ " + "the key is not shown by every name server " * 9 + "END", Ink.BAD)
+        await one.see(":said all of it")
+        assert "END" not in one.text
+        await one.press("colon", *"said", "enter")
+        await one.see("What was said", "END")
+
+
 async def test_what_the_daemon_refuses_is_said_in_the_footer(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
-        one.daemon.push(flows=(replace(FLOW_ROWS[0], name="gone"),))
+        gone = replace(FLOW_ROWS[0], name="gone")
+        one.daemon.answers["/v1/flows"] = lambda query, words: Flows(NOW, (gone,))
         await one.press("3")
         await one.see("gone")
-        await one.press("enter")
+        await one.press("G", "enter")
         await one.see("✗ there is no flow gone. See: posthouse flow list")
 
 
@@ -178,7 +236,7 @@ async def test_help_lies_over_any_screen_and_any_of_its_keys_closes_it(tmp_path:
     async with stage(tmp_path) as one:
         for key in ("question_mark", "escape", "q"):
             await one.press("question_mark")
-            await one.see("── Keys ──")
+            await one.see("── What has the focus ──")
             await one.press(key)
             await one.see("Delivered a minute")
 
@@ -188,7 +246,7 @@ async def test_f2_changes_the_look(tmp_path: Path) -> None:
         before = one.app.theme
         await one.press("f2")
         assert one.app.theme != before
-        await one.press("f2")
+        await one.press("f2", "f2")
         assert one.app.theme == before
 
 
@@ -224,7 +282,7 @@ async def test_in_a_wide_terminal_the_right_side_shows_what_enter_would_open(tmp
         await one.see("message 4712")
         await one.press("3")
         await one.see("╭─ ◆ trigger")
-        await one.press("j")
+        await one.press("j", "j")
         await one.see("Double opt-in")
 
 
@@ -237,3 +295,41 @@ async def test_a_click_moves_the_cursor_and_a_second_opens(tmp_path: Path) -> No
         await one.until(lambda: table.at.name == "qq.example")
         await one.pilot.click(table, offset=(10, 3))
         await one.see("Queue › qq.example")
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(2, "speaks protocol 2, this program only 1"), (0, "speaks protocol 0"), (None, "speaks an older protocol")],
+)
+async def test_a_daemon_of_another_protocol_is_told_of_and_one_of_ours_that_comes_after_it_is_attached(
+    tmp_path: Path, version: int | None, said: str
+) -> None:
+    async with stage(tmp_path) as one:
+        await one.daemon.stop()
+        await one.see("✗ away since")
+        honest = one.daemon.answers["/v1/hello"]
+        one.daemon.answers["/v1/hello"] = lambda query, words: Done("", {} if version is None else {"version": version})
+        await one.daemon.start()
+        await one.see(said)
+        one.daemon.answers["/v1/hello"] = honest
+        await one.see("● live")
+
+
+async def test_a_detail_that_the_daemon_refuses_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with stage(tmp_path, (160, 48)) as one:
+        await one.press("3")
+        await one.see("win-back", "abandoned-cart")
+        one.daemon.answers["/v1/flows/{name}"] = lambda query, words: Refused("it was taken away just now", "")
+        await one.press("j", "j")  # the row between is a draft
+        await one.see("✗ it was taken away just now")
+        await one.press("1")
+        await one.see("Delivered a minute")
+
+
+async def test_what_is_not_there_is_said_whole(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.answers["/v1/messages/{id}"] = lambda *_: Refused(
+            "there is no message 999999", "Look for it " * 9 + "there"
+        )
+        await one.press("colon", *"message 999999", "enter")
+        await one.see("✗ there is no message 999999", "it there", "Delivered a minute")

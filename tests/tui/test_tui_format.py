@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.format import cells, clock, cut, fit, lab_offset, number, safe, short, size, span, wrap
+from tui.ink import Ink, line
 
 ANY = st.text(st.characters(exclude_categories=[]))
 HOUR = 3_600_000
@@ -27,6 +28,17 @@ def test_wrapped_text_is_never_wider_and_loses_no_letter(text: str, width: int) 
     assert lines
     assert all(cells(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == safe(text).replace(" ", "")
+
+
+@given(st.lists(st.tuples(st.text("ab購 ", max_size=9), st.sampled_from(Ink)), max_size=12), st.integers(20, 40))
+def test_a_folded_line_is_never_wider_and_loses_no_letter(runs: list[tuple[str, Ink]], width: int) -> None:
+    folded = line(*runs).folded(width)
+    assert all(each.width <= width for each in folded)
+    assert "".join(each.text for each in folded).replace(" ", "") == "".join(text for text, _ in runs).replace(" ", "")
+
+
+def test_a_line_is_folded_to_exactly_the_room() -> None:
+    assert [each.text.rstrip() for each in line("ab cd ef gh").folded(5)] == ["ab cd", "ef gh"]
 
 
 def test_a_wide_letter_is_not_cut_in_two() -> None:
@@ -78,3 +90,18 @@ def test_no_time_is_too_strange_to_be_shown(at_ms: int) -> None:
 def test_numbers_sizes_and_the_lab_clock_are_told_with_units() -> None:
     assert (number(12431), size(512), size(14_541), size(3_250_586)) == ("12,431", "512 B", "14.2 KiB", "3.1 MiB")
     assert (lab_offset(7200), lab_offset(-60)) == ("+2 h 00 m", "-1 min")
+
+
+def test_a_line_that_is_cut_says_so_once() -> None:
+    told = line(("mail.shop.example", Ink.TEXT), (" · ", Ink.RULE), ("operator", Ink.DIM))
+    assert told.cropped(18).text == "mail.shop.example…"
+    assert told.cropped(10).text == "mail.shop…"
+
+
+def test_what_follows_a_label_goes_on_under_what_it_says() -> None:
+    told = line(("held by     ", Ink.DIM), ("pause", Ink.WAIT), ": our systems have seen too much")
+    assert [each.text.rstrip() for each in told.folded(30)] == [
+        "held by     pause: our systems", "            have seen too much",
+    ]  # fmt: skip
+    place = line(("set by      ", Ink.DIM), "deliverability/bounces/rules.toml")
+    assert "rules.toml" in place.folded(36)[-1].text  # no word is broken for it

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import canned_daemon
 import pytest
+from canned import flows as canned_flows
+from canned import queue as canned_queue
+from canned_day import NOW
 from rich.segment import ControlType, Segment
 from textual.color import Color
 from tui_stage import Stage, stage
@@ -36,32 +38,33 @@ def _segments_of(one: Stage) -> str:
 async def test_evil_text_in_every_place_of_every_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evil: str, size: tuple[int, int]
 ) -> None:
-    site = SiteRow("evil.example", 1, 5, 1, 1, 1, canned_daemon.NOW, canned_daemon.NOW + 60_000, evil)
-    flow = replace(canned_daemon.FLOW_ROWS[0], title=evil, stream=evil)
+    site = SiteRow("evil.example", 1, 5, 1, 1, 1, NOW, NOW + 60_000, evil)
+    flow = replace(canned_flows.FLOW_ROWS[0], title=evil, stream=evil)
     branch = FlowBranch(evil, (FlowNode("n", evil, evil),))
     step = FlowNode("i", "if", evil, branches=(branch, branch))
-    honest_row, honest_life = canned_daemon.row, canned_daemon.life
-    monkeypatch.setattr(canned_daemon, "SITES", (site,))
+    honest_row, honest_life = canned_queue.row, canned_queue.life
+    monkeypatch.setattr(canned_queue, "SITES", (site,))
     monkeypatch.setattr(
-        canned_daemon,
+        canned_queue,
         "row",
         lambda n, s: replace(
             honest_row(n, s), subject=evil, forward_path=evil, stream=evil, state=evil, last_reply=evil
         ),
     )
     monkeypatch.setattr(
-        canned_daemon,
+        canned_queue,
         "life",
         lambda n: replace(honest_life(n), subject=evil, header_from=evil, origin=evil, content=evil * 3),
     )
+    cart = replace(canned_flows.CART, title=evil, about=evil, goal=evil, version=evil, nodes=(step,))
+    monkeypatch.setattr(canned_flows, "CART", cart)
     async with stage(tmp_path, size) as one:
-        one.daemon.picture = replace(canned_daemon.CART, title=evil, about=evil, goal=evil, version=evil, nodes=(step,))
         one.daemon.push(
             host=evil,
             alerts=(Alert(evil, evil), Alert("!", "evil is here")),
             sites=(site,),
             flows=(flow,),
-            journal=(Line(canned_daemon.NOW, evil, evil, 1),),
+            journal=(Line(NOW, evil, evil, 1),),
         )
         await one.see("evil is here")
         for keys, sees in (("1", "Journal"), ("2", "evil.example"), ("enter", "1,204"), ("enter", "Message 4711")):
@@ -80,7 +83,7 @@ async def test_a_site_whose_name_is_a_path_or_a_query_is_asked_for_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "../x?limit=9&q=#%2e דואר"
-    monkeypatch.setattr(canned_daemon, "SITES", (SiteRow(name, queued=1),))
+    monkeypatch.setattr(canned_queue, "SITES", (SiteRow(name, queued=1),))
     async with stage(tmp_path) as one:
         await one.press("2")
         await one.see("../x?limit")

@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from canned_daemon import CART, FLOW_ROWS, NOW, SITES, life, overview, row
+from canned.flows import CART, FLOW_ROWS
+from canned.post import overview
+from canned.queue import SITES, life, row
+from canned_day import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +18,8 @@ from tui.columns import heading, layout
 from tui.columns import row as drawn_row
 from tui.ink import Line, plain
 from tui.pages import flows, post
-from tui.pages.diagram import diagram
+from tui.pages.boxes import Look
+from tui.pages.diagram import diagram, drawing
 from tui.pages.life import life as life_page
 from tui.pages.tables import FLOWS, MESSAGES
 from tui.pages.tables import SITES as SITE_COLUMNS
@@ -72,7 +76,7 @@ def test_only_sites_in_trouble_are_named_and_the_others_are_counted_behind_a_key
     assert "bücher.example" not in text
     assert "outlook.example" not in text
     assert "Sites in trouble: 5" in text
-    assert "… 2 more: press 2" in text
+    assert "… 3 more: press 2" in text
 
 
 def test_a_quiet_house_says_that_it_is_quiet() -> None:
@@ -99,23 +103,26 @@ def test_with_two_recipients_a_moment_says_whose_it_is() -> None:
 
 
 BOXES = """\
-╭─ ◆ trigger ──────────────────────╮
-│ cart.updated             ✓ 4,210 │
-╰─────────────────┬────────────────╯
-                  ▼
-╭─ ◔ wait ─────────────────────────╮
-│ 1 h              ● 112   ✓ 4,098 │
-╰─────────────────┬────────────────╯
-                  ▼
-╭─ ■ end ──────────────────────────╮
-│                          ✓ 3,411 │
-╰──────────────────────────────────╯"""
+╭─ ◆ trigger ──────────────────╮
+│ cart.updated                 │
+│                      ✓ 4,210 │
+╰───────────────┬──────────────╯
+                ▼ 4,210 · 31/h
+╭─ ◔ wait ! narrow ────────────╮
+│ 1 h                          │
+│ ● 112    58 min      ✓ 4,098 │
+╰───────────────┬──────────────╯
+                ▼
+╭─ ■ end ──────────────────────╮
+│                              │
+│                      ✓ 3,411 │
+╰──────────────────────────────╯"""
 
 
 def test_steps_are_boxes_with_their_counts_inside() -> None:
-    lines = diagram((CART.nodes[0], CART.nodes[1], CART.nodes[-1]), 36)
-    assert lines is not None
-    assert plain(lines) == BOXES
+    drawn = drawing((CART.nodes[0], CART.nodes[1], CART.nodes[-1]), 32, Look(now_ms=NOW))
+    assert drawn is not None
+    assert plain(drawn.lines) == BOXES
 
 
 def test_branches_stand_side_by_side_and_an_empty_one_is_a_line_past_them() -> None:

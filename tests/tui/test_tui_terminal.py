@@ -8,6 +8,7 @@ import signal
 import struct
 import sys
 import termios
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,13 @@ import pytest
 from canned_daemon import CannedDaemon, canned
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0  # seconds for a fact; a slow machine needs some
+NEVER_CLOSES = """
+import asyncio
+from textual.app import App
+async def for_ever(self): await asyncio.Event().wait()
+App._close_messages = for_ever
+"""
+PATIENCE = 60.0  # seconds for a fact; a slow machine needs some
 
 
 @dataclass
@@ -54,14 +61,18 @@ class Terminal:
 
 
 @asynccontextmanager
-async def terminal(folder: Path, *, ignore_hangup: bool = False) -> AsyncIterator[Terminal]:
+async def terminal(
+    folder: Path, *, ignore_hangup: bool = False, before: str = "", **environ: str
+) -> AsyncIterator[Terminal]:
+    """`before`: statements that run before the application does."""
     path = folder / "s"
     near_and_far = pty.openpty()
     far, near = near_and_far
     fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    code = "import sys; from tui.cli import main; sys.exit(main())"
+    code = f"{before}\nimport sys; from tui.cli import main; sys.exit(main())"
     if ignore_hangup:
-        code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); " + code
+        code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + code
+    home = {name: str(folder / name) for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
     async with canned(path) as daemon:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -73,7 +84,14 @@ async def terminal(folder: Path, *, ignore_hangup: bool = False) -> AsyncIterato
             stdout=near,
             stderr=near,
             cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"},
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "LC_ALL": "C.UTF-8",
+                **home,
+                **environ,
+            },
             start_new_session=True,
         )
         os.close(near)
@@ -114,6 +132,15 @@ async def test_q_ends_it_and_leaves_a_clean_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+async def test_q_ends_it_though_something_of_it_never_does(tmp_path: Path) -> None:
+    async with terminal(tmp_path, before=NEVER_CLOSES) as one:
+        await one.see("Delivered a minute")
+        os.write(one.end, b"q")
+        assert await one.left() == 0
+        await one.see("\x1b[?1049l")
+
+
+@pytest.mark.e2e
 @pytest.mark.parametrize("ignore_hangup", [False, True], ids=["told", "under nohup"])
 async def test_a_terminal_that_closes_ends_it(tmp_path: Path, ignore_hangup: bool) -> None:
     async with terminal(tmp_path, ignore_hangup=ignore_hangup) as one:
@@ -151,6 +178,35 @@ async def test_a_picture_that_says_nothing_new_writes_nothing_and_a_new_count_wr
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("2", "outlook.example"),
+        ("2\r", "reader10@gmail.com"),
+        ("5c", "Lists › contacts"),
+        ("6jjjj\r", "Bounces › suppression"),
+    ],
+    ids=["sites", "deliveries", "contacts", "suppression"],
+)
+async def test_a_step_of_the_cursor_writes_the_two_rows_and_no_more(tmp_path: Path, keys: str, shown: str) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        for key in keys[:-1]:
+            os.write(one.end, key.encode())
+            await one.see({"2": "outlook.example", "5": "imports", "6": "not written to"}.get(key, ""))
+        before = len(one.written)
+        os.write(one.end, keys[-1:].encode())
+        await one.see(shown, before)
+        costs = []
+        for number in range(12):
+            before = len(one.written)
+            os.write(one.end, b"jk"[number % 2 :][:1])
+            await one.see("\x1b[0m", await one.see("▌", before))
+            costs.append(len(one.written) - before)
+        assert max(costs[7:]) < 500, costs  # the first may come with the last of the screen's own frames
+
+
+@pytest.mark.e2e
 async def test_no_control_of_a_stranger_reaches_the_terminal(tmp_path: Path) -> None:
     async with terminal(tmp_path) as one:
         await one.see("live")
@@ -168,3 +224,63 @@ async def test_the_mouse_reports_clicks_but_not_every_movement(tmp_path: Path) -
         await one.see("live")
         await one.see("\x1b[?1000h")
         assert b"\x1b[?1003h" not in one.written
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_it_while_nobody_reads_what_it_writes(tmp_path: Path, sign: signal.Signals) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        asyncio.get_running_loop().remove_reader(one.end)
+        for _ in range(60):  # far more than any buffer between us holds
+            os.write(one.end, b"2132")
+        one.process.send_signal(sign)
+        assert await one.left() == 128 + sign
+
+
+@pytest.mark.e2e
+async def test_the_terminal_is_told_who_orders_text_and_told_back(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        assert b"\x1b[8l" in one.written
+        os.write(one.end, b"q")
+        await one.see("\x1b[8h")
+        assert await one.left() == 0
+
+
+@pytest.mark.e2e
+async def test_what_is_copied_goes_to_the_clipboard_of_the_operators_own_terminal(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, b"2")
+        await one.see("outlook.example")
+        os.write(one.end, b"y")
+        await one.see("\x1b]52;c;" + b64encode(b"gmail.com").decode())
+
+
+@pytest.mark.e2e
+async def test_without_utf_8_all_that_it_writes_is_ascii(tmp_path: Path) -> None:
+    async with terminal(tmp_path, LC_ALL="C") as one:
+        await one.see("live")
+        os.write(one.end, b"2")
+        await one.see("outlook.example")
+        assert one.written.isascii()
+
+
+@pytest.mark.e2e
+async def test_sixteen_colours_are_enough(tmp_path: Path) -> None:
+    async with terminal(tmp_path, TERM="xterm", COLORTERM="") as one:
+        await one.see("live")
+        assert b"38;2;" not in one.written
+        assert b"38;5;" not in one.written
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("mode", "shown"), [("2", "Queue › "), ("3", "Flows › "), ("5", "Lists › ")])
+async def test_enter_right_behind_a_mode_opens_its_first_row_as_soon_as_it_is_there(
+    tmp_path: Path, mode: str, shown: str
+) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, f"{mode}\r".encode())
+        await one.see(shown)

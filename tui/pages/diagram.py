@@ -6,18 +6,24 @@ flow comes in at the top and goes out at the bottom.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from engine.control.protocol.flows import FlowBranch, FlowNode
-from tui import words
-from tui.format import cells, cut, fit, short, wrap
+from tui.format import cells, cut
 from tui.ink import Ink, Line, Run, line
+from tui.pages.backways import with_back_ways
+from tui.pages.boxes import Look, Spot, Style, box, edge
 
-_COUNT: Final = 8  # "● 12,431"
 _BESIDE: Final = 3  # cells between two branches
 _ENDS: Final = frozenset({"exit", "end"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    lines: tuple[Line, ...]
+    spots: tuple[Spot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,125 +33,125 @@ class _Block:
     top: int  # where the line comes in
     bottom: int  # where it goes out
     is_open: bool = True  # something may follow
+    spots: tuple[Spot, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
-    label_cells: int
-    stacked: bool  # the counts below the label instead of beside it
-
-    def inner(self, node: FlowNode) -> int:
-        label = min(cells(node.label), self.label_cells)
-        return max(label, 2 * _COUNT + 2) if self.stacked else label + 2 * (_COUNT + 2)
+_STYLES: Final = (Style(40, 0), Style(30, 1), Style(20, 2))
+_STILL: Final = tuple(replace(each, is_live=False) for each in _STYLES)
 
 
-_STYLES: Final = (_Style(40, stacked=False), _Style(30, stacked=True), _Style(20, stacked=True))
+def diagram(nodes: Sequence[FlowNode], width: int, *, is_live: bool = True) -> list[Line] | None:
+    """The flow in the roomiest style that fits, in the middle; None where no style does. `is_live`: with its counts."""
+    drawn = drawing(nodes, width, Look(), is_live=is_live)
+    return None if drawn is None else list(drawn.lines)
 
 
-def diagram(nodes: Sequence[FlowNode], width: int) -> list[Line] | None:
-    """The flow in the roomiest style that fits, in the middle; None where no style does."""
-    for style in _STYLES:
-        block = _sequence(nodes, style, goes_on=False)
-        if block.width <= width:
-            room = " " * ((width - block.width) // 2)
-            return [line(room, *each.runs) for each in block.lines]
+def drawing(nodes: Sequence[FlowNode], width: int, look: Look, *, is_live: bool = True) -> Drawing | None:
+    """The same, with where each step stands."""
+    for style in _STYLES if is_live else _STILL:
+        block = _Pen(style, look).sequence(nodes, goes_on=False)
+        lines, all_cells = with_back_ways(block.lines, block.spots, nodes)
+        if all_cells <= width:
+            room = (width - all_cells) // 2
+            return Drawing(
+                tuple(line(" " * room, *each.runs) for each in lines),
+                tuple(each.moved(0, room) for each in block.spots),
+            )
     return None
 
 
-def _sequence(nodes: Sequence[FlowNode], style: _Style, *, goes_on: bool) -> _Block:
-    """Steps one below the other; `goes_on` when a line must leave the last of them."""
-    inner = max((style.inner(node) for node in nodes), default=0)
-    parts: list[_Block] = []
-    for index, node in enumerate(nodes):
-        has_exit = node.kind not in _ENDS and (goes_on or index < len(nodes) - 1)
-        if parts:
-            parts.append(_arrow(parts[-1]))
-        parts.append(_box(node, style, inner, has_exit=has_exit or bool(node.branches)))
-        if node.branches:
-            parts.append(_fork(node, style, goes_on=has_exit))
-    return _stacked(parts)
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    style: Style
+    look: Look
 
+    def sequence(self, nodes: Sequence[FlowNode], *, goes_on: bool) -> _Block:
+        """Steps one below the other; `goes_on` when a line must leave the last of them."""
+        inner = max((self.style.inner(node) for node in nodes), default=0)
+        parts: list[_Block] = []
+        for index, node in enumerate(nodes):
+            has_exit = node.kind not in _ENDS and (goes_on or index < len(nodes) - 1)
+            if parts:
+                parts.append(self._arrow(parts[-1], node))
+            parts.append(self._box(node, inner, has_exit=has_exit or bool(node.branches)))
+            if node.branches:
+                parts.append(self._fork(node, goes_on=has_exit))
+        return _stacked(parts)
 
-def _arrow(above: _Block) -> _Block:
-    """From one step to the next; an empty line where nothing leaves the step above."""
-    return _Block((line(("▼" if above.is_open else " ", Ink.RAIL)),), 1, 0, 0)
+    def _arrow(self, above: _Block, node: FlowNode) -> _Block:
+        """From one step to the next, with how many went; an empty line where nothing leaves the step above."""
+        room = self.style.edge
+        if not above.is_open or not room:
+            return _Block((line(("▼" if above.is_open else " ", Ink.RAIL)),), 1, 0, 0)
+        went = edge(node.came, node.hour, room)
+        return _Block((line(("▼ ", Ink.RAIL), (went, Ink.DIM)),), room + 2, 0, 0)
 
+    def _box(self, node: FlowNode, inner: int, *, has_exit: bool) -> _Block:
+        lines, middle = box(node, self.style, inner, self.look, has_exit=has_exit)
+        spot = Spot(node.id, 0, 0, len(lines), inner + 4)
+        return _Block(tuple(lines), inner + 4, middle, middle, has_exit, (spot,))
 
-def _box(node: FlowNode, style: _Style, inner: int, *, has_exit: bool) -> _Block:
-    width = inner + 4
-    middle = width // 2
-    mark = words.step(node.kind)
-    title = cut(f" {mark.glyph} {mark.word} ", inner)
-    dashes = "─" * (inner + 1 - cells(title))
-    foot = "─" * (middle - 1) + ("┬" if has_exit else "─") + "─" * (width - middle - 2)
-    lines = [line(("╭─", Ink.RAIL), (title, mark.ink), (dashes + "╮", Ink.RAIL))]
-    lines += [line(("│ ", Ink.RAIL), *runs, (" │", Ink.RAIL)) for runs in _body(node, style, inner)]
-    lines.append(line(("╰" + foot + "╯", Ink.RAIL)))
-    return _Block(tuple(lines), width, middle, middle, has_exit)
+    def _fork(self, node: FlowNode, *, goes_on: bool) -> _Block:
+        """The branches side by side, under a rail that parts and above one where those that go on meet."""
+        branches = list(node.branches)
+        if len(branches) == 1:
+            past = max(node.passed - branches[0].passed, 0)
+            branches.append(FlowBranch("else", passed=past))  # the way past it
+        blocks = [self._branch(branch, goes_on=goes_on) for branch in branches]
+        height = max(len(block.lines) for block in blocks)
+        side_by_side = _beside([_tall(block, height) for block in blocks])
+        starts = _anchors(blocks, [block.top for block in blocks])
+        entry = (starts[0] + starts[-1]) // 2
+        parting = _rail(starts, entry, side_by_side.width, "╭┬╮", "┴")
+        opened = [
+            at for at, block in zip(_anchors(blocks, [b.bottom for b in blocks]), blocks, strict=True) if block.is_open
+        ]
+        spots = tuple(each.moved(1, 0) for each in side_by_side.spots)
+        if len(opened) < 2:
+            exit_at = opened[0] if opened else entry
+            lines = (parting, *side_by_side.lines)
+            return _Block(lines, side_by_side.width, entry, exit_at, bool(opened), spots)
+        exit_at = (opened[0] + opened[-1]) // 2
+        meeting = _rail(opened, exit_at, side_by_side.width, "╰┴╯", "┬")
+        return _Block((parting, *side_by_side.lines, meeting), side_by_side.width, entry, exit_at, spots=spots)
 
-
-def _body(node: FlowNode, style: _Style, inner: int) -> list[list[Run]]:
-    waiting = Run(fit(f"● {short(node.waiting)}" if node.waiting else "", _COUNT, right=True), Ink.WAIT)
-    passed = Run(fit(f"✓ {short(node.passed)}" if node.passed else "", _COUNT, right=True), Ink.DIM)
-    if not style.stacked:
-        label = fit(node.label, inner - 2 * (_COUNT + 2))
-        return [[Run(label, Ink.STRONG), Run("  "), waiting, Run("  "), passed]]
-    texts = wrap(node.label, inner)
-    if len(texts) > 2:
-        texts = [texts[0], cut(" ".join(texts[1:]), inner)]
-    counts = [Run(" " * (inner - 2 * _COUNT - 2)), waiting, Run("  "), passed]
-    return [*([Run(fit(text, inner), Ink.STRONG)] for text in texts), counts]
-
-
-def _fork(node: FlowNode, style: _Style, *, goes_on: bool) -> _Block:
-    """The branches side by side, under a rail that parts and above one where those that go on meet."""
-    branches = list(node.branches)
-    if len(branches) == 1:
-        branches.append(FlowBranch("else"))  # the way past it
-    blocks = [_branch(branch, style, goes_on=goes_on) for branch in branches]
-    height = max(len(block.lines) for block in blocks)
-    side_by_side = _beside([_tall(block, height) for block in blocks])
-    starts = _anchors(blocks, [block.top for block in blocks])
-    entry = (starts[0] + starts[-1]) // 2
-    parting = _rail(starts, entry, side_by_side.width, "╭┬╮", "┴")
-    ends = [at for at, block in zip(_anchors(blocks, [b.bottom for b in blocks]), blocks, strict=True) if block.is_open]
-    if len(ends) < 2:
-        exit_at = ends[0] if ends else entry
-        return _Block((parting, *side_by_side.lines), side_by_side.width, entry, exit_at, bool(ends))
-    exit_at = (ends[0] + ends[-1]) // 2
-    meeting = _rail(ends, exit_at, side_by_side.width, "╰┴╯", "┬")
-    return _Block((parting, *side_by_side.lines, meeting), side_by_side.width, entry, exit_at)
-
-
-def _branch(branch: FlowBranch, style: _Style, *, goes_on: bool) -> _Block:
-    """A branch under its name: ▼ then."""
-    steps = _sequence(branch.nodes, style, goes_on=goes_on)
-    name = cut(branch.label, 12)
-    width = max(steps.width, steps.top + cells(name) + 2)
-    into = "▼" if branch.nodes else ("│" if goes_on else "╵")
-    named = line(" " * steps.top, (into, Ink.RAIL), (f" {name}", Ink.DOUBT)).padded(width)
-    is_open = goes_on and steps.is_open
-    return _Block((named, *(each.padded(width) for each in steps.lines)), width, steps.top, steps.bottom, is_open)
+    def _branch(self, branch: FlowBranch, *, goes_on: bool) -> _Block:
+        """A branch under its name: ▼ then 2,100 · 12/h"""
+        steps = self.sequence(branch.nodes, goes_on=goes_on)
+        name, room = cut(branch.label, 12), self.style.edge
+        went = " " + edge(branch.passed, branch.hour, room) if room else ""
+        width = max(steps.width, steps.top + cells(name) + 2 + cells(went))
+        into = "▼" if branch.nodes else ("│" if goes_on else "╵")
+        named = line(" " * steps.top, (into, Ink.RAIL), (f" {name}", Ink.DOUBT), (went, Ink.DIM)).padded(width)
+        is_open = goes_on and steps.is_open
+        lines = (named, *(each.padded(width) for each in steps.lines))
+        spots = tuple(each.moved(1, 0) for each in steps.spots)
+        return _Block(lines, width, steps.top, steps.bottom, is_open, spots)
 
 
 def _tall(block: _Block, height: int) -> _Block:
     """Made longer at the bottom: by its line where it goes on, by nothing where it ends."""
     tail = line(" " * block.bottom, ("│" if block.is_open else " ", Ink.RAIL)).padded(block.width)
-    lines = block.lines + (tail,) * (height - len(block.lines))
-    return _Block(lines, block.width, block.top, block.bottom, block.is_open)
+    return replace(block, lines=block.lines + (tail,) * (height - len(block.lines)))
 
 
 def _anchors(blocks: Sequence[_Block], own: Sequence[int]) -> list[int]:
     """The blocks' own columns, as columns of all of them side by side."""
-    lefts = [sum(block.width + _BESIDE for block in blocks[:index]) for index in range(len(blocks))]
-    return [left + at for left, at in zip(lefts, own, strict=True)]
+    return [left + at for left, at in zip(_lefts(blocks), own, strict=True)]
+
+
+def _lefts(blocks: Sequence[_Block]) -> list[int]:
+    return [sum(block.width + _BESIDE for block in blocks[:index]) for index in range(len(blocks))]
 
 
 def _beside(blocks: Sequence[_Block]) -> _Block:
     gap = Run(" " * _BESIDE)
     rows = zip(*(block.lines for block in blocks), strict=True)
     lines = tuple(line(*[part for each in row for part in (*each.runs, gap)][:-1]) for row in rows)
-    return _Block(lines, sum(block.width for block in blocks) + _BESIDE * (len(blocks) - 1), 0, 0)
+    spots = tuple(
+        spot.moved(0, left) for left, block in zip(_lefts(blocks), blocks, strict=True) for spot in block.spots
+    )
+    return _Block(lines, sum(block.width for block in blocks) + _BESIDE * (len(blocks) - 1), 0, 0, spots=spots)
 
 
 def _rail(ends: Sequence[int], joint: int, width: int, corners: str, knee: str) -> Line:
@@ -170,7 +176,15 @@ def _stacked(blocks: Sequence[_Block]) -> _Block:
     placed = list(zip(blocks, lefts, strict=True))
     width = max(left + block.width for block, left in placed)
     lines = tuple(_moved(each, left, width) for block, left in placed for each in block.lines)
-    return _Block(lines, width, lefts[0] + blocks[0].top, lefts[-1] + blocks[-1].bottom, blocks[-1].is_open)
+    heights = [0]
+    for block in blocks:
+        heights.append(heights[-1] + len(block.lines))
+    spots = tuple(
+        spot.moved(row, left)
+        for (block, left), row in zip(placed, heights, strict=False)  # the last height is of all
+        for spot in block.spots
+    )
+    return _Block(lines, width, lefts[0] + blocks[0].top, lefts[-1] + blocks[-1].bottom, blocks[-1].is_open, spots)
 
 
 def _moved(drawn: Line, left: int, width: int) -> Line:

@@ -1,14 +1,19 @@
 """A message's life: what it is, who gets it, every moment in order, and the head of its content. Pure."""
 
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from engine.control.client import Control, part
 from engine.control.protocol.queue import MessageLife, Moment
 from tui import words
 from tui.format import clock, cut, fit, size, span, wrap
 from tui.ink import BLANK, Ink, Line, line, rule
 
 
-def life(message: MessageLife, width: int) -> list[Line]:
-    """The whole page, in one column."""
-    return [*envelope(message, width), *moments(message, width), *content(message, width)]
+def life(message: MessageLife, width: int, *, whole: bool = False) -> list[Line]:
+    """The whole page, in one column. whole: what was said at every attempt, and not only at the last of each delivery."""
+    return [*envelope(message, width), *moments(message, width, whole=whole), *content(message, width)]
 
 
 def envelope(message: MessageLife, width: int) -> list[Line]:
@@ -45,12 +50,45 @@ def _in(milliseconds: int) -> str:
     return "in " + span(milliseconds) if milliseconds > 0 else "now"
 
 
-def moments(message: MessageLife, width: int) -> list[Line]:
+def moments(message: MessageLife, width: int, *, whole: bool = False) -> list[Line]:
     heading = rule("Life", width, f"message {message.message_id}")
     first = message.moments[0].at_ms if message.moments else 0
     cells = words.happening_cells((words.happening(each.what, each.glyph) for each in message.moments), width)
-    told = (drawn for each in message.moments for drawn in _moment(each, first, message, cells, width))
-    return [heading, *told, BLANK]
+    last = {each.delivery_id: each for each in message.moments if each.lines}
+    lines = [heading]
+    for each in message.moments:
+        lines += _moment(each, first, message, cells, width)
+        lines += _judged(each, width)
+        if each.lines and (whole or last.get(each.delivery_id) is each):
+            lines += _transcript(each, width)
+        elif each.lines:
+            lines.append(line("    ", (f"{len(each.lines)} lines were said: i shows them", Ink.RULE)))
+    return [*lines, BLANK]
+
+
+def _judged(moment: Moment, width: int) -> list[Line]:
+    """By which rule a reply was judged, and where that stands."""
+    if not moment.rule:
+        return []
+    place = f"  {moment.place}" if moment.place else ""
+    return [line("    judged by ", (moment.rule, Ink.HORN), (place, Ink.DIM)).cropped(width)]
+
+
+def _transcript(moment: Moment, width: int) -> list[Line]:
+    """What was said, line by line, with the seconds since the attempt began."""
+    return [
+        line("    ", ("│ ", Ink.RULE), (piece, Ink.BAD if _is_refusal(said) else Ink.DIM))
+        for said in moment.lines
+        for piece in wrap(said, max(width - 6, 10))
+    ]
+
+
+def _is_refusal(said: str) -> bool:
+    """Whether a line of a transcript is a server's 4xx or 5xx: `0.120 S: 550 5.1.1 no such user`."""
+    return _REFUSAL.search(said) is not None
+
+
+_REFUSAL: Final = re.compile(r"(?:^|[<:]\s?)[45]\d\d[ -]")
 
 
 def _moment(moment: Moment, first_ms: int, message: MessageLife, cells: int, width: int) -> list[Line]:
@@ -77,3 +115,7 @@ def content(message: MessageLife, width: int) -> list[Line]:
         return []
     lines = [line((wrapped, Ink.DIM)) for each in message.content.split("\n") for wrapped in wrap(each, width)]
     return [rule("Content", width, "its head"), *lines]
+
+
+def plain_message(control: Control, ids: Sequence[str], width: int) -> list[Line]:
+    return life(control.get(MessageLife, f"/v1/messages/{part(ids[0])}"), width)

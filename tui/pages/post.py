@@ -1,14 +1,18 @@
 """The first page: what needs a person, how much goes through, and what just happened. Pure."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from engine.control.client import Control
+from engine.control.protocol.calendar import Calendar, Planned
+from engine.control.protocol.house import Alert, Overview
 from engine.control.protocol.house import Line as Happening
-from engine.control.protocol.house import Overview
 from tui import words
 from tui.chart import bars
 from tui.columns import layout, row, titled
 from tui.format import cells, clock, cut, fit, number, short, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
+from tui.modes import mode
 from tui.pages.tables import CARRIERS, FLOWS, TROUBLED
 
 _TROUBLES: Final = frozenset({"in doubt", "back-off", "held"})
@@ -20,26 +24,28 @@ class Room(NamedTuple):
     """How much of the page each part may take."""
 
     chart: int  # rows of the chart
-    listed: int  # troubled sites, and flows, before the page says where the others are
+    listed: int  # troubled sites, sends and flows, before the page says where the others are
     airy: bool  # an empty line between the parts
 
 
-TIGHT: Final = Room(2, 4, airy=False)
+TIGHT: Final = Room(2, 3, airy=False)
 ROOMY: Final = Room(6, 10, airy=True)
 
 
-def post(overview: Overview, width: int) -> list[Line]:
+def post(overview: Overview, width: int, sends: Sequence[Planned] = ()) -> list[Line]:
     """The whole page, in one column."""
-    return [*desk(overview, width), *journal(overview, width), *carriers(overview, width)]
+    return [*desk(overview, width, TIGHT, sends), *journal(overview, width), *carriers(overview, width)]
 
 
-def desk(overview: Overview, width: int, room: Room = TIGHT) -> list[Line]:
+def desk(overview: Overview, width: int, room: Room = TIGHT, sends: Sequence[Planned] = ()) -> list[Line]:
     """What needs a person and how much goes through, for a terminal that has room for the rest elsewhere."""
     parts = [
         alerts(overview, width),
         figures(overview, width),
-        minutes(overview, width, room.chart),
         troubled(overview, width, room.listed),
+        today(sends, overview.now_ms, width, room.listed),
+        hours(overview, width),
+        minutes(overview, width, room.chart),
         flows(overview, width, room.listed),
     ]
     between = [BLANK] if room.airy else []
@@ -47,15 +53,86 @@ def desk(overview: Overview, width: int, room: Room = TIGHT) -> list[Line]:
 
 
 def alerts(overview: Overview, width: int) -> list[Line]:
-    """Each in at most three lines, so that none can push the others out of sight."""
-    lines: list[Line] = []
-    for alert in overview.alerts[:_ALERTS]:
-        ink = words.ALERTS.get(alert.glyph, Ink.CALM)
-        texts = wrap(cut(alert.text, 3 * (width - 4)), width - 2)[:3]
-        marks = [fit(alert.glyph, 1), *" " * len(texts)]
-        lines += [line((f"{mark} ", ink), (text, ink)) for mark, text in zip(marks, texts, strict=False)]
+    """Each in at most three lines, so that none can push the others out of sight; the cursor stops at the first."""
+    if not overview.alerts:
+        return [line(("✓ nothing needs you", Ink.GOOD))]
+    lines = [each for alert in overview.alerts[:_ALERTS] for each in _alert(alert, overview.now_ms, width)]
     hidden = len(overview.alerts) - _ALERTS
-    return [*lines, line((f"… and {hidden} more", Ink.DIM))] if hidden > 0 else lines
+    return [*lines, line((f"… and {hidden} more: posthouse alert list", Ink.DIM))] if hidden > 0 else lines
+
+
+def _alert(alert: Alert, now_ms: int, width: int) -> list[Line]:
+    ink = words.ALERTS.get(alert.glyph, Ink.CALM)
+    if alert.seen_by:
+        at = clock(alert.seen_ms, now_ms) if alert.seen_ms is not None else ""
+        text = cut(alert.text, width - 16 - cells(alert.seen_by) - len(at))
+        first = line((f"{fit(alert.glyph, 1)} {text}", Ink.DIM), (f"  seen by {cut(alert.seen_by, 20)} {at}", Ink.RAIL))
+        return [first.cropped(width).opens(*cause(alert), ALERT_KEY + alert.key)]
+    texts = wrap(cut(alert.text, 3 * (width - 4)), width - 2)[:3]
+    first = line((f"{fit(alert.glyph, 1)} ", ink), (texts[0], ink)).opens(*cause(alert), ALERT_KEY + alert.key)
+    return [first, *(line(("  " + text, ink)) for text in texts[1:])]
+
+
+def cause(alert: Alert) -> tuple[str, str]:
+    """What Enter opens: what the alert is about; else the alert itself."""
+    kind, _, name = alert.about.partition(" ")
+    if not name or (kind == "mode" and mode(name) is None):
+        return "alert", alert.key
+    return kind, name
+
+
+ALERT_KEY: Final = "alert "
+"""Before the key of an alert, where it is the key of a line."""
+
+
+def alert_page(alert: Alert, now_ms: int, width: int) -> list[Line]:
+    """One alert, whole."""
+    ink = words.ALERTS.get(alert.glyph, Ink.CALM)
+    seen = f"{alert.seen_by}, {clock(alert.seen_ms or 0, now_ms)}" if alert.seen_by else "nobody said so yet"
+    lines = [*line((f"{fit(alert.glyph, 1)} {alert.text}", ink)).folded(width), BLANK, line(("seen  ", Ink.DIM), seen)]
+    kind, _, name = alert.about.partition(" ")
+    if kind == "mode" and name:
+        lines += [BLANK, line(("more in  ", Ink.DIM), f":{name}")]
+    return lines
+
+
+def today(sends: Sequence[Planned], now_ms: int, width: int, listed: int = TIGHT.listed) -> list[Line]:
+    """What is sent today, and is under way."""
+    day = now_ms // 86_400_000
+    due = [each for each in sends if each.at_ms is not None and (each.at_ms // 86_400_000 == day or each.left)]
+    if not due:
+        return []
+    lines = [_send(each, now_ms, width) for each in due[: _shown(len(due), listed)]]
+    return [rule(f"Sends today: {number(len(due))}", width), *lines, *_more(len(due) - len(lines), "4")]
+
+
+def _send(send: Planned, now_ms: int, width: int) -> Line:
+    people = "" if send.people is None else f"{short(send.people)} readers"
+    ends = f"done {clock(send.ends_ms, now_ms)[:12]}" if send.ends_ms is not None else send.takes
+    left = f"{short(send.left)} to go" if send.left else ""
+    rest = " · ".join(each for each in (people, left, ends) if each)
+    name = fit(send.title or send.name, max(width - 22 - min(cells(rest), width // 2), 8))
+    at = fit(clock(send.at_ms or 0, now_ms)[:6].rstrip(":"), 6)  # 09:02, or Nov 21
+    state = words.happening(send.state).run(12)
+    drawn = line((at + "  ", Ink.DIM), state, "  ", (name, Ink.STRONG), ("  " + rest, Ink.DIM)).cropped(width)
+    return drawn.opens(send.kind, send.name, ("send", send.name, send.at_ms))
+
+
+_STRIPS: Final = (("delivered", Ink.GOOD), ("deferred", Ink.WAIT), ("bounced", Ink.BAD))
+
+
+def hours(overview: Overview, width: int) -> list[Line]:
+    """The last day by the hour, newest at the right: each strip as high as its own busiest hour."""
+    rows = (overview.delivered_hours, overview.deferred_hours, overview.bounced_hours)
+    if not any(rows):
+        return []
+    step = max(min((width - 34) // 24, 4), 1)
+    lines = [rule("The last 24 hours", width, "each strip by its own peak")]
+    for (name, ink), values in zip(_STRIPS, rows, strict=True):
+        [bar] = bars(values or (0,) * 24, 1, step, ink)
+        told = f"  {fit(short(sum(values)), 7, right=True)}  peak {short(max(values, default=0))}"
+        lines.append(line("  ", (f"{name:<9}  ", ink), *bar.runs, (told, Ink.DIM)).cropped(width))
+    return lines
 
 
 def figures(overview: Overview, width: int) -> list[Line]:
@@ -99,10 +176,10 @@ def _tile_cells(name: str) -> int:
 
 def _people(overview: Overview, width: int) -> str:
     said = [
-        f"{number(overview.contacts)} contacts",
+        f"{number(overview.contacts)} contact{'' if overview.contacts == 1 else 's'}",
         f"{number(overview.confirmed)} confirmed",
         f"{number(overview.unconfirmed)} unconfirmed",
-        f"{number(overview.events_today)} events today",
+        f"{number(overview.events_today)} event{'' if overview.events_today == 1 else 's'} today",
         f"{number(overview.suppressed)} suppressed",
     ]
     while len(said) > 1 and cells(" · ".join(said)) > width:
@@ -178,3 +255,8 @@ def _happened(happening: Happening, when: str, what_cells: int, width: int) -> L
         return drawn
     key = (happening.at_ms, happening.kind, happening.message_id)
     return drawn.opens("message", str(happening.message_id), key)
+
+
+def plain_post(control: Control, words: Sequence[str], width: int) -> list[Line]:
+    sends = control.get(Calendar, "/v1/calendar", {"days": 1}).rows
+    return post(control.get(Overview, "/v1/overview"), width, sends)

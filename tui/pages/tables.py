@@ -1,14 +1,16 @@
 """The columns of the tables: sites, messages, flows."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from engine.control.protocol.flows import FlowRow
+from engine.control.client import Control
+from engine.control.protocol.flows import FlowRow, Flows
 from engine.control.protocol.house import CarrierRow
-from engine.control.protocol.queue import MessageRow, SiteRow
+from engine.control.protocol.queue import MessageRow, Queue, SiteRow
 from tui import words
-from tui.columns import Column, tally
+from tui.columns import Column, table, tally
 from tui.format import size, span
-from tui.ink import Ink, Run
+from tui.ink import Ink, Line, Run
 
 
 def _oldest(row: SiteRow, now_ms: int) -> Run:
@@ -16,14 +18,13 @@ def _oldest(row: SiteRow, now_ms: int) -> Run:
 
 
 def _retry(row: SiteRow, now_ms: int) -> Run:
-    if row.retry_ms is None or row.retry_ms <= now_ms:
-        return Run("")
-    return Run("in " + span(row.retry_ms - now_ms), Ink.WAIT)
+    until_ms = max(row.retry_ms or 0, row.suspended_ms or 0)
+    return Run("in " + span(until_ms - now_ms), Ink.WAIT) if until_ms > now_ms else Run("")
 
 
 SITES: Final[tuple[Column[SiteRow], ...]] = (
     Column("state", 11, lambda row, now: words.site(row, now).run()),
-    Column("site", 16, lambda row, _: Run(row.site, Ink.STRONG), flex=1),
+    Column("name", 16, lambda row, _: Run(row.site or "-", Ink.STRONG), flex=1),
     Column("domains", 7, lambda row, _: tally(row.domains, Ink.DIM), right=True, since=110),
     Column("queued", 6, lambda row, _: tally(row.queued), right=True),
     Column("flying", 6, lambda row, _: tally(row.in_flight, Ink.CALM), right=True, since=52),
@@ -79,3 +80,13 @@ FLOWS: Final[tuple[Column[FlowRow], ...]] = (
     Column("goals", 6, lambda row, _: tally(row.goals, Ink.GOOD), right=True),
     Column("mails", 6, lambda row, _: tally(row.mails, Ink.CALM), right=True, since=64),
 )
+
+
+def plain_queue(control: Control, words: Sequence[str], width: int) -> list[Line]:
+    found = control.get(Queue, "/v1/queue")
+    return table("Queue", "site", SITES, found.sites, found.now_ms, width)
+
+
+def plain_flows(control: Control, words: Sequence[str], width: int) -> list[Line]:
+    found = control.get(Flows, "/v1/flows")
+    return table("Flows", "flow", FLOWS, found.rows, found.now_ms, width)

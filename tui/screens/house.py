@@ -1,48 +1,70 @@
-"""What all screens share: the bar with the modes, the strip that says the daemon is away, the filter, the footer.
+"""What all screens share: header, tabs, title, status and footer; the filter; and what keys do everywhere.
 
 A screen shows what it has asked for and owns nothing. `ask` is called when it is shown, whenever the daemon says that
 something changed, and on `r`; never twice at once.
 """
 
-from typing import ClassVar, Final, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.widget import Widget
 from textual.widgets import Input
+from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
 from engine.control.protocol.house import Overview
-from tui.format import clock, lab_offset
-from tui.ink import BLANK, Ink, Line, line, rule
+from tui.ink import BLANK, Ink, Line, Target, line, rule
 from tui.messages import Opened
-from tui.session import House, Session, Watch
-from tui.widgets.bar import Bar
+from tui.pages import frame
+from tui.pages.exact import exact
+from tui.screens.aside import log_of
+from tui.screens.doing import Doing
+from tui.session import Watch
+from tui.widgets.bar import Bar, Status
+from tui.widgets.commandline import CommandLine
 from tui.widgets.filterline import FilterLine
+from tui.widgets.page import Page, Sheet, Side
 from tui.widgets.roll import Roll
+from tui.widgets.table import Table
 
-MODES: Final = (("1", "post", "Post"), ("2", "queue", "Queue"), ("3", "flows", "Flows"))
-WIDE: Final = 120  # columns from which a list has its detail beside it
+WIDE = 100  # columns from which a list has its detail beside it
+_NO_REASON = "nothing here has a reason to show"
+_SAID = 6  # of the lines of the screen one may be taken by what was said
+SIDE = 160  # columns from which the reasons (or the log) stand beside both
 
 
-class HouseScreen(Screen[None]):
-    """Subclasses give `body`, `ask` and their words."""
+class HouseScreen(Doing):
+    """Subclasses give `body`, `ask`, their words and their verbs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", show=False, id="house.filter"),
-        Binding("r", "refresh", "refresh", show=False, id="house.refresh"),
-        Binding("escape", "back", "back", show=False, id="house.back"),
-        Binding("tab", "app.focus_next", "other side", show=False, id="house.other_side"),
+        Binding("n", "match(1)", "the next that matches", show=False, id="house.next_match"),
+        Binding("N", "match(-1)", "the match before", show=False, id="house.match_before"),
+        Binding("r", "refresh", "ask the daemon again now", show=False, id="house.refresh"),
+        Binding("escape", "back", "drop the filter or the marks, or go back", show=False, id="house.back"),
+        Binding("tab", "app.focus_next", "to the other side of a wide screen", show=False, id="house.other_side"),
+        Binding("w", "why", "why: the chain of causes", show=False, id="house.why"),
+        Binding("y", "copy", "copy what the cursor is on", show=False, id="house.copy"),
+        Binding("Y", "copy_command", "copy as the equal command line", show=False, id="house.copy_command"),
+        Binding("at", "person", "the person on this line", show=False, id="house.person"),
     ]
-    mode = "post"
     has_title = True
-    hints: ClassVar[tuple[tuple[str, str], ...]] = (("enter", "open"), ("/", "filter"))
+    has_whole = False  # `i` shows more on it, and less again; else it opens the row under the cursor, whole
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (("roll.open", "open"), ("house.filter", "filter"))
+    """What the footer says before the verbs: a key, or the id of a binding, and a word."""
 
     def __init__(self) -> None:
         super().__init__()
         self._questions = Watch(self._ask_and_say)
+        self._reasons = Watch(self._ask_why)
         self.trouble = ""
+        self._was_answered = False  # whether what it shows has come once
+        self.target: Target | None = None  # what was opened to come here; None on a mode's first screen
 
     # What a subclass says.
 
@@ -58,134 +80,321 @@ class HouseScreen(Screen[None]):
     def nobody(self, error: ControlError | None) -> None:
         """There has been no picture yet: say so."""
 
+    def nothing(self) -> str:
+        """What a table without rows says."""
+        return f"nothing here matches /{self.filter_text}" if self.filter_text else ""
+
+    async def why(self) -> Sequence[Line]:
+        """The chain of causes of what the cursor is on, with the file and line of each rule; () where there is none."""
+        return ()
+
+    def copy_text(self) -> str:
+        """What `y` copies: as it is stored, without the order of a terminal. The name under the cursor."""
+        table = self._table
+        return "" if table is None or table.at is None else table.at.name
+
+    def command_line(self) -> str:
+        """The command that prints what is shown."""
+        return ""
+
+    def person(self) -> str:
+        """The address under the cursor; "" where there is none."""
+        return ""
+
+    def jump(self, words: str) -> str:
+        """Go to what is typed after the mode's name: `gmail.com /421`. What can't be found is said: "" when it was."""
+        name, _, text = words.partition("/")
+        self.filter_for(text.strip())
+        return f"nothing here is called {name.strip()}" if name.strip() else ""
+
+    def names(self) -> Sequence[str]:
+        """What may be typed behind the mode's name, for completion: the names in the table."""
+        table = self._table
+        return () if table is None else [each.name for each in table.opened_here()]
+
     # What is common.
-
-    @property
-    def house(self) -> House:
-        return cast(House, self.app)
-
-    @property
-    def session(self) -> Session:
-        return self.house.session
 
     @property
     def is_wide(self) -> bool:
         return self.app.size.width >= WIDE
 
     @property
+    def has_side(self) -> bool:
+        return self.app.size.width >= SIDE
+
+    @property
+    def exact(self) -> bool:
+        """Whether all is wanted where a screen `has_whole` (`i`)."""
+        return self.house.exact
+
+    def exactly(self) -> Sequence[Line]:
+        """All that is known of the row under the cursor, nothing shortened; () where no row is there."""
+        table = self._table
+        if table is None or not table.display or table.row is None:
+            return ()
+        title = f"{table.at.kind} {table.at.name}" if table.at is not None else ""
+        return exact(table.row, title, self.session.now_ms, self.app.size.width - 4)
+
+    @property
     def filter_text(self) -> str:
         return self.query_one(FilterLine).value
 
+    @property
+    def _table(self) -> "Table[Any] | None":
+        """The table that the keys are about: with the focus, else the first."""
+        if isinstance(self.focused, Table):
+            return self.focused
+        return next(iter(self.query(Table)), None)
+
     def compose(self) -> ComposeResult:
-        yield Bar(id="top")
-        yield Bar(id="away")
+        yield Bar(id="top", keeps_right=True)
+        yield Bar(id="tabs")
         if self.has_title:
             yield Bar(id="title")
-        yield from self.body()
+        with Horizontal(id="room"):
+            with Vertical(id="stage"):
+                yield from self.body()
+            yield Side(id="side")
         yield FilterLine()
-        yield Bar(id="foot", keeps_right=True)
+        yield CommandLine()
+        yield Status(id="status")
+        yield Bar(id="foot")
+
+    def on_mount(self) -> None:
+        self.query_one(Side).display = False
 
     def on_screen_resume(self) -> None:
         self.told()
 
+    def on_screen_suspend(self) -> None:
+        """Who comes back finds the keys where they were, not in a filter that was being written."""
+        if self.is_here and self.query_one(FilterLine).display:
+            self.query_one(FilterLine).display = False
+            self._to_the_body()
+
     def on_resize(self) -> None:
+        self._make_room()
         self.call_after_refresh(self.told)
+
+    def _make_room(self) -> None:
+        """A list with something beside it is no narrower than its columns need, nor takes all but a third."""
+        for table in self.query(Table):
+            is_beside = any(each.has_class("beside") for each in table.siblings)
+            most = self.app.size.width * 2 // 3
+            table.styles.min_width = min(table.least_width, most) if is_beside and self.is_wide else None
 
     def told(self) -> None:
         """The daemon said something, or went away: show what is known and ask for the rest."""
-        if not self.is_mounted or not self.is_current:
+        if not self.is_here:
             return
         overview, error = self.session.overview, self.session.error
-        self._frame(overview, error)
+        self.show_frame()
         for each in self.query(Roll):
             each.fade(error is not None)
+        if not self.is_current:  # behind a question
+            return
         if overview is not None:
             self.latest(overview)
         else:
             self.nobody(error)
+        if error is not None and not self._was_answered and self.target is not None:
+            self.title_line(f"{self.target.kind} {self.target.name}", "not asked yet: the daemon is away")
         if error is None:
             self.run_worker(self._questions.nudge(), group="ask")
 
     def title_line(self, words: str, note: str = "") -> None:
         """Names the screen, says its filter, and counts."""
-        said = f"/{self.filter_text}  {note}" if self.filter_text else note
-        self.query_one("#title", Bar).show(rule(words, self.app.size.width, said))
+        chip = f"/{self.filter_text}" if self.filter_text else ""
+        self.query_one("#title", Bar).show(rule(words, self.app.size.width, note, chip))
+
+    def filter_for(self, text: str) -> None:
+        """Filter by this; "" drops the filter."""
+        self.query_one(FilterLine).value = text
+
+    def run_worker(self, *args: Any, **words: Any) -> Worker[Any]:
+        """As Textual's, but what the daemon would not answer ends no application: it is said (`worker_changed`)."""
+        return super().run_worker(*args, **(words | {"exit_on_error": False}))
+
+    @on(Worker.StateChanged)
+    def worker_changed(self, message: Worker.StateChanged) -> None:
+        """A question that failed beside those of `ask`: said, where it is the daemon's no; else it is a fault of ours."""
+        error = message.worker.error
+        if message.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, NoMatches) and self.is_leaving:
+            return  # its answer came when what was to show it had gone
+        if not isinstance(error, ControlError):
+            raise error
+        self.trouble = error.text if self.session.error is None else ""
+        self.show_frame()
 
     async def _ask_and_say(self) -> None:
         try:
             await self.ask()
-            self.trouble = ""
+            self.trouble, self._was_answered = "", True
+            for table in self.query(Table):
+                table.say_when_empty(self.nothing())
         except ControlError as error:
+            if error.refused and not self._was_answered and self.target is not None and self.is_current:
+                self.house.turn_back(error.text)
+                return
             self.trouble = error.text if self.session.error is None else ""
-        if self.is_mounted:
-            self._foot(self.session.error)
+            page = next(iter(self.query(Page)), None)
+            if self.trouble and self.is_here and page is not None and not page.count():
+                page.show(line(("✗ " + self.trouble, Ink.BAD)).folded)  # whole: the status line may cut it
+        if self.is_here:
+            self.show_frame()
+            if self.query_one(Side).display:
+                await self._reasons.nudge()
 
-    def _frame(self, overview: Overview | None, error: ControlError | None) -> None:
-        self.query_one("#top", Bar).show(_modes(self.mode), BLANK if overview is None else _whose(overview))
-        away = self.query_one("#away", Bar)
-        away.display = error is not None
-        if error is not None:
-            shown = "" if overview is None else f"Shown is {clock(overview.now_ms)}. "
-            # The time comes first: what is cut off on a narrow screen is a path, and how to mend it.
-            away.show(line(("✗ ", Ink.BAD), (shown, Ink.DIM), (f"{error}. ", Ink.BAD), (error.remedy, Ink.DIM)))
-        self._foot(error)
+    # The frame.
 
-    def _foot(self, error: ControlError | None) -> None:
-        keys = [part for key, what in (*self.hints, *_ALWAYS) for part in (("   ", Ink.DIM), *_hint(key, what))][1:]
-        left = line(("✗ " + self.trouble, Ink.BAD)) if self.trouble else line(*keys)
-        self.query_one("#foot", Bar).show(left, self._link(error))
+    def show_frame(self) -> None:
+        """Header, tabs, status and footer, as they are now."""
+        if not self.is_here:
+            return
+        width, overview, how = self.app.size.width, self.session.overview, self.house.link
+        self.query_one("#top", Bar).show(frame.header(overview, read_only=self.session.read_only), frame.link(how))
+        self.query_one("#tabs", Bar).show(frame.tabs(self.app.current_mode, width))
+        self.query_one("#status", Status).show_all(*self._status(overview, how, width - 2))
+        self.query_one("#foot", Bar).show(frame.footer(self.live_hints(), self.house.key_of("app.help"), width - 2))
 
-    def _link(self, error: ControlError | None) -> Line:
-        if error is not None:
-            since = self.session.away_since
-            return line((f"✗ away since {since}" if since else "✗ no daemon", Ink.BAD))
-        return line(("… connecting", Ink.DIM)) if self.session.overview is None else line(("● live", Ink.GOOD))
+    def _status(self, overview: Overview | None, how: frame.Link, width: int) -> tuple[list[Line], Line]:
+        most = max(self.app.size.height // _SAID, 1)
+        if how.error:
+            return frame.away(overview, how, width, most), BLANK
+        if self.trouble:
+            return frame.said("✗ " + self.trouble, Ink.BAD, width, most)
+        return self.house.status(width, most)
+
+    def live_hints(self) -> list[frame.Hint]:
+        """The keys of this screen with what they do now."""
+        key_of = self.house.key_of
+        hints = [frame.Hint(key_of(key) if "." in key else key, what) for key, what in self.hints]
+        verbs = [frame.Hint(key_of(each.id), each.label, not self.why_not(each)) for each in self.verbs]
+        return [*hints, *verbs]
 
     # Keys.
 
     def action_filter(self) -> None:
         field = self.query_one(FilterLine)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed ahead is no verb
+
+    def action_match(self, by: int) -> None:
+        """In a table all rows match, and one goes round; on a page, to the next line that has the words."""
+        roll = self.focused if isinstance(self.focused, Roll) else self._table
+        if isinstance(roll, Table):
+            roll.go_round(by)
+        elif not self.filter_text:
+            self.house.say("look for something with / first", Ink.DIM)
+        elif isinstance(roll, Sheet) and not roll.find(self.filter_text, by):
+            self.house.say(f"{self.filter_text} is nowhere on this page", Ink.WAIT)
 
     def action_refresh(self) -> None:
         self.run_worker(self._questions.nudge(), group="ask")
 
     def action_back(self) -> None:
-        if self.filter_text:
+        table = self._table
+        side = self.query_one(Side)
+        if table is not None and table.marked.chosen:
+            table.unmark()
+        elif self.filter_text:
             self.query_one(FilterLine).value = ""
-        elif len(self.app.screen_stack) > 1:
-            self.app.pop_screen()
+        elif side.display:
+            self._hide_side()
+        else:
+            self.house.back()
 
-    @on(Input.Changed)
-    def filter_changed(self) -> None:
+    def action_why(self) -> None:
+        if self.query_one(Side).display:
+            self._hide_side()
+        elif self.has_side:
+            self.query_one(Side).display = True
+            self.run_worker(self._reasons.nudge(), group="why")
+        else:
+            self.run_worker(self._why_page(), group="why", exclusive=True)
+
+    def _hide_side(self) -> None:
+        side = self.query_one(Side)
+        if side.has_focus:
+            self.focus_next()
+        side.display = False
+
+    async def _reasoned(self) -> list[Line]:
+        try:
+            return list(await self.why())
+        except ControlError as error:
+            return [line(("✗ " + error.text, Ink.BAD))]
+
+    async def _ask_why(self) -> None:
+        """The reasons, then the log of the same."""
+        about, side = self._table, self.query_one(Side)
+        name = about.at.name if about is not None and about.at is not None else ""
+        reasons = await self._reasoned() or [line((_NO_REASON, Ink.DIM))]
+        lines = [*reasons, *await log_of(self.session, self.person(), name, side.text_width)]
+        side.show(lambda width: [rule("Why", width), *(each for one in lines for each in one.folded(width))])
+
+    async def _why_page(self) -> None:
+        if lines := await self._reasoned():
+            self.house.sheet("Why", lines)
+        else:
+            self.house.say(_NO_REASON, Ink.DIM)
+
+    def action_copy(self) -> None:
+        self.house.copy(self.copy_text(), "nothing here can be copied")
+
+    def action_copy_command(self) -> None:
+        self.house.copy(self.house.last_command() or self.command_line(), "no command says this")
+
+    def action_person(self) -> None:
+        if address := self.person():
+            self.house.person(address)
+        else:
+            self.house.say("nobody's address is on this line", Ink.WAIT)
+
+    @on(Table.Moved)
+    def _cursor_moved(self) -> None:
+        self.show_frame()
+        if self.query_one(Side).display:
+            self.run_worker(self._reasons.nudge(), group="why")
+
+    @on(Table.MarksChanged)
+    def _marks_changed(self, message: Table.MarksChanged) -> None:
+        if message.said:
+            self.house.say(message.said, Ink.CALM)
+        self.show_frame()
+
+    @on(Input.Changed, "FilterLine")
+    def _filter_changed(self) -> None:
         self.told()
 
     @on(FilterLine.Left)
-    def filter_left(self) -> None:
+    def _filter_left(self) -> None:
         self.query_one(FilterLine).display = False
-        self.query(Roll).first().focus()
+        body = self._to_the_body()
+        if self.filter_text and isinstance(body, Sheet) and not body.find(self.filter_text, 1):
+            self.house.say(f"{self.filter_text} is nowhere on this page", Ink.WAIT)
+
+    @on(CommandLine.Offered)
+    def _offered(self, message: CommandLine.Offered) -> None:
+        if self.query_one(CommandLine).display:
+            self.query_one("#foot", Bar).show(frame.offered(message.words))
+
+    @on(CommandLine.Left)
+    @on(CommandLine.Typed)
+    def _command_left(self) -> None:
+        self._to_the_body()
+        self.show_frame()
+
+    def _to_the_body(self) -> Widget | None:
+        """The focus goes back to what the screen shows; to what."""
+        there = [each for each in self.query("#stage *") if each.focusable]
+        rolls = [each for each in there if isinstance(each, Roll)]
+        body = self._table or next(iter([*rolls, *there]), None)
+        self.set_focus(body)
+        return body
 
     @on(Opened)
     def open_target(self, message: Opened) -> None:
         self.house.open(message.target)
-
-
-_ALWAYS: Final = (("r", "refresh"), ("?", "help"), ("q", "quit"))
-
-
-def _hint(key: str, what: str) -> tuple[tuple[str, Ink], tuple[str, Ink]]:
-    return (key, Ink.HORN), (" " + what, Ink.DIM)
-
-
-def _modes(current: str) -> Line:
-    parts: list[tuple[str, Ink]] = [(" Posthouse ", Ink.HORN)]
-    for key, mode, name in MODES:
-        inks = (Ink.TAB, Ink.TAB) if mode == current else (Ink.HORN, Ink.TEXT)
-        parts += [(" ", Ink.TEXT), (f" {key}", inks[0]), (f" {name} ", inks[1])]
-    return line(*parts)
-
-
-def _whose(overview: Overview) -> Line:
-    lab = [(f" lab {lab_offset(overview.lab_offset_s)} ", Ink.DOUBT)] if overview.lab else []
-    return line((f"{overview.host} ", Ink.DIM), *lab)

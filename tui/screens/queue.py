@@ -1,74 +1,76 @@
-"""2 Queue: the sites, and a site's deliveries."""
+"""2 Queue: what waits, by site, domain, stream or campaign; its heat maps, and what was replied."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from engine.control.client import part
-from engine.control.protocol.house import Overview
-from engine.control.protocol.queue import MessageLife, MessageRow, Messages, Queue, SiteRow
+from engine.control.protocol.queue import MessageRow, Messages, Queue, SiteRow
+from engine.control.protocol.shaping import Why
 from tui.format import number
-from tui.ink import BLANK, Ink, Target, line, rule
-from tui.pages import life
-from tui.pages.tables import MESSAGES, SITES
-from tui.screens.house import HouseScreen
+from tui.ink import Line, Target, rule
+from tui.pages import why
+from tui.pages.tables import SITES
+from tui.screens.acting import DELIVERY_VERBS, SITE_VERBS, ActingScreen, Which, deliveries
+from tui.screens.deliveries import PAGE, marked_deliveries, messages_table
 from tui.session import Watch
+from tui.verbs import Verb
 from tui.widgets.bar import Bar
-from tui.widgets.page import Page
 from tui.widgets.table import Table
 
-_PAGE = 200  # rows asked for at once: more than any window has
-_ABOVE = 50  # of them, so many above the window, so that a step up finds its row
+BY = ("site", "domain", "stream", "campaign")
+SORTS = ("trouble", "queued", "age", "next", "name")
+_NOT_HERE = {"queue.divert"}  # whole sites are not diverted from their row: open one
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a long list: the rows around what is seen, and how many there are in all."""
-
-    offset: int = 0
-    here: tuple[MessageRow, ...] = ()
-    total: int = 0
-
-    def __len__(self) -> int:
-        return self.total
-
-    def __getitem__(self, index: int) -> MessageRow | None:
-        place = index - self.offset
-        return self.here[place] if 0 <= place < len(self.here) else None
-
-
-def messages_table(id: str) -> Table[MessageRow]:
-    return Table[MessageRow](MESSAGES, lambda row: Target("message", str(row.message_id)), id=id)
-
-
-def deliveries(count: int) -> str:
-    return f"{number(count)} {'delivery' if count == 1 else 'deliveries'}"
-
-
-class QueueScreen(HouseScreen):
+class QueueScreen(ActingScreen):
     """The sites; in a wide terminal with the deliveries of the one under the cursor."""
 
-    mode = "queue"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "by", "by site, domain, stream or campaign", show=False, id="queue.by"),
+        Binding("s", "sort", "another order: trouble, queued, age, next, name", show=False, id="queue.sort"),
+        Binding("m", "map", "heat maps: how long they wait, the last 3 h", show=False, id="queue.map"),
+        Binding("c", "replies", "what is replied, those that say the same together", show=False, id="queue.replies"),
+    ]
+    verbs: ClassVar[tuple[Verb, ...]] = (
+        *(each for each in DELIVERY_VERBS if each.id not in _NOT_HERE),
+        *SITE_VERBS,
+    )
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("roll.open", "open"), ("queue.by", "by"), ("queue.map", "map"), ("queue.replies", "replies"),
+        ("house.why", "why"),
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
+        self._by = 0
+        self._sort = 0
         self._detail = Watch(self._ask_detail)
 
     def body(self) -> ComposeResult:
         with Horizontal(classes="body"):
-            yield Table[SiteRow](SITES, lambda row: Target("site", row.site), id="sites")
+            yield Table[SiteRow](SITES, self._opened, id="sites")
             with Vertical(classes="beside"):
                 yield Bar(id="site")
                 yield messages_table("messages")
 
+    def _opened(self, row: SiteRow) -> Target:
+        by = BY[self._by]
+        return Target("queue-campaign" if by == "campaign" else by, row.site)
+
     async def ask(self) -> None:
-        queue = await self.session.ask(Queue, "/v1/queue")
+        by, sort = BY[self._by], SORTS[self._sort]
+        queue = await self.session.ask(Queue, "/v1/queue", {"by": by, "sort": sort})
         wanted = self.filter_text.casefold()
         rows = tuple(row for row in queue.sites if wanted in f"{row.site} {row.last_reply}".casefold())
         count = number(len(rows)) if len(rows) == len(queue.sites) else f"{number(len(rows))} of {len(queue.sites):,}"
-        self.title_line("Queue", f"{count} site{'' if len(queue.sites) == 1 else 's'}")
+        title = " ".join(["Queue", *([f"by {by}"] if self._by else []), *([f"· {sort} first"] if self._sort else [])])
+        noun = f"{by}{'' if len(queue.sites) == 1 else 's'}"
+        self.title_line(title, f"{count} {noun}, {deliveries(queue.deliveries)}")
         self._sites.show(rows, queue.now_ms)
         await self._detail.nudge()
 
@@ -80,67 +82,82 @@ class QueueScreen(HouseScreen):
     def _sites(self) -> Table[SiteRow]:
         return self.query_one("#sites", Table)
 
-    async def _ask_detail(self) -> None:
-        if not self.is_wide:
-            return
-        table: Table[MessageRow] = self.query_one("#messages", Table)
-        site = self._sites.at
-        if site is None:
-            table.show((), 0)
-            return
-        found = await self.session.ask(Messages, "/v1/messages", {"site": site.name, "limit": _PAGE})
-        self.query_one("#site", Bar).show(rule(site.name, table.size.width, deliveries(found.total)))
-        table.show(found.rows, found.now_ms)
-
-
-class SiteScreen(HouseScreen):
-    """The deliveries of one site; in a wide terminal with the life of the message under the cursor."""
-
-    mode = "queue"
-
-    def __init__(self, site: str) -> None:
-        super().__init__()
-        self._site = site
-        self._window = Window()
-        self._detail = Watch(self._ask_detail)
-
-    def body(self) -> ComposeResult:
-        yield Bar(id="site")
-        with Horizontal(classes="body"):
-            yield messages_table("messages")
-            yield Page(id="life").add_class("beside")
-
-    def latest(self, overview: Overview) -> None:
-        """What the site last said, while it is one of those the overview tells of."""
-        said = [each.last_reply for each in overview.sites if each.site == self._site and each.last_reply]
-        self.query_one("#site", Bar).show(line(("  last reply  ", Ink.DIM), *said) if said else BLANK)
-
-    async def ask(self) -> None:
-        offset = max(self._messages.first_row - _ABOVE, 0)
-        params: dict[str, str | int] = {"site": self._site, "limit": _PAGE, "offset": offset}
-        if self.filter_text:
-            params["q"] = self.filter_text
-        found = await self.session.ask(Messages, "/v1/messages", params)
-        self.title_line(f"Queue › {self._site}", deliveries(found.total))
-        total = found.total + (not found.exact)  # so that one can go on
-        self._messages.show(Window(offset, found.rows, total), found.now_ms)
-        await self._detail.nudge()
-
-    @on(Table.Missing)
-    def rows_missing(self) -> None:
-        self.action_refresh()
-
-    @on(Table.Moved)
-    def message_moved(self) -> None:
-        self.run_worker(self._detail.nudge(), group="detail")
-
     @property
     def _messages(self) -> Table[MessageRow]:
         return self.query_one("#messages", Table)
 
     async def _ask_detail(self) -> None:
-        at = self._messages.at
-        if not self.is_wide or at is None:
+        if not self.is_wide:
             return
-        message = await self.session.ask(MessageLife, f"/v1/messages/{part(at.name)}")
-        self.query_one("#life", Page).show(lambda width: life.life(message, width), at)
+        site = self._sites.at
+        if site is None or not site.name:
+            self._messages.show((), 0)
+            self.query_one("#site", Bar).show(rule("", self._messages.size.width))
+            return
+        found = await self.session.ask(Messages, "/v1/messages", {BY[self._by]: site.name, "limit": PAGE})
+        least = "" if found.exact else "at least "
+        self.query_one("#site", Bar).show(rule(site.name, self._messages.size.width, least + deliveries(found.total)))
+        self._messages.show(found.rows, found.now_ms)
+
+    # What the keys are about: the site, or the deliveries beside it where those have the focus.
+
+    def chosen(self) -> Which | str:
+        if self.focused is self._messages:
+            return marked_deliveries(self._messages)
+        marked = self._sites.marked
+        if len(marked.names) != 1:
+            return "one row at a time: open it for its deliveries" if marked else "nothing is under the cursor"
+        by = BY[self._by]
+        if not marked.names[0]:
+            return f"these belong to no {by}"
+        row = self._sites.row
+        waiting = f" ({number(row.queued + row.held)} wait)" if row is not None else ""
+        return Which(f"all that waits for {by} {marked.names[0]}{waiting}", words={by: marked.names[0]})
+
+    def place(self) -> tuple[str, str] | str:
+        at, marked = self._sites.at, self._sites.marked
+        if at is None or not at.name:
+            return "nothing is under the cursor"
+        if marked.chosen and marked.names != (at.name,):
+            return "one row at a time: take the marks away"
+        return BY[self._by], at.name
+
+    async def why(self) -> Sequence[Line]:
+        at = self._sites.at
+        if at is None or at.kind not in ("site", "domain"):
+            return ()
+        return why.of_site(await self.session.ask(Why, f"/v1/why/{part(at.name)}"))
+
+    def person(self) -> str:
+        row = self._messages.row
+        return row.forward_path if row is not None and self.focused is self._messages else ""
+
+    def command_line(self) -> str:
+        return f"posthouse queue --by {BY[self._by]} --sort {SORTS[self._sort]}"
+
+    def jump(self, words: str) -> str:
+        """`gmail.com /421`: the site's deliveries, filtered."""
+        name, slash, text = words.partition("/")
+        if not name.strip():
+            self.filter_for(text.strip())
+            return ""
+        self.house.open(Target("site", f"{name.strip()} /{text.strip()}" if slash else name.strip()))
+        return ""
+
+    # Keys.
+
+    def action_by(self) -> None:
+        self._by = (self._by + 1) % len(BY)
+        self._sites.unmark()
+        self.action_refresh()
+
+    def action_sort(self) -> None:
+        self._sort = (self._sort + 1) % len(SORTS)
+        self.action_refresh()
+
+    def action_map(self) -> None:
+        self.house.open(Target("heat", "ages"))
+
+    def action_replies(self) -> None:
+        at = self._sites.at
+        self.house.open(Target("replies", at.name if at is not None and at.kind in ("site", "domain") else ""))

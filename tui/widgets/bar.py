@@ -1,11 +1,12 @@
-"""One line at an edge of the screen: drawn when it differs, and never by a clock."""
+"""Lines at an edge of the screen: drawn when they differ, and never by a clock."""
 
-from rich.segment import Segment
+from collections.abc import Sequence
+
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.ink import BLANK, Ink, Line, line
-from tui.themes import style
+from tui.widgets.ordering import segments
 
 
 class Bar(Widget):
@@ -24,9 +25,9 @@ class Bar(Widget):
 
     def render_line(self, y: int) -> Strip:
         base = self.rich_style
-        theme = self.app.theme
-        segments = [Segment(text, base + style(theme, ink)) for text, ink in self._whole(self.size.width).runs]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        return Strip(segments(self.app, self._whole(self.size.width).runs, base, self.size.width)).adjust_cell_length(
+            self.size.width, base
+        )
 
     def _whole(self, width: int) -> Line:
         needed = self._right.width + (0 if self._keeps_right else self._left.width + 2)
@@ -34,3 +35,28 @@ class Bar(Widget):
         left = self._left.cropped(width - right.width - 2 if right.runs else width)
         gap = (" " * (width - left.width - right.width), Ink.TEXT)
         return line(*left.runs, gap, *right.runs)
+
+
+class Status(Bar):
+    """What was said, on as many lines as it takes; where nothing is, one empty one. The right part stands in the first."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, keeps_right=True)
+        self._more: tuple[Line, ...] = ()
+
+    def show_all(self, lines: Sequence[Line], right: Line = BLANK) -> None:
+        first, *more = lines or (BLANK,)
+        if len(more) != len(self._more):
+            self.styles.height = 1 + len(more)
+        if tuple(more) != self._more:
+            self._more = tuple(more)
+            self.refresh()
+        self.show(first, right)
+
+    def render_line(self, y: int) -> Strip:
+        if not 0 < y <= len(self._more):
+            return super().render_line(y)
+        base, width = self.rich_style, self.size.width
+        return Strip(
+            segments(self.app, self._more[y - 1].padded(width).cropped(width).runs, base, width)
+        ).adjust_cell_length(width, base)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.columns import Column, Layout, heading, layout, row, under_way
-from tui.ink import Line, Target
-from tui.widgets.roll import Roll
+from tui.columns import Column, Layout, heading, layout, needed, row, under_way
+from tui.format import number
+from tui.ink import Ink, Line, Target, line
+from tui.marks import Marked, Matching
+from tui.widgets.roll import GUTTER, Roll
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -25,6 +28,11 @@ class Rows(Protocol[R_co]):
 class Table(Roll, Generic[R]):
     """Rows in columns, with a cursor on one of them."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark, and go down", show=False, id="table.mark"),
+        Binding("V", "range", "mark a range: from here, to where it is pressed again", show=False, id="table.range"),
+        Binding("asterisk", "every", "mark all that match", show=False, id="table.every"),
+    ]
     head_rows = 1
 
     @dataclass
@@ -44,34 +52,108 @@ class Table(Roll, Generic[R]):
         table: "Table[Any]"
         first: int
 
+    @dataclass
+    class MarksChanged(Message):
+        """Other rows are marked; `said` is what to tell of it."""
+
+        table: "Table[Any]"
+        said: str = ""
+
+        @property
+        def control(self) -> "Table[Any]":
+            return self.table
+
     def __init__(
         self,
         columns: Sequence[Column[R]],
         opens: Callable[[R], Target],
         *,
+        key: Callable[[R], str] | None = None,
         id: str | None = None,
     ) -> None:
+        """`key`: what a row is called where it is marked; the name of what it opens, unless that says it."""
         super().__init__(id=id)
         self._columns = columns
         self._opens = opens
+        self._key = key or (lambda row: opens(row).name)
+        self._matching: Matching | None = None
+        self._marks: dict[str, None] = {}  # in the order of marking
+        self._all_marked = False
+        self._range_from: int | None = None
         self._rows: Rows[R] = ()
         self._now_ms = 0
         self._layout: Layout[R] = ()
-        self._at: Target | None = None
+        self._on: tuple[Target, str] | None = None  # the row under the cursor: several may open the same
+        self._empty = ""
+        self._sought = ""
+        self._was_shown = False
+        self._opens_first = False  # Enter came before the row that it was meant for
 
-    def show(self, rows: Rows[R], now_ms: int) -> None:
-        """Other rows. The cursor stays on the row it is on, wherever that is now."""
-        self._rows, self._now_ms = rows, now_ms
-        if isinstance(rows, tuple) and self._at is not None:
-            places = (index for index, each in enumerate(rows) if self._opens(each) == self._at)
+    def seek(self, name: str) -> None:
+        """The cursor goes to what opens this, when it is among the rows that are shown next."""
+        self._sought = name
+
+    def say_when_empty(self, words: str) -> None:
+        """What stands there while there are no rows."""
+        self._empty = words
+        self._repaint_difference(self.head_rows)
+
+    def _line(self, y: int) -> Line:
+        if y == self.head_rows and self._empty and not self.count():
+            return line(" " * GUTTER, (self._empty, Ink.DIM)).cropped(self.text_width + GUTTER)
+        return super()._line(y)
+
+    def show(self, rows: Rows[R], now_ms: int, matching: Matching | None = None) -> None:
+        """Other rows. The cursor stays on the row it is on, wherever that is now.
+
+        `matching`: by which words the daemon finds all of them; without it `*` marks those that are here."""
+        self._rows, self._now_ms, self._was_shown = rows, now_ms, True
+        if self._all_marked and (matching is None) != (self._matching is None):
+            self.unmark()
+        if matching is not None and self._matching is not None and matching.words != self._matching.words:
+            self.unmark()  # another filter finds others: nothing is kept that nobody sees
+        self._matching = matching
+        was_seen = 0 <= self.cursor - self.first_row < self.body_rows
+        if isinstance(rows, tuple) and self._on is not None:
+            places = (index for index, each in enumerate(rows) if self._place(each) == self._on)
             self.cursor = next(places, self.cursor)
         self.changed()
+        if was_seen and self.count():
+            self._show(self.cursor)
         self._look()
+        if self._sought and isinstance(rows, tuple):
+            self._find(rows)
+
+    def _find(self, rows: Sequence[R]) -> None:
+        place = next((index for index, each in enumerate(rows) if self._opens(each).name == self._sought), None)
+        if place is not None:
+            self._sought = ""
+            self.move_to(place)
+
+    @property
+    def least_width(self) -> int:
+        """The cells of the widget with which no column is squeezed: the gutter and the scrollbar are among them."""
+        return needed(self._columns) + GUTTER + 1
 
     @property
     def at(self) -> Target | None:
         """What is under the cursor."""
-        return self._at
+        return None if self._on is None else self._on[0]
+
+    def _place(self, row: R) -> tuple[Target, str]:
+        """By what a row is found again: what it opens, and its own name."""
+        return self._opens(row), self._key(row)
+
+    @property
+    def row(self) -> R | None:
+        """The row under the cursor, where it is here."""
+        return self._rows[self.cursor] if self.cursor < self.count() else None
+
+    def opened_here(self) -> list[Target]:
+        """What the rows in the window open."""
+        last = min(self.first_row + self.body_rows, self.count())
+        rows = (self._rows[index] for index in range(self.first_row, last))
+        return [self._opens(row) for row in rows if row is not None]
 
     def count(self) -> int:
         return len(self._rows)
@@ -87,11 +169,103 @@ class Table(Roll, Generic[R]):
         return heading(self._layout)
 
     def moved(self) -> None:
+        self._sought, self._opens_first = "", False
+        if self._range_from is not None:
+            self._mark_range(self._range_from)
         self._look()
 
-    def on_resize(self) -> None:
+    def action_open(self) -> None:
+        """What the cursor is on, or will be on as soon as its row is here."""
+        self._opens_first = not self._was_shown or (self.count() > 0 and self.row is None)
+        super().action_open()
+
+    # Marks.
+
+    @property
+    def marked(self) -> Marked:
+        """The rows that are marked, all that match, or else the one under the cursor."""
+        if self._all_marked and self._matching is not None:
+            return Marked(every=self._matching, chosen=True)
+        if self._marks:
+            return Marked(tuple(self._marks), chosen=True)
+        row = self.row
+        return Marked(() if row is None else (self._key(row),))
+
+    def is_marked(self, index: int) -> bool:
+        if self._all_marked:
+            return True
+        if not self._marks:
+            return False
+        row = self._rows[index]
+        return row is not None and self._key(row) in self._marks
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        if self._marks or self._all_marked or self._range_from is not None:
+            self._marks.clear()
+            self._all_marked, self._range_from = False, None
+            self._remarked()
+
+    def _remarked(self, said: str = "") -> None:
+        for y in range(self.head_rows, self.size.height):
+            self._repaint_difference(y)
+        self.post_message(self.MarksChanged(self, said))
+
+    def go_round(self, by: int) -> None:
+        """To the next row; from the last to the first."""
+        if self.count():
+            self.move_to((self.cursor + by) % self.count())
+
+    def action_mark(self) -> None:
+        row = self.row
+        if row is None:
+            return
+        if self._all_marked:
+            self.unmark()
+        key = self._key(row)
+        if key in self._marks:
+            del self._marks[key]
+        else:
+            self._marks[key] = None
+        self._remarked(self._told())
+        self.action_step(1)
+
+    def action_range(self) -> None:
+        if self._range_from is not None:
+            self._range_from = None
+            self._remarked(self._told())
+        elif self.row is not None:
+            self._range_from = self.cursor
+            self._mark_range(self.cursor)
+
+    def _mark_range(self, start: int) -> None:
+        """Mark from where the range began to the cursor. A row that is not here can't be: `*` is for those."""
+        first, last = sorted((start, self.cursor))
+        rows = [self._rows[index] for index in range(first, last + 1)]
+        self._marks.update({self._key(row): None for row in rows if row is not None})
+        absent = sum(row is None for row in rows)
+        note = f"; {number(absent)} on the way have not been seen and are not marked" if absent else ""
+        self._remarked(f"{self._told()}, a range: go on, the same key ends it{note}")
+
+    def action_every(self) -> None:
+        if self._all_marked or not self.count():
+            self.unmark()
+            return
+        if self._matching is not None:
+            self._marks.clear()
+            self._all_marked = True
+        else:
+            rows = (self._rows[index] for index in range(self.count()))
+            self._marks.update({self._key(row): None for row in rows if row is not None})
+        self._remarked(self._told())
+
+    def _told(self) -> str:
+        marked = self.marked
+        return f"marked: {marked.told('row')}" if marked.chosen else "nothing is marked"
+
+    def resized(self) -> None:
         self._layout = layout(self._columns, self.text_width)
-        super().on_resize()
+        self.changed()
         self._look()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -103,8 +277,12 @@ class Table(Roll, Generic[R]):
         window = range(self.first_row, min(self.first_row + self.body_rows, self.count()))
         if any(self._rows[index] is None for index in window):
             self.post_message(self.Missing(self, self.first_row))
-        item = self._rows[self.cursor] if self.cursor < self.count() else None
-        at = None if item is None else self._opens(item)
-        if at != self._at:
-            self._at = at
+        item = self.row
+        on = None if item is None else self._place(item)
+        if on != self._on:
+            self._on = on
             self.post_message(self.Moved(self))
+        if on is not None and self._opens_first:
+            self._opens_first = False
+            if self.screen.is_current:
+                super().action_open()

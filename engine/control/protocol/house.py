@@ -16,9 +16,23 @@ class CarrierRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Operator:
+    """A terminal that follows the stream, and whose it is."""
+
+    name: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
+    """Something that needs a person."""
+
     glyph: str  # one of ! ? i
     text: str
+    about: str = ""  # what it is about: a kind and a name, as "site gmail.com" or "mode domains"
+    key: str = ""  # what it is known by while its figures change
+    seen_by: str = ""  # who said to have seen it
+    seen_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +69,12 @@ class Overview:
     suppressed: int = 0
     events_today: int = 0
     delivered_minutes: tuple[int, ...] = ()  # the last 60 minutes, oldest first
+    delivered_hours: tuple[int, ...] = ()  # the last 24 hours, oldest first
+    deferred_hours: tuple[int, ...] = ()
+    bounced_hours: tuple[int, ...] = ()
     carriers: tuple[CarrierRow, ...] = ()
     sites: tuple[SiteRow, ...] = ()  # those in trouble first, at most 50
     flows: tuple[FlowRow, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    operators: tuple[Operator, ...] = ()  # who looks on now, the longest first
     journal: tuple[Line, ...] = ()  # newest first, at most 50

@@ -17,6 +17,7 @@ class SiteRow:
     retry_ms: int | None = None  # the site's back-off ends; None where it has none
     last_reply: str = ""
     next_ms: int | None = None  # when the first of its domains is looked at next; None where that is not known
+    suspended_ms: int | None = None  # until when nothing leaves for it, by somebody's word or the bounce guard's
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Moment:
     delivery_id: int | None = None
     lines: tuple[str, ...] = ()  # of an attempt: what was said, with seconds since it began
     rule: str = ""  # of an attempt: by which its reply was judged
+    place: str = ""  # where that rule stands, as "file:line"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class WhyDelivery:
     carried_by: str = ""  # the carrier that has it in hands, and where it was tried last
     due_ms: int = 0
     claimed_ms: int | None = None  # when that carrier took it, or the last one did
+    last_reply: str = ""
+    rule: str = ""  # by which that was judged
+    place: str = ""  # where that rule stands, as "file:line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Why:
     later: int = 0  # that wait for their own next attempt
     later_ms: int | None = None  # the first of them
     later_reply: str = ""  # what put that one off
+    slowed_rule: str = ""  # by which the reply was judged that slowed the site last
+    slowed_place: str = ""  # where that rule stands, as "file:line"
     limit: str = ""
     text: str = ""
     origin: str = ""  # who set it

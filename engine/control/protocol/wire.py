@@ -1,8 +1,9 @@
 """Answers as JSON, and back."""
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +13,12 @@ T = TypeVar("T")
 
 def encode(value: Any) -> bytes:
     """One JSON object, UTF-8, no line break inside."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(value).encode("utf-8", "replace")
+
+
+def pretty(value: Any) -> str:
+    """The same object for eyes: indented, a value a line."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_members)
 
 
 def decode(kind: type[T], octets: bytes | str) -> T:
@@ -26,38 +32,53 @@ def decode(kind: type[T], octets: bytes | str) -> T:
         raise ValueError(f"the daemon's answer is no {kind.__name__}: {err}") from None
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value
+def _members(value: Any) -> dict[str, Any]:
+    """A dataclass as an object; what it holds is asked for in its turn."""
+    return {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]  # a class is hashable
 
 
-def _build(kind: type[T], value: dict[str, Any]) -> T:
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
-    return kind(**{key: _shape(hints[key], item) for key, item in value.items() if key in hints})
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_members).encode
 
 
 @cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    """The type of each field, for which typing searches long."""
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))  # TypeError for what has no place in an answer
+
+
+def _build(kind: type[T], value: dict[str, Any]) -> T:
+    shapes = _shapes(kind)  # type: ignore[arg-type]  # a class is hashable
+    return kind(**{key: shapes[key](item) for key, item in value.items() if key in shapes})
+
+
+@cache
+def _shapes(kind: type[Any]) -> dict[str, Callable[[Any], Any]]:
+    """What makes each field of its item. Found out once: typing searches long for the types, and a page has a thousand rows."""
     hints = get_type_hints(kind)
-    return {f.name: hints[f.name] for f in fields(kind)}
+    return {name: _shape(hints[name]) for name in _names(kind)}  # type: ignore[arg-type]
 
 
-def _shape(hint: Any, item: Any) -> Any:
+def _shape(hint: Any) -> Callable[[Any], Any]:
     origin = get_origin(hint)
     if origin is tuple:
-        return tuple(_shape(get_args(hint)[0], each) for each in item)
+        return partial(_row, _shape(get_args(hint)[0]))
     if origin in (Union, UnionType):
-        return item
+        return _as_it_is
     if isinstance(hint, type) and is_dataclass(hint):
-        return _build(hint, item)
-    if hint is float and isinstance(item, int):
-        return float(item)
-    if hint in (int, str, bool, float) and not isinstance(item, hint):
-        raise TypeError(f"{item!r} is no {hint.__name__}")
+        return partial(_build, hint)
+    return partial(_checked, hint) if hint in (int, str, bool, float) else _as_it_is
+
+
+def _row(shape: Callable[[Any], Any], items: Any) -> tuple[Any, ...]:
+    return tuple(map(shape, items))
+
+
+def _as_it_is(item: Any) -> Any:
     return item
+
+
+def _checked(kind: type[Any], item: Any) -> Any:
+    if isinstance(item, kind):
+        return item
+    if kind is float and isinstance(item, int):
+        return float(item)
+    raise TypeError(f"{item!r} is no {kind.__name__}")

@@ -3,6 +3,7 @@
 A file with faults is left out and said; the others work.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ from engine.flow.document import MAX_FILE, Fault
 from engine.intake.extractors.applying import apply, open_mail
 from engine.intake.extractors.model import Extractor
 from engine.intake.extractors.reading import read_extractor
+from mta.plain_file import open_plain
 
 MOST: Final = 200  # files of a folder
 
@@ -66,7 +68,7 @@ def read_folder(folder: Path | None) -> Book:
 def read_file(file: Path) -> Extractor | list[Fault]:
     """One file."""
     try:
-        with file.open(encoding="utf-8") as text:
+        with io.TextIOWrapper(open_plain(file), "utf-8") as text:
             return read_extractor(text.read(MAX_FILE + 1), str(file))
     except UnicodeDecodeError:
         return [Fault(str(file), 1, 1, "", "is no UTF-8 text")]

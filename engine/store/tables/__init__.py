@@ -5,13 +5,16 @@ database and commit together.
 """
 
 from engine.store.tables import (
+    acts,
     arbiter,
     bounces,
     campaigns,
     catalogue,
+    drafts,
     flows,
     hooks,
     judgements,
+    lists,
     reports,
     reputation,
     sweeps,
@@ -20,7 +23,7 @@ from engine.store.tables.consent import ConsentEntry, ConsentFact, Refusal, Supp
 from engine.store.tables.flows import Enrolment, Flow, FlowVersion, Passage, Sending
 from engine.store.tables.house import Credential, DkimKey, EventRow, Inbound, Meta, Spooled, Writer
 from engine.store.tables.imports import ImportBatch, ImportBlock, ImportRow
-from engine.store.tables.lists import AskingRow, ListFigure, MailingList, Subscription
+from engine.store.tables.lists import MailingList, Subscription
 from engine.store.tables.people import Contact, FieldRow, FormerContact, Tag
 from engine.store.tables.segments import SegmentChange, SegmentDue, SegmentMember, SegmentRow
 from engine.store.tables.web import ApiAnswer, ApiToken, FormAnswer, FormRow, FormWording, Preference, Referral, Survey
@@ -30,10 +33,12 @@ TABLES = (
     ConsentFact, ImportBatch, ImportRow, ImportBlock, Suppression, Refusal, EventRow, Flow, FlowVersion, Enrolment,
     Passage, Sending, Inbound, DkimKey, Credential, Spooled, Writer,
     FormRow, FormWording, FormAnswer, Preference, Survey, Referral, ApiToken,
-    ApiAnswer, AskingRow,
-    ListFigure, SegmentRow, SegmentMember, SegmentChange, SegmentDue,
+    ApiAnswer, *lists.TABLES,
+    SegmentRow, SegmentMember, SegmentChange, SegmentDue,
+    *acts.TABLES,
     *catalogue.TABLES,
     *flows.TABLES,
+    *drafts.TABLES,
     *hooks.TABLES,
     *reports.TABLES,
     *reputation.TABLES,
@@ -48,8 +53,9 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS import_batch_digest ON import_batch (digest)",
     "CREATE INDEX IF NOT EXISTS tag_contacts ON tag (tag, contact_id)",
     "CREATE UNIQUE INDEX IF NOT EXISTS contact_external ON contact (external_id) WHERE external_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS contact_birthday ON contact (substr(birthday, length(birthday) - 4)) WHERE birthday <> ''",
     "CREATE INDEX IF NOT EXISTS suppression_expiry ON suppression (expires_ms) WHERE expires_ms IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS suppression_time ON suppression (at_ms)",
+    "CREATE INDEX IF NOT EXISTS suppression_newest ON suppression (at_ms, key, reason, list_id)",
     "CREATE INDEX IF NOT EXISTS subscription_due ON subscription (due_ms) WHERE due_ms IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS event_fetched ON event (at_ms) WHERE name = 'mail.fetched'",
     "CREATE INDEX IF NOT EXISTS event_new ON event (id) WHERE matched = 0",
@@ -63,6 +69,7 @@ INDEXES = (
     *catalogue.INDEXES,
     *flows.INDEXES,
     *hooks.INDEXES,
+    *lists.INDEXES,
     *reputation.INDEXES,
     *sweeps.INDEXES,
     *arbiter.INDEXES,

@@ -1,6 +1,6 @@
 """The tables of campaigns: what was sent to whom, in which run, and where each recipient stands."""
 
-from peewee import BigIntegerField, CompositeKey, IntegerField, Model, TextField
+from peewee import SQL, BigIntegerField, CompositeKey, IntegerField, Model, TextField
 
 
 class CampaignRow(Model):
@@ -10,6 +10,9 @@ class CampaignRow(Model):
     created_ms = BigIntegerField()
     next_ms = BigIntegerField(null=True, index=True)  # of one that comes again and again: when its next run is made
     next_occasion = TextField(default="")  # ... and its civil time
+    against = TextField(
+        default="", constraints=[SQL("DEFAULT ''")]
+    )  # ... what its runs begin against: which rules, who said so and why
 
     class Meta:
         table_name = "campaign"

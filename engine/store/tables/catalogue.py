@@ -97,6 +97,7 @@ TABLES = (CouponPool, Coupon, Parcel, ProductRow, ProductSale, ProductPair)
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS coupon_free ON coupon (pool, id) WHERE state = 'free'",
     "CREATE INDEX IF NOT EXISTS coupon_until ON coupon (until_ms) WHERE state = 'free' AND until_ms IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS coupon_reserved ON coupon (id) WHERE state = 'reserved'",
     "CREATE INDEX IF NOT EXISTS coupon_given ON coupon (contact_id, pool) WHERE contact_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS pair_one ON product_pair (one, together)",
     "CREATE INDEX IF NOT EXISTS pair_other ON product_pair (other, together)",

@@ -26,7 +26,9 @@ class Subscription(Model):
     due_ms = BigIntegerField(null=True)  # of one that is not confirmed: when to remind, or when it is over
     expires_ms = BigIntegerField(null=True)
     reminded_ms = BigIntegerField(null=True)
-    why = TextField(default="", constraints=[SQL("DEFAULT ''")])  # it ended: left, not confirmed in time
+    why = TextField(
+        default="", constraints=[SQL("DEFAULT ''")]
+    )  # it ended: left, not confirmed in time, taken off by ...; or it waits to be asked
 
     class Meta:
         table_name = "subscription"
@@ -54,3 +56,25 @@ class ListFigure(Model):
     class Meta:
         table_name = "list_figure"
         primary_key = CompositeKey("list_id", "state")
+
+
+class ListHour(Model):
+    """How many people something happened to on a list in an hour (engine.audience.figures): what its pipeline shows."""
+
+    list_id = IntegerField()
+    hour_ms = BigIntegerField()  # the hour's beginning
+    what = TextField()  # asked, confirmed, expired, left, imported
+    people = IntegerField(default=0)
+
+    class Meta:
+        table_name = "list_hour"
+        primary_key = CompositeKey("list_id", "hour_ms", "what")
+
+
+TABLES = (AskingRow, ListFigure, ListHour)
+
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS list_hour_old ON list_hour (hour_ms)",
+    "CREATE INDEX IF NOT EXISTS subscription_ask ON subscription (list_id, contact_id) WHERE why = 'to be asked'",
+    "CREATE INDEX IF NOT EXISTS subscription_stand ON subscription (list_id, state, contact_id)",
+)

@@ -84,3 +84,16 @@ def test_only_what_looks_like_a_reverse_path_of_ours_is_a_trace() -> None:
         f"Return-Path: <{token.upper()}@bounce.example>\nX: b+short@bounce.example {token}x@bounce.example\n--b--\n"
     )
     assert reverse_paths(Opened.of(content.encode())) == (token,)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 Zorp glimmer wibble [/foo] [@click=app.quit] 4711",
+        "550 Zorp glimmer (see=https://zorp.example/x?id=1),wibble of ann@zorp.example=now",
+        "550 Zorp glimmer wibble at 10.0.0.1:25/x [ID9999999999=]",
+    ],
+)
+def test_a_reply_with_an_address_in_the_middle_of_a_word_is_learnt_too(reply: str) -> None:
+    adopt(read_rules(propose(reply, "refused by recipient", "zorp")))
+    assert classify(Reply.parse(reply), "rcpt").rule == "own.zorp"

@@ -1,0 +1,45 @@
+"""A database that an older Posthouse made, brought up to this one: never without a copy of what it was.
+
+An SQLite file is copied beside itself (engine.store.migrate). Of a PostgreSQL database a backup is made, by pg_dump, among
+the others. Where that can't be, nothing is changed.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from engine.backup.folder import BackupError
+from engine.backup.making import What, make
+from engine.config import Config
+from engine.release import version
+from engine.store.groups import GroupStore
+from mta.ports import StoreTrouble
+
+
+class NoCopy(StoreTrouble):
+    """No copy can be made, so nothing was changed. The text names the remedy."""
+
+
+def upgrade(
+    store: GroupStore, config: Config, now: datetime, kept: Callable[[Path], object], *, copy: bool = True
+) -> list[str]:
+    """Run the migrations that are pending; their names. `kept` hears of the backup that was made before. NoCopy,
+    SchemaMismatch, StoreTrouble."""
+    place = config.database_place
+
+    def keep() -> None:
+        if isinstance(place, str) and copy:
+            kept(_back_up(config, place, store.applied(), now))
+
+    return store.migrate(keep)
+
+
+def _back_up(config: Config, address: str, schema: Sequence[str], now: datetime) -> Path:
+    files = {"keys": config.keys_path, "secret": config.secret_path}
+    try:
+        return make(What(address, files, config.hostname, version(), tuple(schema)), config.backups_path, now).folder
+    except BackupError as err:
+        raise NoCopy(
+            f"the database is of an older version, and no copy of it can be made: {err}. Nothing was changed; where your"
+            " server keeps backups of its own, `posthoused migrate --no-copy`"
+        ) from None

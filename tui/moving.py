@@ -1,0 +1,130 @@
+"""Going about in the application: modes, what Enter opens, back, and the way that was gone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui import modes
+from tui.behind import behind
+from tui.ink import Ink, Line, Target
+from tui.screens.house import HouseScreen
+from tui.trail import Trail, View
+
+
+def _maker(mode: modes.Mode) -> Callable[[], Screen[Any]]:
+    return lambda: modes.load(mode.screen)()
+
+
+class Moving(App[None]):
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {each.name: _maker(each) for each in modes.MODES}
+    DEFAULT_MODE = modes.MODES[0].name
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(each.key, f"mode('{each.name}')", each.title, show=False, id=f"app.{each.name}")
+            for each in modes.MODES
+        ),
+        Binding("left_square_bracket", "trail(-1)", "the view before", show=False, id="app.view_before"),
+        Binding("right_square_bracket", "trail(1)", "the view after", show=False, id="app.view_after"),
+        Binding("grave_accent", "last_view", "the last view", show=False, id="app.last_view"),
+    ]
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words)
+        self._trail = Trail(View(self.DEFAULT_MODE))
+
+    # Said in the status line by the application itself.
+
+    def say(self, text: str, ink: Ink = Ink.TEXT) -> None:
+        raise NotImplementedError
+
+    def unsay(self) -> None:
+        raise NotImplementedError
+
+    # Going there.
+
+    async def go(self, mode: str, words: str = "") -> None:
+        """To a mode; with words, to its first screen and from there where they say."""
+        self.unsay()
+        await self.switch_mode(mode)
+        if words:
+            await self._strip_to(())
+            if isinstance(self.screen, HouseScreen) and (trouble := self.screen.jump(words)):
+                self.say(trouble, Ink.WAIT)
+        self._trail.visit(self._view())
+
+    def open(self, target: Target) -> None:
+        """What Enter opens."""
+        if target.kind == "mode":
+            self.run_worker(self.go(target.name), group="mode", exclusive=True)
+            return
+        screen = behind(target)
+        if screen is None:
+            self.say(f"there is no screen for a {target.kind}", Ink.WAIT)
+            return
+        self.unsay()
+        self._push(screen, target)
+        self._trail.visit(self._view())
+
+    def back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.unsay()
+            self.pop_screen()
+            self._trail.visit(self._view())
+
+    def turn_back(self, why: str) -> None:
+        """What was opened is not there: one stays where one was, and is told."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            self._trail.drop()
+            self._trail.visit(self._view())
+            self.say(f"✗ {why}", Ink.BAD)
+
+    def sheet(self, title: str, lines: Sequence[Line]) -> None:
+        """A page of lines over the screen."""
+        from tui.screens.sheet import SheetScreen
+
+        self.push_screen(SheetScreen(title, lines))
+
+    def _push(self, screen: Screen[Any], target: Target) -> None:
+        if isinstance(screen, HouseScreen):
+            screen.target = target
+        self.push_screen(screen)
+
+    def _view(self) -> View:
+        """Where one is; a page over a screen is no place of its own."""
+        opened = (each.target for each in self.screen_stack if isinstance(each, HouseScreen))
+        return View(self.current_mode, tuple(each for each in opened if each is not None))
+
+    async def _strip_to(self, opened: tuple[Target, ...]) -> None:
+        """Close what is open beyond these."""
+        while len(self.screen_stack) > 1 and (
+            self._view().opened != opened[: len(self._view().opened)] or len(self.screen_stack) > 1 + len(opened)
+        ):
+            await self.pop_screen()
+
+    async def _restore(self, view: View) -> None:
+        self.unsay()
+        await self.switch_mode(view.mode)
+        await self._strip_to(view.opened)
+        for target in view.opened[len(self.screen_stack) - 1 :]:
+            if (screen := behind(target)) is not None:
+                self._push(screen, target)
+
+    # Keys.
+
+    async def action_mode(self, name: str) -> None:
+        await self.go(name)
+
+    async def action_trail(self, by: int) -> None:
+        if (view := self._trail.step(by)) is None:
+            self.say("nothing was looked at before this" if by < 0 else "nothing was looked at after this", Ink.DIM)
+        else:
+            await self._restore(view)
+
+    async def action_last_view(self) -> None:
+        view = self._trail.last
+        await self._restore(view)
+        self._trail.visit(view)

@@ -1,0 +1,189 @@
+"""6 Bounces: classes by day, mail that came back, and the ways to complaints, unknown replies and suppression."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from engine.control.client import part
+from engine.control.protocol.bounces import BounceDays, ReceivedMail, ReceivedPage, ReceivedRow, Unclassified
+from tui.format import number
+from tui.ink import Line, Target
+from tui.pages import bounces
+from tui.screens.house import HouseScreen
+from tui.session import Watch
+from tui.widgets.page import Page
+from tui.widgets.table import Table
+
+
+class BouncesScreen(HouseScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "replies", "what is replied, those that say the same together", show=False, id="queue.replies"),
+        Binding("d", "days('7')", "more days, or fewer", show=False, id="bounces.days"),
+    ]
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("roll.open", "open"), ("queue.replies", "replies"), ("bounces.days", "days"),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._days = 14
+
+    def body(self) -> ComposeResult:
+        with Horizontal(classes="body"):
+            yield Page(id="bounces")
+
+    async def ask(self) -> None:
+        found = await self.session.ask(BounceDays, "/v1/bounces", {"days": self._days})
+        unknown = len((await self.session.ask(Unclassified, "/v1/bounces/unclassified")).rows)
+        overview = self.session.overview
+        suppressed = 0 if overview is None else overview.suppressed
+        refused = sum(sum(day.bounced.values()) for day in found.days)
+        self.title_line("Bounces", f"{number(refused)} refused in {self._days} days")
+        self.query_one("#bounces", Page).show(lambda width: bounces.first(found, unknown, suppressed, width))
+
+    def action_days(self, _: str) -> None:
+        self._days = {14: 30, 30: 7}.get(self._days, 14)
+        self.action_refresh()
+
+    def action_replies(self) -> None:
+        self.house.open(Target("replies", ""))
+
+    def action_filter(self) -> None:
+        """There is nothing to filter here."""
+
+    def command_line(self) -> str:
+        return f"posthouse reputation --days {self._days}"
+
+
+class ClassScreen(HouseScreen):
+    """One class of replies, day by day."""
+
+    def __init__(self, klass: str) -> None:
+        super().__init__()
+        self._klass = klass
+
+    def body(self) -> ComposeResult:
+        with Horizontal(classes="body"):
+            yield Page(id="class")
+
+    async def ask(self) -> None:
+        found = await self.session.ask(BounceDays, "/v1/bounces", {"days": 30})
+        self.title_line(f"Bounces › {self._klass}", "30 days")
+        self.query_one("#class", Page).show(lambda width: bounces.of_class(found, self._klass, width))
+
+    def action_filter(self) -> None:
+        """There is nothing to filter here."""
+
+
+class ReceivedScreen(HouseScreen):
+    """Mail that came back, the youngest first; in a wide terminal with the text of the one under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "kind", "all, bounces, complaints, for people, unknown", show=False, id="bounces.kind"),
+    ]
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("roll.open", "open"), ("bounces.kind", "kind"), ("house.why", "why"),
+    )  # fmt: skip
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = bounces.KINDS.index(kind) if kind in bounces.KINDS else 0
+        self._rows: tuple[ReceivedRow, ...] = ()
+        self._after = ""
+        self._detail = Watch(self._ask_detail)
+
+    def body(self) -> ComposeResult:
+        with Horizontal(classes="body"):
+            yield Table[ReceivedRow](bounces.RECEIVED, lambda row: Target("returned", str(row.id)), id="received")
+            yield Page(id="mail").add_class("beside")
+
+    async def ask(self) -> None:
+        kind = bounces.KINDS[self._kind]
+        found = await self.session.ask(ReceivedPage, "/v1/bounces/received", {"kind": kind, "limit": 200})
+        older = tuple(row for row in self._rows if not found.rows or row.id < found.rows[-1].id)
+        self._rows = (*found.rows, *older)
+        self._after = self._after if older else found.after
+        self._show(found.now_ms)
+        await self._detail.nudge()
+
+    def _show(self, now_ms: int) -> None:
+        wanted = self.filter_text.casefold()
+        rows = tuple(
+            row for row in self._rows
+            if wanted in f"{row.concluded} {row.subject} {row.reverse_path} {row.forward_path}".casefold()
+        )  # fmt: skip
+        more = ", and older ones" if self._after else ""
+        self.title_line(f"Bounces › {bounces.KINDS[self._kind]}", f"{number(len(rows))} mails{more}")
+        self._table_of.show(rows, now_ms)
+
+    @property
+    def _table_of(self) -> Table[ReceivedRow]:
+        return self.query_one("#received", Table)
+
+    @on(Table.Moved)
+    async def mail_moved(self) -> None:
+        self.run_worker(self._detail.nudge(), group="detail")
+        if self._after and self._table_of.cursor >= self._table_of.count() - 1:
+            self.run_worker(self._ask_older(), group="older", exclusive=True)
+
+    async def _ask_older(self) -> None:
+        params: dict[str, str | int] = {"kind": bounces.KINDS[self._kind], "limit": 200, "after": self._after}
+        found = await self.session.ask(ReceivedPage, "/v1/bounces/received", params)
+        self._rows, self._after = (*self._rows, *found.rows), found.after
+        self._show(found.now_ms)
+
+    async def _ask_detail(self) -> None:
+        at = self._table_of.at
+        if at is None or not self.is_wide:
+            return
+        found = await self.session.ask(ReceivedMail, f"/v1/bounces/received/{part(at.name)}")
+        self.query_one("#mail", Page).show(lambda width: bounces.mail(found, width), at)
+
+    def action_kind(self) -> None:
+        self._kind = (self._kind + 1) % len(bounces.KINDS)
+        self._rows, self._after = (), ""
+        self.action_refresh()
+
+    async def why(self) -> Sequence[Line]:
+        at = self._table_of.at
+        if at is None:
+            return ()
+        found = await self.session.ask(ReceivedMail, f"/v1/bounces/received/{part(at.name)}")
+        return [each for one in found.findings for each in bounces.finding(one, 44)]
+
+    def copy_text(self) -> str:
+        row = self._table_of.row
+        return "" if row is None else f"{row.concluded}\t{row.subject}"
+
+    def command_line(self) -> str:
+        row = self._table_of.row
+        return "posthouse bounce received" if row is None else f"posthouse bounce show {row.id}"
+
+
+class ReturnedScreen(HouseScreen):
+    """One mail that came back, as text."""
+
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (("j k", "scroll"), ("house.back", "back"))
+
+    def __init__(self, number: str) -> None:
+        super().__init__()
+        self._number = number
+
+    def body(self) -> ComposeResult:
+        with Horizontal(classes="body"):
+            yield Page(id="mail")
+
+    async def ask(self) -> None:
+        found = await self.session.ask(ReceivedMail, f"/v1/bounces/received/{part(self._number)}")
+        self.title_line(f"Mail that came back › {self._number}", found.kind)
+        self.query_one("#mail", Page).show(lambda width: bounces.mail(found, width))
+
+    def command_line(self) -> str:
+        return f"posthouse bounce show {self._number}"
+
+    def action_filter(self) -> None:
+        """There is nothing to filter here."""

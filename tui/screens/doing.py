@@ -1,0 +1,128 @@
+"""What the capitals of a screen have done: from the key to the intent, and from there to `deeds`."""
+
+from collections.abc import Awaitable, Coroutine
+from inspect import isawaitable
+from typing import Any, ClassVar, Final, cast
+
+from textual.binding import Binding
+from textual.css.query import NoMatches
+from textual.message import Message
+from textual.screen import Screen
+
+from engine.control.client import ControlError
+from tui.ink import Ink
+from tui.screens import deeds
+from tui.session import House, Session
+from tui.verbs import Intent, Verb, fit_for_a_verb
+from tui.widgets.table import Table
+
+_READ_ONLY: Final = "✗ this terminal is read-only: start posthouse without --read-only to act"
+
+
+class Doing(Screen[None]):
+    """Subclasses name their verbs and have a method for each."""
+
+    verbs: ClassVar[tuple[Verb, ...]] = ()
+    makes: ClassVar[str] = ""  # the path of the act whose `name` is a new row: the cursor goes there
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        own = cls.__dict__.get("verbs", ())
+        if own:
+            wrong = [each.key for each in own if not each.key.isupper() or not fit_for_a_verb(each.key)]
+            if wrong:
+                raise TypeError(f"a verb of {cls.__name__} is no capital letter: {', '.join(wrong)}")
+            bindings = [Binding(each.key, f"verb('{each.id}')", each.label, show=False, id=each.id) for each in own]
+            cls.BINDINGS = [*cls.__dict__.get("BINDINGS", []), *bindings]
+        super().__init_subclass__(**words)
+
+    @property
+    def house(self) -> House:
+        return cast(House, self.app)
+
+    @property
+    def session(self) -> Session:
+        return self.house.session
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether what it showed is being taken away, its widgets before itself."""
+        return self._pruning or not self.is_attached
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all that it shows is there: not before it is mounted, nor while it is taken away."""
+        return self.is_mounted and self.is_running and not self.is_leaving
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """What comes to a screen that is being taken away finds nothing to say it with."""
+        try:
+            await super()._dispatch_message(message)
+        except NoMatches:
+            if not self.is_leaving:
+                raise
+
+    def action_refresh(self) -> None:
+        """Ask the daemon anew."""
+        raise NotImplementedError
+
+    def why_not(self, verb: Verb) -> str:
+        """Why a verb can't be done now; "" when it can, or when only asking tells."""
+        if self.session.read_only:
+            return "this terminal is read-only"
+        if self.session.error is not None:
+            return "the daemon is away"
+        made = getattr(self, verb.intent)()
+        if isawaitable(made):
+            made.close()  # type: ignore[attr-defined]
+            return ""
+        return made if isinstance(made, str) else ""
+
+    def action_verb(self, id: str) -> None:
+        verb = next(each for each in self.verbs if each.id == id)
+        if self.session.read_only:
+            self.house.say(_READ_ONLY, Ink.WAIT)
+            return
+        if self.session.error is not None:
+            return  # the status line says that it is away
+        turns = self.house.turns
+        # At once, before a key behind moves the cursor.
+        made: Intent | str | Awaitable[Intent | str] = getattr(self, verb.intent)()
+        asks = made.asks if isinstance(made, Intent) else not isinstance(made, str)
+        if asks and turns.is_busy:
+            if isinstance(made, Coroutine):
+                made.close()
+            self.house.say(f"{verb.label}: another deed is still being done; press it again then", Ink.WAIT)
+            return
+        turns.is_asking |= asks
+        self.app.run_worker(self._verb(verb, made), group="deed")  # of the application: it ends, whoever leaves here
+
+    async def _verb(self, verb: Verb, made: Intent | str | Awaitable[Intent | str]) -> None:
+        async with self.house.turns.turn():
+            try:
+                intent = await made if isawaitable(made) else made
+            except ControlError as error:
+                self.house.say("✗ " + error.text, Ink.BAD)
+                return
+            except NoMatches:
+                if not self.is_leaving:
+                    raise
+                return  # the screen was left while the daemon was asked
+            if isinstance(intent, str):
+                self.house.say(f"{self.house.key_of(verb.id)} {verb.label}: {intent}", Ink.WAIT)
+            else:
+                await self.perform(intent)
+
+    async def perform(self, intent: Intent) -> bool:
+        """Ask what has to be asked, then have it done; whether it was. Call it from a worker."""
+        if self.session.read_only:
+            self.house.say(_READ_ONLY, Ink.WAIT)
+            return False
+        was_done = await deeds.perform(self.house, intent)
+        if was_done and self.is_here:
+            done = self.session.deeds[-1].intent
+            for table in self.query(Table):
+                table.unmark()
+                if self.makes == done.path:
+                    table.seek(str(done.body.get("name", "")))
+            self.action_refresh()
+        return was_done

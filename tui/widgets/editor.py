@@ -1,0 +1,130 @@
+"""A text that is edited in the terminal: highlighted, with lines marked that are wrong, and no blinking cursor.
+
+    Editor(text, lexer="html+jinja")      # Pygments' name: yaml+jinja, html+jinja, toml, text
+    editor.text, editor.mark({12, 30}), editor.go_to(12), editor.is_changed
+
+It says TextArea.Changed when the text changes. Highlighting is Pygments'; what it can't read stays plain.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+from textual.widgets import TextArea
+
+from tui.ink import Ink
+from tui.themes import style
+
+_HIGHLIT_MAX: Final = 64 * 1024  # characters; beyond that a key would wait for the colours
+_INKS: Final[Mapping[str, Ink]] = {
+    "Comment.Preproc": Ink.CALM,  # {{ }} and {% %}
+    "Comment": Ink.DIM,
+    "Keyword": Ink.DOUBT,
+    "Name.Tag": Ink.TITLE,
+    "Name.Attribute": Ink.WAIT,
+    "Name.Variable": Ink.CALM,
+    "Name.Function": Ink.CALM,
+    "Literal": Ink.GOOD,
+    "String": Ink.GOOD,
+    "Number": Ink.GOOD,
+    "Operator": Ink.RAIL,
+    "Punctuation": Ink.RAIL,
+}
+"""Pygments' kinds of words, the nearest that is named here counts."""
+
+Span = tuple[int, int, Ink]
+
+
+class Editor(TextArea):
+    """The whole text of a file. Escape goes to what stands beside it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+home", "edge(False)", "to the beginning", show=False, id="editor.first"),
+        Binding("ctrl+end", "edge(True)", "to the end", show=False, id="editor.last"),
+    ]
+
+    def __init__(self, text: str = "", *, lexer: str = "text", read_only: bool = False, id: str | None = None) -> None:
+        self._lexer = lexer
+        self._spans = spans(text, lexer)
+        self._wrong: frozenset[int] = frozenset()
+        self._kept = text
+        super().__init__(
+            text, show_line_numbers=True, read_only=read_only, soft_wrap=False, tab_behavior="indent", id=id
+        )
+        self.cursor_blink = False  # a blinking cursor writes to the terminal for ever
+        self.indent_width = 2
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it differs from what was loaded, or kept last."""
+        return self.text != self._kept
+
+    def kept(self) -> None:
+        """What stands here is what is kept now."""
+        self._kept = self.text
+
+    def mark(self, lines: Iterable[int]) -> None:
+        """Mark these lines, from 1, as wrong; no others."""
+        self._wrong = frozenset(lines)
+        self.notify_style_update()
+        self.refresh()
+
+    def go_to(self, line: int) -> None:
+        """Put the cursor on a line, from 1."""
+        row = min(max(line - 1, 0), self.document.line_count - 1)
+        self.move_cursor((row, 0), center=True)
+
+    def action_edge(self, is_end: bool) -> None:
+        self.move_cursor(self.document.end if is_end else (0, 0))
+
+    def get_line(self, line_index: int) -> Text:
+        shown = super().get_line(line_index)
+        for start, end, ink in self._spans.get(line_index, ()):
+            shown.stylize(style(self.app.theme, ink), start, end)
+        if line_index + 1 in self._wrong:
+            shown.stylize(style(self.app.theme, Ink.BAD))
+        return shown
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if y + self.scroll_offset.y + 1 not in self._wrong or not self.show_line_numbers:
+            return strip
+        sign = Segment(" ✗", self.rich_style + style(self.app.theme, Ink.BAD))
+        return Strip.join([strip.crop(0, self.gutter_width - 2), Strip([sign], 2), strip.crop(self.gutter_width)])
+
+    def on_text_area_changed(self) -> None:
+        found = spans(self.text, self._lexer)
+        if found != self._spans:
+            self._spans = found
+            self.notify_style_update()
+
+
+def spans(text: str, lexer: str) -> dict[int, list[Span]]:
+    """What is highlighted in each line, from 0: (from, to, ink)."""
+    if lexer == "text" or len(text) > _HIGHLIT_MAX:
+        return {}
+    from pygments.lexers import get_lexer_by_name
+
+    found: dict[int, list[Span]] = defaultdict(list)
+    row = column = 0
+    for kind, words in get_lexer_by_name(lexer, stripnl=False, ensurenl=False).get_tokens(text):
+        ink = _ink(str(kind).removeprefix("Token."))
+        for number, piece in enumerate(words.split("\n")):
+            if number:
+                row, column = row + 1, 0
+            if ink is not None and piece:
+                found[row].append((column, column + len(piece), ink))
+            column += len(piece)
+    return dict(found)
+
+
+def _ink(kind: str) -> Ink | None:
+    while kind:
+        if kind in _INKS:
+            return _INKS[kind]
+        kind = kind.rpartition(".")[0]
+    return None
