@@ -4,22 +4,24 @@ lost; what comes twice is on record.
 Here 20 kills and 800 messages; `make torture` (torture.py beside this) does more. POSTHOUSE_SEED repeats a run's choices.
 """
 
+import fcntl
 import os
 import random
 import signal
 import socketserver
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from house import Daemon
-from house_process import PATIENCE, session, wait_ended
+from house_process import PATIENCE, session, thread_states, wait_ended
 from house_sink import Sink
 from house_torture import Plan, Torture
 from serving import serving
-
-from engine.store.turnstile import Turnstile
 
 pytestmark = pytest.mark.e2e
 
@@ -49,21 +51,28 @@ def test_a_dead_carrier_is_replaced_and_what_it_held_is_delivered_at_once(tmp_pa
 def test_a_stopped_carrier_makes_no_client_wait(tmp_path) -> None:
     """All carriers accept on the same descriptors, so a connection never sits in the backlog of one that hangs.
 
-    It is stopped between two commits: one that is stopped inside a commit holds the database up until it is killed.
+    It is stopped between two commits: one that is stopped inside a commit, or on its way from the gate to its turn,
+    holds the database up until it is killed. So both are held here until every thread of it stands.
     """
     with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
         frozen = daemon.carriers()[0]
-        turnstile = Turnstile(daemon.state / "posthouse.db")
-        with turnstile.turn():
+        with _locked(daemon.state / "posthouse.db.gate"), _locked(daemon.state / "posthouse.db.turn"):
             os.kill(frozen, signal.SIGSTOP)
-            daemon.until(lambda: session(daemon.pid)[frozen].state == "T")
-        turnstile.close()
+            daemon.until(lambda: set(thread_states(frozen)) == {"T"})
         try:
             numbers = [daemon.submit("ann@example.org") for _ in range(12)]
             daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
         finally:
             os.kill(frozen, signal.SIGCONT)
         assert frozen in daemon.carriers()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold this lock file of the turnstile."""
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def test_without_a_front_office_carriers_finish_and_go_and_the_next_one_listens_on_the_same_ports(tmp_path) -> None:

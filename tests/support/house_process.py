@@ -52,6 +52,12 @@ def session(leader: int) -> dict[int, Process]:
     return found
 
 
+def thread_states(pid: int) -> list[str]:
+    """The state letter of each thread of a process (proc(5)): a signal stops them one after another."""
+    stats = Path("/proc", str(pid), "task").glob("*/stat")
+    return [each.read_text("ascii", "replace").rpartition(")")[2].split()[0] for each in stats]
+
+
 def wait_ended(pids: Iterable[int], patience: float) -> set[int]:
     """Wait until all of these ended; those that have not when patience is over."""
     deadline = time.monotonic() + patience
