@@ -13,12 +13,15 @@ import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 PATIENCE = 60.0  # seconds: far over what anything here takes, so that a test fails and does not hang
 _FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below what the kernel gives to outgoing connections
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PORTS = range(_FIRST_PORT + _WORKER, _LAST_PORT, _WORKERS)
+_ports = cycle(random.SystemRandom().sample(_PORTS, len(_PORTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Process:
 
 def free_port() -> int:
     """A port on 127.0.0.1 where nobody listens, and that neither an outgoing connection nor the tests beside us take
-    meanwhile."""
-    for port in random.SystemRandom().sample(range(_FIRST_PORT + _WORKER, _LAST_PORT, _WORKERS), 200):
+    meanwhile. None is given twice until all were given, so what is not bound yet stays its holder's."""
+    for port in islice(_ports, len(_PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
