@@ -290,6 +290,8 @@ class Carrier:
                 adopt_own_rules(self._config.daemon.state_dir, is_proven=True)
             if "keys" in message:
                 await self._renew_keys()
+            if "heeded" in message:
+                self._link.send(heeded=message["heeded"])  # all that was said before is done
             if "stop" in message:
                 self._ask_stop(message["stop"])
         self._ask_stop(float(self._config.daemon.drain))  # the front office is gone

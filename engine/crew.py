@@ -29,6 +29,7 @@ class Hand:
     is_ready: bool = False
     is_leaving: bool = False
     owner: int = 0
+    heeded: int = 0  # the last question whether it did what it was told that it answered
     figures: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -50,6 +51,7 @@ class Crew:
     ) -> None:  # fmt: skip
         self.hands: dict[int, Hand] = {}  # by process id
         self.deaths = 0  # of carriers that nobody had asked to go
+        self._asked = 0  # how often it was asked whether they did what they were told
         self._forks, self._clock, self._order = forks, clock, order
         self._heard, self._gone, self._start, self._failed = heard, gone, start, failed
         self._bell, self._changing = asyncio.Event(), asyncio.Lock()
@@ -107,6 +109,16 @@ class Crew:
         for hand in self.hands.values():
             hand.link.send(**message)
 
+    async def heeded(self) -> None:
+        """Until each that is here did what it was told before this call, or is gone: one that hangs is ended soon."""
+        self._asked += 1
+        asked, heeding = self._asked, list(self.hands.values())
+        for hand in heeding:
+            hand.link.send(heeded=asked)
+        while any(hand.heeded < asked and hand.pid in self.hands for hand in heeding):
+            self._bell.clear()
+            await self._bell.wait()
+
     def kill_silent(self) -> None:
         """End who said nothing for too long."""
         for hand in list(self.hands.values()):
@@ -125,8 +137,9 @@ class Crew:
             hand.heard = self._clock.monotonic()
             hand.figures = message.get("beat", hand.figures)
             hand.owner = message.get("owner", hand.owner)
-            if message.get("ready"):
-                hand.is_ready = True
+            hand.heeded = message.get("heeded", hand.heeded)
+            hand.is_ready = hand.is_ready or bool(message.get("ready"))
+            if not message.keys().isdisjoint({"ready", "heeded"}):
                 self._bell.set()
             await self._heard(hand, message)
         if self._is_without_forks:  # nobody is left who would tell of its death

@@ -291,6 +291,10 @@ class Office:
         self.crew.tell(**message)
         self._neighbours.tell(message)
 
+    async def heeded(self) -> None:
+        """Until the carriers here did what they were told."""
+        await self.crew.heeded()
+
     def lift(self) -> None:
         """The fence is lifted: let mail go, here and on other machines."""
         self.fence_watch.lifted()
@@ -345,7 +349,8 @@ class Office:
         self.crew.tell(wake=[])
 
     async def move_clock(self, offset: timedelta) -> None:
-        """Set the lab's offset for every process. The caller has checked that this is a lab."""
+        """Set the lab's offset for every process here, and return when they live by it. The caller has checked that this is
+        a lab."""
         self.clock.offset = offset
         self.tell(clock=offset // timedelta(milliseconds=1))
         self._janitor.ring()
@@ -354,6 +359,7 @@ class Office:
         self.deliverer.ring()
         self.sweeper.ring()
         self.key_keeper.ring()
+        await self.heeded()
 
     async def reload(self) -> None:
         """Read the configuration again; new carriers with it, then the old ones drain."""

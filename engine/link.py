@@ -1,8 +1,9 @@
 """The link between the front office and one carrier: JSON objects, one a line, both ways.
 
 Down: {"wake": [domain, ...]}, {"clock": offset in ms}, {"keys": true}, {"stop": seconds}, {"shares": {site: share}},
-{"paused": {domain: until in ms}, "doubted": [domain, ...]}. Up: {"ready": true}, {"beat": {figures}},
-{"sites": [report, ...]}, {"fates": {domain: [attempts, bounces]}}. Its end is a message too: the other side is gone.
+{"paused": {domain: until in ms}, "doubted": [domain, ...]}, {"heeded": number}, which comes back when all before it is
+done. Up: {"ready": true}, {"beat": {figures}}, {"sites": [report, ...]}, {"fates": {domain: [attempts, bounces]}}. Its
+end is a message too: the other side is gone.
 """
 
 import asyncio

@@ -98,9 +98,11 @@ async def post_event(house: House, office: Office, body: dict[str, Any]) -> Done
 async def suspend(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Let nothing go to a site or a domain for a while."""
     try:
-        return await shaping.suspend(house, office.conductor, body)
+        done = await shaping.suspend(house, office.conductor, body)
     except shaping.Wrong as err:
         raise Refusal(str(err)) from None
+    await office.heeded()
+    return done
 
 
 async def slow(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -144,6 +146,7 @@ async def lift_fence(house: House, office: Office, body: dict[str, Any]) -> Done
 async def reload_keys(house: House, office: Office, body: dict[str, Any]) -> Done:
     office.tell(keys=True)
     office.key_keeper.ring()
+    await office.heeded()
     return Done("the carriers sign with the keys as they are now")
 
 
