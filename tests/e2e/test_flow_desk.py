@@ -59,7 +59,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
 
 
 def control(town: LabTown) -> Control:
-    return Control(town.daemon.state / "control.sock")
+    return town.daemon.control
 
 
 def picture(town: LabTown) -> FlowPicture:
