@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from engine.commands.common import ConfigPath, Json, clock, config, database, make_app
+from engine.commands.common import ConfigPath, Json, config, database, make_app
 
 app = make_app("Prove from the database that every accepted delivery has exactly one end.")
 
@@ -11,11 +11,12 @@ app = make_app("Prove from the database that every accepted delivery has exactly
 @app.command()
 def audit(config_path: ConfigPath = None, as_json: Json = False) -> None:
     """Exit code 0 when the books balance, 1 when a finding is printed."""
+    from engine.store.lab_time import read_offset
+    from engine.system import SystemClock
     from mta.queue.audit import audit as go_over
 
     store = database(config(config_path))
-    now = clock(store).now()
-    found = store.read_now(lambda tx: go_over(tx, now))
+    found = store.read_now(lambda tx: go_over(tx, SystemClock(read_offset(tx)).now))
     if as_json:
         print(json.dumps({**asdict(found), "balances": found.balances}, indent=2))
     else:

@@ -27,6 +27,5 @@ async def go_over(house: House, office: Office, body: dict[str, Any]) -> Done:
 
 def _audited(house: House) -> Audit:
     """Over a connection of its own: it reads everything."""
-    now = house.clock.now()
     with house.store.apart() as line:
-        return line.read(lambda tx: audit(tx, now))
+        return line.read(lambda tx: audit(tx, house.clock.now))

@@ -287,8 +287,9 @@ class Scene:
             act, "accepted, delivered, bounced, in the queue",
             f"{overview.accepted_today}+, {self._count(10)}, {self._count(11)}, {overview.queued}", True,
         )  # fmt: skip
-        now = self._clock.now() + self._database.read_now(read_offset)
-        balance = await asyncio.to_thread(self._database.read_now, lambda tx: audit(tx, now))
+        balance = await asyncio.to_thread(
+            self._database.read_now, lambda tx: audit(tx, SystemClock(read_offset(tx)).now)
+        )
         findings = (
             "; ".join(finding.what for finding in balance.findings) or "every accepted delivery has one end or waits"
         )

@@ -5,6 +5,7 @@ It reads one snapshot of the database and may run at any time, on a live or a st
 of ours, never of the mail.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -100,12 +101,12 @@ class Audit:
         return not self.findings and self.accepted == sum(self.states.values())
 
 
-def audit(tx: Tx, now: datetime) -> Audit:
-    """Go over the books."""
+def audit(tx: Tx, now: Callable[[], datetime]) -> Audit:
+    """Go over the books. The time is asked for once the snapshot stands: nothing in it was written later."""
     counts = dict(tx.query("SELECT state, count(*) FROM delivery GROUP BY state"))
-    found = []
+    found, now_ms = [], to_ms(now())
     for what, sql in _CHECKS:
-        ids = tuple(sorted(row[0] for row in tx.query(sql.replace(":now", str(to_ms(now))), (FINDINGS_SHOWN,))))
+        ids = tuple(sorted(row[0] for row in tx.query(sql.replace(":now", str(now_ms)), (FINDINGS_SHOWN,))))
         if ids:
             found.append(Finding(what, ids))
     messages, accepted = tx.one("SELECT count(*), COALESCE(sum(recipients), 0) FROM message") or (0, 0)

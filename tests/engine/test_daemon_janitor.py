@@ -89,7 +89,7 @@ async def house(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         store, clock, SETTINGS, RetrySettings(), follow, wake, made.told_late, made.gone.__contains__
     )
     yield made
-    found = await store.read(lambda tx: audit(tx, clock.now()))
+    found = await store.read(lambda tx: audit(tx, clock.now))
     assert found.balances, found
     await asyncio.to_thread(store.close)
 

@@ -336,7 +336,7 @@ async def test_mail_that_comes_while_its_domain_is_found_empty_is_not_forgotten(
     for number in (0, 1) if enqueue_first else (1, 0):
         (coming, looking)[number].go.set()
         await both[number]
-    found = one.read_now(lambda tx: audit(tx, NOON))
+    found = one.read_now(lambda tx: audit(tx, lambda: NOON))
     assert found.balances, found
     assert one.read_now(lambda tx: tx.one("SELECT next_ms IS NOT NULL FROM destination")) == (True,)
 
@@ -365,7 +365,7 @@ async def test_what_a_carrier_takes_while_it_is_swept_is_swept_too(stores: Calla
     ).taken == ()
     assert (await one.write(lambda tx: queue.enqueue(tx, message("eve@a.example"), NOON, SETTINGS, hand))).claimed == ()
     assert set(one.read_now(lambda tx: tx.query("SELECT state, owner FROM delivery"))) == {(State.QUEUED, None)}
-    assert one.read_now(lambda tx: audit(tx, NOON)).balances
+    assert one.read_now(lambda tx: audit(tx, lambda: NOON)).balances
 
 
 async def test_an_operators_cancel_and_a_claim_of_the_same_moment_do_not_both_happen(

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from clock import NOON
+from clock import NOON, FakeClock
 from house_books import Books, message, nobody_is_suppressed, open_books
 from mail_shop import Place
 
 from deliverability.settings import RetrySettings
 from mta.ports import to_ms
 from mta.queue import claiming, doubting, leasing, queue, settling
+from mta.queue.audit import audit
 from mta.queue.delivery import Event, State
 from mta.queue.leasing import Host
 from mta.queue.queue import Claimed, Settlement
@@ -132,3 +134,17 @@ def test_a_site_that_waits_is_no_finding(books: Books) -> None:
     books.write(lambda tx: tx.execute("UPDATE destination SET next_ms = next_ms + 5000 WHERE domain = 'b.example'"))
     assert books.audit(NOON).balances
     assert books.audit(NOON + timedelta(days=1)).balances
+
+
+def test_a_sweep_just_before_the_snapshot_is_no_finding(books: Books) -> None:
+    """It hints at its own time. The audit's is a later one, or the hint would seem to wait for something."""
+    clock, [(owner,)] = FakeClock(), books.rows("SELECT owner FROM delivery WHERE id = 3")
+
+    class LateSnapshot:
+        def __getattr__(self, name: str) -> Any:
+            if clock.now() == NOON:
+                clock.advance(timedelta(seconds=10))
+                books.write(lambda tx: leasing.sweep(tx, owner, clock.now()))
+            return getattr(books._tx(), name)
+
+    assert audit(LateSnapshot(), clock.now).balances

@@ -123,7 +123,7 @@ def test_a_cancellation_is_undone_within_its_grace_and_leaves_each_as_it_was(pla
     assert books.write(lambda tx: cancelling.spare(tx, [queued, held], ANN, NOON)) == []
     books.write(lambda tx: cancelling.end_due(tx, NOON + MINUTE))
     assert books.states() == {queued: State.QUEUED, held: State.HELD}
-    assert books.write(lambda tx: audit(tx, NOON)).balances
+    assert books.write(lambda tx: audit(tx, lambda: NOON)).balances
 
 
 def test_what_is_released_within_its_grace_is_not_cancelled_after_all(place: Place) -> None:

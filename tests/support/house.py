@@ -306,8 +306,7 @@ class Daemon:
         """The books, gone over from outside while it runs."""
         store: GroupStore = store_at(self._url or self.state / "posthouse.db", SystemClock()).open()
         try:
-            now = SystemClock(store.read_now(read_offset)).now()
-            return store.read_now(lambda tx: audit(tx, now))
+            return store.read_now(lambda tx: audit(tx, SystemClock(read_offset(tx)).now))
         finally:
             store.close()
 

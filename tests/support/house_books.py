@@ -61,7 +61,7 @@ class Books:
         return {row[0]: State(row[1]) for row in self.rows("SELECT id, state FROM delivery")}
 
     def audit(self, now: datetime = NOON) -> Audit:
-        return audit(self._tx(), now)
+        return audit(self._tx(), lambda: now)
 
     def snapshot(self) -> list[str]:
         """All that is in it."""

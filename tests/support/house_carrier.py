@@ -171,7 +171,7 @@ async def running(
         try:
             yield made
             assert not task.done() or task.exception() is None
-            found = await store.read(lambda tx: audit(tx, clock.now()))
+            found = await store.read(lambda tx: audit(tx, clock.now))
             assert found.balances, found
         finally:
             hop.gate.set()
