@@ -29,7 +29,7 @@ from typing import Any, Self, TypeVar
 import tomli_w
 from house_commands import run_command
 from house_log import Log
-from house_process import PATIENCE, free_port, kill, session, wait_ended
+from house_process import PATIENCE, free_port, kill, kill_session, session, wait_session_ended
 from house_warm import WarmProcess, begin
 
 import engine
@@ -147,8 +147,9 @@ class Daemon:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(f"\0posthouse-test-{os.getpid()}-{free_port()}")
         name = "@" + notify.getsockname()[1:].decode()
-        self.notes.clear()
+        self.notes = []  # what an earlier start still has to say is not among them
         read_end, write_end = os.pipe()
+        self.log.expect(read_end)
         # Only what a service would have: a test's own variables must not steer it.
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": _CODE, "NOTIFY_SOCKET": name, "LANG": "C.UTF-8"}
         environment |= self._environment
@@ -158,7 +159,7 @@ class Daemon:
             os.close(write_end)
         self._sessions.add(self._leader.pid)
         self._read(self.log.follow, read_end)
-        self._read(self._follow_notes, notify)
+        self._read(self._follow_notes, notify, _end_of(self._leader.pid), self.notes)
 
     def _begin(self, environment: Mapping[str, str], log: int) -> subprocess.Popen[bytes] | WarmProcess:
         words = ["serve", "--config", str(self.config_path), "--log-format", "json", "--log-level", self._log_level]
@@ -197,21 +198,23 @@ class Daemon:
             code = self._leader.wait(patience)
         except subprocess.TimeoutExpired:
             raise DaemonTrouble(f"still there after {patience:g} s\n{self.log_tail()}") from None
-        left = wait_ended(session(self._leader.pid), patience)
+        left = wait_session_ended(self._leader.pid, patience)
         assert not left, f"{left} of its processes are still there\n{self.log_tail()}"
+        self._sessions.discard(self._leader.pid)
         self._hear_out()
         return code
 
     def restart(self, patience: float = PATIENCE) -> Self:
         """As a supervisor does when the main process is gone: let the others finish, end what does not, start anew."""
         assert not self.is_running
-        kill(wait_ended(session(self.pid), patience))
+        kill(wait_session_ended(self.pid, patience))
+        self._sessions.discard(self.pid)
         return self.start()
 
     def close(self) -> None:
         """Leave nothing behind. Harmless when called twice."""
         for leader in self._sessions:
-            kill(session(leader))
+            kill_session(leader)
         if self._leader is not None:
             self._leader.wait()
             self._hear_out()
@@ -253,8 +256,9 @@ class Daemon:
 
     def kill_all(self) -> None:
         """kill -9 to every process at once, as a power cut would."""
-        # A front office whose other threads are still ending looks like one that has ended.
-        self.kill(*({self.pid} if self.is_running else ()), *session(self.pid))
+        kill_session(self.pid)
+        if self._leader is not None:
+            self._leader.wait()
 
     # -- asking it
 
@@ -360,22 +364,28 @@ class Daemon:
         """The last lines of its log, of all that was written before this call."""
         return "\n".join(line.get("raw", json.dumps(line)) for line in self.log.so_far()[-count:])
 
-    def _read(self, follow: Callable[[Any], None], source: Any) -> None:
-        thread = threading.Thread(target=follow, args=(source,), daemon=True)
+    def _read(self, follow: Callable[..., None], *sources: Any) -> None:
+        thread = threading.Thread(target=follow, args=sources, daemon=True)
         thread.start()
         self._readers.append(thread)
 
-    def _follow_notes(self, notify: socket.socket) -> None:
+    def _follow_notes(self, notify: socket.socket, ended: int, notes: list[dict[str, str]]) -> None:
         """Until the front office has ended and its last word is read."""
-        assert self._leader is not None
-        ended = os.pidfd_open(self._leader.pid)
         with notify:
             while notify in select.select([notify, ended], [], [])[0]:
                 said = notify.recv(4096).decode()
                 with self._news:
-                    self.notes.append(dict(line.split("=", 1) for line in said.splitlines()))
+                    notes.append(dict(line.split("=", 1) for line in said.splitlines()))
                     self._news.notify_all()
         os.close(ended)
+
+
+def _end_of(pid: int) -> int:
+    """A descriptor that is readable as soon as this process of ours has ended; at once when it was buried already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return os.open(os.devnull, os.O_RDONLY)
 
 
 def letter(to: str, *, subject: str = "Hello", body: str = "Good morning.", sender: str = "hello@shop.example",

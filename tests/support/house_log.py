@@ -26,9 +26,13 @@ class Log:
         self._news = news
         self._taken: dict[int, int] = {}  # octets by the end of a pipe they came from
 
+    def expect(self, end: int) -> None:
+        """From now on `so_far` waits for what is written into this pipe, which `follow` is to read."""
+        with self._news:
+            self._taken[end] = 0
+
     def follow(self, end: int) -> None:
         """Read this end of a pipe until all who write there are gone."""
-        self._taken[end] = 0
         rest, octets = b"", b"-"
         while octets:
             select.select([end], [], [])

@@ -43,6 +43,11 @@ def free_port() -> int:
 
 def session(leader: int) -> dict[int, Process]:
     """The living processes of a session, by pid. It outlives its leader, so orphans are found too."""
+    return {pid: each for pid, each in _members(leader).items() if each.state not in "ZX"}
+
+
+def _members(leader: int) -> dict[int, Process]:
+    """Those too that only look as if they had ended: a process whose other threads still end is a Z already."""
     found = {}
     for entry in os.scandir("/proc"):
         if not entry.name.isdecimal():
@@ -50,7 +55,7 @@ def session(leader: int) -> dict[int, Process]:
         with contextlib.suppress(OSError):
             # proc(5): the command's name stands in brackets and may hold anything, a bracket too
             stat = Path(entry.path, "stat").read_text("ascii", "replace").rpartition(")")[2].split()
-            if int(stat[3]) == leader and stat[0] not in "ZX":
+            if int(stat[3]) == leader:
                 found[int(entry.name)] = Process(int(entry.name), int(stat[1]), stat[0])
     return found
 
@@ -81,8 +86,26 @@ def wait_ended(pids: Iterable[int], patience: float) -> set[int]:
     return left
 
 
+def wait_session_ended(leader: int, patience: float = PATIENCE) -> set[int]:
+    """Wait until all of a session ended, those too that it forks meanwhile; those that have not when patience is over."""
+    deadline = time.monotonic() + patience
+    while True:
+        left = wait_ended(_members(leader), max(0, deadline - time.monotonic()))
+        if left or not session(leader):
+            return left
+
+
+def kill_session(leader: int) -> None:
+    """End a whole session at one stroke, as a power cut would, and wait until it is gone. Its processes are one group, and
+    the kernel kills a group at once: none of them sees another die, and none forks one that stays."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    left = wait_session_ended(leader)
+    assert not left, f"{left} survived SIGKILL"
+
+
 def kill(pids: Iterable[int], patience: float = PATIENCE) -> None:
-    """End these at once, as a power cut would, and wait until they are gone."""
+    """End these, one after another, and wait until they are gone."""
     victims = tuple(pids)
     for pid in victims:
         with contextlib.suppress(ProcessLookupError):

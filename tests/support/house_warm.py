@@ -35,8 +35,10 @@ class WarmProcess:
     """One that was begun; it speaks as `subprocess.Popen` does."""
 
     def __init__(self, line: socket.socket) -> None:
-        self._line, self._code = line, None if (said := line.recv(16)) else 1
-        self.pid = int(said or 0)
+        self._line, self._code = line, None
+        if not (said := line.recv(16)):
+            raise ChildProcessError("nothing was forked")
+        self.pid = int(said)
 
     def poll(self) -> int | None:
         """Its exit code (what a signal ended has its number below zero), None as long as it runs."""
@@ -104,19 +106,19 @@ def _serve(listening: socket.socket, program: str) -> dict[str, Any]:
 
 
 def _attend(line: socket.socket) -> dict[str, Any]:
-    """Fork it, tell its pid, and its exit code when it has one; in the fork, what it is to do."""
+    """Fork it, and tell its exit code when it has one; in the fork, tell its pid, and what it is to do."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     octets, (out, err), *_ = socket.recv_fds(line, _ORDER_MAX, 2)
     if (pid := os.fork()) != 0:
         os.close(out)  # or whoever reads it would never see its end
         os.close(err)
-        line.send(str(pid).encode())
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         with suppress(OSError):  # nobody asks any more
             line.send(str(code).encode())
         os._exit(0)
     order: dict[str, Any] = json.loads(octets)
     os.setsid()
+    line.send(str(os.getpid()).encode())  # not before: whoever knows it finds it by its session
     for place, each in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
         os.dup2(each, place)
     line.detach()
