@@ -35,7 +35,8 @@ Params = Mapping[str, str | int]
 LIMIT: Final = 8 * 1024 * 1024  # octets of one answer, or of one line of the stream
 HEAD_LIMIT: Final = 64 * 1024
 CHUNK: Final = 256 * 1024
-PATIENCE: Final = 10.0  # seconds for an answer
+PATIENCE: Final = 60.0  # seconds for an answer: a machine with nothing to spare takes some
+SCREEN_PATIENCE: Final = 10.0  # a screen says what is wrong, and asks again
 COMMAND_PATIENCE: Final = 120.0  # a command may move hours of lab time
 SILENCE: Final = 45.0  # the stream says something every 15 s; three times that is a daemon that hangs
 
@@ -84,7 +85,7 @@ class Control:
 class AsyncControl:
     """The same for a program with an event loop, and the stream."""
 
-    def __init__(self, socket_path: str | Path, *, patience: float = PATIENCE, silence: float = SILENCE) -> None:
+    def __init__(self, socket_path: str | Path, *, patience: float = SCREEN_PATIENCE, silence: float = SILENCE) -> None:
         self.socket_path = str(socket_path)
         self._patience = patience
         self._silence = silence

@@ -32,7 +32,7 @@ T = TypeVar("T")
 GROUP_MAX: Final = 256  # works in one commit
 GROUP_SECONDS: Final = 0.015  # no transaction gathers for longer (the design's bound is 20 ms)
 RIDE_SECONDS: Final = 0.02  # how long a work that can wait waits for company
-BUSY_SECONDS: Final = 10.0  # how long a work may wait for its turn before its asker is told to come again
+BUSY_SECONDS: Final = 30.0  # how long a work may wait for its turn before its asker is told to come again
 WATCHES: Final = 10  # in that time: how often it is looked whether somebody waited for so long
 TRIES: Final = 3  # of one work that fails by others' doing: a deadlock, a connection that broke
 
