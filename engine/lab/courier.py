@@ -16,7 +16,7 @@ from mta.ports import Chance, Clock
 _log: Final = logging.getLogger("posthouse.lab")
 _TRIES: Final = 5
 _PAUSE: Final = 2.0  # seconds: a daemon that restarts is back by then
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 60.0
 
 
 class Courier:

@@ -12,7 +12,7 @@ from engine.lab.server import loopback
 from engine.lab.shop import SampleShop, ShopMail
 from engine.system import SystemClock
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 def hand_over(host: str, port: int, mails: Iterable[ShopMail]) -> int:

@@ -66,7 +66,7 @@ def link(mail: KeptMail, containing: str) -> str:
 class Person:
     """One reader with a browser."""
 
-    def __init__(self, *, connect_to: str | None = None, timeout: float = 10.0) -> None:
+    def __init__(self, *, connect_to: str | None = None, timeout: float = 60.0) -> None:
         """`connect_to`: host:port to connect to for every link. `timeout`: seconds of patience with a page."""
         self._connect_to = connect_to
         self._timeout = timeout

@@ -35,7 +35,7 @@ from engine.system import SystemChance, SystemClock
 from mta.ports import to_ms
 from mta.queue.audit import audit
 
-PATIENCE: Final = 30.0  # seconds until something that should happen is said not to have happened
+PATIENCE: Final = 60.0  # seconds until something that should happen is said not to have happened
 LOOK_EVERY: Final = 0.1
 SHOP: Final = "shop.example"
 FLOWS: Final = ("abandoned-cart", "order-thanks", "sunset")  # of the recipes, what this day is about
