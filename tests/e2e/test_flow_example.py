@@ -5,6 +5,7 @@ contact's own clock, a click that is waited for, a share of people who get nothi
 import http.client
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,16 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
             done = town.daemon.command("coupon", "pool", *words)
             assert done.returncode == 0, done.stderr
         town.daemon.act("flows", source=FLOW, file="abandoned-cart.yaml")
+        until_tuesday_noon(town)
         yield town
         assert town.daemon.audit().balances
+
+
+def until_tuesday_noon(town: LabTown) -> None:
+    """So that the hour and the weekdays that the flow waits for are as far off whenever the tests run."""
+    now = datetime.fromtimestamp(town.daemon.overview().now_ms / 1000, UTC)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=7 - (now.weekday() - 1) % 7)
+    town.daemon.advance(f"{int((noon - now).total_seconds())}s")
 
 
 def write_mails(folder: Path) -> None:

@@ -4,9 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from house_process import free_port, thread_states
+
+from engine.scene.stage import PORTS
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +39,7 @@ from pathlib import Path
 from engine.scene.stage import prepare, running
 
 async def stand() -> None:
-    async with running(prepare(Path("var"), ports=(0,) * 6)):
+    async with running(prepare(Path("var"), ports=[int(each) for each in sys.argv[1:]])):
         print("it stands", flush=True)
         await asyncio.Event().wait()
 
@@ -45,13 +50,32 @@ except asyncio.CancelledError:
 """
 
 
+def until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def waits_for(pid: int, number: signal.Signals) -> bool:
+    """Whether this signal was sent to a process that has not taken it yet (proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text("ascii", "replace").splitlines()
+    pending = next(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:"))
+    return bool(pending >> (number - 1) & 1)
+
+
 def test_a_terminal_whose_window_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen((sys.executable, "-c", STAGE), cwd=tmp_path, env=env, stdout=subprocess.PIPE) as stage:
+    words = (sys.executable, "-c", STAGE, *(str(free_port()) for _ in PORTS))
+    with subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.PIPE) as stage:
         assert stage.stdout is not None
         assert stage.stdout.readline() == b"it stands\n"
         daemon = int((tmp_path / "var" / "posthoused.lock").read_text())
-        for _ in range(2):  # the shell says it, and so does the kernel
-            stage.send_signal(signal.SIGHUP)
+        os.kill(daemon, signal.SIGSTOP)  # so that the end is still under way when it is said again
+        until(lambda: set(thread_states(daemon)) == {"T"})
+        stage.send_signal(signal.SIGHUP)  # the shell says it ...
+        until(lambda: waits_for(daemon, signal.SIGTERM))
+        stage.send_signal(signal.SIGHUP)  # ... and so does the kernel
+        os.kill(daemon, signal.SIGCONT)
         assert stage.wait(PATIENCE) == 1
     assert not Path(f"/proc/{daemon}").exists()

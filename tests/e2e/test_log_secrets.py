@@ -3,9 +3,10 @@ journal of acts, or in the names of its processes."""
 
 import base64
 import contextlib
-import getpass
 import http.client
 import json
+import os
+import pwd
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -123,23 +124,25 @@ def command_line(pid: int) -> str:
     return ""
 
 
+def test_an_act_is_in_the_journal_with_whom_the_kernel_names(daemon: Daemon) -> None:
+    daemon.act("note", text="looked at the disk", about="disk")
+    [row] = daemon.control.get(Acts, "/v1/acts", {"about": "disk"}).rows
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert (row.user, row.what, row.done) == (user, "note", "looked at the disk")
+    assert daemon.logged("command", act="note", by=user)
+
+
 def test_no_secret_is_in_the_log_in_the_acts_or_in_the_names_of_processes(daemon: Daemon) -> None:
     own = plant(daemon)
     reload_with_a_fault(daemon)
-    daemon.logged("delivered")
-    daemon.logged("not authenticated")
-    secret = (daemon.state / "secret").read_bytes()
+    daemon.until_idle()
     commands = "".join(map(command_line, sorted(processes(daemon.pid))))
     acts = daemon.command("acts", "--json", "--limit", "500").stdout
+    assert daemon.stop() == 0  # then all that it says is said
+    assert daemon.log.so_far("delivered") and daemon.log.so_far("not authenticated")
+    secret = (daemon.state / "secret").read_bytes()
     said = "\n".join((daemon.log_tail(100_000), commands, acts))
     assert "club.met" in said or "events" in said  # it was there to be seen
     for each in (*own, WRONG, IN_URL, IN_LINK, BEARER, BODY, DATA):
         assert not [form for form in forms(each) if form in said], each
     assert secret.hex() not in said and base64.b64encode(secret).decode() not in said
-
-
-def test_an_act_is_in_the_journal_with_whom_the_kernel_names(daemon: Daemon) -> None:
-    daemon.act("note", text="looked at the disk", about="disk")
-    [row] = daemon.control.get(Acts, "/v1/acts", {"about": "disk"}).rows
-    assert (row.user, row.what, row.done) == (getpass.getuser(), "note", "looked at the disk")
-    assert daemon.logged("command", act="note", by=getpass.getuser())

@@ -179,6 +179,7 @@ def test_why_and_why_not_tell_where_a_mail_came_from_and_why_there_is_none(town:
     [(message, to)] = daemon.rows(
         "SELECT s.message_id, c.address FROM sending s JOIN contact c ON c.id = s.contact_id WHERE s.template = 'order-thanks'"
     )
+    daemon.until(lambda: daemon.state_of(message) == "delivered")
     why = daemon.command("why", str(message))
     assert why.returncode == 0, why.stderr
     assert "by flow order-thanks, version " in why.stdout and "event   order.placed " in why.stdout
@@ -193,6 +194,7 @@ def test_why_and_why_not_tell_where_a_mail_came_from_and_why_there_is_none(town:
 
 
 def test_a_report_tells_what_came_of_a_flow(town: LabTown) -> None:
+    town.daemon.until_idle()
     shown = town.daemon.command("report", "flow", "order-thanks", "--since", "60 days")
     assert shown.returncode == 0, shown.stderr
     assert "entered 1" in shown.stdout and "lift: nobody to compare with" in shown.stdout
