@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -59,11 +59,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _stores_are_patient() -> None:
+    """No store of a test's own process tells anybody to come again because that, or a disk, stood still for ten seconds."""
+    from engine.store import groups
+
+    groups.BUSY_SECONDS = 600.0
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator["Postgres"]:
-    """A PostgreSQL server for the whole run."""
+    """A PostgreSQL server for the whole run. Who waits there for a process that stands still waits on."""
     from house_postgres import Postgres
 
+    from engine.store import postgres_tx
+
+    postgres_tx._SETTINGS |= {"lock_timeout": "10min", "idle_in_transaction_session_timeout": "10min"}
     with Postgres() as server:
         yield server
 
@@ -92,3 +103,21 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Place
 def place(places: Callable[[], Place]) -> Place:
     """A place for a database."""
     return places()
+
+
+@pytest.fixture
+def patient_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks a name server waits a minute for it; who asks 127.0.0.250, where none is, finds that out at once."""
+    import dns.asyncquery
+
+    from engine.doctor import asking
+    from mta.routing import authority
+
+    ask = dns.asyncquery.udp_with_fallback
+
+    def asked(query: Any, where: str, timeout: float, **more: Any) -> Any:
+        return ask(query, where, timeout=0.1 if where == "127.0.0.250" else timeout, **more)
+
+    monkeypatch.setattr(dns.asyncquery, "udp_with_fallback", asked)
+    for module in (asking, authority):
+        monkeypatch.setattr(module, "DEADLINE", 60.0)

@@ -111,6 +111,7 @@ def run(argv: list[str], draw: "Draw | None" = None) -> int:
     except PermissionError as err:
         return _shut(err, argv)
     finally:
+        common.close_stores()
         common.hand_over()
 
 

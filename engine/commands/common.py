@@ -31,6 +31,8 @@ COMMAND: ContextVar[Sequence[str]] = ContextVar("command", default=())
 """The words of the command that runs."""
 FOLDERS: ContextVar[Sequence[Path]] = ContextVar("folders", default=())
 """Where the command that runs may make files of the daemon's."""
+STORES: ContextVar[Sequence["GroupStore"]] = ContextVar("stores", default=())
+"""What the command that runs has open."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Socket = Annotated[
@@ -114,6 +116,13 @@ def config(given: Path | None) -> "Config":
     return settings
 
 
+def close_stores() -> None:
+    """At a command's end: nothing of a database stays open, nor on its server the mark of somebody who writes."""
+    for each in STORES.get():
+        each.close()
+    STORES.set(())
+
+
 def hand_over() -> None:
     """At a command's end, as root: the daemon's user gets what was made in its folders."""
     if not FOLDERS.get() or os.geteuid() != 0:
@@ -151,6 +160,7 @@ def database(settings: "Config", *, create: bool = False, upgrade: bool = False,
 
     try:
         store = store_at(settings.database_place, SystemClock())
+        STORES.set((*STORES.get(), store))
         is_new = not store.exists()
         if is_new and not create:
             refuse(f"there is no database {store.name}", "`posthoused migrate` makes it", code=2)

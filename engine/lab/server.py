@@ -115,7 +115,7 @@ class Lab:
         """Every command that a host did not grant, oldest first."""
         return self._reader.refusals()
 
-    async def wait_for(self, predicate: Callable[[list[KeptMail]], bool], timeout: float = 10.0) -> list[KeptMail]:
+    async def wait_for(self, predicate: Callable[[list[KeptMail]], bool], timeout: float = 60.0) -> list[KeptMail]:
         """The kept mails as soon as `predicate` holds for them; it is asked at each mail and each refusal.
 
         TimeoutError, which says what there is, after `timeout` seconds.

@@ -12,8 +12,9 @@ from engine.web.server import WebServer
 
 
 @pytest.fixture
-async def path(tmp_path: Path) -> AsyncIterator[Path]:
+async def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
     """A socket at which one question is answered."""
+    monkeypatch.setattr("engine.web.server.PATIENCE_SECONDS", 3600.0)
 
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text="hello")
@@ -31,10 +32,11 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
     listening.close()
 
 
-async def ask(path: Path) -> bytes:
+async def ask(path: Path, head: bytes = b"GET /v1/hello HTTP/1.0\r\n\r\n") -> bytes:
+    """All that is said to this until the connection is closed."""
     reader, writer = await asyncio.open_unix_connection(path)
     try:
-        writer.write(b"GET /v1/hello HTTP/1.0\r\n\r\n")
+        writer.write(head)
         return await asyncio.wait_for(reader.read(), 60)
     except ConnectionError:  # closed with what we said unread
         return b""
@@ -43,11 +45,9 @@ async def ask(path: Path) -> bytes:
 
 
 async def test_half_a_head_is_not_waited_for_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.web.server.PATIENCE_SECONDS", 0.05)
-    reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(b"GET /v1/hello HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-    assert await asyncio.wait_for(reader.read(), 60) == b""
-    writer.close()
+    with monkeypatch.context() as soon:
+        soon.setattr("engine.web.server.PATIENCE_SECONDS", 0.05)
+        assert await ask(path, b"GET /v1/hello HTTP/1.1\r\nHost: x\r\nX-Slow: ") == b""
     assert (await ask(path)).endswith(b"hello")
 
 

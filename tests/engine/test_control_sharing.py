@@ -33,6 +33,12 @@ class Desk:
         return await self.sharing.answer(question, self.find)
 
 
+@pytest.fixture(autouse=True)
+def _answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long this process stands still."""
+    monkeypatch.setattr("engine.control.sharing.SECONDS", 3600.0)
+
+
 async def test_twelve_who_ask_the_same_are_given_one_answer() -> None:
     desk = Desk()
     assert await asyncio.gather(*(desk.ask() for _ in range(12))) == [b"1"] * 12

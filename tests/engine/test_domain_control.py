@@ -28,6 +28,7 @@ from engine.intake.reports_in import keep
 from engine.lab import zones
 
 DOMAIN = "shop.example"
+pytestmark = pytest.mark.usefixtures("patient_dns")
 
 
 class Shop:

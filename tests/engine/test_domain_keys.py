@@ -21,6 +21,7 @@ from engine.system import SystemClock
 
 DOMAIN = "shop.example"
 REST = timedelta(days=7)
+pytestmark = pytest.mark.usefixtures("patient_dns")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house_process import wait_ended
+from house_process import free_port, wait_ended
 
 from engine.forkserver import Exit, ForkServer
 
@@ -187,7 +187,7 @@ made[0][1].recv(1)
 
 
 def test_a_carrier_that_outlives_the_front_office_does_not_hold_the_sockets_that_it_never_served() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as pages:
+    with socket.create_server(("127.0.0.1", free_port())) as pages:  # which nobody else takes meanwhile
         made, address = ForkServer(carrier, keeper, [pages]), pages.getsockname()
         _, link = spawn(made, "say", words="alive as")
         assert link.recv(100).startswith(b"alive as")

@@ -1,7 +1,7 @@
 """The import desk of the front office: parts in order, words for every fault, stopped and gone on with, also after a restart."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +20,10 @@ OPTIONS = {"lists": ["tea"], "source": "a fair", "wording": "Yes."}
 
 
 @pytest.fixture
-def shop(tmp_path: Path, place: Place) -> Desk:
-    return Desk(place, tmp_path)
+def shop(tmp_path: Path, place: Place) -> Iterator[Desk]:
+    made = Desk(place, tmp_path)
+    yield made
+    made.store.close()
 
 
 def at_desk(shop: Desk, folder: Path) -> ImportDesk:

@@ -24,6 +24,7 @@ from engine.lab import zones
 from mta.ports import Tx, to_ms
 
 DOMAIN = "shop.example"
+pytestmark = pytest.mark.usefixtures("patient_dns")
 MAIL = b"From: hello@shop.example\r\nTo: ann@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
 
 

@@ -146,7 +146,7 @@ async def test_a_caller_that_gives_up_does_not_undo_what_was_taken(store: GroupS
 async def test_a_work_that_waited_too_long_is_given_up_and_never_runs_later(
     store: GroupStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(module, "WATCHES", 60_000)  # it is looked all the time who waits
     held, go = threading.Event(), threading.Event()
 
     def wait(tx: Tx) -> None:
@@ -155,8 +155,11 @@ async def test_a_work_that_waited_too_long_is_given_up_and_never_runs_later(
 
     blocker = asyncio.ensure_future(store.write(wait))
     assert await asyncio.to_thread(held.wait, 60)
-    with pytest.raises(StoreBusy, match=r"stayed locked"):
-        await store.write(put("too late"))
+    with monkeypatch.context() as soon:
+        soon.setattr(module, "BUSY_SECONDS", 0.05)
+        soon.setattr(module, "WATCHES", 10)
+        with pytest.raises(StoreBusy, match=r"stayed locked"):
+            await store.write(put("too late"))
     go.set()
     await blocker
     await store.write(put("later"))
@@ -251,9 +254,11 @@ def test_a_killed_writer_leaves_whole_transactions_only(place: Place, moment: in
 _WRITER = """
 import asyncio, os, signal, sys
 from pathlib import Path
+from engine.store import groups
 from engine.store.opening import store_at
 from engine.system import SystemClock
 
+groups.BUSY_SECONDS = 600.0
 where = sys.argv[1]
 store = store_at(where if "://" in where else Path(where), SystemClock()).open()
 told = 0

@@ -2,6 +2,7 @@
 that work beside each other."""
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ class Held:
         return value
 
     async def until_inside(self) -> None:
-        assert await asyncio.to_thread(self.inside.wait, 20)
+        assert await asyncio.to_thread(self.inside.wait, 60)
 
 
 # -- a server that goes away
@@ -162,16 +163,16 @@ async def test_a_server_that_is_killed_while_mail_passes_loses_nothing_and_doubl
 async def test_without_a_server_the_asker_is_told_in_time_and_served_when_it_is_back(
     own_server: "Postgres", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "BUSY_SECONDS", 0.2)
     store = store_at(own_server.url("one"), FakeClock()).open()
     store.migrate()
     await store.write(put("before"))
     own_server.stop()
-    for ask in (store.write(put("lost")), store.read(lambda tx: tx.query("SELECT 1"))):
-        with pytest.raises(StoreTrouble):
-            await ask
+    with monkeypatch.context() as soon:
+        soon.setattr(groups, "BUSY_SECONDS", 0.2)
+        for ask in (store.write(put("lost")), store.read(lambda tx: tx.query("SELECT 1"))):
+            with pytest.raises(StoreTrouble):
+                await ask
     own_server.start()
-    monkeypatch.setattr(groups, "BUSY_SECONDS", 10.0)
     await store.write(put("after"))
     assert texts(store) == ["before", "after"]
     store.close()
@@ -206,7 +207,7 @@ async def test_a_commit_whose_answer_is_lost_is_found_out(postgres: "Postgres", 
 
         cable.cut(before=before)
         assert await store.write(work) > 1
-        assert cable.is_cut.is_set()
+        assert cable.is_cut.wait(60)
         assert ran == runs
         assert texts(store) == ["first", "second"]
         store.close()
@@ -243,7 +244,13 @@ async def test_too_many_connections_are_said_and_waited_for(postgres: "Postgres"
     few = url.replace("posthouse@", "few@")
     with psycopg.connect(few), pytest.raises(Unreachable, match="does not let us in: too many connections"):
         store_at(few, FakeClock()).open()
-    store_at(few, FakeClock()).open().close()
+    store: GroupStore | None = None
+    async with asyncio.timeout(60):
+        while store is None:  # whoever left is counted until the server has seen it
+            await asyncio.sleep(0)
+            with contextlib.suppress(Unreachable):
+                store = store_at(few, FakeClock()).open()
+    store.close()
 
 
 async def test_a_foreign_session_that_holds_a_table_for_too_long_is_a_busy_store_and_then_no_more(
