@@ -14,7 +14,7 @@ from engine.lab.errands import Errand
 from mta.ports import Chance, Clock
 
 _log: Final = logging.getLogger("posthouse.lab")
-_TRIES: Final = 5
+_TRIES: Final = 30
 _PAUSE: Final = 2.0  # seconds: a daemon that restarts is back by then
 _PATIENCE: Final = 60.0
 

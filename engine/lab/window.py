@@ -14,7 +14,7 @@ from typing import Final
 from engine.lab.pictures import picture
 
 _HEAD_MAX: Final = 16_384  # octets
-_PATIENCE: Final = 10.0  # seconds for a request's head
+_PATIENCE: Final = 60.0  # seconds for a request's head
 _REQUEST: Final = re.compile(rb"(GET|HEAD) (/[!-~]{0,2000}) HTTP/1\.[01]\r\n")
 _PICTURE: Final = re.compile(r"/p/([a-z0-9-]{1,40})\.png", re.ASCII)
 _PAGE: Final = re.compile(r"/(?:[A-Za-z0-9-]{1,40}/?){0,3}", re.ASCII)

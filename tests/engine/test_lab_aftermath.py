@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from house_process import free_port
 from lab_thread import LabThread
 
 from engine.lab.keep import KeptMail
@@ -136,8 +137,7 @@ def test_a_listener_that_is_away_gets_its_bounce_when_it_is_back(
 ) -> None:
     monkeypatch.setattr("engine.lab.courier._PAUSE", 0.05)
     monkeypatch.setattr("engine.lab.courier._TRIES", 1000)
-    with LabThread(tmp_path / "before") as before:
-        port = before.smtp_port
+    port = free_port()
     with LabThread(tmp_path / "lab", inbound=f"127.0.0.10:{port}") as lab:
         send(lab, ["<later-bounce@shop.lab>"])
         with LabThread(tmp_path / "inbound", smtp_port=port) as inbound:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clock import FakeChance, FakeClock
+from house_process import free_port
 from lab_thread import LabThread
 
 from engine.lab.keep import Kept
@@ -49,8 +50,8 @@ async def test_wait_for_says_what_there_is_when_it_gives_up(tmp_path: Path) -> N
 
 
 async def test_stopping_hangs_up_on_everybody_and_frees_the_port(tmp_path: Path) -> None:
-    async with Lab(tmp_path / "1", clock=FakeClock(), chance=FakeChance()) as lab:
-        port = lab.smtp_port
+    port = free_port()
+    async with Lab(tmp_path / "1", clock=FakeClock(), chance=FakeChance(), smtp_port=port):
         reader, writer = await asyncio.open_connection("127.0.0.31", port)  # it never greets
         await asyncio.to_thread(send, port)
     with pytest.raises(ConnectionError):

@@ -1,5 +1,6 @@
 """The man pages and the completion that `posthouse manual` writes: whole, well-formed, and as the commands are."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -24,7 +25,10 @@ def completed(share: Path, *words: str) -> list[str]:
     if words[0] != "posthouse":
         file = file.with_name("posthouse")
     script = '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _posthouse; printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(("bash", "-c", script, str(file), *words), capture_output=True, text=True, check=True)
+    plain = os.environ | {"LC_ALL": "C.UTF-8"}  # bash complains of a language that this machine does not know
+    done = subprocess.run(
+        ("bash", "-c", script, str(file), *words), capture_output=True, text=True, check=True, env=plain
+    )
     assert done.stderr == ""
     return done.stdout.split()
 
