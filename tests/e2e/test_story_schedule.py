@@ -35,6 +35,7 @@ window: 10m
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabTown]:
     with lab_town(tmp_path_factory.mktemp("schedule")) as town:
+        town.go_to_noon(weekday=2)  # on a Monday night it is Tuesday at ten somewhere already
         sign_for(load(town.daemon.config_path), town.lab.state, "shop.example")
         town.daemon.act("keys")
         town.daemon.act("lists", name="news", title="News", purpose="What is new.", confirmation="single")
@@ -140,10 +141,16 @@ def state(town: LabTown) -> str:
 
 def open_line(one: TmuxStage, words: str) -> None:
     """Go down to the line with these words, and open it."""
-    one.keys("g")
     for _ in range(40):
-        if any("▌" in each and words in each for each in one.text.splitlines()):
+        place, line = cursor(one.text)
+        if words in line:
             one.keys("Enter")
             return
-        one.step("j")
+        one.keys("j")
+        one.until(lambda text, place=place: cursor(text)[0] > place)  # type: ignore[misc]
     raise AssertionError(f"no line says {words}:\n{one.text}")
+
+
+def cursor(screen: str) -> tuple[int, str]:
+    """In which line it is, and what that says; -1 in the middle of a repaint."""
+    return next(((place, line) for place, line in enumerate(screen.splitlines()) if "▌" in line), (-1, ""))

@@ -6,6 +6,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,12 +142,15 @@ def test_a_credential_s_stream_holds_whatever_its_mail_says(office: Office) -> N
 def test_a_rate_holds_over_all_carriers_and_counts_deliveries(office: Office) -> None:
     password = office.credential("slow", "--rate", "3/min")
     codes = []
+    began = time.monotonic()
     for _ in range(5):
         with office.smtp("slow", password) as smtp:
             smtp.mail("a@shop.example")
             smtp.rcpt("ann@hop.example")
             codes.append(smtp.data(b"Subject: x\r\n\r\nHello\r\n")[0])
-    assert codes == [250, 250, 250, 450, 450]
+    filled = int((time.monotonic() - began) / 20)  # meanwhile: one more each twenty seconds
+    assert codes[:3] == [250, 250, 250] and set(codes) <= {250, 450}
+    assert codes.count(250) <= 3 + filled
     with office.smtp("slow", password) as smtp:
         smtp.mail("a@shop.example")
         for number in range(4):
@@ -227,9 +231,8 @@ def test_failures_are_reported_unless_the_credential_says_not(tmp_path: Path) ->
             with house.smtp(name, house.credential(name, *more)) as smtp:
                 smtp.sendmail(f"{name}@shop.example", "ann@hop.example", letter("ann@hop.example"))
         daemon.advance("2 min")
-        daemon.until(
-            lambda: daemon.rows("SELECT count(*) FROM delivery WHERE state = 12 AND message_id IN (1, 2)") == [(2,)]
-        )
+        ended = "SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message_id WHERE m.credential <> '' AND state = 12"
+        daemon.until(lambda: daemon.rows(ended) == [(2,)])
         told = daemon.rows(
             "SELECT forward_path FROM delivery d JOIN message m ON m.id = d.message_id WHERE m.origin = 'dsn'"
         )

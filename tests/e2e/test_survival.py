@@ -82,9 +82,10 @@ def test_mail_waits_while_no_name_server_answers_says_so_and_goes_when_one_does(
             number = town.submit("ann@shop.lab")  # nobody answers there
             waits = "SELECT last_reply FROM site WHERE failures > 0"
             daemon.until(lambda: daemon.rows(waits))
-            daemon.advance("30 min")
-            daemon.advance("30 min")
-            assert daemon.state_of(number) == "queued"
+            for tries in (2, 3):
+                daemon.advance("30 min")
+                daemon.until(lambda tries=tries: daemon.rows("SELECT 1 FROM site WHERE failures >= ?", tries))
+            daemon.until(lambda: daemon.state_of(number) == "queued")
             [(why,)] = daemon.rows(waits)
             assert "4.4.3" in why  # RFC 3463: directory server failure
             wire.mend()
@@ -114,7 +115,8 @@ def test_a_database_that_somebody_else_holds_for_a_while_makes_applications_wait
 
 def test_a_carrier_without_memory_for_a_message_loses_none_and_others_are_served(tmp_path: Path, sink: Sink) -> None:
     with Daemon(tmp_path, next_hop=sink.address, carriers=1) as daemon:
-        daemon.submit("ann@example.org", X_Marker="before")
+        before = daemon.submit("ann@example.org", X_Marker="before")
+        daemon.until(lambda: daemon.state_of(before) == "delivered")  # what ends at the dot may come twice
         [carrier] = daemon.carriers()
         status = Path(f"/proc/{carrier}/status").read_text("ascii")
         size = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmSize"))) * 1024

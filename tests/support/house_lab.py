@@ -9,6 +9,7 @@ with lab_town(folder) as town:
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lab_thread import LabThread
 
 from engine.lab.keep import KeptMail
 from engine.system import SystemChance, SystemClock
+from mta.ports import from_ms
 
 WRITER = "writer@shop.lab"  # who hands mail over, with a mailbox in the lab: notices can be delivered
 NO_SPREAD = {"retry": {"delivery": {"first": "10 min", "factor": 1.0, "spread": 0.0}}}
@@ -41,6 +43,14 @@ class LabTown:
     def submit(self, to: str, **fields: str) -> int:
         """Hand a message over in the writer's name; its number."""
         return self.daemon.submit(to, sender=WRITER, **fields)
+
+    def go_to_noon(self, weekday: int | None = None) -> None:
+        """On to the next noon (UTC), of this day of the week (Monday is 0): whatever the hour is here, no midnight comes."""
+        now = from_ms(self.daemon.overview().now_ms)
+        noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+        while noon <= now or weekday not in (None, noon.weekday()):
+            noon += timedelta(days=1)
+        self.daemon.advance(f"{(noon - now) // timedelta(seconds=1) + 1} s")
 
     def is_suppressed(self, key: str) -> list[tuple[Any, ...]]:
         """The reasons on record, with their scope."""
