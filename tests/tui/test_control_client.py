@@ -153,7 +153,8 @@ async def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(tmp_path: P
 
 async def test_a_stream_that_falls_silent_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n", encode(PICTURE) + b"\n", then_hang=True):
+    # At once: whatever comes a moment later may come too late.
+    async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n" + encode(PICTURE) + b"\n", then_hang=True):
         pictures = AsyncControl(path, silence=0.05).stream()
         assert await anext(pictures) == PICTURE
         with pytest.raises(ControlError, match="did not answer within"):

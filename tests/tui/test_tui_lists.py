@@ -91,7 +91,6 @@ async def test_a_segment_is_judged_as_it_is_typed_and_a_faulty_one_is_not_kept(t
         await one.press(*" and")
         await one.see("something is missing here")
         await one.press("ctrl+s")
-        await one.pilot.pause()
         await one.see("Edit the segment")
         assert all(path in ("segments/check", "segments/count") for path, _ in one.daemon.done)
 

@@ -56,7 +56,6 @@ async def test_the_whole_application_is_ascii_where_it_has_to_be(tmp_path: Path,
     async with stage(tmp_path, size, symbols=Symbols(letters=False)) as one:
         for keys in ((), ("2",), ("enter",), ("3",), ("enter",), ("question_mark",), ("escape", "ctrl+p")):
             await one.press(*keys)
-            await one.pilot.pause()
             shown = one.text
             assert shown.isascii(), [each for each in shown if not each.isascii()]
             assert all(cells(line) <= size[0] for line in shown.splitlines())

@@ -183,7 +183,6 @@ async def test_a_status_of_two_lines_moves_no_page_that_is_read_away_from_its_cu
         await one.until(lambda: page.first_row == 0 and page.cursor >= rows)  # a file, far below
         one.app.say("two lines of it " * 8)
         await one.until(lambda: page.body_rows < rows)
-        await one.pilot.pause()
         assert page.first_row == 0
 
 

@@ -76,12 +76,6 @@ def different(shown: list[list[Any]], right: list[list[Any]]) -> list[str]:
     ]
 
 
-async def settle(one: Stage) -> None:
-    screen = one.app.screen
-    await one.until(lambda: not (screen._dirty_widgets or screen._compositor._dirty_regions or screen._layout_required))
-    await one.pilot.pause()
-
-
 KEYS = ("j", "k", "j", "k", "j", "k", "ctrl+d", "ctrl+u", "g", "G", "space", "V", "asterisk", "r")
 LISTS = {
     "deliveries": ("2", "enter"),
@@ -99,21 +93,17 @@ async def test_whatever_is_pressed_the_picture_is_what_painting_all_would_give(
     dice = random.Random(name)
     async with stage(tmp_path) as one:
         await one.press(*LISTS[name])
-        await settle(one)
         for _ in range(10):
             await one.press(*dice.choices(KEYS, k=dice.randrange(1, 5)))
-            await settle(one)
             assert different(emulated.cells, painted_anew(one, emulated)) == []
 
 
 async def at_the_edge(one: Stage) -> Table[Any]:
     """A long table with the cursor on the last row of its window."""
     await one.press(*LISTS["deliveries"])
-    await settle(one)
     table = one.app.screen.query_one("#messages", Table)
     while table.cursor < table.first_row + table.body_rows - 1:
         await one.press("j")
-        await settle(one)
     return table
 
 
@@ -124,7 +114,6 @@ async def test_a_row_that_rolls_in_costs_that_row_and_the_one_that_the_cursor_le
         table = await at_the_edge(one)
         before, top = len(emulated.written), table.first_row
         await one.press("j")
-        await settle(one)
         written = thrifty("".join(emulated.written[before:]))
         assert table.first_row == top + 1
         assert "\x1b[1M\x1b[r" in written
@@ -138,7 +127,6 @@ async def test_what_is_beside_or_above_a_list_stays_where_it_is(
     monkeypatch.setattr(PosthouseApp, "shift", lambda app, screen, region, by: shifts.append(by))
     async with stage(tmp_path, (160, 48)) as wide:
         await wide.press("9", "G", "g")
-        await settle(wide)
         rolls = [each for each in wide.app.screen.query(Table) if each.region.width < 160]
         assert all(not each._own_rows() for each in rolls)
     async with stage(tmp_path) as one:
@@ -166,7 +154,6 @@ async def test_a_move_that_was_not_written_before_another_screen_came_is_forgott
         table.move_to(table.cursor + 1)  # nothing is painted before the next screen is
         await one.press("?", "escape")
         await one.until(lambda: one.app.screen is table.screen)
-        await settle(one)
         assert different(emulated.cells, painted_anew(one, emulated)) == []
 
 

@@ -87,7 +87,6 @@ async def _at(one: Stage, name: str) -> None:
         if any(line.startswith("▌") and name in line for line in one.text.splitlines()):
             return
         await one.press("j")
-        await one.pilot.pause()
     raise AssertionError(one.text)
 
 

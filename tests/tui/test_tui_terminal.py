@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from canned_daemon import CannedDaemon, canned
 
+from engine.control.stream import AT_LEAST_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 NEVER_CLOSES = """
 import asyncio
@@ -60,6 +62,13 @@ class Terminal:
             return await self.process.wait()
 
 
+async def beat(daemon: CannedDaemon) -> None:
+    """As the real one: whom nothing is told for long takes it for gone, and asks again what was not answered in time."""
+    while True:
+        await asyncio.sleep(AT_LEAST_SECONDS)
+        daemon.push()
+
+
 @asynccontextmanager
 async def terminal(
     folder: Path, *, ignore_hangup: bool = False, before: str = "", **environ: str
@@ -96,10 +105,12 @@ async def terminal(
         )
         os.close(near)
         one = Terminal(far, process, daemon)
+        beating = asyncio.create_task(beat(daemon))
         asyncio.get_running_loop().add_reader(far, one.read)
         try:
             yield one
         finally:
+            beating.cancel()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
