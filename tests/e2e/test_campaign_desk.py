@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from house_lab import LabTown, lab_town
@@ -17,6 +18,7 @@ from mta.ports import from_ms
 
 pytestmark = pytest.mark.e2e
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 READERS = {"ann@shop.lab": "Asia/Tokyo", "ben@shop.lab": "", "cem@shop.lab": "America/New_York"}
 SPRING = """name: spring  # a remark that stays
 goal: {event: order.placed, within: 7d}
@@ -77,26 +79,26 @@ def test_a_campaign_goes_from_a_draft_to_a_time_and_back_and_each_step_can_be_un
 ) -> None:
     assert "is kept; it has no time yet" in campaign(town, "keep", write(tmp_path, SPRING))
     assert (row(town, "spring").state, row(town, "spring").people, row(town, "spring").at_ms) == ("draft", 3, None)
-    body = {"campaign": "spring", "at": "tue 10:00 reader"}
+    soon = from_ms(town.daemon.overview().now_ms) + timedelta(days=4)  # no zone has that day yet
+    next_day = (soon.weekday() + 1) % 7
+    body = {"campaign": "spring", "at": f"{DAYS[soon.weekday()]} 10:00 reader"}
     town.daemon.act("campaigns/schedule", **body)
     planned = row(town, "spring")
     assert (planned.state, planned.zone, planned.people) == ("scheduled", "contact", 3)
-    tuesday = datetime.fromisoformat(planned.civil)
-    assert (tuesday.weekday(), tuesday.hour) == (1, 10)
+    civil = datetime.fromisoformat(planned.civil)
+    assert (civil.weekday(), civil.hour) == (soon.weekday(), 10)
     assert planned.at_ms is not None and planned.ends_ms is not None
-    utc = tuesday.replace(tzinfo=UTC)
-    assert [(each.zone, from_ms(each.at_ms) - utc) for each in planned.zones] == [
-        ("Asia/Tokyo", timedelta(hours=-9)), ("", timedelta()), ("America/New_York", timedelta(hours=5))
-    ]  # fmt: skip
-    assert from_ms(planned.ends_ms) >= utc + timedelta(hours=5)
+    hours = [(zone, civil.replace(tzinfo=ZoneInfo(zone or "UTC"))) for zone in READERS.values()]
+    assert [(each.zone, from_ms(each.at_ms)) for each in planned.zones] == hours
+    assert from_ms(planned.ends_ms) >= hours[-1][1]
     text = town.daemon.control.get(CampaignText, "/v1/campaigns/spring/text")
     assert text.source.startswith("name: spring  # a remark that stays\n")
     assert f"when: {{at: {planned.civil}, zone: contact}}" in text.source
-    assert "begins" in campaign(town, "move", "spring", "thu 9:00")
-    assert datetime.fromisoformat(row(town, "spring").civil).weekday() == 3
+    assert "begins" in campaign(town, "move", "spring", f"{DAYS[next_day]} 9:00")
+    assert datetime.fromisoformat(row(town, "spring").civil).weekday() == next_day
     assert town.daemon.command("undo").returncode == 0
     assert row(town, "spring").civil == planned.civil
-    tried = row(town, "spring", move="spring", at=f"{tuesday + timedelta(hours=1):%Y-%m-%dT%H:%M}")
+    tried = row(town, "spring", move="spring", at=f"{civil + timedelta(hours=1):%Y-%m-%dT%H:%M}")
     assert tried.at_ms == planned.at_ms + 3_600_000
     assert row(town, "spring").at_ms == planned.at_ms
     assert "has no time any more" in campaign(town, "unschedule", "spring")
@@ -205,6 +207,7 @@ def test_days_of_flows_are_on_the_calendar_with_the_first_and_the_last_zone(town
 def test_a_recurring_campaign_is_on_the_calendar_and_its_next_run_alone_is_moved(town: LabTown, tmp_path: Path) -> None:
     weekly = SPRING.replace("name: spring", "name: weekly")
     weekly += 'when: {rrule: "FREQ=DAILY", at: "10:00", from: 2026-01-01}\n'
+    town.daemon.keep_off(10)
     campaign(town, "schedule", write(tmp_path, weekly, "weekly"), "--override", "the shop closes", "--for-all")
     days = [
         each for each in town.daemon.control.get(Calendar, "/v1/calendar", {"days": 5}).rows if each.name == "weekly"

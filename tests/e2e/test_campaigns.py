@@ -119,9 +119,9 @@ def test_a_campaign_is_recalled_within_its_window_and_goes_on_with_exactly_the_r
 
 
 def test_a_recall_says_how_many_have_it_and_names_them_a_page_at_a_time(town: LabTown, tmp_path: Path) -> None:
-    campaign(town, "start", write(tmp_path, "early", "Too early", "throttle: 1/minute"))
+    campaign(town, "start", write(tmp_path, "early", "Too early", "throttle: 1/hour"))
     town.daemon.until(lambda: figures(town, "early").get("delivered") == 1)
-    town.daemon.advance("61s")
+    town.daemon.advance("61 min")
     town.daemon.until(lambda: figures(town, "early").get("delivered") == 2)
     told, hint = campaign(town, "recall", "early", "--limit", "1").rsplit(MORE, 1)
     assert "early is recalled: 2 have it" in told
@@ -139,9 +139,9 @@ def test_each_reader_gets_it_at_their_own_hour(town: LabTown, tmp_path: Path) ->
     for count, (address, zone) in enumerate(READERS.items()):
         due = ten.replace(tzinfo=ZoneInfo(zone or "UTC"))
         left = due - from_ms(town.daemon.overview().now_ms)
-        town.daemon.advance(f"{int(left.total_seconds()) - 60}s")
+        town.daemon.advance(f"{int(left.total_seconds()) - 600}s")
         assert figures(town, "ten").get("delivered", 0) == count
-        town.daemon.advance("61s")
+        town.daemon.advance("601s")
         assert town.mail_for(address, "Ten o'clock")
         town.daemon.until(lambda due=count + 1: figures(town, "ten").get("delivered", 0) == due)
 
@@ -168,10 +168,12 @@ def test_a_mail_that_can_be_written_for_nobody_is_not_started(town: LabTown, tmp
 def test_a_campaign_is_paused_stopped_and_sent_again_to_those_who_did_not_open_it(
     town: LabTown, tmp_path: Path
 ) -> None:
-    campaign(town, "start", write(tmp_path, "slow", "Slowly", "throttle: 1/minute"))
+    campaign(town, "start", write(tmp_path, "slow", "Slowly", "throttle: 1/hour"))
     town.daemon.until(lambda: figures(town, "slow").get("delivered") == 1)
     assert "is paused" in campaign(town, "pause", "slow")
-    town.daemon.advance("5 min")
+    town.daemon.advance("5 h")
+    beside = town.submit("beside@shop.lab")
+    town.daemon.until(lambda: town.daemon.state_of(beside) == "delivered")
     assert figures(town, "slow") == {"delivered": 1, "waiting": 2}
     assert "goes on" in campaign(town, "resume", "slow")
     town.daemon.until(lambda: figures(town, "slow").get("delivered") == 2)
