@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,9 +58,11 @@ class Browser:
         )  # fmt: skip
         os.close(child_in)
         os.close(child_out)
-        targets = self._ask("Target.getTargets", session="")["targetInfos"]
-        page = next(each["targetId"] for each in targets if each["type"] == "page")
-        self._session = self._ask("Target.attachToTarget", session="", targetId=page, flatten=True)["sessionId"]
+        self._ask("Target.setDiscoverTargets", session="", discover=True)
+        page = self._await("Target.targetCreated", lambda told: told["targetInfo"]["type"] == "page")
+        self._ask("Target.setDiscoverTargets", session="", discover=False)
+        target = page["targetInfo"]["targetId"]  # it answers before it has opened one
+        self._session = self._ask("Target.attachToTarget", session="", targetId=target, flatten=True)["sessionId"]
         self._ask("Page.enable")
         self._ask("Emulation.setScriptExecutionDisabled", value=True)
         self.resize(self._width)
@@ -148,18 +151,23 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def _and_wait_for_load(self, act: Any) -> None:
-        """Another page has come, and is whole: what is told late of the page before counts for nothing."""
+    def _and_wait_for_load(self, act: Callable[[], dict[str, Any] | None]) -> None:
+        """Another page has come, is whole, and was painted once: what is told late of the page before counts for nothing,
+        and what is clicked before the first paint is dropped."""
         self._events.clear()
-        act()
-        for wanted in ("Page.frameNavigated", "Page.loadEventFired"):
-            while self._next_event() != wanted:
-                pass
+        loader = (act() or {}).get("loaderId")
+        self._await("Page.frameNavigated", lambda told: loader in (None, told["frame"]["loaderId"]))
+        self._await("Page.loadEventFired")
+        self._ask("Page.captureScreenshot", clip={"x": 0, "y": 0, "width": 1, "height": 1, "scale": 1})
 
-    def _next_event(self) -> str:
-        while not self._events:
-            self._hear()
-        return str(self._events.pop(0)["method"])
+    def _await(self, method: str, is_it: Callable[[dict[str, Any]], bool] = lambda told: True) -> dict[str, Any]:
+        """What the next event of this kind tells."""
+        while True:
+            while not self._events:
+                self._hear()
+            event = self._events.pop(0)
+            if event["method"] == method and is_it(event["params"]):
+                return dict(event["params"])
 
     def _run(self, expression: str) -> Any:
         answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
