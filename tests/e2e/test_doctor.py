@@ -53,6 +53,12 @@ def reds(found: DoctorReport) -> list[str]:
     return [each.rule for each in found.rules if each.verdict == "fail"]
 
 
+def withdraw(town: LabTown) -> None:
+    """Take the record away, and look: a command that begins a campaign looks for a second only, and else by what is known."""
+    publish(town)
+    assert reds(report(town)) == ["dmarc.record"]
+
+
 def test_the_lab_is_in_order_and_the_command_says_so(town: LabTown) -> None:
     done = town.daemon.command("doctor", "--json")
     found = json.loads(done.stdout)
@@ -80,7 +86,7 @@ def test_what_turns_red_is_kept_with_its_age_shown_and_logged(town: LabTown) -> 
 def test_a_campaign_that_breaks_a_demand_is_refused_until_somebody_overrides_it(town: LabTown, tmp_path: Path) -> None:
     file = tmp_path / "spring.yaml"
     file.write_text(CAMPAIGN.format(name="spring"))
-    publish(town)
+    withdraw(town)
     refused = town.daemon.command("campaign", "start", str(file))
     assert refused.returncode == 1 and "dmarc.record (demanded by Gmail, Yahoo, Microsoft)" in refused.stderr
     assert "bulk rules: it breaks dmarc.record" in town.daemon.command("campaign", "plan", str(file)).stdout
@@ -91,8 +97,10 @@ def test_a_campaign_that_breaks_a_demand_is_refused_until_somebody_overrides_it(
     assert "against dmarc.record: we close tonight" in by
     [line] = town.daemon.logged("demands overridden", campaign="spring")
     assert (line["rules"], line["override"]) == (["dmarc.record"], "we close tonight")
-    begun = town.daemon.logged("command", act="campaigns/start")[-1]
-    assert f"although it breaks dmarc.record (overridden by {line['by']}: we close tonight)" in begun["done"]
+    breaks = f"although it breaks dmarc.record (overridden by {line['by']}: we close tonight)"
+    town.daemon.until(
+        lambda: any(breaks in each["done"] for each in town.daemon.log.so_far("command", act="campaigns/start"))
+    )
 
 
 def test_a_campaign_that_comes_again_says_that_an_override_is_not_kept_for_its_occasions(
@@ -102,7 +110,7 @@ def test_a_campaign_that_comes_again_says_that_an_override_is_not_kept_for_its_o
     file.write_text(
         CAMPAIGN.format(name="weekly") + "when: {rrule: FREQ=WEEKLY;BYDAY=MO, at: '10:00', from: 2020-01-06}\n"
     )
-    publish(town)
+    withdraw(town)
     told = town.daemon.command("campaign", "schedule", str(file), "--override", "lab")
     assert "the override is not kept" in told.stdout and "`posthouse campaign resume`" in told.stdout, told.stderr
 
@@ -110,11 +118,10 @@ def test_a_campaign_that_comes_again_says_that_an_override_is_not_kept_for_its_o
 def test_a_campaign_goes_as_soon_as_the_record_is_there(town: LabTown, tmp_path: Path) -> None:
     file = tmp_path / "summer.yaml"
     file.write_text(CAMPAIGN.format(name="summer"))
-    publish(town)
+    withdraw(town)
     assert town.daemon.command("campaign", "start", str(file)).returncode == 1
     publish(town, "v=DMARC1; p=none")
-    done = town.daemon.command("campaign", "start", str(file))
-    assert done.returncode == 0, done.stderr
+    town.daemon.until(lambda: town.daemon.command("campaign", "start", str(file)).returncode == 0)
 
 
 def test_other_domains_are_looked_at_and_not_kept(town: LabTown) -> None:

@@ -91,7 +91,12 @@ def test_an_odd_host_still_gets_its_mail_in_perfect_octets(town: LabTown, to: st
 
 def test_a_greylisted_mail_arrives_when_its_time_has_come(town: LabTown) -> None:
     number = town.submit("greylist.one@shop.lab")
-    town.daemon.until(lambda: town.daemon.rows("SELECT 1 FROM attempt WHERE reply LIKE '450%reylist%'"))
+    town.daemon.until(
+        lambda: town.daemon.rows(
+            "SELECT 1 FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+            " WHERE d.message_id = ? AND a.reply LIKE '450%reylist%'", number,
+        )
+    )  # fmt: skip
     assert town.daemon.state_of(number) == "queued"
     town.daemon.advance("11 min")
     town.mail_for("greylist.one@shop.lab")
@@ -236,13 +241,12 @@ def test_a_held_back_or_cancelled_delivery_never_leaves(town: LabTown) -> None:
 
 
 def test_a_mail_with_two_authors_is_refused_in_words_before_anything_is_written(town: LabTown) -> None:
-    before = town.daemon.rows("SELECT count(*) FROM message")
     with pytest.raises(smtplib.SMTPResponseException) as refused:
-        town.daemon.submit("ann@shop.lab", b"From: ann@shop.lab\r\nSubject: x\r\nfrom: bob@shop.lab\r\n\r\nx\r\n")
+        town.daemon.submit("ann@shop.lab", b"From: ann@shop.lab\r\nSubject: two\r\nfrom: bob@shop.lab\r\n\r\nx\r\n")
     assert (refused.value.smtp_code, refused.value.smtp_error) == (
         550, b"5.6.0 The message has more than one From: field; RFC 5322 section 3.6 allows one",
     )  # fmt: skip
-    assert town.daemon.rows("SELECT count(*) FROM message") == before
+    assert town.daemon.rows("SELECT id FROM message WHERE subject = 'two'") == []
 
 
 @pytest.mark.parametrize("begin", [b" folded into what we add\r\n", b"\tso\r\n", b"Subject: hi\r\n: no name\r\n"])

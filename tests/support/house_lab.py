@@ -67,6 +67,6 @@ def lab_town(folder: Path, settings: Mapping[str, Any] = NO_SPREAD, within: Sequ
     )  # fmt: skip
     with lab:
         routing = {"resolvers": [lab.dns_address], "port": lab.smtp_port, "permit": ["127.0.0.0/8", "::1/128"]}
-        daemon.configure({"routing": routing})
+        daemon.configure({"routing": routing, "doctor": {"patience": "60s"}})  # here is a name server, however late
         with daemon:
             yield LabTown(daemon, lab)
