@@ -8,11 +8,12 @@ import fcntl
 import os
 import random
 import signal
+import smtplib
 import socketserver
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,24 @@ def test_a_stopped_carrier_makes_no_client_wait(tmp_path) -> None:
     holds the database up until it is killed. So both are held here until every thread of it stands.
     """
     with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address) as daemon:
-        frozen = daemon.carriers()[0]
-        with _locked(daemon.state / "posthouse.db.gate"), _locked(daemon.state / "posthouse.db.turn"):
-            os.kill(frozen, signal.SIGSTOP)
-            daemon.until(lambda: set(thread_states(frozen)) == {"T"})
-        try:
-            numbers = [daemon.submit("ann@example.org") for _ in range(12)]
-            daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
-        finally:
+        assert any(_serves_beside_a_stopped_one(daemon) for _ in range(5)), "it is always replaced first"
+
+
+def _serves_beside_a_stopped_one(daemon: Daemon) -> bool:
+    """False where we were so slow that the stopped one was ended for its silence: nobody may have waited for that."""
+    frozen = daemon.carriers()[0]
+    with _locked(daemon.state / "posthouse.db.gate"), _locked(daemon.state / "posthouse.db.turn"):
+        os.kill(frozen, signal.SIGSTOP)
+        daemon.until(lambda: set(thread_states(frozen)) == {"T"})
+    try:
+        numbers = [daemon.submit("ann@example.org") for _ in range(12)]
+        daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
+    finally:
+        with suppress(ProcessLookupError):
             os.kill(frozen, signal.SIGCONT)
-        assert frozen in daemon.carriers()
+    is_here = frozen in daemon.carriers()
+    assert is_here or daemon.logged("carrier says nothing, it is killed", pid=frozen)
+    return is_here
 
 
 @contextmanager
@@ -133,6 +142,7 @@ def test_after_all_was_killed_the_next_start_goes_on_at_once_and_lists_what_is_i
         hop.is_shut = True
         begun = daemon.submit("bob@example.net")
         daemon.until(lambda: daemon.state_of(begun) == "in flight")
+        daemon.keep_off(0)
         daemon.kill_all()
         hop.answers.set()
         daemon.restart()
@@ -169,10 +179,17 @@ def test_carriers_whose_leases_lapsed_while_the_machine_slept_lose_nothing_and_a
         before = daemon.carriers()
         daemon.submit("warm@example.org")
         daemon.until_idle()  # now each lane is open, and mail is claimed where it is accepted
-        with sqlite3.connect(daemon.state / "posthouse.db") as janitor:
+        with closing(sqlite3.connect(daemon.state / "posthouse.db", timeout=PATIENCE)) as janitor, janitor:
             janitor.execute("UPDATE carrier SET lease_until_ms = 0")
-        numbers = [daemon.submit("ann@example.org") for _ in range(20)]
+        numbers = [_insist(daemon) for _ in range(20)]
         daemon.logged("lease lost")
         daemon.until(lambda: all(daemon.state_of(each) == "delivered" for each in numbers))
         daemon.until(lambda: not set(before) & set(daemon.carriers()))
         assert daemon.audit().balances
+
+
+def _insist(daemon: Daemon) -> int:
+    """Hand one over, once more where a carrier ended that had taken the connection; its number."""
+    while True:
+        with suppress(ConnectionError, smtplib.SMTPServerDisconnected):
+            return daemon.submit("ann@example.org")

@@ -3,7 +3,6 @@ clear words."""
 
 import contextlib
 import http.client
-import json
 import signal
 import socket
 import sqlite3
@@ -18,6 +17,8 @@ from house_process import free_port, session
 from house_sink import Sink
 
 pytestmark = pytest.mark.e2e
+
+PATIENT = {"daemon": {"drain": 60}}  # with clients that may stand still
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def overviews(daemon: Daemon) -> tuple[socket.socket, BinaryIO]:
 
 def test_an_operator_who_leaves_is_no_trouble_worth_a_line_of_the_log(tmp_path: Path, sink: Sink) -> None:
     with Daemon(tmp_path, next_hop=sink.address) as daemon:
+        daemon.keep_off(0)  # what was accepted today begins anew at midnight
         leaving, read = overviews(daemon)
         staying, told = overviews(daemon)
         with staying, told:
@@ -87,7 +89,7 @@ def test_what_it_keeps_is_nobody_elses_to_read(tmp_path: Path) -> None:
 
 
 def test_a_reload_under_load_refuses_nobody_and_new_carriers_take_over(tmp_path: Path, sink: Sink) -> None:
-    with Daemon(tmp_path, next_hop=sink.address) as daemon, Crowd(daemon) as crowd:
+    with Daemon(tmp_path, next_hop=sink.address, settings=PATIENT) as daemon, Crowd(daemon) as crowd:
         for size in ("1 MiB", "2 MiB", "3 MiB"):
             before, seen = daemon.carriers(), len(crowd.accepted)
             daemon.configure({"submission": {"max_size": size}})
@@ -108,18 +110,24 @@ def test_a_reload_under_load_refuses_nobody_and_new_carriers_take_over(tmp_path:
 
 
 def locked_before_its_carriers(daemon: Daemon) -> sqlite3.Connection:
-    """Launch it, and hold its database when the front office has written what it writes, and no carrier its lease yet.
-    Where a carrier was faster, once more."""
+    """Launch it, and hold its database when a carrier is forked, before which the front office has written what it writes,
+    and has no lease yet. Where a carrier was faster, once more."""
     other = sqlite3.connect(daemon.state / "posthouse.db", isolation_level=None, timeout=60)
-    leases, runs = "SELECT max(id) FROM carrier", lambda: json.loads((daemon.state / "epoch.json").read_bytes())["runs"]
-    for _ in range(20):
-        [before], known = other.execute(leases).fetchone(), runs()
-        daemon.launch()
-        daemon.until(
-            lambda known=known: runs() != known and len(runs()) == 1
-        )  # two, until the database has the new one
+    leases = "SELECT max(id) FROM carrier"
+
+    def is_forked() -> bool:
+        """Held where it is."""
         other.execute("BEGIN IMMEDIATE")
-        if other.execute(leases).fetchone() == (before,):
+        if len(session(daemon.pid)) > 3:  # beside it the fork server, a carrier and its keeper
+            return True
+        other.rollback()
+        return False
+
+    for _ in range(20):
+        before = other.execute(leases).fetchone()
+        daemon.launch()
+        daemon.until(is_forked)
+        if other.execute(leases).fetchone() == before:
             return other
         other.rollback()
         assert daemon.stop() == 0
@@ -131,7 +139,6 @@ def test_a_stop_is_heard_while_carriers_cannot_begin(tmp_path: Path) -> None:
         assert daemon.stop() == 0
         other = locked_before_its_carriers(daemon)
         readies = len(daemon.log.so_far("ready"))
-        daemon.until(lambda: len(session(daemon.pid)) > 3)  # beside it the fork server, a carrier and its keeper
         stops = len(daemon.log.so_far("stopping"))
         daemon.signal(signal.SIGTERM)
         daemon.logged("stopping", stops + 1)
@@ -168,7 +175,7 @@ def test_a_reload_says_what_needs_a_restart_and_keeps_its_old_value(tmp_path: Pa
 
 
 def test_a_stop_finishes_the_message_under_way_and_loses_nothing(tmp_path: Path, sink: Sink) -> None:
-    with Daemon(tmp_path, next_hop=sink.address) as daemon:
+    with Daemon(tmp_path, next_hop=sink.address, settings=PATIENT) as daemon:
         smtp = daemon.smtp()
         smtp.ehlo()
         smtp.mail("app@shop.example")

@@ -62,8 +62,11 @@ def _members(leader: int) -> dict[int, Process]:
 
 def thread_states(pid: int) -> list[str]:
     """The state letter of each thread of a process (proc(5)): a signal stops them one after another."""
-    stats = Path("/proc", str(pid), "task").glob("*/stat")
-    return [each.read_text("ascii", "replace").rpartition(")")[2].split()[0] for each in stats]
+    found = []
+    for each in Path("/proc", str(pid), "task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # it has ended since
+            found.append(each.read_text("ascii", "replace").rpartition(")")[2].split()[0])
+    return found
 
 
 def wait_ended(pids: Iterable[int], patience: float) -> set[int]:

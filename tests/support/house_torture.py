@@ -22,7 +22,7 @@ from house_sink import Sink
 VICTIMS = ("carrier", "front office", "all", "carrier", "fork server", "keeper")  # each has its turn, in random order
 DOMAINS = ("one.example", "two.example", "three.example")
 _SPREAD = 0.03  # seconds: about what one delivery takes, so that every point in its life can be the last
-_LEASE = 30  # seconds until what a dead carrier held is taken over
+_LONG = 600  # seconds: a turn is many mails, and the end is all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class _Applications:
                 if smtp is not None:
                     smtp.close()
                     smtp = None
-                assert self.is_open.wait(60), "nobody listens any more"
+                assert self.is_open.wait(_LONG), "nobody listens any more"
             else:
                 self.promised += [(marker, each) for each in to]
                 return smtp
@@ -142,7 +142,7 @@ class Torture:
             for thread in threads:
                 thread.join()
             assert not applications.troubles, applications.troubles
-        daemon.until_idle(_LEASE + 60)
+        daemon.until_idle(_LONG)
         self._check(daemon)
         self._count(daemon, sink, applications)
 
@@ -154,7 +154,7 @@ class Torture:
     def _wait_for_the_moment(self, daemon: Daemon, threads: list[threading.Thread], messages: int) -> None:
         """After so many more lines of the log, and a little later."""
         seen = len(daemon.log.lines) + self._dice.randrange(messages * 3)
-        daemon.until(lambda: len(daemon.log.lines) >= seen or not any(thread.is_alive() for thread in threads), 60)
+        daemon.until(lambda: len(daemon.log.lines) >= seen or not any(thread.is_alive() for thread in threads), _LONG)
         threading.Event().wait(self._dice.uniform(0, _SPREAD))  # any moment: the one place where time is the point
 
     def _kill(self, daemon: Daemon, victim: str, applications: _Applications) -> None:
