@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from engine.lab.dns import DnsServer
 from engine.lab.zones import Zone
 from mta.routing.authority import RESOLVER, txt_everywhere
@@ -15,6 +17,9 @@ HOSTS = {
     "ns2.host.example": {"A": ["127.0.0.52"]},
 }
 RECORD = {"TXT": ["v=DKIM1; p=" + "x" * 400]}
+NOWHERE = {"ns2.host.example": {"A": ["127.0.0.250"]}}  # as `patient_dns` has it
+
+pytestmark = pytest.mark.usefixtures("patient_dns")
 
 
 def server_of(zone: Zone) -> DnsServer:
@@ -51,9 +56,9 @@ async def test_a_name_without_the_record_and_a_server_in_trouble() -> None:
 
 
 async def test_a_server_that_is_not_there_is_trouble_and_not_an_answer() -> None:
-    async with servers({**HOSTS, NAME: RECORD}, {NAME: RECORD}) as (resolver, port):
+    async with servers({**HOSTS, **NOWHERE, NAME: RECORD}, {NAME: RECORD}) as (resolver, port):
         told = await txt_everywhere(NAME, [resolver], port=port)
-    assert isinstance(told["ns2.host.example"], TemporaryFailure) and "127.0.0.52" in told["ns2.host.example"].reason
+    assert isinstance(told["ns2.host.example"], TemporaryFailure) and "127.0.0.250" in told["ns2.host.example"].reason
 
 
 async def test_a_name_delegated_by_cname_is_asked_where_it_leads() -> None:

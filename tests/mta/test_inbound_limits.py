@@ -11,10 +11,11 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from smtp_door import ENVELOPE, HOSTNAME, Recorder, codes, door, listening_socket
+from smtp_door import ENVELOPE, HOSTNAME, PATIENCE, Recorder, codes, door, listening_socket
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.inbound import listener
 from mta.inbound.crowd import Crowd, shared_table
 from mta.inbound.limits import Load
 from mta.inbound.listener import Listener
@@ -150,6 +151,9 @@ async def test_messages_that_together_are_too_large_for_memory_are_put_off() -> 
         for client in (first, second):
             client.writer.write(ENVELOPE + b"DATA\r\n" + body)
             await client.talk("S: 220", "S: 250", "S: 250", "S: 250", "S: 354")
+            # The first has its room before the second asks for more; what may be the message's end does not count yet.
+            while open_door.listener._load.octets < len(body) - 9:  # noqa: ASYNC110 - the loop reads it in its own time
+                await asyncio.sleep(0)
         await second.talk("C: .", "S: 452 4.3.1")
         await first.talk("C: .", "S: 250 2.0.0")
         await second.talk("C: MAIL FROM:<>", "S: 250", "C: RCPT TO:<a@b.example>", "S: 250", "C: DATA", "S: 354")
@@ -241,17 +245,19 @@ async def test_who_idles_in_a_full_house_goes_before_who_waits_for_a_place(said:
 
 async def test_nobody_goes_where_nobody_waits_nor_while_a_message_is_on_its_way() -> None:
     async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
-        listener = open_door.listener
-        listener.mute_seconds = listener.idle_seconds = 0.0
+        opened = open_door.listener
+        opened.mute_seconds = opened.idle_seconds = 0.0
         first = await open_door.knock()
         await first.talk(
             "S: 220", "C: EHLO a", "S: 250", "C: MAIL FROM:<>", "S: 250", "C: RCPT TO:<a@b.example>", "S: 250"
         )
-        listener.make_room()
+        opened.make_room()
         await first.talk("C: DATA", "S: 354")
         second = await open_door.knock()
-        listener.make_room()
-        listener.mute_seconds = listener.idle_seconds = 60.0  # between two commands it idles, for as long as we take
+        while not opened._is_awaited:  # noqa: ASYNC110 - the kernel has it in its own time
+            await asyncio.sleep(0)
+        opened.make_room()
+        opened.mute_seconds = opened.idle_seconds = 60.0  # between two commands it idles, for as long as we take
         await first.talk("C: .", "S: 250", "C: QUIT", "S: 221")
         first.writer.close()
         await second.talk("S: 220")
@@ -275,14 +281,14 @@ async def test_carriers_share_one_socket_and_a_full_one_leaves_connections_to_th
         for carrier, listening in zip(carriers, (mine, yours), strict=True):
             carrier.start([listening])
         clients = [await asyncio.open_connection("127.0.0.1", mine.getsockname()[1]) for _ in range(2)]
-        for reader, writer in clients:
+        for reader, _ in clients:
             assert (await reader.readline()).startswith(b"220 ")
-            writer.write(b"QUIT\r\n")
         assert [carrier.sessions for carrier in carriers] == [1, 1]
         for _, writer in clients:
+            writer.write(b"QUIT\r\n")
             writer.close()
         for carrier in carriers:
-            await carrier.stop(timedelta(seconds=5))
+            await carrier.stop(timedelta(seconds=PATIENCE))
 
 
 async def test_of_two_carriers_the_one_with_fewer_clients_takes_the_next() -> None:
@@ -303,7 +309,7 @@ async def test_of_two_carriers_the_one_with_fewer_clients_takes_the_next() -> No
         for writer in clients:
             writer.close()
         for carrier in carriers:
-            await carrier.stop(timedelta(seconds=5))
+            await carrier.stop(timedelta(seconds=PATIENCE))
         assert list(table[:2]) == [0, 0]
 
 
@@ -319,20 +325,26 @@ async def test_a_carrier_with_more_clients_takes_the_next_when_nobody_else_does(
             clients.append(writer)
         for writer in clients:
             writer.close()
-        await carrier.stop(timedelta(seconds=5))
+        await carrier.stop(timedelta(seconds=PATIENCE))
 
 
 async def test_without_a_free_descriptor_connections_wait_and_it_is_reported() -> None:
     async with door(Recorder()) as open_door:
         early = await open_door.knock()
         await early.talk("S: 220")
-        plain = socket.socket()
+        loop, plain = asyncio.get_running_loop(), socket.socket()
         plain.setblocking(False)
         with descriptors_used_up():
-            await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", open_door.port))
+            began = loop.time()
+            await loop.sock_connect(plain, ("127.0.0.1", open_door.port))
+            while not open_door.reports:
+                await early.talk("C: NOOP", "S: 250")
             await early.talk("C: NOOP", "S: 250", "C: NOOP", "S: 250")
-        ((what, trouble),) = open_door.reports
-        assert (what, isinstance(trouble, OSError)) == ("accepting a connection", True)
+            assert len(open_door.reports) <= 1 + (loop.time() - began) / listener._BREATH, (
+                "no more often than it breathes"
+            )
+        for what, trouble in open_door.reports:
+            assert (what, isinstance(trouble, OSError)) == ("accepting a connection", True)
         open_door.reports.clear()
         reader, writer = await asyncio.open_connection(sock=plain)
         assert (await reader.readline()).startswith(b"220 ")
@@ -351,7 +363,7 @@ async def test_a_client_that_trickles_a_command_is_hung_up_on() -> None:
         await client.talk("S: 220")
         goodbye, octets = asyncio.create_task(client.reply()), iter(b"x" * 2000)
         while not goodbye.done():
-            client.writer.write(bytes([octet]) if (octet := next(octets, 0)) else b"")
+            client.press(bytes([octet]) if (octet := next(octets, 0)) else b"")
             await asyncio.sleep(0)
         assert goodbye.result().startswith("421 4.4.2")
 
@@ -364,7 +376,7 @@ async def test_a_message_that_takes_too_long_is_given_up_however_busy_it_looks()
         await client.talk("S: 220", "S: 250", "S: 250", "S: 250", "S: 354")
         goodbye = asyncio.create_task(client.reply())
         while not goodbye.done():
-            client.writer.write(b"a line\r\n")
+            client.press(b"a line\r\n")
             await asyncio.sleep(0)
         assert open_door.listener.hits["data_timeout"] == 1
     assert policy.accepted == []

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from smtp_door import HOSTNAME, PATIENCE, Client, Recorder, codes, door
+from smtp_door import HOSTNAME, PATIENCE, Client, Recorder, codes, door, patient
 
 from deliverability.address import Address
 from deliverability.reply import Reply
@@ -24,7 +24,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 @asynccontextmanager
 async def lmtp_door(folder: Path, policy: Policy) -> AsyncIterator[Path]:
     listener = Listener(policy, LmtpSettings(), HOSTNAME, lambda *_: None, session=LocalSession)
-    with socket.socket(socket.AF_UNIX) as listening:
+    with socket.socket(socket.AF_UNIX) as listening, patient():
         listening.bind(str(folder / "lmtp.sock"))
         listening.listen()
         listener.start([listening])

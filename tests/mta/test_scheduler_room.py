@@ -23,6 +23,7 @@ from mta.queue.settings import QueueSettings
 from mta.routing.routes import Route
 
 LIMIT = 2  # connections
+PATIENCE = 60.0
 
 
 class House:
@@ -68,7 +69,7 @@ class House:
         return [State(row[0]) for row in rows]
 
     async def close(self) -> None:
-        await self.scheduler.drain(5)
+        await self.scheduler.drain(PATIENCE)
         await asyncio.to_thread(self.store.close)
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 import uvloop
-from smtp_door import ENVELOPE, HOSTNAME, Client, Recorder, codes, door
+from smtp_door import ENVELOPE, HOSTNAME, PATIENCE, Client, Recorder, codes, door
 
 from deliverability.address import Address
 from deliverability.reply import Reply
@@ -308,7 +308,7 @@ async def test_a_client_that_leaves_after_the_dot_does_not_undo_the_commit(leave
             client.writer.transport.abort()
         await open_door.converse(b"NOOP\r\nQUIT\r\n")  # by the end of this the listener has seen the other one go
         policy.may_commit.set()
-        await open_door.listener.stop(timedelta(seconds=10))
+        await open_door.listener.stop(timedelta(seconds=PATIENCE))
         assert [each.content for each in policy.accepted] == [MESSAGE]
 
 
@@ -328,7 +328,7 @@ async def test_stopping_lets_a_commit_finish_and_sends_the_idle_away_at_once() -
         await hand_over(busy)
         await idle.talk("S: 220", "C: EHLO a.example", "S: 250")
         await policy.is_committing.wait()
-        stopping = asyncio.create_task(open_door.listener.stop(timedelta(seconds=10)))
+        stopping = asyncio.create_task(open_door.listener.stop(timedelta(seconds=PATIENCE)))
         await idle.talk("S: 421 4.3.2", "S: ")
         policy.may_commit.set()
         await busy.talk("S: 250 2.0.0", "S: 421 4.3.2", "S: ")

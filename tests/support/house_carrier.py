@@ -42,6 +42,8 @@ from mta.routing.routes import NoRoute, Route
 T = TypeVar("T")
 SETTINGS = QueueSettings()
 PATIENCE = 60.0
+# An idle connection outlives a disk that stands still: how many there were depends on nothing but the mail.
+PATIENT = {"site_connections": 3, "idle": timedelta(seconds=PATIENCE)}
 
 
 class Told:
@@ -112,6 +114,14 @@ class Carrier:
                 await self.store.news.wait()
                 self.store.news.clear()
 
+    async def poll(self) -> None:
+        """Let the clock go on until the scheduler polls, and wait until it does."""
+        self.clock.advance(timedelta(seconds=2))
+        self.scheduler.wake()
+        async with asyncio.timeout(PATIENCE):
+            while self.scheduler._next_poll <= self.clock.monotonic():  # noqa: ASYNC110 - nobody tells of a poll
+                await asyncio.sleep(0.001)
+
     def ms_after(self, **span: float) -> int:
         """The time of a table's column, so long from now."""
         return to_ms(self.clock.now() + timedelta(**span))
@@ -159,7 +169,7 @@ async def running(
         schedulers = [
             Scheduler(
                 store=store, clock=clock, chance=chance, net=SystemNet(), router=roads,  # type: ignore[arg-type]
-                settings=OutboundSettings(**{"site_connections": 3, **settings}), retry=RetrySettings(),
+                settings=OutboundSettings(**{**PATIENT, **settings}), retry=RetrySettings(),
                 prepare=made.prepare, gate=made.gate, follow=made.follow, hostname="mail.shop.example", owner=owner,
                 carriers=1, authorities=authorities, may_share=may_share, way=way, gauges=gauges,
                 doors=doors, tell=tell,

@@ -5,14 +5,17 @@ with several lines, the last). `converse` sends octets as they are, ends its sid
 """
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from unittest import mock
 
 from deliverability.address import Address
 from deliverability.reply import Reply
+from mta.inbound import connection, listener
 from mta.inbound.access import OPEN, Access
 from mta.inbound.listener import Listener
 from mta.inbound.settings import DoorSettings, SubmissionSettings
@@ -72,6 +75,12 @@ class Client:
         self.writer.write_eof()
         return (await self.reader.read()).decode().split("\r\n")[:-1]
 
+    def press(self, octets: bytes) -> None:
+        """Send as much of this as goes, whether or not the server has hung up: a transport that can't write any more
+        would read no more either, and the server's last words were lost."""
+        with suppress(OSError):
+            os.write(self.writer.get_extra_info("socket").fileno(), octets)
+
     async def is_hung_up(self) -> bool:
         return await self.reader.read() == b""
 
@@ -101,6 +110,13 @@ class Door:
         return await (await self.knock()).converse(octets)
 
 
+@contextmanager
+def patient() -> Iterator[None]:
+    """Who is on its way out is waited for: a client of this machine may be slow, and is never gone."""
+    with mock.patch.object(connection, "LINGER", PATIENCE), mock.patch.object(listener, "LINGER", PATIENCE):
+        yield
+
+
 def listening_socket() -> socket.socket:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -112,23 +128,24 @@ def listening_socket() -> socket.socket:
 async def door(policy: Policy, settings: DoorSettings | None = None, access: Access = OPEN) -> AsyncIterator[Door]:
     """A door that is open while the test runs; afterwards nothing unexpected may have been reported."""
     reports: list[tuple[str, Exception]] = []
-    listener = Listener(
+    opening = Listener(
         policy,
         settings or SubmissionSettings(),
         HOSTNAME,
         lambda what, trouble: reports.append((what, trouble)),
         access=access,
     )
-    with listening_socket() as listening:
-        opened = Door(listener, listening.getsockname()[1], reports)
-        listener.start([listening])
+    opening.full_seconds = PATIENCE
+    with listening_socket() as listening, patient():
+        opened = Door(opening, listening.getsockname()[1], reports)
+        opening.start([listening])
         try:
             async with asyncio.timeout(PATIENCE):
                 yield opened
         finally:
             for client in opened.clients:
                 client.writer.close()
-            await listener.stop(timedelta(0))
+            await opening.stop(timedelta(0))
     assert opened.reports == []
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import trustme
-from smtp_door import HOSTNAME, Client, Door, Recorder, door
+from smtp_door import HOSTNAME, PATIENCE, Client, Door, Recorder, door
 
 from mta.inbound.access import Access, Passwords
 from mta.inbound.guard import Guard
@@ -51,7 +51,7 @@ async def knows_shop(name: str, password: str) -> Grant | None:
 @asynccontextmanager
 async def tls_door(
     folder: Path, policy: Policy | None = None, settings: DoorSettings | None = None, *, begins_with_tls: bool = False,
-    patience: float = 10.0, grant: Grant | None = None,
+    patience: float = PATIENCE, grant: Grant | None = None,
 ) -> AsyncIterator[Door]:  # fmt: skip
     """A door where shop may come in with its password."""
     settings = settings or SubmissionSettings(auth_delay=AT_ONCE)
