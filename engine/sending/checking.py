@@ -18,6 +18,7 @@ from engine.sending.brand import FILE, BrandError, read_brand
 from engine.sending.compose import GIVEN
 from engine.sending.expressions import expression_faults
 from engine.sending.mail_files import MAIL
+from engine.sending.nesting import TOO_DEEP, depth_of, too_deep
 from engine.sending.render import NO_SUBJECT
 from engine.sending.resources import ResourceError, Resources
 from engine.sending.sandbox import Sandbox
@@ -25,7 +26,7 @@ from engine.sending.texts import TextError, Texts, Words
 from engine.sending.vocabulary import FILTERS, FUNCTIONS
 
 KINDS: Final = ("html", "txt")
-_TOO_DEEP: Final = "it is nested too deeply"
+_SHALLOW: Final = 20  # parts within parts that Python compiles whatever they are
 _OF_ANY_MAIL: Final = CONTACT - {"lists", "segments"}  # which only mail of flows sees of its reader
 _GIVEN: Final = frozenset((*GIVEN, *FUNCTIONS, "caller", "self", "super", "loop"))
 
@@ -73,7 +74,7 @@ def text_faults(source: str) -> list[str]:
     try:
         return _text_faults(source) if "{" in source else []
     except RecursionError:
-        return [_TOO_DEEP]
+        return [TOO_DEEP]
 
 
 def _text_faults(source: str) -> list[str]:
@@ -84,7 +85,7 @@ def _text_faults(source: str) -> list[str]:
         return [err.message or "syntax error"]
     if next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None) is not None:
         return ["a text is no template file: it includes and extends nothing"]
-    unknown = [each.problem for each in _unknown_names(tree, "")]
+    unknown = [each.problem for each in _unknown_names(tree, "", _GIVEN)]
     return [*unknown, *(words for _, words in expression_faults(tree, sandbox, _OF_ANY_MAIL))]
 
 
@@ -104,6 +105,7 @@ class _Checker:
         self._resources, self._texts = resources, texts
         self._sandbox = sandbox = Sandbox(resources.read, dict(FILTERS), dict(FUNCTIONS))
         self._environment = _Reader(sandbox)
+        self._trees: dict[str, nodes.Template] = {}
 
     def mail(self, name: str) -> Iterator[MailFault]:
         """All that is wrong with one mail. What lacks a file is not finished, which is one fault."""
@@ -127,37 +129,67 @@ class _Checker:
         if is_read and not self._words(f"mail.{name}"):
             yield MailFault(f"mail/{name}.toml", 0, "no language has texts for it: add a table such as [en]")
 
-    def _file(self, file: str, section: str, seen: set[str], way: tuple[tuple[str, int], ...]) -> Iterator[MailFault]:
-        """The faults of a file and of all that it names. `way`: the files, each with its line, that led to it."""
+    def _file(
+        self, file: str, section: str, seen: set[str], way: tuple[tuple[str, int], ...], known: frozenset[str] = _GIVEN
+    ) -> Iterator[MailFault]:
+        """The faults of a file and of all that it names. `way`: the files, each with its line, that led to it; `known`: the
+        names that it is given."""
         if file in (files := [step for step, _ in way]):
             yield MailFault(*way[-1], _endless(files, file))
         if file in seen:
             return
         seen.add(file)
         try:
-            tree = self._environment.parse(self._resources.read(file), file)
-            unknown = _unknown_names(tree, file)
-            wrong = list(expression_faults(tree, self._sandbox, CONTACT))
+            tree = self._tree(file)
+            unknown = _unknown_names(tree, file, known)
         except ResourceError as err:
             yield MailFault(*way[-1], str(err)) if way else MailFault(file, 0, str(err))
             return
         except TemplateSyntaxError as err:  # an unknown filter is one too
             yield MailFault(file, err.lineno, err.message or "syntax error")
             return
-        except RecursionError:
-            yield MailFault(file, 0, _TOO_DEEP)
-            return
         yield from unknown
-        yield from (MailFault(file, line, words) for line, words in wrong)
-        yield from self._missing_words(tree, file, section)
+        yield from (MailFault(file, line, words) for line, words in expression_faults(tree, self._sandbox, CONTACT))
+        yield from self._missing_words(tree, file, section, way)
         for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
             for other in meta.find_referenced_templates(nodes.Template([node], lineno=node.lineno)):
                 if other is not None:
-                    yield from self._file(other, section, seen, (*way, (file, node.lineno)))
+                    given = known | _seen_at(tree, node) if isinstance(node, nodes.Include) else _GIVEN
+                    yield from self._file(other, section, seen, (*way, (file, node.lineno)), given)
+            if isinstance(node, nodes.FromImport):
+                yield from self._missing_parts(node, file)
+
+    def _tree(self, file: str) -> nodes.Template:
+        """ResourceError; TemplateSyntaxError for what can't be read, or compiled."""
+        if (found := self._trees.get(file)) is not None:
+            return found
+        source = self._resources.read(file)
+        try:
+            tree = self._environment.parse(source, file)
+            if depth_of(tree)[0] > _SHALLOW:
+                self._sandbox.compile(source, file)
+        except RecursionError:
+            raise too_deep(self._environment, source, file) from None
+        self._trees[file] = tree
+        return tree
+
+    def _missing_parts(self, node: nodes.FromImport, file: str) -> Iterator[MailFault]:
+        """What it takes out of a file that does not have it."""
+        try:
+            other = node.template.as_const()
+            there = set(_made_here(self._tree(other)))
+        except (nodes.Impossible, ResourceError, TemplateSyntaxError):
+            return  # chosen when it is written, or told already
+        for name in (each if isinstance(each, str) else each[0] for each in node.names):
+            if name not in there:
+                near = difflib.get_close_matches(name, there, n=1)
+                yield MailFault(
+                    file, node.lineno, f"{other} has no {name}" + (f" (did you mean {near[0]}?)" if near else "")
+                )
 
     def _has_subject(self, file: str) -> bool:
         """Whether a file that can be read has the block, or one that it extends."""
-        tree = self._environment.parse(self._resources.read(file), file)
+        tree = self._tree(file)
         if any(block.name == "subject" for block in tree.find_all(nodes.Block)):
             return True
         above = (each.template for each in tree.find_all(nodes.Extends))
@@ -169,7 +201,10 @@ class _Checker:
         except TextError:
             return {}  # which `mail` tells
 
-    def _missing_words(self, tree: nodes.Template, file: str, section: str) -> Iterator[MailFault]:
+    def _missing_words(
+        self, tree: nodes.Template, file: str, section: str, way: tuple[tuple[str, int], ...]
+    ) -> Iterator[MailFault]:
+        by = f" (included at {way[-1][0]}:{way[-1][1]})" if way else ""
         for call in tree.find_all(nodes.Call):
             is_words = isinstance(call.node, nodes.Name) and call.node.name == "t" and bool(call.args)
             if not is_words or not isinstance(call.args[0], nodes.Const):
@@ -177,7 +212,7 @@ class _Checker:
             key = call.args[0].value
             for tag, words in self._words(section).items():
                 if not words.has(section, key):
-                    yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}')
+                    yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}{by}')
 
 
 def _endless(way: list[str], file: str) -> str:
@@ -186,15 +221,21 @@ def _endless(way: list[str], file: str) -> str:
     return f"{file} includes itself{through}: it would never end"
 
 
-def _unknown_names(tree: nodes.Template, file: str) -> list[MailFault]:
+def _unknown_names(tree: nodes.Template, file: str, known: frozenset[str]) -> list[MailFault]:
     faults = []
-    unknown = meta.find_undeclared_variables(tree) - _GIVEN - set(_made_here(tree))
+    unknown = meta.find_undeclared_variables(tree) - known - set(_made_here(tree))
     for name in sorted(unknown):
         line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 0)
         near = difflib.get_close_matches(name, _GIVEN, n=1)
         hint = f" (did you mean {near[0]}?)" if near else f" (there are: {', '.join(sorted(GIVEN))})"
         faults.append(MailFault(file, line, f"{name} is nothing that a mail is given{hint}"))
     return faults
+
+
+def _seen_at(tree: nodes.Template, include: nodes.Include) -> frozenset[str]:
+    """The names that a template has made where it includes another."""
+    loops = [loop for loop in tree.find_all(nodes.For) if any(each is include for each in loop.find_all(nodes.Include))]
+    return frozenset((*_made_here(tree), *(name.name for loop in loops for name in _targets(loop))))
 
 
 def _made_here(tree: nodes.Template) -> Iterator[str]:

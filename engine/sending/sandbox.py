@@ -19,6 +19,7 @@ from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from engine.sending.nesting import too_deep
 from engine.sending.weaving import Generator, as_filters, weave
 
 METER_MAX: Final = 4_000_000  # about the characters that a rendering may write and join, all parts together
@@ -165,6 +166,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def write_text(value: Any) -> str:
         """What stands in a plain text for it."""
         return str(_finalize(value))
+
+    def compile(self, source: Any, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().compile(source, name, *args, **kwargs)
+        except (RecursionError, MemoryError, SyntaxError):  # Python's limits: of its stack, and of blocks within blocks
+            raise too_deep(self, source, name) from None
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = weave(super()._parse(source, name, filename), name, self.globals)

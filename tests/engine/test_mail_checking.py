@@ -71,6 +71,53 @@ def test_a_file_that_includes_itself_is_told_with_the_line_that_does(tmp_path: P
     assert fault.problem == "mail/order-thanks.txt.j2 includes itself by mail/turn.txt.j2: it would never end"
 
 
+DEEP = {
+    "parentheses": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    "conditions": "{% if 1 %}" * 110 + "{% endif %}" * 110,
+    "loops": "{% for a in [1] %}" * 25 + "{% endfor %}" * 25,
+}
+
+
+@pytest.mark.parametrize("part", DEEP.values(), ids=DEEP.keys())
+def test_a_part_that_is_nested_too_deeply_is_told_itself_and_not_whoever_includes_it(tmp_path: Path, part: str) -> None:
+    text = '{% block subject %}x{% endblock %}\n{% include "mail/part.txt.j2" %}'
+    resources = own(tmp_path, order_thanks__txt=text, part__txt=f"one\n\n{part}")
+    assert [str(each) for each in check_mails(resources, ["order-thanks"])] == [
+        "mail/part.txt.j2:3: it is nested too deeply"
+    ]
+    with pytest.raises(TemplateFault) as fault:
+        compose("order-thanks", composer=make_composer(tmp_path))
+    assert (fault.value.template, fault.value.line, fault.value.why) == (
+        "mail/part.txt.j2",
+        3,
+        "it is nested too deeply",
+    )
+
+
+def test_an_included_file_sees_what_stands_around_its_include_and_nothing_else(tmp_path: Path) -> None:
+    text = (
+        '{% block subject %}x{% endblock %}{% set sign = "-" %}\n'
+        '{% for item in data.lines %}{% include "mail/row.txt.j2" %}{% endfor %}{% for other in data.lines %}{% endfor %}'
+    )
+    resources = own(tmp_path, order_thanks__txt=text, row__txt="{{ sign }} {{ item.name }}")
+    assert check_mails(resources, ["order-thanks"]) == []
+    (fault,) = check_mails(own(tmp_path, row__txt="{{ sign }}\n{{ other.name }}"), ["order-thanks"])
+    assert str(fault).startswith("mail/row.txt.j2:2: other is nothing that a mail is given")
+
+
+def test_words_that_an_included_file_lacks_name_the_line_that_includes_it(tmp_path: Path) -> None:
+    text = '{% block subject %}x{% endblock %}\n{% include "mail/row.txt.j2" %}'
+    faults = check_mails(own(tmp_path, order_thanks__txt=text, row__txt='{{ t("nokey") }}'), ["order-thanks"])
+    told = 'mail/row.txt.j2:1: the texts in "en" have no nokey for mail.order-thanks (included at mail/order-thanks.txt.j2:2)'
+    assert told in map(str, faults)
+
+
+def test_a_part_that_a_file_does_not_have_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
+    text = '{% block subject %}x{% endblock %}\n{% from "base/parts.txt.j2" import buton, greeting as hello %}'
+    (fault,) = check_mails(own(tmp_path, order_thanks__txt=text), ["order-thanks"])
+    assert str(fault) == "mail/order-thanks.txt.j2:2: base/parts.txt.j2 has no buton (did you mean button?)"
+
+
 def test_a_text_without_a_subject_is_told_and_one_that_extends_it_is_not(tmp_path: Path) -> None:
     resources = own(tmp_path, order_thanks__txt='{% extends "base/mail.txt.j2" %}')
     (fault,) = check_mails(resources, ["order-thanks"])
