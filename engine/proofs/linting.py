@@ -5,6 +5,7 @@ from typing import Final
 
 from deliverability.signing.keys import Algorithm, generate_key
 from deliverability.signing.signer import Signer
+from engine.proofs.active import in_templates
 from engine.proofs.proving import NOW, Proof, Prover
 from engine.proofs.rules import Finding, findings
 from engine.proofs.spam import Judge, Verdict, score
@@ -47,6 +48,9 @@ def _mail(prover: Prover, mail: str) -> Iterator[Finding]:
         yield Finding("template", f"mail/{mail}.toml", str(err))
         return
     seen = set()
+    for rule, place, words in in_templates(prover.resources, mail):
+        seen.add((rule, words))
+        yield Finding(rule, place, words)
     for proof in proofs:
         for found in findings(proof):
             if (found.rule, found.problem) not in seen:  # once, not for every reader and language

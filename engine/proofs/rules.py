@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
+from engine.proofs.active import ELEMENTS, is_program, parts_of, unseen
+from engine.proofs.active import active as programs
 from engine.proofs.page import Page, read_page
 from engine.proofs.proving import Proof
 from engine.proofs.samples import Reader
@@ -21,7 +22,6 @@ SUBJECT_MAX: Final = 78  # characters; phones show 30 to 40 of them
 LONG_TEXT: Final = 500  # characters of words beside which pictures are no matter
 _PER_PICTURE: Final = 100  # places of words that each picture should have beside it
 _LARGE: Final = (24.0, 18.66)  # pixels from which text is large, and in bold (WCAG 2.2, 1.4.3)
-_BLANK: Final = ("#", "javascript:", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,10 @@ def links(look: Look) -> Iterator[str]:
     """Links lead somewhere, by https."""
     for each in look.page.named("a"):
         href = each.attributes.get("href", "").strip()
-        parts = urlsplit(href)
-        if href in _BLANK or href.startswith("javascript:") or parts.scheme not in ("https", "http", "mailto", "tel"):
+        parts = parts_of(href)
+        if is_program(href):
+            continue  # which is worse than nowhere
+        if parts.scheme not in ("https", "http", "mailto", "tel"):
             yield f'line {each.line}: a link leads nowhere: "{href[:60]}"'
         elif parts.scheme == "http":
             yield f"line {each.line}: {href[:60]} is not encrypted: write https"
@@ -89,7 +91,13 @@ def links(look: Look) -> Iterator[str]:
 def css(look: Look) -> Iterator[str]:
     """What readers of mail do not draw, and what is lost then."""
     for each in look.page.elements:
-        yield from (f"line {each.line}: {words}" for words in lacking(each))
+        if each.name not in ELEMENTS:
+            yield from (f"line {each.line}: {words}" for words in lacking(each))
+
+
+def active(look: Look) -> Iterator[str]:
+    """Nothing in it does anything."""
+    yield from (words for _, words in programs(look.page))
 
 
 def size(look: Look) -> Iterator[str]:
@@ -100,7 +108,8 @@ def size(look: Look) -> Iterator[str]:
 
 
 def images(look: Look) -> Iterator[str]:
-    """Pictures say in words what they show, have a size, and are not all there is."""
+    """Pictures can be fetched, say in words what they show, have a size, and are not all there is."""
+    yield from (words for _, words in unseen(look.page))
     pictures = look.page.named("img")
     for each in pictures:
         if "alt" not in each.attributes:
@@ -153,7 +162,7 @@ def direction(look: Look) -> Iterator[str]:
 
 
 RULES: Final[Mapping[str, Rule]] = {
-    "unsubscribe": unsubscribe, "address": address, "links": links, "css": css, "size": size, "images": images,
+    "unsubscribe": unsubscribe, "address": address, "links": links, "css": css, "active": active, "size": size, "images": images,
     "contrast": colours, "subject": subject, "direction": direction,
 }  # fmt: skip
 

@@ -117,12 +117,15 @@ BAD_PAGES = {
     + "{% for line in shop.postal_lines %}{{ line }} {% endfor %}</p></html>",
     "links": within('<a class="link" href="http://shop.example/">x</a>'),
     "links ": within('<a class="link" href="#">x</a>'),
+    "links  ": within('<a class="link" href="https://[x">x</a>'),
+    "active": within('<p onclick="buy()">x</p>'),
     "css": within('<p style="position:absolute">x</p>'),
     "css ": within("<video>x</video>"),
     "css  ": within('<p style="width:calc(100% - 2px)">x</p>'),
     "size": within("{% for n in [1, 2, 3, 4, 5, 6] %}{{ '" + "x " * 10_000 + "' }}{% endfor %}"),
     "images": within('<img src="https://shop.example/x.png" width="10">'),
     "images ": within('<img src="https://shop.example/x.png" alt="x">'),
+    "images  ": within('<img src="x.png" alt="x" width="10">'),
     "contrast": within('<p style="color:#aaaaaa">pale</p>'),
     "sides": within('<p style="padding-left:3px">x</p>'),
     "direction": within('<p style="text-align:{{ \'left\' }}">x</p>'),
@@ -136,6 +139,42 @@ BAD_PAGES = {
 @pytest.mark.parametrize("rule", [each for each in BAD_PAGES if each != "address"])
 def test_a_page_s_rule_is_turned_red_by_its_own_mail_and_by_nothing_else(tmp_path: Path, rule: str) -> None:
     assert rules(prover(tmp_path, html=BAD_PAGES[rule])) == {rule.strip()}
+
+
+HELD = "readers take it out, and filters hold such mail back"
+RUNS = "no reader of mail runs it"
+
+
+@pytest.mark.parametrize(
+    ("html", "rule", "problem"),
+    [
+        ("<script>x()</script>", "active", f"<script> is not for mail: {HELD}"),
+        ('<iframe src="https://shop.example/"></iframe>', "active", f"<iframe> is not for mail: {HELD}"),
+        ("<object></object>", "active", f"<object> is not for mail: {HELD}"),
+        ('<form action="https://shop.example/"></form>', "active", f"<form> is not for mail: {HELD}"),
+        ('<p {% if contact.name %}onClick="{{ data.x | default("") }}"{% endif %}>x</p>', "active",
+         f"onclick= in <p> is a program: {RUNS}, and filters hold such mail back"),
+        ('<a class="link" href=" Java&#10;Script:x()">x</a>', "active",
+         f'"Java Script:x()" is a program and no address: {RUNS}'),
+        ('<img src="x" alt="" width="10">', "images",
+         'a picture is at "x", which is nothing that a reader of mail can fetch: write its whole address, https://...'),
+        ('<img src="data:image/png;base64,AAAA" alt="" width="10">', "images",
+         'a picture is at "data:image/png;base64,AAAA", which most readers of mail do not show: write its whole address, https://...'),
+    ],
+)  # fmt: skip
+def test_what_no_reader_of_mail_runs_or_shows_is_told_once_with_its_line_in_the_file_that_has_it(
+    tmp_path: Path, html: str, rule: str, problem: str
+) -> None:
+    at = prover(tmp_path, html=within('{% include "mail/part.html.j2" %}'))
+    (tmp_path / "mail" / "part.html.j2").write_text(f"<p>one</p>\n{{# two\nthree #}}{html}\n")
+    assert [str(each) for each in lint(at, ["probe"])] == [f"mail/part.html.j2:3: {rule}: {problem}"]
+
+
+def test_what_only_one_language_s_facts_bring_is_told_with_the_language(tmp_path: Path) -> None:
+    toml = TOML + '[sample]\nimage = "https://shop.example/a.png"\n[sample.he]\nimage = "a.png"\n'
+    at = prover(tmp_path, toml, within('<img src="{{ data.image }}" alt="x" width="10">'))
+    (found,) = lint(at, ["probe"])
+    assert (found.rule, found.where) == ("images", "probe (he, usual)")
 
 
 def test_a_mail_without_the_postal_address_or_without_its_text_is_red(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""What no reader of mail runs, loads or shows, and what filters hold a mail back for: elements and attributes that do something,
+addresses that are programs, pictures that nobody can fetch. Templates are looked at as they were written, where the line can be
+told; what facts and parts bring is seen in the mail that came out."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from engine.proofs.page import Page, read_page
+from engine.sending.resources import ResourceError, Resources
+
+ELEMENTS: Final = frozenset(("script", "iframe", "frame", "frameset", "object", "embed", "applet", "form"))
+_DATA: Final = "application/ld+json"  # of a <script> that runs nothing: what an order says for programs
+_DOES: Final = re.compile(r"on[a-z]+")
+_ADDRESSES: Final = ("href", "src", "action", "formaction", "background", "data", "xlink:href")
+_PROGRAMS: Final = ("javascript:", "vbscript:")
+_UNREAD: Final = re.compile(r"[\x00-\x20]+")  # which browsers pass over in an address
+_WRITTEN: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.S)
+_NAMED: Final = re.compile(r"\{%-?\s*(?:include|extends|import|from)\s+[\"']([^\"']+\.html\.j2)[\"']")
+_VALUE: Final = "\x01"  # stands for what is not known before the mail is written
+
+
+def is_program(address: str) -> bool:
+    """Whether a browser would run it, and not go there."""
+    return _UNREAD.sub("", address).lower().startswith(_PROGRAMS)
+
+
+def parts_of(address: str) -> SplitResult:
+    """An address taken apart; one that is damaged has no parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+def active(page: Page) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) of all that does something."""
+    for each in page.elements:
+        if each.name in ELEMENTS and (each.name, each.attributes.get("type")) != ("script", _DATA):
+            yield each.line, f"<{each.name}> is not for mail: readers take it out, and filters hold such mail back"
+        for name, value in each.attributes.items():
+            if _DOES.fullmatch(name):
+                yield (
+                    each.line,
+                    f"{name}= in <{each.name}> is a program: no reader of mail runs it, and filters hold such mail back",
+                )
+            elif name in _ADDRESSES and is_program(value):
+                yield (
+                    each.line,
+                    f'"{_UNREAD.sub(" ", value).strip()[:60]}" is a program and no address: no reader of mail runs it',
+                )
+
+
+def unseen(page: Page) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) of pictures that nobody gets to see."""
+    for each in page.named("img"):
+        if _VALUE not in (address := each.attributes.get("src", "").strip()) and (why := _why_unseen(address)):
+            yield each.line, f'a picture is at "{address[:60]}", {why}: write its whole address, https://...'
+
+
+def _why_unseen(address: str) -> str:
+    parts = parts_of(address)
+    if parts.scheme in ("https", "http") and parts.netloc:
+        return ""
+    if parts.scheme == "data":
+        return "which most readers of mail do not show"
+    return "which is nothing that a reader of mail can fetch"
+
+
+def in_templates(resources: Resources, mail: str) -> Iterator[tuple[str, str, str]]:
+    """(rule, file:line, what is wrong) of a mail's HTML as it was written, and of the files that it names."""
+    left, seen = [f"mail/{mail}.html.j2"], set()
+    while left:
+        file = left.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        try:
+            source = resources.read(file)
+        except ResourceError:
+            continue  # which the check of templates tells
+        left.extend(_NAMED.findall(source))
+        page = read_page(_WRITTEN.sub(_stand_in, source))
+        for rule, found in (("active", active(page)), ("images", unseen(page))):
+            yield from ((rule, f"{file}:{line}", words) for line, words in found)
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    return (_VALUE if match[0].startswith("{{") else " ") + "\n" * match[0].count("\n")
