@@ -26,6 +26,11 @@ _HELD: Final = (
     " ORDER BY k.id"
 )
 
+_TOLD: Final = (
+    "UPDATE passage SET result = ? WHERE kind = 'coupon' AND result = ?"
+    " AND enrolment_id IN (SELECT id FROM enrolment WHERE contact_id = ?)"
+)
+
 
 class Returner:
     """Walks over the codes that are set aside, a chunk a round, for ever. One for a front office."""
@@ -37,7 +42,7 @@ class Returner:
     def is_due(self, tx: Tx, now: datetime) -> bool:
         """Whether some of the next ones have nobody who holds them; goes on to the next else."""
         rows = tx.query(_HELD.format("id > ?"), (self._after, CHUNK))
-        self._found = dict(_unheld(rows))
+        self._found = {coupon_id: contact_id for coupon_id, contact_id, _ in _unheld(rows)}
         if not self._found:
             self._after = max((row[0] for row in rows), default=0)
         return bool(self._found)
@@ -50,16 +55,17 @@ class Returner:
                 tx.query(f"SELECT id FROM contact WHERE id IN ({marks}) ORDER BY id{lock}", which)
         marks, which = in_list(sorted(self._found))
         again = tx.query(_HELD.format(f"id IN ({marks})"), (*which, CHUNK))
-        for coupon_id, _ in _unheld(again):
-            _put_back(tx, coupon_id)
+        for coupon_id, contact_id, code in list(_unheld(again)):
+            became = _put_back(tx, coupon_id)
+            tx.execute(_TOLD, (f"{code}: {became}, nobody was told of it", code, contact_id))
 
 
-def _unheld(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, int | None]]:
-    """(id, contact) of each code that is in no standing of its contact's runs."""
+def _unheld(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, int | None, str]]:
+    """(id, contact, code) of each code that is in no standing of its contact's runs."""
     for (coupon_id, code, contact_id), runs in groupby(rows, key=lambda row: row[:3]):
         held = {codes.lookup(each) for *_, standing in runs if standing for each in _given(standing)}
         if codes.lookup(code) not in held:
-            yield coupon_id, contact_id
+            yield coupon_id, contact_id, code
 
 
 def _given(standing: str) -> list[str]:
@@ -67,15 +73,17 @@ def _given(standing: str) -> list[str]:
     return codes_in(given) if isinstance(given, dict) else []
 
 
-def _put_back(tx: Tx, coupon_id: int) -> None:
-    """A code that was loaded is free again; one by a pattern is as if it had not been made."""
+def _put_back(tx: Tx, coupon_id: int) -> str:
+    """A code that was loaded is free again; one by a pattern is as if it had not been made. What became of it, in words."""
     made = tx.execute(
         "DELETE FROM coupon WHERE id = ? AND state = 'reserved' AND pool IN (SELECT name FROM coupon_pool WHERE pattern <> '')",
         (coupon_id,),
     )
-    if not made:
-        tx.execute(
-            "UPDATE coupon SET state = 'free', contact_id = NULL, key = '', given_ms = NULL, expires_ms = NULL"
-            " WHERE id = ? AND state = 'reserved'",
-            (coupon_id,),
-        )
+    if made:
+        return "withdrawn"
+    tx.execute(
+        "UPDATE coupon SET state = 'free', contact_id = NULL, key = '', given_ms = NULL, expires_ms = NULL"
+        " WHERE id = ? AND state = 'reserved'",
+        (coupon_id,),
+    )
+    return "back in its pool"

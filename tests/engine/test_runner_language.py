@@ -168,6 +168,19 @@ async def test_a_code_is_the_person_s_when_it_goes_out_and_else_back_in_its_pool
     assert any("refused" in each for each in house.path) == (stream == "marketing")
     (found,) = house.store.read_now(figures)
     assert {name: found[name] for name in ends} == ends and found["reserved"] == 0
+    told = "AAAA-1" if ends["given"] else "AAAA-1: back in its pool, nobody was told of it"
+    assert f"coupon-spring: {told}" in house.path, "what the journal says"
+
+
+async def test_a_code_by_a_pattern_that_nobody_was_told_of_is_told_as_withdrawn(make: Make) -> None:
+    house = make("  - coupon: spring\n  - send: cart-coupon\n", HEAD.replace("transactional", "marketing"))
+    house.store.write_now(lambda tx: put(tx, Pool("spring", "VIP-####-####"), b"x" * 32, house.clock.now()))
+    await start(house)
+    ((code,),) = house.rows("SELECT code FROM coupon")
+    returner = Returner()
+    assert house.store.read_now(lambda tx: returner.is_due(tx, house.clock.now()))
+    house.store.write_now(lambda tx: returner.do(tx, house.clock.now()))
+    assert f"coupon-spring: {code}: withdrawn, nobody was told of it" in house.path
 
 
 async def test_for_whoever_used_the_one_code_of_a_pool_the_run_is_over_before_a_mail_names_it(make: Make) -> None:
