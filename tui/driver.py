@@ -1,7 +1,8 @@
 """Textual's driver for a terminal on the other end of a slow and unreliable line.
 
-Seven things differ. Colours are said once, not with every run of text. Bytes that are no UTF-8 (old X10 mouse reports,
-which a re-attached tmux may send) are replaced, not fatal. What is pasted is text, never keys. A terminal that is gone
+Eight things differ. Colours are said once, not with every run of text. Bytes that are no UTF-8 (old X10 mouse reports,
+which a re-attached tmux may send) are replaced, not fatal. What is pasted is text, never keys. Escape is
+heard whatever key is right behind it. A terminal that is gone
 ends the program even where SIGHUP is ignored, as under nohup. The mouse reports clicks and the wheel, not every movement,
 each of which would be answered by a repaint. The terminal is told who orders text that is read from the right. And when
 nobody reads what we write, so that leaving politely would take for ever, the terminal is put right without it and the
@@ -21,8 +22,10 @@ from typing import Final, Protocol, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
 
 from tui.bidi import EXPLICIT, IMPLICIT
+from tui.escapes import Escapes
 from tui.pasting import Pastes
 from tui.thrift import thrifty
 
@@ -116,7 +119,7 @@ class HouseDriver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Read the terminal until the program ends, or the terminal does."""
         parser = XTermParser(self._debug)
-        decode, pastes = getincrementaldecoder("utf-8")(errors="replace").decode, Pastes()
+        decode, pastes, escapes = getincrementaldecoder("utf-8")(errors="replace").decode, Pastes(), Escapes()
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -126,11 +129,18 @@ class HouseDriver(LinuxDriver):
                         self._watchdog(0)
                         self._loop.call_soon_threadsafe(self._app.exit)
                         return
-                    if sent := pastes.cleaned(decode(octets)):  # the parser takes "" for the end
-                        for event in parser.feed(sent):
+                    for index, sent in enumerate(escapes.parted(pastes.cleaned(decode(octets)))):
+                        if index:
+                            self._escape()
+                        for event in parser.feed(sent) if sent else ():  # the parser takes "" for the end
                             self.process_message(event)
+                elif escapes.waited():
+                    self._escape()
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _escape(self) -> None:
+        self.process_message(Key("escape", "\x1b"))
 
     def _read(self) -> bytes:
         try:

@@ -84,6 +84,8 @@ def _fault(id: str, key: object, by_id: Mapping[str, Known]) -> str:
     for each in (named(part.strip()) for part in key.split(",")):
         if each in SENT_FOR_OTHERS:
             return f"{shown(each)} for {id} would never come: a terminal sends it as {SENT_FOR_OTHERS[each]}"
+        if each[:-1] == "alt+":
+            return f"{shown(each)} for {id} would never come: a terminal sends it as Escape and {each[-1]}"
     return ""
 
 

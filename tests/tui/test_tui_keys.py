@@ -214,6 +214,7 @@ def test_a_file_of_keys_is_judged() -> None:
         ({"queue.hold": "ctrl+m"}, "not ctrl+m, which a terminal sends as Enter"),
         ({"queue.hold": "ctrl+h"}, "not ctrl+h, which a terminal sends as Backspace"),
         ({"app.quit": "ctrl+i"}, "ctrl+i for app.quit would never come: a terminal sends it as Tab"),
+        ({"app.quit": "alt+j"}, "alt+j for app.quit would never come: a terminal sends it as Escape and j"),
         ({"queue.hold": "enter"}, "not enter"),
         ({"queue.hold": 3}, "the key of queue.hold is no text"),
         ({"queue.hodl": "K"}, "did you mean queue.hold?"),

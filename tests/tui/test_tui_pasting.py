@@ -4,6 +4,7 @@ import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
 
+from tui.escapes import Escapes
 from tui.pasting import BEGIN, END, Pastes
 
 EVIL = "zzz\x1b[31m5\x1bH\x9b5\x07"
@@ -30,3 +31,33 @@ def test_what_is_no_paste_is_passed_on_as_it_is() -> None:
     pastes = Pastes()
     for sent in ("\x1b", "[A", "\x1b[<0;1;1M", "\x1b[200", "x\x07"):
         assert pastes.cleaned(sent) == sent
+
+
+def _typed(parts: list[str]) -> list[str]:
+    parser, escapes, heard = XTermParser(), Escapes(), list[str]()
+    for part in parts:
+        for index, text in enumerate(escapes.parted(part)):
+            heard += ["escape"] if index else []
+            heard += [getattr(each, "key", str(each)) for each in (parser.feed(text) if text else ())]
+    return [*heard, *(["escape"] if escapes.waited() else [])]
+
+
+@pytest.mark.parametrize(
+    ("sent", "heard"),
+    [
+        ("\x1bj", ["escape", "j"]),
+        ("k\x1b2", ["k", "escape", "2"]),
+        ("\x1b:", ["escape", "colon"]),
+        ("\x1b\r", ["escape", "enter"]),
+        ("\x1b\x1b", ["escape", "escape"]),
+        ("\x1b\x1bk", ["escape", "escape", "k"]),
+        ("\x1b\x1b[Aj", ["escape", "up", "j"]),
+        ("\x1b[A\x1b[1;3Dj", ["up", "alt+left", "j"]),
+        ("\x1bOPj", ["f1", "j"]),
+        ("\x1bbj", ["ctrl+left", "j"]),
+        ("\x1b", ["escape"]),
+    ],
+)
+def test_escape_and_what_is_right_behind_it_are_two_keys_however_they_are_cut(sent: str, heard: list[str]) -> None:
+    assert _typed([sent]) == heard
+    assert _typed(list(sent)) == heard

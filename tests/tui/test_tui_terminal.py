@@ -295,3 +295,13 @@ async def test_enter_right_behind_a_mode_opens_its_first_row_as_soon_as_it_is_th
         await one.see("live")
         os.write(one.end, f"{mode}\r".encode())
         await one.see(shown)
+
+
+@pytest.mark.e2e
+async def test_escape_is_heard_though_a_key_comes_with_it(tmp_path: Path) -> None:
+    async with terminal(tmp_path) as one:
+        await one.see("live")
+        os.write(one.end, b"?")
+        await one.see("What has the focus")
+        os.write(one.end, b"\x1b2")
+        await one.see("outlook.example")
