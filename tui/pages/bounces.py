@@ -16,11 +16,14 @@ from engine.control.protocol.bounces import (
     SuppressionPage,
     SuppressionRow,
 )
-from tui.columns import Column, table
+from tui.columns import Column, heading, layout, table
+from tui.columns import row as drawn_row
 from tui.format import clock, cut, fit, number, short, size, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
 from tui.pages.heat import SHADES, shade
 
+_LEAST_DAYS: Final = 7  # that are drawn, however narrow it is
+_LEAST_REPLY: Final = 10  # cells of a reply that say something of it
 KINDS: Final = ("all", "bounces", "complaints", "people", "unknown")
 
 RECEIVED: Final[tuple[Column[ReceivedRow], ...]] = (
@@ -64,33 +67,37 @@ def _concluded(verdict: str) -> Run:
 def first(found: BounceDays, unknown: int, suppressed: int, width: int) -> list[Line]:
     """The mode's first page: what else there is, then the classes by day."""
     complaints = sum(each.complaints for each in found.days)
+    doors = (
+        ("mail that came back", "received", "bounces, complaints, answers, reports; each as text", "all"),
+        ("complaints", "received", f"{number(complaints)} in {len(found.days)} days", "complaints"),
+        ("for people", "received", "what nothing was concluded from", "people"),
+        ("no rule knows", "unclassified", f"{number(unknown)} kind{'' if unknown == 1 else 's'} of reply", "."),
+        ("suppression", "suppression", f"{number(suppressed)} addresses are not written to", "."),
+    )
     return [
-        _door("mail that came back", "received", "bounces, complaints, answers, reports; each as text", "all"),
-        _door("complaints", "received", f"{number(complaints)} in {len(found.days)} days", "complaints"),
-        _door("for people", "received", "what nothing was concluded from", "people"),
-        _door("no rule knows", "unclassified", f"{number(unknown)} kind{'' if unknown == 1 else 's'} of reply", "."),
-        _door("suppression", "suppression", f"{number(suppressed)} addresses are not written to", "."),
+        *(
+            line((f"{name:<22}", Ink.STRONG), (about, Ink.DIM)).cropped(width).opens(kind, target)
+            for name, kind, about, target in doors
+        ),
         rule("Classes", width, f"{len(found.days)} days, UTC"),
         *classes(found, width),
     ]
 
 
-def _door(name: str, kind: str, about: str, target: str) -> Line:
-    return line((f"{name:<22}", Ink.STRONG), (about, Ink.DIM)).opens(kind, target)
-
-
 def classes(found: BounceDays, width: int) -> list[Line]:
     """A row for each class: its days as a strip, counts, the last reply and the rule that judged it."""
     most = max((_of(day, row.klass) for day in found.days for row in found.classes), default=0)
-    strip = len(found.days)
+    days = found.days[-max(width - 22 - 18, _LEAST_DAYS) :]
+    strip = len(days)
     head = [(fit("class", 22), Ink.DIM), (fit("days", strip), Ink.DIM), (f" {'no':>7} {'off':>7}", Ink.DIM)]
-    rest = max(width - 22 - strip - 18, 0)
-    lines = [line(*head, ("  last reply", Ink.DIM)).cropped(width)]
+    rest = width - 22 - strip - 18
+    has_reply = rest >= _LEAST_REPLY
+    lines = [line(*head, ("  last reply" if has_reply else "", Ink.DIM)).cropped(width)]
     for row in found.classes:
-        drawn = "".join(shade(_of(day, row.klass), most) for day in found.days)
+        drawn = "".join(shade(_of(day, row.klass), most) for day in days)
         refused = (f" {short(row.bounced) if row.bounced else '·':>7}", Ink.BAD if row.bounced else Ink.RULE)
         put_off = (f" {short(row.deferred) if row.deferred else '·':>7}", Ink.WAIT if row.deferred else Ink.RULE)
-        reply = ("  " + cut(row.reply, rest), Ink.DIM)
+        reply = ("  " + cut(row.reply, rest) if has_reply else "", Ink.DIM)
         made = line((fit(row.klass, 22), Ink.STRONG), (drawn, Ink.WAIT), refused, put_off, reply).cropped(width)
         lines.append(made.opens("class", row.klass))
     if not found.classes:
@@ -101,6 +108,20 @@ def classes(found: BounceDays, width: int) -> list[Line]:
 
 def _of(day: BounceDay, klass: str) -> int:
     return day.bounced.get(klass, 0) + day.deferred.get(klass, 0)
+
+
+def newest_received(page: ReceivedPage, width: int) -> list[Line]:
+    """Mails that came back, the youngest first, each to be opened."""
+    there = layout(RECEIVED, width)
+    rows = [drawn_row(there, each, page.now_ms).opens("returned", str(each.id)) for each in page.rows]
+    return [rule("The newest", width), heading(there), *(rows or [line(("nothing came back", Ink.DIM))])]
+
+
+def newest_suppressed(page: SuppressionPage, width: int) -> list[Line]:
+    """Who is not written to, the youngest first."""
+    there = layout(SUPPRESSED[:2], width)
+    rows = [drawn_row(there, each, page.now_ms).opens("person", each.address) for each in page.rows]
+    return [rule("The newest", width), heading(there), *(rows or [line(("everybody may be written to", Ink.DIM))])]
 
 
 def of_class(found: BounceDays, klass: str, width: int) -> list[Line]:

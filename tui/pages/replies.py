@@ -7,7 +7,7 @@ from engine.control.client import Control
 from engine.control.protocol.bounces import Unclassified
 from engine.control.protocol.lately import Replies, ReplyRow
 from tui.columns import Column, table, tally
-from tui.format import clock, fit, number, span, wrap
+from tui.format import clock, cut, fit, number, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
 
 BLOCKS: Final = "▏▎▍▌▋▊▉█"
@@ -33,6 +33,16 @@ CLUSTERS: Final[tuple[Column[ReplyRow], ...]] = (
     Column("reply", 20, lambda row, _: Run(row.text, Ink.STRONG), flex=1),
     Column("last", 9, lambda row, now: Run(span(now - row.last_ms), Ink.DIM), right=True, since=60),
 )
+
+
+def kinds(found: Unclassified, width: int) -> list[Line]:
+    """What no rule knows, each kind to be opened."""
+    rows = [
+        line((fit(number(each.count), 7, right=True), Ink.STRONG), "  ", cut(each.text, width - 9))
+        .opens("message", str(each.message_id))
+        for each in found.rows
+    ]  # fmt: skip
+    return [rule("What no rule knows", width), *(rows or [line(("a rule knows every reply that came", Ink.DIM))])]
 
 
 def cluster(row: ReplyRow, now_ms: int, width: int) -> list[Line]:

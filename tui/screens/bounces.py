@@ -1,7 +1,7 @@
 """6 Bounces: classes by day, mail that came back, and the ways to complaints, unknown replies and suppression."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -9,17 +9,28 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from engine.control.client import part
-from engine.control.protocol.bounces import BounceDays, ReceivedMail, ReceivedPage, ReceivedRow, Unclassified
+from engine.control.protocol.bounces import (
+    BounceDays,
+    ReceivedMail,
+    ReceivedPage,
+    ReceivedRow,
+    SuppressionPage,
+    Unclassified,
+)
 from tui.format import number
 from tui.ink import Line, Target
-from tui.pages import bounces
+from tui.pages import bounces, replies
 from tui.screens.house import HouseScreen
 from tui.session import Watch
-from tui.widgets.page import Page
+from tui.widgets.page import Draw, Page, Walked
 from tui.widgets.table import Table
+
+_NEWEST: Final = 40  # rows beside the first page
 
 
 class BouncesScreen(HouseScreen):
+    """What there is; in a wide terminal with the newest of what the cursor is on beside it."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "replies", "what is replied, those that say the same together", show=False, id="queue.replies"),
         Binding("d", "days('7')", "more days, or fewer", show=False, id="bounces.days"),
@@ -31,19 +42,47 @@ class BouncesScreen(HouseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._days = 14
+        self._found: BounceDays | None = None
+        self._unknown: Unclassified | None = None
+        self._detail = Watch(self._ask_detail)
 
     def body(self) -> ComposeResult:
         with Horizontal(classes="body"):
-            yield Page(id="bounces")
+            yield Walked(id="bounces")
+            yield Page(id="detail").add_class("beside")
 
     async def ask(self) -> None:
         found = await self.session.ask(BounceDays, "/v1/bounces", {"days": self._days})
-        unknown = len((await self.session.ask(Unclassified, "/v1/bounces/unclassified")).rows)
+        unknown = await self.session.ask(Unclassified, "/v1/bounces/unclassified")
+        self._found, self._unknown = found, unknown
         overview = self.session.overview
         suppressed = 0 if overview is None else overview.suppressed
         refused = sum(sum(day.bounced.values()) for day in found.days)
         self.title_line("Bounces", f"{number(refused)} refused in {self._days} days")
-        self.query_one("#bounces", Page).show(lambda width: bounces.first(found, unknown, suppressed, width))
+        self.query_one("#bounces", Page).show(lambda width: bounces.first(found, len(unknown.rows), suppressed, width))
+        await self._detail.nudge()
+
+    @on(Walked.Moved)
+    def _line_moved(self) -> None:
+        self.run_worker(self._detail.nudge(), group="detail")
+
+    async def _ask_detail(self) -> None:
+        at, found, unknown = self.query_one("#bounces", Page).line, self._found, self._unknown
+        if not self.is_wide or at is None or at.target is None or found is None or unknown is None:
+            return
+        kind, name = at.target
+        match kind:
+            case "class":
+                draw: Draw = lambda width: bounces.of_class(found, name, width)  # noqa: E731
+            case "received":
+                page = await self.session.ask(ReceivedPage, "/v1/bounces/received", {"kind": name, "limit": _NEWEST})
+                draw = lambda width: bounces.newest_received(page, width)  # noqa: E731
+            case "suppression":
+                shut = await self.session.ask(SuppressionPage, "/v1/suppression", {"limit": _NEWEST})
+                draw = lambda width: bounces.newest_suppressed(shut, width)  # noqa: E731
+            case _:
+                draw = lambda width: replies.kinds(unknown, width)  # noqa: E731
+        self.query_one("#detail", Page).show(draw, at.target)
 
     def action_days(self, _: str) -> None:
         self._days = {14: 30, 30: 7}.get(self._days, 14)

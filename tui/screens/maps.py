@@ -6,7 +6,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 
 from engine.control.protocol.lately import Weather
 from engine.control.protocol.queue import Shape
@@ -16,24 +15,18 @@ from tui.pages import heat
 from tui.pages.heat import Grid
 from tui.screens.acting import SITE_VERBS, ActingScreen
 from tui.verbs import Verb
-from tui.widgets.page import Page
+from tui.widgets.page import Walked
 
 ROWS = 60
 _BY = {"ages": ("domain", "site", "campaign", "stream"), "3h": ("site", "domain")}
 
 
-class MapPage(Page):
+class MapPage(Walked):
     """A map with one cell chosen, of the row that the cursor is on."""
-
-    class Moved(Message):
-        """The cursor is on another row."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._lit: tuple[int, int] | None = None
-
-    def moved(self) -> None:
-        self.post_message(self.Moved())
 
     def light(self, place: tuple[int, int] | None) -> None:
         if place != self._lit:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from tui.ink import Line
 from tui.widgets.roll import Roll
@@ -80,6 +81,16 @@ class Sheet(Roll):
 
 class Page(Sheet):
     """What a screen shows."""
+
+
+class Walked(Page):
+    """Says when its cursor is on another line."""
+
+    class Moved(Message):
+        """It is."""
+
+    def moved(self) -> None:
+        self.post_message(self.Moved())
 
 
 class Side(Sheet):
