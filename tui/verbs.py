@@ -5,7 +5,8 @@ Backspace. What can be taken back happens at once. What is bulk, or leaves the h
 it would do, and there Cancel has the focus. What can't be taken back asks for its count or its name.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from shlex import quote
@@ -43,6 +44,7 @@ class Field:
     choices: tuple[str, ...] = ()
     hint: str = ""
     required: bool = False
+    blamed: tuple[str, ...] = ()  # words by which a refusal may mean it, beside its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,17 @@ class Verb:
     @property
     def word(self) -> str:
         return self.id.rpartition(".")[2]
+
+
+def at_fault(fields: Sequence[Field], fault: str) -> int | None:
+    """Which field a refusal speaks of: the one whose word it says first; None where it says none."""
+    said = [
+        (found.start(), index)
+        for index, each in enumerate(fields)
+        for word in (each.name, *each.blamed)
+        if (found := re.search(rf"\b{re.escape(word)}\b", fault)) is not None
+    ]
+    return min(said)[1] if said else None
 
 
 def filled(command: str, answers: Mapping[str, str]) -> str:

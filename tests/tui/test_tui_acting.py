@@ -20,7 +20,7 @@ from tui.screens.deliveries import messages_table
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
 from tui.screens.sure import SureScreen
-from tui.verbs import Field, Intent, Ladder, Verb
+from tui.verbs import Field, Intent, Ladder, Verb, at_fault
 from tui.widgets.table import Table
 
 
@@ -207,6 +207,31 @@ async def test_a_choice_in_one_burst_is_made_before_what_is_behind_it(tmp_path: 
             one.app.post_message(events.Key(each, each if len(each) == 1 else None))
         await one.until(lambda: answers)
         assert answers == [{"one": "second", "other": "third"}]
+
+
+async def test_a_form_rolls_in_a_low_terminal_to_what_has_the_focus_with_its_label(tmp_path: Path) -> None:
+    async with workshop(tmp_path) as one:
+        await one.pilot.resize_terminal(50, 12)
+        fields = [Field(f"f{number}", f"Label {number}", f"value {number}") for number in range(8)]
+        await one.app.push_screen(FormScreen("Make a campaign", fields))
+        await one.see("Label 0", "value 0")
+        for number in range(1, 8):
+            await one.press("tab")
+            await one.see(f"Label {number}", f"value {number}")
+        await one.press("tab")
+        await one.see("▸ Go on ◂")
+        await one.press("tab")
+        await one.see("▸ Cancel ◂")
+        await one.press("tab")
+        await one.see("Label 0", "value 0")
+
+
+def test_a_refusal_is_about_the_field_that_it_names_first() -> None:
+    fields = [Field("name", "Name", blamed=("already",)), Field("list", "List"), Field("subject", "Subject")]
+    assert at_fault(fields, "subject: contact has no first_name; there are: name") == 2
+    assert at_fault(fields, "there is a campaign may already") == 0
+    assert at_fault(fields, "there is no list news") == 1
+    assert at_fault(fields, "nothing fits") is None
 
 
 async def test_letters_on_a_button_or_a_choice_go_nowhere(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
-"""The small form before an act: one line a field, Enter goes on, Escape leaves all as it is."""
+"""The small form before an act: one line a field, Enter goes on, Escape leaves all as it is.
+
+A terminal that is too low for it rolls it: what has the focus is seen, with its label and what is wrong with it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -11,15 +14,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.format import cells
-from tui.ink import BLANK, Ink, line, rule
-from tui.verbs import Field
-from tui.widgets.bar import Bar
+from tui.ink import Ink, Line, line, lines, rule
+from tui.verbs import Field, at_fault
+from tui.widgets.bar import Bar, Status
 from tui.widgets.button import Button
 from tui.widgets.choice import Choice
 
 _WIDTH = 66
 _ROOMY = 5  # fields: of fewer, a long title has room for a second line
-_MOST = 3  # lines of a fault, with which the longest form has room in 24
 
 
 class FormScreen(ModalScreen[Mapping[str, str] | None]):
@@ -36,7 +38,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
     def __init__(self, words: str, fields: Sequence[Field], fault: str = "") -> None:
         """`fault`: why what was answered before was refused."""
         super().__init__()
-        self._why = line(("✗ " + fault, Ink.BAD)).folded(_WIDTH)[:_MOST] if fault else [BLANK]
+        self._fault = fault
         self._fields = tuple(fields)
         is_long = cells(words) > _WIDTH - 8 and len(self._fields) < _ROOMY
         self._title = line((words, Ink.TITLE)).folded(_WIDTH - 2) if is_long else [rule(words, _WIDTH - 2)]
@@ -46,13 +48,14 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
             for index in range(len(self._title)):
                 yield Bar(id=f"form-title-{index}")
             for index, each in enumerate(self._fields):
-                yield Bar(id=f"label-{index}")
-                if each.choices:
-                    yield Choice(each.choices, each.default, id=f"field-{index}")
-                else:
-                    yield _Line(each.default, id=f"field-{index}")
-            for index in range(len(self._why)):
-                yield Bar(id=f"form-fault-{index}" if index else "form-fault")
+                with Vertical(classes="entry"):
+                    yield Status(id=f"fault-{index}")
+                    yield Bar(id=f"label-{index}")
+                    if each.choices:
+                        yield Choice(each.choices, each.default, id=f"field-{index}")
+                    else:
+                        yield _Line(each.default, id=f"field-{index}")
+            yield Bar(id="between")
             yield Button("Go on", id="go")
             yield Button("Cancel", id="cancel")
 
@@ -64,9 +67,26 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
             self.query_one(f"#label-{index}", Bar).show(
                 line((each.label, Ink.STRONG), (needed, Ink.WAIT), ("  " + each.hint, Ink.DIM))
             )
-        for index, told in enumerate(self._why):
-            self.query_one(f"#form-fault-{index}" if index else "#form-fault", Bar).show(told)
-        self.set_focus(self.query_one("#field-0"))  # at once: who types ahead types into it
+            self.query_one(f"#fault-{index}").display = False
+        if self._fault:
+            self._blame(at_fault(self._fields, self._fault) or 0, self._fault)
+        else:
+            self.set_focus(self.query_one("#field-0"))  # at once: who types ahead types into it
+
+    def _blame(self, index: int, why: str) -> None:
+        """Say above a field what is wrong with it, and go there."""
+        width = min(_WIDTH, self.app.size.width - 4) - 1
+        for each in self.query(Status):
+            each.display = each.id == f"fault-{index}"
+        told: list[Line] = [piece for one in lines(f"✗ {why}", Ink.BAD) for piece in one.folded(width)]
+        self.query_one(f"#fault-{index}", Status).show_all(told)
+        self.set_focus(self.query_one(f"#field-{index}"))
+
+    @on(events.DescendantFocus)
+    def _show_entry(self, event: events.DescendantFocus) -> None:
+        entry = event.widget.parent
+        if isinstance(entry, Vertical):
+            self.call_after_refresh(entry.scroll_visible)
 
     @property
     def answers(self) -> dict[str, str]:
@@ -102,8 +122,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         answers = self.answers
         for index, each in enumerate(self._fields):
             if each.required and not answers[each.name]:
-                self.query_one("#form-fault", Bar).show(line((f"✗ {each.label} has to be said", Ink.BAD)), BLANK)
-                self.set_focus(self.query_one(f"#field-{index}"))
+                self._blame(index, f"{each.label} has to be said")
                 return
         self.dismiss(answers)
 

@@ -228,12 +228,12 @@ def _of_file(path: Path) -> Intent | str:
 
 def _new() -> Intent:
     fields = (
-        Field("name", "Name", hint="small letters, digits, hyphens", required=True),
-        Field("list", "List"),
+        Field("name", "Name", hint="small letters, digits, hyphens", required=True, blamed=("already",)),
+        Field("list", "List", blamed=("audience",)),
         Field("segment", "Segment", hint="with a list: who is in both"),
-        Field("mail", "Mail", "newsletter"),
+        Field("mail", "Mail", "newsletter", blamed=("template",)),
         Field("subject", "Subject", hint="in your first language; its mail has W for the others"),
-        Field("text", "What it says", hint="the first paragraph; E writes on"),
+        Field("text", "What it says", hint="the first paragraph; E writes on", blamed=("content",)),
         Field("when", "When", hint="tue 10:00 reader, tomorrow 9:00; empty: a draft"),
         Field("holdout", "Holdout", hint="10%: so many get nothing, to measure by"),
     )
