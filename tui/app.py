@@ -19,7 +19,7 @@ from engine.control.client import AsyncControl
 from tui.commanding import Commanding
 from tui.driver import HouseDriver
 from tui.format import clock
-from tui.ink import BLANK, Ink, Line, Target, line
+from tui.ink import BLANK, Ink, Line, Target, lines
 from tui.keeping import Kept
 from tui.keymap import Keys
 from tui.keys import shown
@@ -67,6 +67,7 @@ class PosthouseApp(Rolling, Commanding):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = look
+        self.animation_level = "none"  # on a slow line each step of one is a picture to be sent
         self.kept = kept or Kept()
         self.exact = False
         self._session = Session(control, by=by, read_only=read_only)
@@ -118,10 +119,10 @@ class PosthouseApp(Rolling, Commanding):
         return frame.said(text, ink, width, most, self.key_of("app.undo") if deed and deed.can_be_undone else "")
 
     @property
-    def said_whole(self) -> Line:
+    def said_whole(self) -> list[Line]:
         screen = self.screen
         trouble = screen.trouble if isinstance(screen, HouseScreen) else ""
-        return line(("✗ " + trouble, Ink.BAD)) if trouble else line(self._said[:2])
+        return lines("✗ " + trouble, Ink.BAD) if trouble else lines(*self._said[:2])
 
     def last_command(self) -> str:
         """The command line of what was just done, while the status line tells of it."""

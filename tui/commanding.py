@@ -37,7 +37,7 @@ class Commanding(Moving):
         raise NotImplementedError
 
     @property
-    def said_whole(self) -> Line:
+    def said_whole(self) -> list[Line]:
         """What the status line says, or had no room for."""
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class Commanding(Moving):
         elif name == "log":
             self.sheet("What was done from here", self._deeds_told())
         elif name == "said":
-            self.sheet("What was said", [self.said_whole])
+            self.sheet("What was said", self.said_whole)
         elif name == "who":
             self.sheet("Who looks on", self._who())
         elif name == "look":

@@ -113,12 +113,18 @@ def line(*parts: str | Run | tuple[str, Ink]) -> Line:
     return Line(tuple(Run(safe(run.text), run.ink) for run in runs if run.text))
 
 
+def lines(text: str, ink: Ink = Ink.TEXT) -> list[Line]:
+    """A line for each that the text has."""
+    return [line((each, ink)) for each in text.splitlines()]
+
+
 def rule(title: str, width: int, note: str = "", chip: str = "") -> Line:
     """Names a part of a page: ── Title ─────────── chip  note ──"""
     chip = cut(chip, width // 3)
-    note = cut(note, width // 2 - cells(chip))
+    beside = width - cells(title) - 8  # what a short title leaves is the note's
+    note = cut(note, max(width // 2, beside) - (cells(chip) + 2 if chip else 0))
     tail = f" {chip}  {note} ──" if chip else f" {note} ──" if note else ""
-    title = cut(title, max(width - cells(tail) - 6, 4))
+    title = cut(title, max(width - cells(tail) - 4, 4))
     dashes = max(width - cells(title) - cells(tail) - 4, 0)
     runs = [("── ", Ink.RULE), (title, Ink.TITLE), (" " + "─" * dashes, Ink.RULE)]
     if chip:

@@ -1,7 +1,9 @@
 """The application worked by keys, against a daemon that speaks the real protocol."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canned import flows as canned_flows
@@ -13,8 +15,12 @@ from tui_stage import stage
 from engine.control.protocol.acts import Done, Refused
 from engine.control.protocol.flows import Flows
 from engine.control.protocol.house import Alert
+from engine.control.protocol.queue import Messages
+from engine.control.protocol.shaping import Why
 from tui.format import cells
-from tui.ink import Ink
+from tui.ink import Ink, line
+from tui.session import Session
+from tui.widgets.page import Page
 from tui.widgets.roll import Roll
 from tui.widgets.table import Table
 
@@ -201,6 +207,90 @@ async def test_what_is_not_there_leaves_one_where_one_was(tmp_path: Path, words:
         await one.see("✗ ", refusal, "── Queue")
         await one.press("left_square_bracket")
         await one.until(lambda: refusal not in one.text)
+
+
+@pytest.mark.parametrize("words", ["queue nope", "queue nope /421", "site nope", "domain nope"])
+async def test_of_a_site_or_domain_that_nobody_knows_no_empty_list_is_opened(tmp_path: Path, words: str) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.answers["/v1/messages"] = lambda query, words: Messages(NOW)
+        one.daemon.answers["/v1/why/{site}"] = lambda query, words: Refused(f"nothing is known of {words['site']}", "")
+        await one.press("2")
+        await one.see("gmail.com")
+        await one.press("colon", *("space" if each == " " else each for each in words), "enter")
+        await one.see("✗ nothing is known of nope", "── Queue ──", "7 sites")
+
+
+async def test_a_site_where_nothing_waits_is_opened_and_a_domain_that_was_named_as_one_too(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        shown = one.daemon.answers["/v1/messages"]
+        one.daemon.answers["/v1/messages"] = lambda query, words: (
+            Messages(NOW) if "site" in query else shown(query, words)
+        )
+        one.daemon.answers["/v1/why/{site}"] = lambda query, words: Why(NOW, words["site"], "mx.idle.example")
+        await one.press("colon", *"queue", "space", *"mx.idle.example", "enter")
+        await one.see("Queue › mx.idle.example", "0 deliveries")
+        await one.press("colon", *"queue", "space", *"shop.example", "enter")
+        await one.see("Queue › shop.example", "reader0@shop.example")
+
+
+async def test_what_was_said_on_several_lines_is_read_on_several(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.app.say("✗ first\nsecond", Ink.BAD)
+        await one.press("colon", *"said", "enter")
+        await one.see("What was said", "✗ first", "second")
+        assert "␊" not in one.text
+
+
+@pytest.mark.parametrize(("mode", "verb"), [("4", "C create"), ("5", "C make")])
+async def test_in_a_narrow_terminal_the_footer_still_says_how_to_make_one(tmp_path: Path, mode: str, verb: str) -> None:
+    async with stage(tmp_path, size=(80, 24)) as one:
+        await one.pilot.resize_terminal(50, 12)
+        await one.press(mode)
+        await one.see(verb, "? help")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [("draft abandoned-cart", "cart.updated"), ("mail-file mail/cart-reminder.txt.j2", "extends")]
+)
+async def test_an_editor_says_that_its_text_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, text: str
+) -> None:
+    may_come, ask = asyncio.Event(), Session.ask
+
+    async def waiting(session: Session, kind: Any, path: str, params: Any = None) -> Any:
+        if "draft" in path or "mail-file" in path:
+            await may_come.wait()
+        return await ask(session, kind, path, params)
+
+    monkeypatch.setattr(Session, "ask", waiting)
+    async with stage(tmp_path) as one:
+        await one.press("colon", *("space" if each == " " else each for each in words), "enter")
+        await one.until(lambda: one.text.count("… it is being fetched") == 2)  # in the title, and where it will be
+        may_come.set()
+        await one.see(text)
+        assert "being fetched" not in one.text
+
+
+async def test_on_a_page_that_was_rolled_a_step_goes_to_what_is_seen(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("6")
+        await one.see("Bounces")
+        page = one.app.screen.query_one(Page)
+        lines = [line(f"line {number}") for number in range(200)]
+        stops = (0, 100, 104, 107, 180)
+        shown = [each.opens("class", str(number)) if number in stops else each for number, each in enumerate(lines)]
+        page.show(lambda width: shown, "lines")
+        page.roll_to(98)
+        await one.see("line 98")
+        page.action_step(1)
+        assert (page.cursor, page.first_row) == (100, 98)
+        page.roll_to(20)
+        page.action_step(1)  # nothing is there to stand on: one line on
+        assert (page.cursor, page.first_row) == (100, 21)
+        page.move_to(180)
+        page.roll_to(98)
+        page.action_step(-1)
+        assert (page.cursor, page.first_row) == (107, 98)
 
 
 async def test_a_refusal_that_is_long_takes_as_many_lines_as_it_needs_and_said_opens_a_longer_one(

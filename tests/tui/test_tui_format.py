@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.format import cells, clock, cut, fit, lab_offset, number, safe, short, size, span, wrap
-from tui.ink import Ink, line
+from tui.ink import Ink, line, rule
 
 ANY = st.text(st.characters(exclude_categories=[]))
 HOUR = 3_600_000
@@ -96,6 +96,17 @@ def test_a_line_that_is_cut_says_so_once() -> None:
     told = line(("mail.shop.example", Ink.TEXT), (" · ", Ink.RULE), ("operator", Ink.DIM))
     assert told.cropped(18).text == "mail.shop.example…"
     assert told.cropped(10).text == "mail.shop…"
+
+
+@pytest.mark.parametrize("chip", ["", "421"])
+def test_a_title_and_its_note_are_cut_only_where_both_have_no_room(chip: str) -> None:
+    beside = len(f" {chip}  four ──") if chip else len(" four ──")
+    title = "a" * (60 - 4 - beside)
+    assert rule(title, 60, "four", chip).text.startswith(f"── {title} ")
+    assert rule("Steps", 60, "n" * 41, chip).text.endswith(f" {'n' * 41} ──")
+    assert rule("t" * 56, 60).text.rstrip() == "── " + "t" * 56
+    for width in range(12, 80):
+        assert rule("t" * 40, width, "n" * 40, chip).width <= width
 
 
 def test_what_follows_a_label_goes_on_under_what_it_says() -> None:

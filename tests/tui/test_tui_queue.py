@@ -1,5 +1,6 @@
 """The pages and words of the queue and of what came back: filters, shades, and what a key is about."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ from canned import bounces as canned_bounces
 from canned import queue as canned_queue
 from tui_stage import stage
 
-from engine.control.protocol.bounces import SuppressionPage, Unclassified
-from engine.control.protocol.queue import Shape
+from engine.control.protocol.bounces import BounceDays, SuppressionPage, Unclassified
+from engine.control.protocol.queue import Shape, ShapeRow
 from tui import filters
 from tui.format import cells
 from tui.ink import Ink, Target
@@ -36,6 +37,18 @@ def test_a_filter_says_what_the_command_says(text: str, asked: dict[str, str], o
 )
 def test_a_cell_is_darker_for_more_each_step_four_times_the_one_before(count: int, most: int, shade: str) -> None:
     assert heat.shade(count, most) == shade
+
+
+@pytest.mark.parametrize(
+    ("most", "legend"),
+    [(1, "· none  █ up to 1"), (5, "· none  ▓ up to 1  █ up to 5"), (64, "· none  ░ up to 1  ▒ up to 4  ▓ up to 16  █ up to 64")],
+)  # fmt: skip
+def test_the_legend_of_a_map_tells_of_the_shades_that_there_can_be(most: int, legend: str) -> None:
+    row = ShapeRow("gmail.com", most, (0, most))
+    lines = heat.shape(Shape(0, "domain", (5,), row, (row,)), 78)
+    assert lines[-1].text == legend
+    bounds = [int(part) for part in legend.split() if part.isdigit()]
+    assert [heat.shade(bound, most) for bound in bounds] == [part for part in legend.split() if part in "░▒▓█"]
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 77, 78, 158])
@@ -153,3 +166,29 @@ async def test_what_is_done_to_one_site_is_refused_where_several_are_marked(tmp_
         await one.press(key)
         await one.see("one row at a time: take the marks away")
         assert not one.daemon.done
+
+
+async def test_beside_the_first_page_of_bounces_stands_the_newest_of_what_the_cursor_is_on(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.pilot.resize_terminal(100, 30)
+        await one.press("6")
+        await one.see("169 refused in 14 days", "── The newest ─", "✗ invalid recipient", "! complaint: ab")
+        await one.press("j", "j", "j")
+        await one.see("── What no rule knows ─", "450 zorbl flumm ID")
+        await one.press("j")
+        await one.see("reason         address", "– unsubscribe  דנה2@דואר.example")
+        await one.press("j")
+        await one.see("── invalid recipient ─", "judged by   user-unknown")
+        await one.press("tab", "j", "enter")  # what stands there can be opened
+        await one.see("── Message 4715")
+
+
+@pytest.mark.parametrize("width", [47, 58, 80])
+def test_of_many_days_the_newest_are_drawn_so_that_the_counts_are_seen(width: int) -> None:
+    found = canned_bounces.ANSWERS["/v1/bounces"]({"days": "30"}, {})
+    assert isinstance(found, BounceDays)
+    found = replace(found, days=(found.days * 3)[:30])
+    lines = bounces.first(found, 1, 2, width)
+    assert max(each.width for each in lines) <= width
+    [row] = [each.text for each in lines if each.target == Target("class", "rate limited")]
+    assert "3,276" in row

@@ -1,6 +1,7 @@
 """Mode 4: its views, clocks and verbs, over the canned daemon."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tui_stage import Stage, stage
 
 from engine.control.client import Control
 from engine.control.protocol.acts import Refused
+from engine.control.protocol.calendar import Planned
 from tui import plain
 from tui.pages import schedule, schedule_campaign
 from tui.pages.schedule_time import OURS, READERS, YOURS, Lens, is_quiet, strip
@@ -55,6 +57,22 @@ def test_every_view_fits_its_width_on_every_clock(view: str, kind: str, width: i
     assert max(each.width for each in lines) <= max(width, 60)
     assert {each.target.name for each in lines if each.target} >= {"spring-news", "advent"}
     assert not any("\x1b" in each.text for each in lines)
+
+
+def test_only_what_is_being_counted_says_so() -> None:
+    lens = Lens(OURS, "UTC")
+
+    def told(row: Planned) -> tuple[bool, str]:
+        line = schedule.agenda(CALENDAR, [row], lens, 100)[1]
+        page = schedule_campaign.campaign(CALENDAR, row, None, lens, 100)
+        return "…" in line.text, next(each.text for each in page if each.text.startswith("to "))
+
+    unknown = replace(NEWS, people=None)
+    assert told(unknown) == (True, "to         being counted")
+    assert told(replace(unknown, state="paused")) == (True, "to         being counted")
+    assert told(replace(unknown, state="stopped")) == (False, "to         nobody: it never began")
+    assert told(replace(unknown, kind="flow", state="flow")) == (False, "to         as many as its day brings")
+    assert told(replace(unknown, kind="flow", state="paused")) == (False, "to         as many as its day brings")
 
 
 def test_why_a_send_has_not_left_names_each_cause_with_its_rule() -> None:
@@ -213,6 +231,23 @@ async def test_what_was_typed_of_a_campaign_stays_when_it_is_refused_and_the_rea
         await one.press(*["enter"] * 8)
         await one.until(lambda: len(one.daemon.done) == 2)
         assert [(body["name"], body["list"]) for _, body in one.daemon.done] == [("may", "news")] * 2
+
+
+async def test_a_reason_for_a_refusal_is_whole_and_the_focus_is_where_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    why = "may.yaml:4:11: template: there is no mail nope\nmay.yaml:5:1: subject: " + "it is not known, " * 12 + "END"
+    async with stage(tmp_path) as one:
+        one.daemon.acts["campaigns/new"] = lambda body: Refused(why, "")
+        await one.press("4")
+        await one.see("advent")
+        await one.press("C", "enter")
+        await one.see("Make a campaign")
+        await one.press(*"may", "enter", *"news", *["enter"] * 7)
+        await one.see("✗ may.yaml:4:11: template", "END", "Mail", "newsletter")
+        assert one.app.focused is not None and one.app.focused.id == "field-3"
+        assert "␊" not in one.text
 
 
 async def test_a_language_that_nobody_wrote_says_so_and_is_written_by_keys(tmp_path: Path) -> None:

@@ -219,8 +219,8 @@ def _shape_row(row: ShapeRow, most: int, name: int, cell: int) -> Line:
 def _legend(most: int, width: int) -> Line:
     if not most:
         return line(("nothing to draw: every cell is 0", Ink.DIM))
-    steps = [max(most // 4**power, 1) for power in range(len(SHADES) - 2, -1, -1)]
-    told = "  ".join(f"{glyph} up to {short(step)}" for glyph, step in zip(SHADES[1:], steps, strict=True))
+    bounds = [(glyph, most // 4**power) for power, glyph in enumerate(reversed(SHADES[1:]))]
+    told = "  ".join(f"{glyph} up to {short(bound)}" for glyph, bound in reversed(bounds) if bound)
     return line((f"{SHADES[0]} none  {told}", Ink.DIM)).cropped(width)
 
 

@@ -26,6 +26,11 @@ def is_guessed(row: Planned) -> bool:
     return row.kind == "campaign" and row.state in ("draft", "scheduled", "next")
 
 
+def is_being_counted(row: Planned) -> bool:
+    """Whether its readers are known soon: of a flow they are when its day comes, of what ended before it began never."""
+    return row.people is None and (is_guessed(row) or row.state == "paused") and row.kind == "campaign"
+
+
 def _people(row: Planned) -> str:
     return "" if row.people is None else ("~" if is_guessed(row) else "") + short(row.people)
 
@@ -87,7 +92,7 @@ def _sent(calendar: Calendar, row: Planned, lens: Lens, width: int) -> Line:
     when = f"{start:%H:%M}" if start else ""
     # On each reader's clock it begins at one hour; on any other, that is when the first of them gets it.
     whose = (" reader" if lens.kind == READERS else " first") if row.zone == "contact" and start else ""
-    people = _people(row) if row.people is not None or row.kind == "flow" else "…"
+    people = "…" if is_being_counted(row) else _people(row)
     day = start.replace(hour=0, minute=0) if start else first_day(calendar, lens)
     cells = 0 if width < _STRIP else 12 if width < _WIDE else 24 if width < 150 else 48
     tail = 17 if width >= _ENDS else 0

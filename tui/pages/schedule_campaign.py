@@ -9,7 +9,7 @@ from engine.control.protocol.campaigns import CampaignShown, RunRow
 from tui import words
 from tui.format import cut, fit, number, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
-from tui.pages.schedule import AGENDA, DAYS_OF, is_guessed, warnings
+from tui.pages.schedule import AGENDA, DAYS_OF, is_being_counted, is_guessed, warnings
 from tui.pages.schedule_time import OURS, Lens, short_moment
 
 _LABEL: Final = 11
@@ -63,7 +63,12 @@ def _planned(calendar: Calendar, row: Planned, lens: Lens, width: int) -> Iterab
     meant = row.civil.replace("T", " ")
     whose = f"each reader's clock, {meant}" if row.zone == "contact" else f"{meant} in {row.zone or calendar.zone}"
     most = "at most " if is_guessed(row) else ""  # who may have it is asked when it is written
-    people = "being counted" if row.people is None else f"{most}{number(row.people)} readers"
+    if row.people is not None:
+        people = f"{most}{number(row.people)} readers"
+    elif is_being_counted(row):
+        people = "being counted"
+    else:
+        people = "as many as its day brings" if row.kind == "flow" else "nobody: it never began"
     facts = [
         ("state", words.planned(row.state).run()),
         (

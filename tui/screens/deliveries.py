@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from engine.control.client import part
 from engine.control.protocol.house import Overview
 from engine.control.protocol.queue import MessageLife, MessageRow, Messages
-from engine.control.protocol.shaping import WhyMessage
+from engine.control.protocol.shaping import Why, WhyMessage
 from tui import filters
 from tui.ink import BLANK, Ink, Line, Target, line
 from tui.marks import Matching
@@ -110,12 +110,24 @@ class DeliveriesScreen(ActingScreen):
         asked, sort = self.asked, _SORTS[self._sort]
         params: dict[str, str | int] = {**asked, "limit": PAGE, "offset": offset, "sort": sort}
         found = await self.session.ask(Messages, "/v1/messages", params)
+        if not (found.total or self._was_answered) and await self._is_domain():
+            self.scope = "domain"
+            await self.ask()
+            return
         least = "" if found.exact else "at least "
         self.title_line(f"Queue › {self._where or 'all'}", f"{sort} first · {least}{deliveries(found.total)}")
         total = found.total + (not found.exact)  # so that one can go on
         rows = Window(offset, found.rows, total)
         self._messages.show(rows, found.now_ms, Matching(asked, found.total, found.exact))
         await self._detail.nudge()
+
+    async def _is_domain(self) -> bool:
+        """Whether what was named as a site is a domain. ControlError where the daemon knows nothing of the name: nobody is
+        shown an empty list of what there is not."""
+        if self.scope not in ("site", "domain") or not self._where:
+            return False
+        known = await self.session.ask(Why, f"/v1/why/{part(self._where)}")
+        return self.scope == "site" and known.site not in ("", self._where)
 
     @on(Table.Missing)
     def rows_missing(self) -> None:

@@ -27,7 +27,7 @@ from tui.pages.frame import Hint
 from tui.screens.house import HouseScreen
 from tui.session import Watch
 from tui.verbs import Intent, Verb
-from tui.widgets.editor import Editor
+from tui.widgets.editor import FETCHED, Editor
 from tui.widgets.flowview import FlowView
 from tui.widgets.page import Page
 
@@ -80,9 +80,13 @@ class DraftScreen(HouseScreen):
     def body(self) -> ComposeResult:
         with Horizontal(classes="body"):
             with Vertical(id="writing"):
-                yield Editor(lexer="yaml+jinja", id="text")
+                yield Editor(lexer="yaml+jinja", is_awaited=True, id="text")
                 yield Page(id="faults")
             yield FlowView(id="picture", walks=False).add_class("beside")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.title_line(f"Flows › draft {self._draft}", FETCHED)
 
     @property
     def _editor(self) -> Editor:

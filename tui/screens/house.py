@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
 from engine.control.protocol.house import Overview
-from tui.ink import BLANK, Ink, Line, Target, line, rule
+from tui.ink import BLANK, Ink, Line, Target, line, lines, rule
 from tui.messages import Opened
 from tui.pages import frame
 from tui.pages.exact import exact
@@ -56,7 +56,7 @@ class HouseScreen(Doing):
     has_title = True
     has_whole = False  # `i` shows more on it, and less again; else it opens the row under the cursor, whole
     hints: ClassVar[tuple[tuple[str, str], ...]] = (("roll.open", "open"), ("house.filter", "filter"))
-    """What the footer says before the verbs: a key, or the id of a binding, and a word."""
+    """What the footer says before the other verbs: a key, or the id of a binding or a verb, and a word."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,7 +241,8 @@ class HouseScreen(Doing):
             self.trouble = error.text if self.session.error is None else ""
             page = next(iter(self.query(Page)), None)
             if self.trouble and self.is_here and page is not None and not page.count():
-                page.show(line(("✗ " + self.trouble, Ink.BAD)).folded)  # whole: the status line may cut it
+                told = lines("✗ " + self.trouble, Ink.BAD)  # whole: the status line may cut it
+                page.show(lambda width: [piece for one in told for piece in one.folded(width)])
         if self.is_here:
             self.show_frame()
             if self.query_one(Side).display:
@@ -270,9 +271,12 @@ class HouseScreen(Doing):
     def live_hints(self) -> list[frame.Hint]:
         """The keys of this screen with what they do now."""
         key_of = self.house.key_of
-        hints = [frame.Hint(key_of(key) if "." in key else key, what) for key, what in self.hints]
-        verbs = [frame.Hint(key_of(each.id), each.label, not self.why_not(each)) for each in self.verbs]
-        return [*hints, *verbs]
+        verbs = {each.id: frame.Hint(key_of(each.id), each.label, not self.why_not(each)) for each in self.verbs}
+        first = [
+            verbs.pop(key) if key in verbs else frame.Hint(key_of(key) if "." in key else key, what)
+            for key, what in self.hints
+        ]
+        return [*first, *verbs.values()]
 
     # Keys.
 
@@ -325,7 +329,7 @@ class HouseScreen(Doing):
         try:
             return list(await self.why())
         except ControlError as error:
-            return [line(("✗ " + error.text, Ink.BAD))]
+            return lines("✗ " + error.text, Ink.BAD)
 
     async def _ask_why(self) -> None:
         """The reasons, then the log of the same."""

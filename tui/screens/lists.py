@@ -37,6 +37,7 @@ class ListsScreen(HouseScreen):
     ]
     hints: ClassVar[tuple[tuple[str, str], ...]] = (
         ("roll.open", "open"),
+        ("lists.make", "make"),
         ("lists.segments", "segments"),
         ("lists.people", "contacts"),
         ("lists.imports", "imports"),

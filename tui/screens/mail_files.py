@@ -23,7 +23,7 @@ from tui.screens.sure import SureScreen
 from tui.session import Deed
 from tui.verbs import Intent
 from tui.widgets.bar import Bar
-from tui.widgets.editor import Editor
+from tui.widgets.editor import FETCHED, Editor
 
 if TYPE_CHECKING:
     from engine.control.protocol.mails import MailProof
@@ -113,7 +113,7 @@ class MailFileScreen(HouseScreen):
     def body(self) -> ComposeResult:
         with Vertical(classes="body"):
             suffix = next((each for each in _LEXERS if self._file.endswith(each)), ".toml")
-            yield Editor("", lexer=_LEXERS[suffix], id="editor")
+            yield Editor(lexer=_LEXERS[suffix], is_awaited=True, id="editor")
             yield Bar(id="faults")
 
     @property
@@ -122,6 +122,7 @@ class MailFileScreen(HouseScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.title_line(f"Mail › {self._file}", FETCHED)
         self.editor.focus()
 
     async def ask(self) -> None:
@@ -148,7 +149,7 @@ class MailFileScreen(HouseScreen):
         place = f"{first['file']}:{first['line']}" if first.get("line") else str(first["file"])
         more = f"  ({len(self._faults)} in all)" if len(self._faults) > 1 else ""
         self.query_one("#faults", Bar).show(
-            line((" ✗ ", Ink.BAD), (place, Ink.STRONG), f" {first['problem']}", (more, Ink.DIM))
+            line((" ✗ ", Ink.BAD), (place, Ink.STRONG), " ", " ".join(str(first["problem"]).split()), (more, Ink.DIM))
         )
 
     @on(TextArea.Changed)

@@ -11,7 +11,7 @@ from engine.control.client import ControlError, part
 from engine.control.protocol.calendar import Calendar, Planned
 from engine.control.protocol.campaigns import CampaignShown
 from tui.format import local_time, number
-from tui.ink import Ink, Line, Target, line
+from tui.ink import Ink, Line, Target, lines
 from tui.pages import schedule, schedule_campaign
 from tui.pages.schedule import AGENDA, DAYS_OF, MONTH, VIEWS, WEEK
 from tui.pages.schedule_time import LENSES, Lens
@@ -36,7 +36,8 @@ class SchedulePage(Page):
 
 class ScheduleScreen(CampaignVerbs):
     hints: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("roll.open", "open"), ("schedule.view", "view"), ("schedule.zone", "clock"), ("schedule.later", "try later"),
+        ("roll.open", "open"), ("schedule.create", "create"), ("schedule.view", "view"),
+        ("schedule.zone", "clock"), ("schedule.later", "try later"),
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "view", "agenda, week or month", show=False, id="schedule.view"),
@@ -121,8 +122,8 @@ class ScheduleScreen(CampaignVerbs):
             try:
                 shown = await self.session.ask(CampaignShown, f"/v1/campaigns/{part(row.name)}")
             except ControlError as error:  # it may be gone since the calendar told of it, or the daemon is
-                text = error.text
-                page.show(lambda width: line(("✗ " + text, Ink.BAD)).folded(width), schedule.key_of(row))
+                told = lines("✗ " + error.text, Ink.BAD)
+                page.show(lambda width: [each for one in told for each in one.folded(width)], schedule.key_of(row))
                 return
         page.show(
             lambda width: schedule_campaign.campaign(calendar, row, shown, lens, width),

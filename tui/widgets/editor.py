@@ -3,7 +3,8 @@
     Editor(text, lexer="html+jinja")      # Pygments' name: yaml+jinja, html+jinja, toml, text
     editor.text, editor.mark({12, 30}), editor.go_to(12), editor.is_changed
 
-It says TextArea.Changed when the text changes. Highlighting is Pygments'; what it can't read stays plain.
+With `is_awaited` it says that its text is on its way, until `load_text`. It says TextArea.Changed when the text
+changes. Highlighting is Pygments'; what it can't read stays plain.
 """
 
 from collections import defaultdict
@@ -19,6 +20,7 @@ from textual.widgets import TextArea
 from tui.ink import Ink
 from tui.themes import style
 
+FETCHED: Final = "… it is being fetched"
 _HIGHLIT_MAX: Final = 64 * 1024  # characters; beyond that a key would wait for the colours
 _INKS: Final[Mapping[str, Ink]] = {
     "Comment.Preproc": Ink.CALM,  # {{ }} and {% %}
@@ -47,14 +49,23 @@ class Editor(TextArea):
         Binding("ctrl+end", "edge(True)", "to the end", show=False, id="editor.last"),
     ]
 
-    def __init__(self, text: str = "", *, lexer: str = "text", read_only: bool = False, id: str | None = None) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        lexer: str = "text",
+        read_only: bool = False,
+        is_awaited: bool = False,
+        id: str | None = None,
+    ) -> None:
         self._lexer = lexer
         self._spans = spans(text, lexer)
         self._wrong: frozenset[int] = frozenset()
         self._kept = text
         super().__init__(
-            text, show_line_numbers=True, read_only=read_only, soft_wrap=False, tab_behavior="indent", id=id
-        )
+            text, show_line_numbers=True, read_only=read_only, soft_wrap=False, tab_behavior="indent", id=id,
+            placeholder=FETCHED if is_awaited else "",
+        )  # fmt: skip
         self.cursor_blink = False  # a blinking cursor writes to the terminal for ever
         self.indent_width = 2
 
@@ -62,6 +73,10 @@ class Editor(TextArea):
     def is_changed(self) -> bool:
         """Whether it differs from what was loaded, or kept last."""
         return self.text != self._kept
+
+    def load_text(self, text: str) -> None:
+        super().load_text(text)
+        self.placeholder = ""
 
     def kept(self) -> None:
         """What stands here is what is kept now."""

@@ -249,8 +249,15 @@ class Roll(ScrollView, can_focus=True):
         return next((found for found in (after, before) if found is not None), index)
 
     def action_step(self, by: int) -> None:
-        found = self._next_stop(self.cursor + by, by)
-        if found is not None and self.is_stop(self.cursor) and abs(found - self.cursor) <= self.body_rows:
+        """On by one; where the cursor was rolled away from, to the first stop that is seen: nobody knows where it is."""
+        rows, top = self.body_rows, self.first_row
+        if top <= self.cursor < top + rows:
+            found = self._next_stop(self.cursor + by, by)
+            is_near = found is not None and self.is_stop(self.cursor) and abs(found - self.cursor) <= rows
+        else:
+            found = self._next_stop(top if by > 0 else top + rows - 1, by)
+            is_near = found is not None and top <= found < top + rows
+        if found is not None and is_near:
             self.move_to(found)
         else:
             self.roll_to(self.first_row + by)
