@@ -213,8 +213,12 @@ async def test_a_form_rolls_in_a_low_terminal_to_what_has_the_focus_with_its_lab
     async with workshop(tmp_path) as one:
         await one.pilot.resize_terminal(50, 12)
         fields = [Field(f"f{number}", f"Label {number}", f"value {number}") for number in range(8)]
+        answers: list[Mapping[str, str] | None] = []
+        await one.app.push_screen(FormScreen("Which file?", fields[:1]), answers.append)
+        await one.press("enter")
+        await one.until(lambda: answers)
         await one.app.push_screen(FormScreen("Make a campaign", fields))
-        await one.see("Label 0", "value 0")
+        await one.see("── Make a campaign", "Label 0", "value 0")
         for number in range(1, 8):
             await one.press("tab")
             await one.see(f"Label {number}", f"value {number}")

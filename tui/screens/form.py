@@ -6,11 +6,12 @@ A terminal that is too low for it rolls it: what has the focus is seen, with its
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.format import cells
@@ -82,11 +83,19 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         self.query_one(f"#fault-{index}", Status).show_all(told)
         self.set_focus(self.query_one(f"#field-{index}"))
 
-    @on(events.DescendantFocus)
-    def _show_entry(self, event: events.DescendantFocus) -> None:
-        entry = event.widget.parent
-        if isinstance(entry, Vertical):
-            self.call_after_refresh(entry.scroll_visible)
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
+        """Rolled by us: Textual brings the field alone to the middle."""
+        super().set_focus(widget, scroll_visible=False, from_app_focus=from_app_focus)
+        self.call_after_refresh(self._show_focused)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_focused)
+
+    def _show_focused(self) -> None:
+        if self.focused is not None and self.is_current:
+            entry = self.focused.parent if isinstance(self.focused.parent, Vertical) else None
+            shown = self.focused if entry is None or entry.id == "form" else entry
+            shown.scroll_visible(animate=False, immediate=True)
 
     @property
     def answers(self) -> dict[str, str]:
