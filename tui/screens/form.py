@@ -79,6 +79,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         width = min(_WIDTH, self.app.size.width - 4) - 1
         for each in self.query(Status):
             each.display = each.id == f"fault-{index}"
+        self.query_one("#between").display = False  # the longest form has room in 24 lines with three of a fault
         told: list[Line] = [piece for one in lines(f"✗ {why}", Ink.BAD) for piece in one.folded(width)]
         self.query_one(f"#fault-{index}", Status).show_all(told)
         self.set_focus(self.query_one(f"#field-{index}"))
