@@ -98,8 +98,8 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, int]]:
     """The carrier's end of a line to a keeper, and the keeper's pid. The keeper is forked as a carrier's is. Its worker has
-    little time where a test gives it what has no end; who asks has always enough."""
-    may_last = any(each in request.node.name for each in ("endless", "bomb"))
+    little time where a test gives it what has no end, or stops it; who asks has always enough."""
+    may_last = any(each in request.node.name for each in ("endless", "bomb", "no_processor"))
     monkeypatch.setattr(parser, "SECONDS", SECONDS if may_last else LONG)
     monkeypatch.setattr(parser, "WAIT_SECONDS", LONG)
     monkeypatch.setattr(parser, "MAILS", 5)
@@ -162,6 +162,16 @@ async def test_a_mail_that_breaks_its_reader_is_unread_and_the_next_one_is_fine(
         assert why in answer["unread"]
         await ask_next(reader)
     assert not reader.is_gone
+
+
+async def test_a_worker_that_gets_no_processor_is_waited_for_and_its_mail_is_read(reader: Parser) -> None:
+    """Its time is what it works. Here it has little, and stands still for longer."""
+    pid = (await reader.read("pid", b""))["read"]
+    os.kill(pid, signal.SIGSTOP)
+    asked = asyncio.ensure_future(reader.read("pid", b""))
+    await asyncio.wait([asked], timeout=SECONDS + 0.5)
+    os.kill(pid, signal.SIGCONT)
+    assert await asked == {"read": pid}
 
 
 async def test_large_answers_and_large_mails_pass_whole(reader: Parser) -> None:
