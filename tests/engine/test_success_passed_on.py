@@ -57,4 +57,6 @@ def test_a_report_of_success_is_passed_on(
             )
         return [row[0] for row in tx.query("SELECT subject FROM message WHERE origin = 'dsn'")]
 
-    assert house.store.write_now(work) == subjects
+    said = house.store.write_now(work)
+    house.store.close()
+    assert said == subjects
