@@ -123,6 +123,18 @@ async def test_what_happened_long_before_it_was_told_begins_nothing_and_renews_n
     assert [(key, json.loads(data)["total"]) for key, data in runs] == [("c1", 30), ("c3", 30)]
 
 
+async def test_a_cart_s_reminder_of_the_day_before_yesterday_is_left_out_and_the_next_mail_comes_in_its_time(
+    make: Make,
+) -> None:
+    house = make(CART)
+    house.tell("cart.updated", **cart())
+    await house.settle()
+    await house.later(days=2)  # nobody was at work meanwhile
+    assert house.mails == [] and any("late" in each for each in house.path)
+    await house.later(days=1)
+    assert house.mails == [(ANN, "cart-help")]
+
+
 async def test_each_key_is_a_run_of_its_own_and_never_runs_twice(make: Make) -> None:
     house = make(THANKS)
     for number in ("A-1", "A-2", "A-1"):
