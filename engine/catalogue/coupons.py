@@ -12,7 +12,7 @@ to gets the event coupon.redeemed, once.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from mta.ports import Tx, from_ms, to_ms
 NAMED_MAX: Final = 20  # codes that one order may name
 TRIES: Final = 5  # codes made by a pattern until one is nobody's
 _UTC: Final = ZoneInfo("UTC")
+_LOST: Final = timedelta(days=1)  # of a code's time, before whoever gets it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +95,30 @@ def give(tx: Tx, contact_id: int, codes_told: Collection[str], now: datetime) ->
         )
 
 
-def renew(tx: Tx, contact_id: int, code: str, now: datetime) -> Taken | None:
-    """The same code with its time begun anew, where it is over and its person was not told of it; None for others, and
-    where the shop itself does not take it any more."""
+def renew(tx: Tx, contact_id: int, code: str, now: datetime, zone: ZoneInfo = _UTC) -> Taken | None:
+    """The same code with its time begun anew, where a day of it or all of it went by before its person was told; None for
+    others, and where the shop itself does not take it any more. Less than a day stays gone: a sale that ends on Monday night
+    ends so for whoever was written to in the afternoon too."""
     row = tx.one(
         "SELECT id, given_ms, expires_ms, until_ms FROM coupon WHERE lookup = ? AND contact_id = ? AND state = 'reserved'"
-        " AND expires_ms <= ? AND (until_ms IS NULL OR until_ms > ?)" + tx.for_update(),
-        (codes.lookup(code), contact_id, to_ms(now), to_ms(now)),
+        " AND (expires_ms <= ? OR (expires_ms IS NOT NULL AND given_ms <= ?)) AND (until_ms IS NULL OR until_ms > ?)"
+        + tx.for_update(),
+        (codes.lookup(code), contact_id, to_ms(now), to_ms(now - _LOST), to_ms(now)),
     )
     if row is None:
         return None
     coupon_id, aside_ms, ended_ms, until_ms = row
-    ends_ms = to_ms(now) + ended_ms - aside_ms
+    ends_ms = to_ms(_lasting(aside_ms, ended_ms, zone).after(now, zone))
     ends_ms = ends_ms if until_ms is None else min(ends_ms, until_ms)
     tx.execute("UPDATE coupon SET given_ms = ?, expires_ms = ? WHERE id = ?", (to_ms(now), ends_ms, coupon_id))
     return _taken(code, ends_ms, is_new=False)
+
+
+def _lasting(begun_ms: int, ended_ms: int, zone: ZoneInfo) -> Span:
+    """How long that is on a clock in `zone`: whole days are civil ones, whatever change of clocks lies between."""
+    begins, ends = (from_ms(each).astimezone(zone).replace(tzinfo=None) for each in (begun_ms, ended_ms))
+    days, exact = divmod(ends - begins, timedelta(days=1))
+    return Span(days, exact)
 
 
 def as_given(taken: Taken) -> dict[str, Any]:

@@ -29,7 +29,12 @@ def add(
     pattern: Annotated[
         str, typer.Option(help="Make codes by it, such as SPRING-####-####; without it codes are loaded.")
     ] = "",
-    expires: Annotated[str, typer.Option(help="How long a code is good for once it is given, such as 3d.")] = "",
+    expires: Annotated[
+        str,
+        typer.Option(
+            help="How long a code lasts, such as 3d: from its step, or its mail if that is a day later or more."
+        ),
+    ] = "",
     low: Annotated[int, typer.Option(help="Warn when fewer codes are left.", min=0, max=1_000_000)] = 100,
     once: Annotated[
         bool,

@@ -19,6 +19,7 @@ from engine.catalogue import coupons
 from engine.flow.decisions import Act, Standing
 from engine.running.due import DueRun
 from engine.running.effects import TELLS, Effects, Over, Stuck
+from engine.running.facts import zone_for
 from engine.running.hearing import came_since
 from engine.running.passages import Happened, Passage, write_passages
 from engine.running.planning import HOLD, Happening, Letter, Memo, Plan
@@ -149,7 +150,7 @@ class Committer:
         if isinstance(verdict, Refuse):
             done.refusals[letter.step] = verdict.reason
             return Passage(letter.step, "send", f"refused: {verdict.reason}", detail | _told(verdict))
-        if _renewed(tx, run, done, now):  # the mail is written anew, with the day that is right
+        if self._renewed(tx, run, done, now):  # the mail is written anew, with the day that is right
             done.place = Place(letter.step, before.occurrence, now, kept=Kept(before, done.given).as_json())
             return None
         message_id = enqueue(
@@ -167,6 +168,17 @@ class Committer:
         done.messages[letter.step] = message_id
         return Passage(letter.step, "send", "delivery asked", detail | {"message": message_id} | _told(verdict))
 
+    def _renewed(self, tx: Tx, run: DueRun, done: Done, now: datetime) -> bool:
+        """Whether time of a code of this run went by before anybody was told of it: it begins anew."""
+        zone = zone_for(run.contact, self.effects.hand.zone) if run.contact else self.effects.hand.zone
+        fresh = {}
+        for name, each in done.given.items():
+            told = coupons.codes_in({name: each})
+            if told and (taken := coupons.renew(tx, run.contact_id, told[0], now, zone)) is not None:
+                fresh[name] = coupons.as_given(taken)
+        done.given |= fresh
+        return bool(fresh)
+
     def _message(self, letter: Letter | Memo, to: Address, stream: Stream, list_id: int = ALL_LISTS) -> NewMessage:
         mail = letter.mail
         return NewMessage(
@@ -180,17 +192,6 @@ def _told_of_coupons(tx: Tx, run: DueRun, done: Done, now: datetime) -> None:
     """Somebody may read the codes of this run now."""
     if done.given:
         coupons.give(tx, run.contact_id, coupons.codes_in(done.given), now)
-
-
-def _renewed(tx: Tx, run: DueRun, done: Done, now: datetime) -> bool:
-    """Whether the time of a code of this run went by before anybody was told of it: it begins anew."""
-    fresh = {}
-    for name, each in done.given.items():
-        told = coupons.codes_in({name: each})
-        if told and (taken := coupons.renew(tx, run.contact_id, told[0], now)) is not None:
-            fresh[name] = coupons.as_given(taken)
-    done.given |= fresh
-    return bool(fresh)
 
 
 def _standing(tx: Tx, plans: Sequence[Plan]) -> dict[int, int]:

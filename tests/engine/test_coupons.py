@@ -18,7 +18,7 @@ from engine.audience import dossier
 from engine.audience.contacts import ensure_contact
 from engine.catalogue import codes, watching
 from engine.catalogue.codes import CodeError
-from engine.catalogue.coupons import Empty, Taken, give, named_in, take
+from engine.catalogue.coupons import Empty, Taken, give, named_in, renew, take
 from engine.catalogue.pools import Code, Pool, PoolError, figures, listed, load, put, read_codes
 from engine.commands import run
 from engine.config import load as load_config
@@ -370,6 +370,26 @@ def test_a_code_that_is_set_aside_is_shown_to_nobody_and_goes_back_when_its_pers
     desk.store.write_now(lambda tx: dossier.erase(tx, ann, Address.parse(ANN).key, salt=b"s" * 16, now=desk.now))
     walk(desk)
     assert desk.figures() == (1, 0, 0, 0)
+
+
+def test_the_time_that_begins_anew_is_of_civil_days_whatever_change_of_clocks_lies_between(desk: Desk) -> None:
+    berlin, ann = ZoneInfo("Europe/Berlin"), desk.person(ANN)
+    desk.pool("spring", "A")
+    desk.now = datetime(2026, 3, 27, 20, tzinfo=berlin)  # clocks go forward in the night of the 29th
+    span = Span.parse("3d 2h")
+    taken = desk.store.write_now(lambda tx: take(tx, "spring", ann, "1:coupon", desk.now, expires=span, zone=berlin))
+    assert isinstance(taken, Taken) and taken.expires == datetime(2026, 3, 30, 22, tzinfo=berlin)
+
+    def anew(**later: int) -> Taken | None:
+        desk.now += timedelta(**later)
+        return desk.store.write_now(lambda tx: renew(tx, ann, "A", desk.now, berlin))
+
+    assert anew(hours=23) is None
+    assert (found := anew(hours=1)) and found.expires == datetime(2026, 3, 31, 22, tzinfo=berlin)
+    assert anew() is None, "once"
+    assert (found := anew(days=9)) and found.expires == datetime(2026, 4, 9, 22, tzinfo=berlin)
+    desk.store.write_now(lambda tx: give(tx, ann, ["A"], desk.now))
+    assert anew(days=9) is None, "whoever was told has read the day"
 
 
 # -- the command

@@ -226,6 +226,19 @@ async def test_a_code_whose_time_went_by_before_anybody_was_told_of_it_begins_an
     assert len(house.mails) == 2 and stands() == [("AAAA-1", "given", ends_ms)], "whoever was told has read the day"
 
 
+@pytest.mark.parametrize(("wait", "left"), [("2d", 7), ("23h", 7 - 23 / 24)])
+async def test_a_code_that_waited_a_day_or_more_for_its_mail_lasts_as_long_from_there(
+    make: Make, wait: str, left: float
+) -> None:
+    house = make(f"  - coupon: {{pool: spring, expires: 7d}}\n  - wait: {wait}\n  - send: cart-coupon\n  - wait: 2d\n")
+    house.store.write_now(lambda tx: put(tx, Pool("spring", "VIP-####-####"), b"x" * 32, house.clock.now()))
+    await start(house)
+    await house.later(hours=48 if wait == "2d" else 23)
+    ((ends_ms,),) = house.rows("SELECT expires_ms FROM coupon WHERE state = 'given'")
+    assert from_ms(ends_ms) - house.clock.now() == timedelta(days=left) and len(house.mails) == 1
+    assert from_ms(ends_ms).isoformat() in house.rows("SELECT standing FROM enrolment")[0][0]
+
+
 async def test_whoever_waits_for_a_coupon_goes_on_once_the_pool_has_some_and_nobody_else_is_woken(make: Make) -> None:
     house = make("  - coupon: spring\n  - exit: lucky\n")
 
