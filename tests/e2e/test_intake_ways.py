@@ -11,7 +11,7 @@ from house_lab import NO_SPREAD, LabTown, lab_town
 pytestmark = pytest.mark.e2e
 
 EVENTS = "events@mail.shop.example"
-DATA = Path("tests/data")
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(scope="module")

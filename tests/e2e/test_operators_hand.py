@@ -55,8 +55,8 @@ def test_the_weather_has_the_last_three_hours_in_cells(daemon: Daemon) -> None:
 def test_a_cancellation_with_a_grace_is_undone_as_one_act_and_the_books_balance(daemon: Daemon) -> None:
     daemon.act("queue/hold", deliveries=ids(daemon)[:1], by="ann")
     held, queued = ids(daemon, 4), ids(daemon)
-    dry = daemon.act("queue/cancel", domain="a.example", by="ann", why="a mistake", grace="60s", dry_run=True)
-    done = daemon.act("queue/cancel", domain="a.example", by="ann", why="a mistake", grace="60s")
+    dry = daemon.act("queue/cancel", domain="a.example", by="ann", why="a mistake", grace="6h", dry_run=True)
+    done = daemon.act("queue/cancel", domain="a.example", by="ann", why="a mistake", grace="6h")
     assert done.facts["changed"] == dry.facts["would"] == 8
     assert set(ids(daemon, 4)) >= set(held) and len(ids(daemon)) < len(queued)
     undone = daemon.act("acts/undo", act=done.facts["act"])
@@ -67,9 +67,9 @@ def test_a_cancellation_with_a_grace_is_undone_as_one_act_and_the_books_balance(
 
 def test_a_grace_that_is_over_ends_what_it_held_in_the_name_of_who_cancelled_it(daemon: Daemon) -> None:
     number = ids(daemon)[-1]
-    done = daemon.act("queue/cancel", deliveries=[number], by="ann", why="twice", grace="60s")
+    done = daemon.act("queue/cancel", deliveries=[number], by="ann", why="twice", grace="30 min")
     assert ids(daemon, 4) == [number]
-    daemon.advance("2 min")
+    daemon.advance("31 min")
     daemon.until(lambda: ids(daemon, 13) == [number])
     assert daemon.rows("SELECT ended_by FROM delivery WHERE id = ?", number) == [("ann: twice",)]
     with pytest.raises(ControlError):
