@@ -24,13 +24,18 @@ class Hop:
         self.counts: Counter[str] = Counter()  # commands, by verb
         self.messages = 0  # contents that were answered 250
         self.connections = 0  # so far
-        self.open = 0
         self.most_open = 0
         self.waiting = 0  # at the gate
         self.gate = asyncio.Event()
         self.gate.set()
         self._news = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.Task[None]] = set()
+
+    @property
+    def open(self) -> int:
+        """Connections whose client did not leave: whoever is told goodbye may be back before we have closed."""
+        return len(self._open)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -62,19 +67,21 @@ class Hop:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
-        self.open += 1
+        self._open.add(task)
         self.most_open = max(self.most_open, self.open)
         try:
-            await self._converse(reader, writer)
+            await self._converse(task, reader, writer)
         except (OSError, EOFError):
             pass
         finally:
-            self.open -= 1
+            self._open.discard(task)
             writer.close()
             self._tasks.discard(task)
             await self._tell()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         taken: list[str] = []
         line = "GREETING"
         while True:
@@ -90,6 +97,8 @@ class Hop:
                 self.messages += 1
             if not reply:
                 return
+            if line.startswith("QUIT"):
+                self._open.discard(task)
             writer.write(reply.encode() + b"\r\n")
             await self._tell()
             if line.startswith("QUIT"):

@@ -28,12 +28,16 @@ def authority() -> trustme.CA:
 
 
 def issue(folder: Path, name: str = HOSTNAME) -> tuple[Path, Path]:
-    """A new certificate's files: chain, key."""
+    """A new certificate's files: chain, key. They are put in place of those that were there, as who renews one does:
+    what is written twice in one tick of the kernel's clock can't be told apart by its time."""
     made = authority().issue_cert(name, key_type=trustme.KeyType.ECDSA)
     chain, key = folder / "chain.pem", folder / "key.pem"
-    chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
-    made.private_key_pem.write_to_path(str(key))
-    key.chmod(0o600)
+    fresh = folder / "fresh.pem"
+    fresh.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+    fresh.replace(chain)
+    fresh.touch(0o600)
+    fresh.write_bytes(made.private_key_pem.bytes())
+    fresh.replace(key)
     return chain, key
 
 
