@@ -2,7 +2,7 @@
 
 A million deliveries are counted in fifty parts of some 20 ms, each a transaction of its own over an index that holds all
 it needs. So a census of a long queue is no snapshot: what moves while it is taken is counted before or after its move.
-A queue that fits into one part is counted exactly.
+A queue that fits into one part is counted in one snapshot, exactly.
 """
 
 from collections import defaultdict
@@ -49,6 +49,14 @@ class Trouble(NamedTuple):
     reply: str
 
 
+class _Rest(NamedTuple):
+    """What is counted beside what waits."""
+
+    moving: list[Group]
+    destinations: list[tuple[str, str, int | None]]
+    troubles: dict[str, Trouble]
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """All that has no end yet, as it stood at about `at_ms`; by domain its site and when it is looked at next, by site
@@ -91,16 +99,23 @@ class Census:
 
 
 async def take(store: Store, now: datetime) -> Census:
-    """Count everything, part by part."""
+    """Count everything, part by part; with the last part, what else there is to count."""
     groups: list[Group] = []
     at: Key | None = FIRST
     while at is not None:
-        found, at = await store.read(partial(part, after=at, now=now))
+        found, at, rest = await store.read(partial(_some, after=at, now=now))
         groups += found
-    moving, destinations, troubles = await store.read(lambda tx: (_moving(tx, now), _destinations(tx), _troubles(tx)))
+    moving, destinations, troubles = rest
     sites = {domain: site for domain, site, _ in destinations if site}
     nexts = {domain: next_ms for domain, _, next_ms in destinations if next_ms is not None}
     return Census(to_ms(now), (*_joined(groups), *moving), sites, nexts, troubles)
+
+
+def _some(tx: Tx, after: Key, now: datetime) -> tuple[list[Group], Key | None, _Rest]:
+    """The next part. What is in a carrier's hands is counted in the snapshot of the last one: between two, a delivery of a
+    short queue could be counted twice, or not at all."""
+    found, at = part(tx, after, now)
+    return found, at, _Rest([], [], {}) if at else _Rest(_moving(tx, now), _destinations(tx), _troubles(tx))
 
 
 def part(tx: Tx, after: Key, now: datetime, limit: int = PART) -> tuple[list[Group], Key | None]:

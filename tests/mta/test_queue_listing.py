@@ -1,7 +1,9 @@
 """Lists and figures of the queue: whatever is in it, pages give every match once and in order, and figures add up."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from typing import TypeVar, cast
 
 import pytest
 from clock import NOON
@@ -10,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mail_shop import Place
 
-from mta.ports import to_ms
+from mta.ports import Store, Tx, to_ms
 from mta.queue import census, listing
 from mta.queue.census import AGES, Group
 from mta.queue.delivery import State, Stream
 from mta.queue.listing import SORTS, Cursor, Row, Wanted
+
+T = TypeVar("T")
 
 NOW = to_ms(NOON)
 DOMAINS = ("a.example", "b.example", "c.example")
@@ -148,6 +152,22 @@ def test_the_oldest_of_a_group_is_the_oldest_of_all_its_parts() -> None:
     books = filled([("a.example", Stream.MARKETING, "", State.QUEUED, age, 0) for age in (1, 900, 30)])
     found, _ = books.write(lambda tx: census.part(tx, census.FIRST, NOON))
     assert [each.oldest_ms for each in found] == [to_ms(NOON - timedelta(minutes=900))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(State.QUEUED, State.IN_FLIGHT), (State.IN_FLIGHT, State.QUEUED)], ids=["taken", "given back"]
+)
+async def test_what_moves_while_a_short_queue_is_counted_is_counted_once(before: State, after: State) -> None:
+    books = filled([("a.example", Stream.MARKETING, "", before, 1, 0)])
+
+    class Moves:
+        async def read(self, work: Callable[[Tx], T]) -> T:
+            """It moves as soon as somebody has looked."""
+            found = books.write(work)
+            put(books, "UPDATE delivery SET state = ?", int(after))
+            return found
+
+    assert (await census.take(cast(Store, Moves()), NOON)).total == 1
 
 
 def test_every_list_and_figure_can_be_asked_of_every_database(place: Place) -> None:
