@@ -20,8 +20,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peer("postfix")]
 PAGE = Path(__file__).parents[2] / "docs" / "inbound.md"
 WAYS = ("lmtp", "smtp")
 # Mail to `late` is taken and can't be delivered afterwards: nobody lives where it is sent on to.
+# However often somebody has to ask anew about a recipient that is still being looked up, Postfix does not hang up on them.
 _LATE = """
 address_verify_poll_delay = 1s
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 1000
 virtual_alias_maps = inline:{{ {{late@{domain} = gone@{domain}}}, {{full@{domain} = full@full.example}} }}
 """
 _FULL = "transport_maps = inline:{{ {{{ours}}}, {{full.example = error:5.2.2 mailbox is over quota}} }}"

@@ -109,7 +109,8 @@ def test_a_copy_that_somebody_put_in_place_by_hand_is_held_back_too(tmp_path: Pa
 def test_a_fence_that_is_put_up_beside_a_running_daemon_is_seen_and_stops_it(
     databases: list[Mapping[str, Any]], tmp_path: Path
 ) -> None:
-    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address, settings=databases[0]) as daemon:
+    settings = {**databases[0], "doctor": {"every": "0s"}}  # what it finds a minute after the start would be an alert
+    with Sink(tmp_path) as sink, Daemon(tmp_path, next_hop=sink.address, settings=settings) as daemon:
         daemon.submit("ann@example.org", X_Marker="before")
         daemon.until_idle()
         carriers = set(daemon.carriers())

@@ -54,8 +54,15 @@ def test_no_secret_is_in_what_others_can_see(daemon: Daemon) -> None:
     assert [secret for secret in (DATABASE, RELAY, key) for text in seen if secret in text] == []
 
 
+def held(process: int) -> list[str]:
+    """What a process holds beside its standard streams."""
+    return [os.readlink(each) for each in Path(f"/proc/{process}/fd").iterdir() if int(each.name) > 2]
+
+
 def test_a_keeper_holds_its_line_and_nothing_else(daemon: Daemon) -> None:
-    for keeper in daemon.processes()["keeper"]:
-        held = {int(each): os.readlink(f"/proc/{keeper}/fd/{each}") for each in os.listdir(f"/proc/{keeper}/fd")}
-        beyond = [what for number, what in held.items() if number > 2]
-        assert len(beyond) == 1 and beyond[0].startswith("socket:"), held
+    keepers = daemon.processes()["keeper"]
+    assert len(keepers) == len(daemon.carriers())
+    for keeper in keepers:
+        # Its first act is to close what it was forked with.
+        [line] = daemon.until(lambda keeper=keeper: len(found := held(keeper)) == 1 and found)  # type: ignore[misc]
+        assert line.startswith("socket:")

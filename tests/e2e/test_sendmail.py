@@ -168,7 +168,8 @@ def test_without_an_lmtp_door_the_spool_does(daemon: Daemon) -> None:
 def test_a_bad_file_is_set_aside_and_holds_nobody_up(running: Daemon, content: bytes, why: str) -> None:
     folder, key = running.state / "spool", hashlib.sha256(content).hexdigest()
     bad = folder / f"{key[:32]}.mail"
-    bad.write_bytes(content)
+    (running.folder / "bad").write_bytes(content)
+    (running.folder / "bad").rename(bad)  # whole from the first moment: the daemon may look at any
     spool.write(folder, key[32:], Envelope("", ["ann@example.org"]), f"Subject: good {key}\r\n\r\n".encode())
     running.until(lambda: bad.with_suffix(".bad").exists())
     running.until(lambda: [row for row in messages(running) if row[2] == f"good {key}"])

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import trustme
-from house_process import free_port, wait_connectable
+from house_process import PATIENCE, free_port, session, wait_connectable, wait_ended
 
 ROOT = Path(__file__).resolve().parents[2] / "build" / "exim"
 PROGRAM = ROOT / "usr" / "sbin" / "exim4"
@@ -79,7 +79,7 @@ class Exim:
         self._furnish()
         self._process = subprocess.Popen(
             [str(self.folder / "exim"), "-C", str(self.folder / "exim.conf"), "-bdf", "-q1m"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             wait_connectable(self._port, self._process)
@@ -94,6 +94,8 @@ class Exim:
     ) -> None:
         self._process.terminate()
         said, _ = self._process.communicate(timeout=60)
+        left = wait_ended(session(self._process.pid), PATIENCE)  # who still delivers writes into its folder
+        assert not left, f"{left} of Exim's processes are still there"
         if error is not None:
             print(said.decode("utf-8", "replace"), file=sys.stderr)
             for log in (self.folder / "log").iterdir():

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import trustme
-from house_process import free_port
+from house_process import PATIENCE, free_port, session, wait_ended
 
 _ROOT_NEEDED = "Postfix starts its processes as other users, so this needs root"
 _PROGRAM = shutil.which("postfix", path=os.environ.get("PATH", "") + ":/usr/sbin") or "postfix"
@@ -113,7 +113,10 @@ class Postfix:
     ) -> None:
         if error is not None and (self.folder / "maillog").exists():
             print((self.folder / "maillog").read_text("utf-8", "replace"), file=sys.stderr)
+        master = int((self.folder / "queue" / "pid" / "master.pid").read_text("ascii"))
         self._postfix("stop")
+        left = wait_ended(session(master), PATIENCE)  # it waits for none of those that it started, and they still write here
+        assert not left, f"{left} of Postfix's processes are still there"
         shutil.rmtree(self.folder)
 
     def mails(self) -> list[bytes]:

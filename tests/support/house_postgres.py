@@ -25,6 +25,10 @@ from house_process import free_port, kill, wait_ended
 PROGRAMS = ":".join(sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True))
 _PATH = os.environ.get("PATH", os.defpath) + ":" + PROGRAMS
 _PATIENCE = 600.0  # a stop syncs every file that was written to, and a disk may be busy
+# Whoever was killed may have asked for a commit that is still under way.
+_END_OTHERS = f"""
+SELECT pg_terminate_backend(pid, {_PATIENCE * 1000:.0f}) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 _EMPTY = """
 DO $$ DECLARE each text; BEGIN
   FOR each IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration' LOOP
@@ -33,7 +37,7 @@ DO $$ DECLARE each text; BEGIN
   PERFORM setval(seqrelid, 1, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL
     AND CAST(CAST(seqrelid AS regclass) AS text) NOT LIKE 'schema_migration%';
 END $$"""
-_SETTINGS = {"fsync": "on", "shared_buffers": "32MB", "max_connections": "60", "log_min_messages": "fatal"}
+_SETTINGS = {"fsync": "on", "shared_buffers": "32MB", "max_connections": "200", "log_min_messages": "fatal"}
 
 
 class Postgres:
@@ -103,6 +107,10 @@ class Postgres:
 
     def crash(self) -> None:
         """As a power cut: nothing is written any more, by any of its processes."""
+        assert self._process is not None
+        # It is held while its children are counted: one that it forked meanwhile would live on in the same memory.
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
@@ -118,7 +126,7 @@ class Postgres:
             os.kill(self._process.pid, number)
         self._process.wait(_PATIENCE)
         if number is signal.SIGKILL:
-            kill(sessions)  # its children notice by themselves, but not at once
+            kill(sessions)  # they notice by themselves, but not at once
         assert not wait_ended(sessions, _PATIENCE)
         self._process = None
 
@@ -135,6 +143,7 @@ class Postgres:
     def empty(self, database: str) -> str:
         """The address of a database that has the tables, perhaps, and no row; numbers begin at 1."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(_END_OTHERS)
             connection.execute(_EMPTY)
         return self._address(database)
 
