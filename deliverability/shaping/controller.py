@@ -67,6 +67,7 @@ class Controller:
     learnt: Learnt = field(default_factory=Learnt)
     evidence: float = 0.0
     _taken: Ledger = field(default_factory=lambda: Ledger(0, 60.0))  # what the site accepted in the last minute
+    _taken_since: float | None = 0.0  # from when on that is known; None: from the next report on
     _base: tuple[float, float | None] | None = None  # of the last cut: how much is left, and the rate before
     _grown_at: float = 0.0
     _connections_grown_at: float = 0.0
@@ -79,6 +80,8 @@ class Controller:
 
     def delivered(self, count: int, now: float, *, limit: int) -> None:
         """The site took `count` mails. `limit`: how many connections its settings allow."""
+        if self._taken_since is None:
+            self._taken_since = now
         if not count:
             return
         self._taken.spend(count, now)
@@ -145,6 +148,8 @@ class Controller:
         assert self._base is not None
         learnt, (cut, before) = self.learnt, self._base
         seen = self.taken_rate(now)
+        if before is not None and (self._taken_since is None or now - self._taken_since < self._taken.window):
+            seen = before  # the site counts what it took before our restart, too, of which we know nothing
         if learnt.strikes == 1 and seen > 0:
             # A rate below the pace says that the pace was not what it minded.
             base = seen if before is None else min(seen, before)
@@ -205,5 +210,6 @@ class Controller:
         """Go on from what `to_dict` gave; keys of another version are left out."""
         names = Learnt.__dataclass_fields__
         self.learnt = Learnt(**{key: value for key, value in kept.items() if key in names})
+        self._taken_since = None
         if self.known and self.learnt.connections is None:
             self.learnt.connections = FIRST_CONNECTIONS

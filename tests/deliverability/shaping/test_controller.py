@@ -186,6 +186,20 @@ def test_what_was_learnt_survives_a_restart() -> None:
     assert later.is_paused(START + 59)
 
 
+def test_what_a_site_says_after_a_restart_is_not_laid_to_the_few_mails_since() -> None:
+    controller, later = Controller(BACK_OFF), Controller(BACK_OFF)
+    controller.delivered(60, START, limit=20)
+    controller.judged(TOO_MUCH, "421 slow down", START, open_now=20)
+    going = controller.learnt.paused_until + 1
+    controller.delivered(1, going, limit=20)
+    later.restore(controller.to_dict())
+    paced = later.learnt.rate or 0.0
+    later.delivered(1, going + 1, limit=20)
+    later.judged(TOO_MUCH, "421 slow down", going + 2, open_now=20)
+    later.delivered(1, going + 3, limit=20)  # told of late
+    assert (later.learnt.rate or 0.0) >= 0.75 * paced, "it counts what it took before, too"
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 100)), max_size=200))
 def test_no_history_leads_to_a_rate_or_a_number_of_connections_that_is_none(history: list[tuple[bool, float]]) -> None:
     controller, now = Controller(BACK_OFF, known=True), START
