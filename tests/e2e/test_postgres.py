@@ -81,13 +81,16 @@ QUESTIONS = [
     "queue?by=campaign&sort=queued", "queue/shape", "queue/shape?by=site&stream=marketing", "queue/shape?by=campaign",
     "doubts", "doubts?open=1", "messages", "messages?sort=oldest", "messages?sort=next&site=s", "messages?sort=expiry",
     "messages?state=delivered&q=Hello", "messages?domain=example.net&stream=transactional&campaign=c", "messages?older=1s",
-    "messages?due_within=1h&limit=1", "messages/{number}", "messages/{number}/why", "shaping/example.net", "why/example.net", "flows",
+    "messages?due_within=1h&limit=1", "messages/{number}", "messages/{number}/why", "shaping/example.net",
+    "why/example.net", "flows",
 ]  # fmt: skip
 
 
 def test_every_question_of_the_control_socket_is_answered_there_too(server: "Postgres", tmp_path: Path) -> None:
     with Sink(tmp_path) as sink, on(server, tmp_path, sink) as daemon:
-        number = daemon.submit(["ann@example.org", "bob@example.net"], subject="Hello")  # a replayed group took the first
+        number = daemon.submit(
+            ["ann@example.org", "bob@example.net"], subject="Hello"
+        )  # a replayed group took the first
         daemon.until_idle()
         daemon.act("shaping/suspend", scope="domain", name="example.net", why="a test")
         daemon.submit("bob@example.net", X_Posthouse_Stream="marketing")
