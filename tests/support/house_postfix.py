@@ -115,9 +115,7 @@ class Postfix:
             print((self.folder / "maillog").read_text("utf-8", "replace"), file=sys.stderr)
         master = int((self.folder / "queue" / "pid" / "master.pid").read_text("ascii"))
         self._postfix("stop")
-        left = wait_ended(
-            session(master), PATIENCE
-        )  # it waits for none of those that it started, and they still write here
+        left = wait_ended(session(master), PATIENCE)  # it waits for none of its own, and they still write here
         assert not left, f"{left} of Postfix's processes are still there"
         shutil.rmtree(self.folder)
 

@@ -23,6 +23,8 @@ from house import Daemon, hand_over, letter
 from house_process import PATIENCE
 from house_sink import Sink
 
+from engine.web.server import HEAR_SECONDS
+
 WAYS = ("stop", "kill", "reload")
 DOORS = ("submission", "inbound", "web")
 _TELLERS = 4
@@ -32,14 +34,16 @@ _EVENT = "shop.restarted"
 
 @dataclass(slots=True)
 class Side:
-    """What clients of one door met."""
+    """What clients of one door met. `patience`: so many seconds a daemon that goes gives to whoever it has let in."""
 
+    patience: float
     connections: int = 0
     accepted: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # nobody listened, or "come again" before it began
     cut: Counter[str] = field(
         default_factory=Counter
     )  # connections that ended without an answer, by the way of the restart
+    late: int = 0  # that stood still for longer than its patience: they may be sent away
     longest: float = 0.0  # seconds from connecting to the first word
 
 
@@ -47,9 +51,9 @@ class Side:
 class Score:
     """What the books say together."""
 
+    mail: Side
+    requests: Side
     restarts: Counter[str] = field(default_factory=Counter)
-    mail: Side = field(default_factory=Side)
-    requests: Side = field(default_factory=Side)
     lost: list[str] = field(default_factory=list)  # promised, and neither there nor here
     twice: list[str] = field(
         default_factory=list
@@ -69,17 +73,26 @@ class Score:
             cut = ", ".join(f"{count} by a {way}" for way, count in sorted(side.cut.items())) or "0"
             lines.append(
                 f"{name}: connections = {side.connections}, accepted = {len(side.accepted)}, refused = {len(side.refused)},"
-                f" cut off = {cut}, longest wait = {side.longest:.1f} s"
+                f" cut off = {cut}, late = {side.late}, longest wait = {side.longest:.1f} s"
             )
         lines.append(f"lost = {len(self.lost)}, in doubt = {self.in_doubt}, twice without a doubt = {len(self.twice)}")
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class _Began:
+    """When a connection did, by the clock and by the ways."""
+
+    at: float
+    way: int
+
+
 class Restarts:
-    """`way` is how the daemon goes down just now."""
+    """Clients, and a daemon that goes down and comes again beneath them."""
 
     def __init__(self, daemon: Daemon, token: str, *, sessions: int, seed: int) -> None:
-        self.score, self.way = Score(), "nothing"
+        self.score = Score(Side(daemon.settings["daemon"]["drain"]), Side(HEAR_SECONDS))
+        self._ways = ["nothing"]  # how it went down, one after another, and what was then; the last is the case now
         self._daemon, self._token = daemon, token
         self._dice = random.Random(seed)
         self._is_over = threading.Event()
@@ -96,9 +109,11 @@ class Restarts:
         try:
             for number in range(rounds):
                 self._until(self._dice.randrange(messages // 2, messages + 1))
-                self.way = WAYS[number % len(WAYS)]
-                getattr(self, f"_{self.way}")()
-                self.score.restarts[self.way] += 1
+                way = WAYS[number % len(WAYS)]
+                self._ways.append(way)
+                getattr(self, f"_{way}")()
+                self._ways.append("nothing")
+                self.score.restarts[way] += 1
             self._until(messages)
         finally:
             self._is_over.set()
@@ -108,8 +123,8 @@ class Restarts:
     def _until(self, more: int) -> None:
         wanted = len(self.score.mail.accepted) + more
         with self._news:
-            met = self._news.wait_for(lambda: len(self.score.mail.accepted) >= wanted, PATIENCE)
-        assert met, self._daemon.log_tail()
+            while len(self.score.mail.accepted) < wanted:
+                assert self._news.wait(PATIENCE), self._daemon.log_tail()
 
     def _stop(self) -> None:
         assert self._daemon.stop() == 0, self._daemon.log_tail()
@@ -131,18 +146,18 @@ class Restarts:
             work(f"{who}.{number}")
 
     def _send(self, marker: str) -> None:
-        side, began = self.score.mail, time.monotonic()
+        side, began = self.score.mail, self._begin()
         try:
             with contextlib.closing(self._daemon.smtp()) as smtp:
-                side.longest = max(side.longest, time.monotonic() - began)
+                side.longest = max(side.longest, time.monotonic() - began.at)
                 to = f"r{marker}@d{len(marker) % 3}.example"
                 hand_over(smtp, "app@shop.example", [to], letter(to, subject=marker, X_Marker=marker))
         except (ConnectionRefusedError, smtplib.SMTPResponseException) as refusal:
-            self._note(side, refused=f"{marker}: {refusal!r}")
+            self._note(side, began, refused=f"{marker}: {refusal!r}")
         except (OSError, smtplib.SMTPServerDisconnected):
-            self._note(side, cut=self.way)
+            self._note(side, began, cut=self._way_since(began))
         else:
-            self._note(side, accepted=marker)
+            self._note(side, began, accepted=marker)
 
     def _tell(self, marker: str) -> None:
         """Until it is answered."""
@@ -151,33 +166,43 @@ class Restarts:
             "Authorization": f"Bearer {self._token}", "Content-Type": "application/json", "Idempotency-Key": marker,
         }  # fmt: skip
         while True:
-            side, began = self.score.requests, time.monotonic()
+            side, began = self.score.requests, self._begin()
             asking = http.client.HTTPConnection("127.0.0.1", self._daemon.web_port, timeout=PATIENCE)
             try:
                 asking.request("POST", "/v1/events", body, headers)
                 answer = asking.getresponse()
                 answer.read()
             except ConnectionRefusedError as refusal:
-                self._note(side, refused=f"{marker}: {refusal!r}")
+                self._note(side, began, refused=f"{marker}: {refusal!r}")
                 return
             except (OSError, http.client.HTTPException):
-                self._note(side, cut=self.way)
+                self._note(side, began, cut=self._way_since(began))
                 continue
             finally:
                 asking.close()
-                side.longest = max(side.longest, time.monotonic() - began)
+                side.longest = max(side.longest, time.monotonic() - began.at)
             if answer.status in (200, 201):
-                self._note(side, accepted=marker)
+                self._note(side, began, accepted=marker)
             else:
-                self._note(side, refused=f"{marker}: {answer.status}")
+                self._note(side, began, refused=f"{marker}: {answer.status}")
             return
 
-    def _note(self, side: Side, *, accepted: str = "", refused: str = "", cut: str = "") -> None:
+    def _begin(self) -> _Began:
+        return _Began(time.monotonic(), len(self._ways) - 1)
+
+    def _way_since(self, began: _Began) -> str:
+        """What cut a connection off: it may hear of it when the next way is gone already."""
+        ways = self._ways[began.way :]
+        return "kill" if "kill" in ways else next((way for way in reversed(ways) if way != "nothing"), "nothing")
+
+    def _note(self, side: Side, began: _Began, *, accepted: str = "", refused: str = "", cut: str = "") -> None:
+        is_late = not accepted and cut != "kill" and time.monotonic() - began.at >= side.patience
         with self._news:
             side.connections += 1
+            side.late += is_late
             side.accepted += [accepted] if accepted else []
-            side.refused += [refused] if refused else []
-            side.cut += Counter([cut] if cut else [])
+            side.refused += [refused] if refused and not is_late else []
+            side.cut += Counter([cut] if cut and not is_late else [])
             self._news.notify_all()
 
 
