@@ -1,7 +1,7 @@
 """Going about in the application: modes, what Enter opens, back, and the way that was gone."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -12,6 +12,8 @@ from tui.behind import behind
 from tui.ink import Ink, Line, Target
 from tui.screens.house import HouseScreen
 from tui.trail import Trail, View
+
+_ONCE: Final = frozenset({"draft"})  # what is written is open once: of two the second would overtake the first
 
 
 def _maker(mode: modes.Mode) -> Callable[[], Screen[Any]]:
@@ -60,6 +62,10 @@ class Moving(App[None]):
         if target.kind == "mode":
             self.run_worker(self.go(target.name), group="mode", exclusive=True)
             return
+        opened = self._view().opened
+        if target.kind in _ONCE and target in opened:
+            self.run_worker(self._back_to(opened[: opened.index(target) + 1]), group="mode", exclusive=True)
+            return
         screen = behind(target)
         if screen is None:
             self.say(f"there is no screen for a {target.kind}", Ink.WAIT)
@@ -73,6 +79,11 @@ class Moving(App[None]):
             self.unsay()
             self.pop_screen()
             self._trail.visit(self._view())
+
+    async def _back_to(self, opened: tuple[Target, ...]) -> None:
+        self.unsay()
+        await self._strip_to(opened)
+        self._trail.visit(self._view())
 
     def turn_back(self, why: str) -> None:
         """What was opened is not there: one stays where one was, and is told."""

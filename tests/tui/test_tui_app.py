@@ -10,6 +10,7 @@ from canned import flows as canned_flows
 from canned import queue as canned_queue
 from canned.flows import CART, FLOW_ROWS
 from canned_day import NOW
+from textual.widgets import TextArea
 from tui_stage import stage
 
 from engine.control.protocol.acts import Done, Refused
@@ -269,6 +270,24 @@ async def test_an_editor_says_that_its_text_is_on_its_way(
         may_come.set()
         await one.see(text)
         assert "being fetched" not in one.text
+
+
+async def test_a_draft_that_is_begun_again_is_the_one_that_is_open(tmp_path: Path) -> None:
+    words = ("colon", *"draft", "space", *"abandoned-cart", "enter")
+    async with stage(tmp_path) as one:
+        await one.press("3")
+        await one.see("win-back")
+        await one.press(*words)
+        await one.see("draft abandoned-cart", "cart.updated")
+        draft = one.app.screen
+        await one.press("escape")
+        await one.until(lambda: not isinstance(one.app.focused, TextArea))
+        await one.press("colon", *"flow", "space", *"abandoned-cart", "enter")
+        await one.see("Flows › abandoned-cart", "? help")
+        await one.press("e")
+        await one.until(lambda: one.app.screen is draft)
+        await one.press("escape")
+        await one.see("── Flows ──", "win-back")
 
 
 async def test_on_a_page_that_was_rolled_a_step_goes_to_what_is_seen(tmp_path: Path) -> None:
