@@ -158,9 +158,13 @@ def new(
 @app.command()
 def diff(names: Mails = None, config_path: ConfigPath = None) -> None:
     """How your own templates, words and brand differ from those that come with Posthouse, line by line."""
-    from engine.proofs.differing import differences
+    from engine.proofs.differing import differences, stems
 
-    told = "".join(differences(own_templates(config_path), names or []))
+    resources = own_templates(config_path)
+    known = stems(resources)
+    if unknown := [each for each in names or [] if each not in known]:
+        refuse(f"there is no mail {unknown[0][:63]}", "`posthouse mail list` shows them", code=2)
+    told = "".join(differences(resources, names or []))
     print(told or "no difference")
 
 

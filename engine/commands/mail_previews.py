@@ -40,7 +40,7 @@ def show(asked: Asked, config_path: Path | None, prover: Prover, *, as_json: boo
         refuse(str(proof.fault), code=2)
     mail = proof.composed
     if asked.html is not None:
-        asked.html.write_text(proof.html, encoding="utf-8")
+        _keep(asked.html, proof.html)
     if as_json:
         print(json.dumps({"subject": mail.subject, "from": mail.header_from, "language": proof.words.tag,
                           "text": mail.text, "html": proof.html}, ensure_ascii=False))  # fmt: skip
@@ -68,7 +68,14 @@ def watched(asked: Asked, config_path: Path | None, make: Callable[[], Prover]) 
 
 def _write(page: Path, proof: Proof) -> None:
     shown = proof.html or f"<!doctype html><html><head></head><pre>{proof.fault}</pre></html>"
-    page.write_text(shown.replace("<head>", f"<head>{_RELOAD}", 1), encoding="utf-8")
+    _keep(page, shown.replace("<head>", f"<head>{_RELOAD}", 1))
+
+
+def _keep(page: Path, html: str) -> None:
+    try:
+        page.write_text(html, encoding="utf-8")
+    except OSError as err:
+        refuse(f"{page} can't be written: {err.strerror}", "--html names a file in a folder that is there", code=2)
 
 
 def _proof(asked: Asked, config_path: Path | None, prover: Prover) -> Proof:

@@ -4,9 +4,15 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from engine.sending.resources import Resources, packaged_folder
+from engine.sending.resources import ResourceError, Resources, packaged_folder, read_in
 
 _TOLD: Final = (".j2", ".toml")
+
+
+def stems(resources: Resources) -> frozenset[str]:
+    """What files are called by: mails, languages, `brand`."""
+    files = (path for folder in resources.folders for path in folder.rglob("*") if path.suffix in _TOLD)
+    return frozenset(path.name.split(".")[0] for path in files)
 
 
 def differences(resources: Resources, names: Sequence[str] = ()) -> Iterator[str]:
@@ -18,7 +24,12 @@ def differences(resources: Resources, names: Sequence[str] = ()) -> Iterator[str
             relative = path.relative_to(folder).as_posix()
             if path.suffix not in _TOLD or (names and path.name.split(".")[0] not in names):
                 continue
-            here = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            other = ours / relative
-            there = other.read_text(encoding="utf-8").splitlines(keepends=True) if other.is_file() else []
-            yield from difflib.unified_diff(there, here, f"posthouse/{relative}", str(path))
+            try:
+                here, there = read_in(folder, relative), read_in(ours, relative) or ""
+            except ResourceError as err:
+                yield f"{err}\n"
+                continue
+            if here is not None:
+                yield from difflib.unified_diff(
+                    there.splitlines(keepends=True), here.splitlines(keepends=True), f"posthouse/{relative}", str(path)
+                )

@@ -38,14 +38,14 @@ class Resources:
     def read(self, name: str) -> str:
         """The text of the first file of this name. ResourceError when there is none, or it can't be text."""
         for folder in self.folders:
-            text = _read(folder, name)
+            text = read_in(folder, name)
             if text is not None:
                 return text
         raise ResourceError(f"there is no {name[:100]} in {' or '.join(str(each) for each in self.folders)}")
 
     def read_all(self, name: str) -> list[str]:
         """Every file of this name, ours first: for catalogues, where the user's words are laid over ours."""
-        found = (_read(folder, name) for folder in reversed(self.folders))
+        found = (read_in(folder, name) for folder in reversed(self.folders))
         return [text for text in found if text is not None]
 
     def octets(self, name: str) -> bytes:
@@ -77,7 +77,8 @@ class Resources:
         return sorted(name for name in found if _NAME.fullmatch(name))
 
 
-def _read(folder: Path, name: str) -> str | None:
+def read_in(folder: Path, name: str) -> str | None:
+    """The text of a folder's own file; None where it has none. ResourceError for what leads out of it, or is no text."""
     octets = _octets(folder, name, FILE_MAX)
     try:
         return None if octets is None else octets.decode("utf-8")
