@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from house_postgres import Postgres
 
-# No test depends on how fast the machine is just now.
-settings.register_profile("posthouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test depends on how fast the machine is just now, nor on luck: a change is judged by the same examples each time.
+# `pytest --hypothesis-profile=chance` looks for others.
+settings.register_profile("chance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("posthouse", settings.get_profile("chance"), derandomize=True)
 settings.load_profile("posthouse")
 
 Place = Path | str  # a folder for an SQLite file, or the address of a PostgreSQL database
