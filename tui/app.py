@@ -8,14 +8,14 @@ import signal
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from engine.control.client import AsyncControl
+from tui.ahead import Ahead
 from tui.commanding import Commanding
 from tui.driver import HouseDriver
 from tui.format import clock
@@ -28,6 +28,7 @@ from tui.pages import frame
 from tui.rolling import Rolling
 from tui.screens import deeds
 from tui.screens.house import SIDE, WIDE, HouseScreen
+from tui.screens.sure import SureScreen
 from tui.scrub import Colourless, Scrub, Symbols
 from tui.session import Deed, Session
 from tui.themes import NIGHT, THEMES
@@ -36,7 +37,7 @@ from tui.turns import Turns
 T = TypeVar("T")
 
 
-class PosthouseApp(Rolling, Commanding):
+class PosthouseApp(Ahead, Rolling, Commanding):
     CSS_PATH = "posthouse.tcss"
     TITLE = "Posthouse"
     ENABLE_COMMAND_PALETTE = False
@@ -142,6 +143,8 @@ class PosthouseApp(Rolling, Commanding):
 
     async def ask_modal(self, screen: ModalScreen[T]) -> T | None:
         """Lay a question over the screen; what it gave. Call it from a worker."""
+        if isinstance(screen, SureScreen):
+            self.forget_waiting_keys()
         return await self.push_screen_wait(screen)
 
     def key_of(self, id: str) -> str:
@@ -154,13 +157,6 @@ class PosthouseApp(Rolling, Commanding):
         return shown(self._keys.get(id, ""))
 
     # How it runs.
-
-    async def _on_key(self, event: events.Key) -> None:
-        """No key that writes a letter is a verb while one writes: of a burst (a slow line, a paste) the letters behind the
-        `/` were on their way to the table already when the filter got the focus."""
-        if event.is_printable and event.character and isinstance(self.focused, Input) and not self._awaits_question:
-            event.prevent_default()
-            self.focused.insert_text_at_cursor(event.character)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
         """None does anything below a question that is not there yet."""

@@ -49,6 +49,24 @@ async def test_each_letter_of_a_burst_is_written_and_none_acts(tmp_path: Path, o
         assert one.daemon.done == []
 
 
+async def test_what_is_typed_behind_a_filter_s_enter_is_for_the_table(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5")
+        await one.see("offers")
+        for each in ("slash", *"new", "enter", "g", "enter"):
+            one.app.post_message(events.Key(each, "/" if each == "slash" else "\r" if each == "enter" else each))
+        await one.see("Lists › news", "0.ann@gmail.com")
+        await one.press("escape")
+        await one.see("/new", "1 list")
+
+
+async def test_a_key_is_heard_when_what_had_the_focus_is_gone_before_it_answers(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        for each in ("5", "escape", "6", "2"):
+            one.app.post_message(events.Key(each, each if each != "escape" else "\x1b"))
+        await one.see("7 sites")
+
+
 async def test_who_comes_back_to_a_filter_that_was_being_written_has_the_keys_again(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
         await one.press("5")
