@@ -29,6 +29,7 @@ SIZES = ((80, 24), (160, 48))
 _PATIENCE = 60.0  # seconds until a fact is given up, on a machine that may be busy
 _LONG = 3600.0  # seconds: no answer and no picture is ever too late for a test
 _STILL = 3  # turns of the loop with nothing in it
+_SOON = 0.25  # seconds: over what the application and Textual put off
 
 
 @dataclass
@@ -49,12 +50,12 @@ class Stage:
         return [segment for strip in self.app.screen._compositor.render_strips() for segment in strip]
 
     async def settle(self) -> None:
-        """Until nothing is left to do: no message to take, no octet between the application and its daemon, nothing to
-        paint."""
+        """Until nothing is left to do: no message to take, no octet between the application and its daemon, nothing that
+        a timer brings in a moment (Textual lays out what comes together after one), nothing to paint."""
         loop, still = asyncio.get_running_loop(), 0
         while still < _STILL:
-            await asyncio.sleep(0)
-            still = 0 if loop._ready else still + 1  # type: ignore[attr-defined]
+            await asyncio.sleep(_due_in(loop))
+            still = 0 if loop._ready or _due_in(loop) else still + 1  # type: ignore[attr-defined]
             if not still:
                 continue
             self.app.screen._on_timer_update()  # paints, as its timer would
@@ -76,6 +77,13 @@ class Stage:
         for key in keys:
             self.app.post_message(_key(key))
             await self.settle()
+
+
+def _due_in(loop: asyncio.AbstractEventLoop) -> float:
+    """Seconds until the next timer goes off, if that is soon; else 0."""
+    timers: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
+    soon = [each.when() - loop.time() for each in timers if not each.cancelled()]
+    return max((each for each in soon if each < _SOON), default=0.0)
 
 
 def _key(name: str) -> events.Key:
