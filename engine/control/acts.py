@@ -144,9 +144,7 @@ async def lift_fence(house: House, office: Office, body: dict[str, Any]) -> Done
 
 
 async def reload_keys(house: House, office: Office, body: dict[str, Any]) -> Done:
-    office.tell(keys=True)
-    office.key_keeper.ring()
-    await office.heeded()
+    await domains.tell_keys(office)
     return Done("the carriers sign with the keys as they are now")
 
 

@@ -33,7 +33,7 @@ async def classify(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(str(fault), REMEDY) from None
     except OSError as err:
         raise Refusal(f"the rule can't be written: {err}", "nothing was changed", 503) from None
-    _adopt(house, office)
+    await _adopt(house, office)
     undo = {"path": "bounces/unclassify", "body": {"rule": rule.id}}
     return Done(f"{rule.id} is in {file}: {rule.klass}, from now on", {"rule": rule.id, "text": text, "undo": undo})
 
@@ -49,10 +49,12 @@ async def unclassify(house: House, office: Office, body: dict[str, Any]) -> Done
         raise Refusal(f"the rules can't be written: {err}", "nothing was changed", 503) from None
     if not found:
         raise Refusal(f"there is no rule {name[:60]} of your own", "`rules.toml` in the folder of state has them", 404)
-    _adopt(house, office)
+    await _adopt(house, office)
     return Done(f"{name} is taken back: replies of its kind are judged as before", {"rule": name})
 
 
-def _adopt(house: House, office: Office) -> None:
+async def _adopt(house: House, office: Office) -> None:
+    """The next reply is judged so, whichever carrier hears it."""
     adopt_own_rules(house.config.daemon.state_dir, is_proven=True)
     office.tell(rules=True)
+    await office.heeded()

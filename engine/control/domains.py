@@ -58,7 +58,7 @@ async def rotate(house: House, office: Office, body: dict[str, Any]) -> Done:
         await asyncio.to_thread(making.delete, house.config, files)
         raise Refusal(f"somebody made new keys of {domain} just now", "look again; nothing was changed", 409)
     selectors = [each.selector for each in made]
-    await _told(office)
+    await tell_keys(office)
     words = f"{domain} has new keys, {' and '.join(selectors)}: publish their records"
     if state is KeyState.ACTIVE:
         return Done(f"{words}; they sign at once", {"selectors": selectors, "final": "the keys sign: rotate them"})
@@ -83,7 +83,7 @@ async def switch(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(str(err), err.remedy, 400 if err.is_senseless else 409) from None
     except keys.CannotSwitch as err:
         raise Refusal(str(err), "nothing was changed", 409) from None
-    await _told(office)
+    await tell_keys(office)
     words = f"{domain} is signed with {' and '.join(names)} from now on"
     if not set(before) - set(names):
         return Done(words, {"selectors": names, "final": "nothing else signed before"})
@@ -124,15 +124,16 @@ async def drop(house: House, office: Office, body: dict[str, Any]) -> Done:
 
     await house.store.write(work)
     await asyncio.to_thread(making.delete, house.config, [each.file for each in its])
-    await _told(office)
+    await tell_keys(office)
     words = f"{' and '.join(selectors)} of {domain} are forgotten: their records can be removed"
     return Done(words, {"selectors": list(selectors), "final": "the private half was deleted"})
 
 
-async def _told(office: Office) -> None:
-    """Let everybody read the keys again, and the keeper look at them now."""
+async def tell_keys(office: Office) -> None:
+    """Everybody has read the keys again: the next mail is signed so. The keeper looks at them now."""
     office.tell(keys=True)
     office.key_keeper.ring()
+    await office.heeded()
 
 
 def named(text: str) -> str:

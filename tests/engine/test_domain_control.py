@@ -45,9 +45,19 @@ class Shop:
         self.house = House.build(config, open_store(folder, self.clock), self.clock, FakeChance())
         self.keeper = KeyKeeper(self.house.store, self.clock, config, lambda: None)  # type: ignore[arg-type]
         self.doctor = SimpleNamespace(last=None, examine=self._examine)
+        self.told: list[str] = []  # to the carriers, and that they did it
         self.office = cast(
-            Office, SimpleNamespace(key_keeper=self.keeper, doctor=self.doctor, tell=lambda **words: None)
+            Office,
+            SimpleNamespace(
+                key_keeper=self.keeper,
+                doctor=self.doctor,
+                tell=lambda **words: self.told.extend(words),
+                heeded=self._heeded,
+            ),
         )
+
+    async def _heeded(self) -> None:
+        self.told.append("heeded")
 
     async def _examine(self) -> Report:
         return Report(NOON, (), ())
@@ -87,6 +97,7 @@ def states(found: DomainAnswer) -> list[str]:
 
 async def test_keys_are_changed_step_by_step_and_each_says_whose_turn_it_is(shop: Shop) -> None:
     await shop.act("domains/rotate", domain=DOMAIN)
+    assert shop.told == ["keys", "heeded"]  # the next mail is signed with them
     await shop.publish()
     found = await shop.check()
     assert states(found) == ["active", "active"] and at(found)["make"] == "next"
