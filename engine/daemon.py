@@ -349,16 +349,11 @@ class Office:
         self.crew.tell(wake=[])
 
     async def move_clock(self, offset: timedelta) -> None:
-        """Set the lab's offset for every process here, and return when they live by it. The caller has checked that this is
-        a lab."""
+        """Set the lab's offset; every process here lives by it then. The caller has checked that this is a lab."""
         self.clock.offset = offset
         self.tell(clock=offset // timedelta(milliseconds=1))
-        self._janitor.ring()
-        self.keeper.ring()
-        self.campaigns.ring()
-        self.deliverer.ring()
-        self.sweeper.ring()
-        self.key_keeper.ring()
+        for each in (self._janitor, self.keeper, self.campaigns, self.deliverer, self.sweeper, self.key_keeper):
+            each.ring()
         await self.heeded()
 
     async def reload(self) -> None:
@@ -385,10 +380,9 @@ class Office:
         await old_web.stop()
         self.conductor.use(self.config)
         self.doctor.use(self.config, self.house.composer)
-        self.keeper.use(ZoneInfo(self.config.mail.zone))
-        self.campaigns.use(ZoneInfo(self.config.mail.zone))
+        for each in (self.keeper, self.campaigns, self.sweeper):
+            each.use(ZoneInfo(self.config.mail.zone))
         self.deliverer.use(poster(self.config, self.clock), self.config.hooks)
-        self.sweeper.use(ZoneInfo(self.config.mail.zone))
         self.key_keeper.use(self.config)
         self.watcher.use(self.config.reputation, sending_addresses(self.config))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry

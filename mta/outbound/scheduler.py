@@ -382,10 +382,9 @@ class Scheduler:
 
     def _narrowed(self, lane: Lane, urgent: int, bulk: int) -> tuple[int, int]:
         """No more than limits beyond the site let through soon."""
-        rooms = []
-        for stream, room in ((Stream.TRANSACTIONAL, urgent), (Stream.MARKETING, bulk)):
-            rooms.append(self._gauges.room((*lane.scopes, f"stream:{stream.word}"), room))
-        return rooms[0], rooms[1]
+        rooms = ((Stream.TRANSACTIONAL, urgent), (Stream.MARKETING, bulk))
+        mail, marketing = (self._gauges.room((*lane.scopes, f"stream:{each.word}"), room) for each, room in rooms)
+        return mail, marketing
 
     def use_grants(self) -> None:
         """Limits beyond one site let more through, or suspend something: go on with what waits, give back what may not

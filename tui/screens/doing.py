@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Coroutine
 from inspect import isawaitable
 from typing import Any, ClassVar, Final, cast
 
+from textual import on
 from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
 from tui.ink import Ink
@@ -23,6 +25,7 @@ class Doing(Screen[None]):
     """Subclasses name their verbs and have a method for each."""
 
     verbs: ClassVar[tuple[Verb, ...]] = ()
+    trouble = ""  # why the daemon did not answer what was asked last
     makes: ClassVar[str] = ""  # the path of the act whose `name` is a new row: the cursor goes there
 
     def __init_subclass__(cls, **words: Any) -> None:
@@ -60,6 +63,27 @@ class Doing(Screen[None]):
         except NoMatches:
             if not self.is_leaving:
                 raise
+
+    def run_worker(self, *args: Any, **words: Any) -> Worker[Any]:
+        """As Textual's, but what the daemon would not answer ends no application: it is said (`worker_changed`)."""
+        return super().run_worker(*args, **(words | {"exit_on_error": False}))
+
+    @on(Worker.StateChanged)
+    def worker_changed(self, message: Worker.StateChanged) -> None:
+        """A question that failed beside those of `ask`: said, where it is the daemon's no; else it is a fault of ours."""
+        error = message.worker.error
+        if message.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, NoMatches) and self.is_leaving:
+            return  # its answer came when what was to show it had gone
+        if not isinstance(error, ControlError):
+            raise error
+        self.trouble = error.text if self.session.error is None else ""
+        self.show_frame()
+
+    def show_frame(self) -> None:
+        """Say around the body how it stands."""
+        raise NotImplementedError
 
     def action_refresh(self) -> None:
         """Ask the daemon anew."""

@@ -11,10 +11,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
 from engine.control.protocol.house import Overview
@@ -62,7 +60,6 @@ class HouseScreen(Doing):
         super().__init__()
         self._questions = Watch(self._ask_and_say)
         self._reasons = Watch(self._ask_why)
-        self.trouble = ""
         self._was_answered = False  # whether what it shows has come once
         self.target: Target | None = None  # what was opened to come here; None on a mode's first screen
 
@@ -210,23 +207,6 @@ class HouseScreen(Doing):
     def filter_for(self, text: str) -> None:
         """Filter by this; "" drops the filter."""
         self.query_one(FilterLine).value = text
-
-    def run_worker(self, *args: Any, **words: Any) -> Worker[Any]:
-        """As Textual's, but what the daemon would not answer ends no application: it is said (`worker_changed`)."""
-        return super().run_worker(*args, **(words | {"exit_on_error": False}))
-
-    @on(Worker.StateChanged)
-    def worker_changed(self, message: Worker.StateChanged) -> None:
-        """A question that failed beside those of `ask`: said, where it is the daemon's no; else it is a fault of ours."""
-        error = message.worker.error
-        if message.state is not WorkerState.ERROR or error is None:
-            return
-        if isinstance(error, NoMatches) and self.is_leaving:
-            return  # its answer came when what was to show it had gone
-        if not isinstance(error, ControlError):
-            raise error
-        self.trouble = error.text if self.session.error is None else ""
-        self.show_frame()
 
     async def _ask_and_say(self) -> None:
         try:
