@@ -1,7 +1,7 @@
 """`posthouse restore`: an installation from a backup, or a new machine from an exported folder. Wants no daemon running."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.config import Config
 
 app = make_app("An installation from a backup, or a new machine from an exported folder.")
+_LIFT: Final = '`posthouse fence lift --why "..."`'
 
 
 @app.command()
@@ -26,14 +27,14 @@ def restore(
 ) -> None:
     """Put a backup in the place of what is here, which is kept beside it; or fill an empty database from an export.
 
-    Nothing is sent from a backup until `posthouse fence lift`.
+    Nothing is sent from a backup until `posthouse fence lift --why "..."`.
     """
     from engine.backup.folder import is_backup
 
     settings = config(config_path)
     if is_backup(folder):
         if resume:
-            refuse("--resume is for an exported folder; a backup goes on after `posthouse fence lift`", code=2)
+            refuse(f"--resume is for an exported folder; a backup goes on after {_LIFT}", code=2)
         _from_backup(settings, folder, config_path)
     else:
         _from_export(settings, folder, resume=resume)
@@ -66,7 +67,7 @@ def _from_backup(settings: "Config", folder: Path, config_path: Path | None) -> 
         print(f"restored  {each}")
     for each in done.moved:
         print(f"kept      {each}")
-    print(f"{waiting:,} deliveries wait, as they did at {backup.made}. Nothing is sent until `posthouse fence lift`:")
+    print(f"{waiting:,} deliveries wait, as they did at {backup.made}. Nothing is sent until {_LIFT}:")
     print(
         "  look at `posthouse queue messages` and `posthouse campaign list` first; what left since then would leave again"
     )

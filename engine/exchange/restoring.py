@@ -178,7 +178,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(read_plain(path / "manifest.json"))
     except FileNotFoundError:
-        raise FolderError(f"{path} is no exported folder: it has no manifest.json") from None
+        lacks = f"{path} is no exported folder: it has no manifest.json" if path.exists() else f"{path} is not there"
+        raise FolderError(lacks) from None
+    except NotADirectoryError:
+        raise FolderError(f"{path} is no folder of a backup or an export") from None
+    except OSError as err:
+        raise FolderError(f"{path} can't be read: {err.strerror}") from None
     except (ValueError, RecursionError):
         raise FolderError("manifest.json is no JSON") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:

@@ -19,7 +19,7 @@ def lacking(element: Element) -> Iterator[str]:
     """What it asks for in vain, and where."""
     table = _table()
     if who := table["elements"].get(element.name):
-        yield f"<{element.name}> is not for mail: {_told(who)} take it away"
+        yield f"<{element.name}> is not for mail: it is taken out by {_told(who)}"
     for name, value in element.style.items():
         if name.startswith(("mso-", "-")) or name in HARMLESS:
             continue

@@ -11,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from mta.plain_file import read_plain
+
 FILE_MAX: Final = 64 * 1024  # octets of one template or catalogue
 PICTURE_MAX: Final = 1024 * 1024  # octets of a picture that is read at all
 
@@ -95,7 +97,7 @@ def _octets(folder: Path, name: str, most: int) -> bytes | None:
             return None
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ResourceError(f"{path} leads out of its folder")
-        octets = path.read_bytes()
+        octets = read_plain(path, most + 1)
     except OSError as err:
         raise ResourceError(f"{path} can't be read: {err}") from None
     if len(octets) > most:

@@ -54,7 +54,7 @@ def test_a_backup_made_under_load_holds_all_that_was_accepted_and_sends_none_of_
 
         daemon.configure(databases[1])
         said = tell(daemon, "restore", str(folder))
-        assert "Nothing is sent until `posthouse fence lift`" in said
+        assert 'Nothing is sent until `posthouse fence lift --why "..."`' in said
         daemon.start()
         assert daemon.logged("nothing is sent until the fence is lifted")
         new = [daemon.submit("ben@example.org", X_Marker="new") for _ in range(4)]  # the way to it is known by then

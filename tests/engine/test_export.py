@@ -270,6 +270,27 @@ def test_commands_carry_a_house_from_one_machine_to_another(shop: Path, capsys: 
     assert not (shop / "plain" / "secret").exists() and not (shop / "plain" / "posthouse.toml").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nosuch", "is not there"),
+        ("file", "is no folder of a backup or an export"),
+        ("folder", "is no exported folder: it has no manifest.json"),
+        ("odd", "can't be read: Is a directory"),
+    ],
+)
+def test_what_is_no_folder_of_a_backup_is_refused_for_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, why: str
+) -> None:
+    config = tmp_path / "posthouse.toml"
+    config.write_text('hostname = "m.example"\n[daemon]\nstate_dir = "var"\n')
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "odd" / "manifest.json").mkdir(parents=True)
+    assert run(["restore", str(tmp_path / name), "--config", str(config)]) == 2
+    assert capsys.readouterr().err == f"posthouse: {tmp_path / name} {why}\n  nothing was written\n"
+
+
 def test_a_running_daemon_is_not_exported_from_unless_it_is_said(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -213,3 +213,9 @@ async def test_a_file_from_before_there_were_marks_is_believed_and_gets_them(sto
     assert start(store, state) == ""
     await fence.renew(store.write, state, CHANCE.octets, NOON)
     assert json.loads((state / fence.FILE).read_text())["marks"] == marks
+
+
+def test_the_command_that_lifts_it_is_shown_as_it_works() -> None:
+    home = Path(__file__).parents[2]
+    shown = [home / "CHANGELOG.md", *(home / "docs").glob("*.md"), *(home / "engine").rglob("*.py")]
+    assert [each for each in shown if "`posthouse fence lift`" in each.read_text("utf-8")] == []

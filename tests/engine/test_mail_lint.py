@@ -170,6 +170,11 @@ def test_what_no_reader_of_mail_runs_or_shows_is_told_once_with_its_line_in_the_
     assert [str(each) for each in lint(at, ["probe"])] == [f"mail/part.html.j2:3: {rule}: {problem}"]
 
 
+def test_an_element_that_one_reader_takes_out_is_told_in_whole_words(tmp_path: Path) -> None:
+    (found,) = lint(prover(tmp_path, html=within("<input>")), ["probe"])
+    assert found.problem.endswith("<input> is not for mail: it is taken out by Outlook on Windows")
+
+
 def test_what_only_one_language_s_facts_bring_is_told_with_the_language(tmp_path: Path) -> None:
     toml = TOML + '[sample]\nimage = "https://shop.example/a.png"\n[sample.he]\nimage = "a.png"\n'
     at = prover(tmp_path, toml, within('<img src="{{ data.image }}" alt="x" width="10">'))

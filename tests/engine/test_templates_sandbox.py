@@ -1,5 +1,7 @@
 """The sandbox: a template says what a mail says, and can do nothing else."""
 
+import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,3 +271,16 @@ def test_a_link_out_of_the_folder_and_a_huge_file_are_refused(tmp_path: Path) ->
     for name, why in (("link", "leads out"), ("huge", "larger than 64 KiB"), ("binary", "can't be read")):
         with pytest.raises(ResourceError, match=why):
             Resources([own]).read(f"mail/{name}.txt.j2")
+
+
+def test_of_a_huge_file_no_more_is_read_than_tells_that_it_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "huge.txt.j2").touch()
+    os.truncate(tmp_path / "mail" / "huge.txt.j2", 256 * FILE_MAX)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResourceError, match="larger than 64 KiB"):
+            Resources([tmp_path]).read("mail/huge.txt.j2")
+        assert tracemalloc.get_traced_memory()[1] < 16 * FILE_MAX
+    finally:
+        tracemalloc.stop()

@@ -75,7 +75,9 @@ def _reasons(facts: Facts) -> Iterator[ReasonRow]:
             "carriers", state, f"{facts.carriers} of {facts.configured} serve", "the log says why they died"
         )
     if facts.fence:
-        yield ReasonRow("fence", FAILING, f"nothing is sent: {facts.fence}", "`posthouse fence lift` lets it go")
+        yield ReasonRow(
+            "fence", FAILING, f"nothing is sent: {facts.fence}", '`posthouse fence lift --why "..."` lets it go'
+        )
     yield from _of_disk(facts)
     if facts.flow_lag > LATE_FLOWS:
         late = f"a run is {int(facts.flow_lag.total_seconds() // 60)} min late"
