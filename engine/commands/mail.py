@@ -209,9 +209,12 @@ def gallery(
 ) -> None:
     """Write an HTML gallery of all mails in all languages, and of the diagrams of the flows that come with Posthouse."""
     from engine.commands.gallery import write
+    from engine.commands.mail_files import writing
     from engine.sending.resources import packaged_folder
 
-    pages = write(folder, _prover(config_path), packaged_folder() / "flows")
+    prover = _prover(config_path)
+    with writing(folder, "FOLDER"):
+        pages = write(folder, prover, packaged_folder() / "flows")
     print(f"wrote {len(pages)} mails; open {(folder / 'index.html').resolve().as_uri()}")
 
 

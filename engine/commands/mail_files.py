@@ -1,6 +1,8 @@
 """What `posthouse mail new` and `list` do with files of templates."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +47,23 @@ def begin(resources: Resources, folder: Path, name: str, like: str) -> list[Path
     for file, _ in texts:
         if file.exists():
             refuse(f"{file} is there already", code=1)
-    for file, text in texts:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    with writing(folder, "--folder"):
+        for file, text in texts:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
     return [file for file, _ in texts]
+
+
+@contextmanager
+def writing(folder: Path, said: str) -> Iterator[None]:
+    """While files are written below a folder, which `said` names on the command line: refuses one that takes none."""
+    try:
+        yield
+    except PermissionError:
+        raise  # every command says of it whose it is, and how it is typed as that user
+    except OSError as err:
+        refuse(
+            f"{err.filename or folder} can't be written: {err.strerror}",
+            f"{said} names a folder that takes files, or is made",
+            code=2,
+        )

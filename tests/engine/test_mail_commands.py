@@ -1,5 +1,6 @@
 """`posthouse mail preview` and `diff` with what a newcomer may type: refused in words, and nothing outside is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,19 @@ def test_a_difference_shows_nothing_that_lies_outside_the_folder(own: Path, caps
     assert run(["mail", "diff"]) == 0
     told = capsys.readouterr().out
     assert "+mine" in told and "confirm.txt.j2 leads out of its folder" in told and "a secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "named"), [(["new", "probe", "--folder"], "--folder"), (["gallery"], "FOLDER")], ids=["new", "gallery"]
+)
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("own.toml", "(Not a directory|File exists)"), ("/proc/nowhere", "No such file or directory")],
+)
+def test_a_folder_that_takes_no_files_is_told_in_words(
+    own: Path, capsys: Said, words: list[str], named: str, place: str, why: str
+) -> None:
+    (own.parent / "own.toml").touch()
+    assert run(["mail", *words, str(own.parent / place)]) == 2
+    told = rf"posthouse: \S*{place}\S* can't be written: {why}\n  {named} names a folder that takes files, or is made\n"
+    assert re.fullmatch(told, capsys.readouterr().err)
