@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from engine.proofs.page import Page, read_page
-from engine.sending.resources import ResourceError, Resources
+from engine.proofs.page import Element, Page, read_page
+from engine.proofs.sources import sources
+from engine.sending.resources import Resources
 
 ELEMENTS: Final = frozenset(("script", "iframe", "frame", "frameset", "object", "embed", "applet", "form"))
 _DATA: Final = "application/ld+json"  # of a <script> that runs nothing: what an order says for programs
@@ -17,7 +18,7 @@ _ADDRESSES: Final = ("href", "src", "action", "formaction", "background", "data"
 _PROGRAMS: Final = ("javascript:", "vbscript:")
 _UNREAD: Final = re.compile(r"[\x00-\x20]+")  # which browsers pass over in an address
 _WRITTEN: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.S)
-_NAMED: Final = re.compile(r"\{%-?\s*(?:include|extends|import|from)\s+[\"']([^\"']+\.html\.j2)[\"']")
+_CANDIDATE: Final = re.compile(r"[\s,]*(\S*[^\s,])(?:\s[^,]*)?")  # of a srcset: an address and how large it is
 _VALUE: Final = "\x01"  # stands for what is not known before the mail is written
 
 
@@ -39,6 +40,11 @@ def active(page: Page) -> Iterator[tuple[int, str]]:
     for each in page.elements:
         if each.name in ELEMENTS and (each.name, each.attributes.get("type")) != ("script", _DATA):
             yield each.line, f"<{each.name}> is not for mail: readers take it out, and filters hold such mail back"
+        if each.name == "meta" and each.attributes.get("http-equiv", "").strip().lower() == "refresh":
+            yield (
+                each.line,
+                '<meta http-equiv="refresh"> goes elsewhere by itself: readers take it out, and filters hold such mail back',
+            )
         for name, value in each.attributes.items():
             if _DOES.fullmatch(name):
                 yield (
@@ -54,9 +60,17 @@ def active(page: Page) -> Iterator[tuple[int, str]]:
 
 def unseen(page: Page) -> Iterator[tuple[int, str]]:
     """(line, what is wrong) of pictures that nobody gets to see."""
-    for each in page.named("img"):
-        if _VALUE not in (address := each.attributes.get("src", "").strip()) and (why := _why_unseen(address)):
-            yield each.line, f'a picture is at "{address[:60]}", {why}: write its whole address, https://...'
+    for each in page.named("img", "source"):
+        for address in _pictures(each):
+            if _VALUE not in address and (why := _why_unseen(address)):
+                yield each.line, f'a picture is at "{address[:60]}", {why}: write its whole address, https://...'
+
+
+def _pictures(element: Element) -> Iterator[str]:
+    """The addresses that it may fetch; a <source> has its pictures in `srcset` alone."""
+    if element.name == "img":
+        yield element.attributes.get("src", "").strip()
+    yield from _CANDIDATE.findall(element.attributes.get("srcset", ""))
 
 
 def _why_unseen(address: str) -> str:
@@ -70,17 +84,7 @@ def _why_unseen(address: str) -> str:
 
 def in_templates(resources: Resources, mail: str) -> Iterator[tuple[str, str, str]]:
     """(rule, file:line, what is wrong) of a mail's HTML as it was written, and of the files that it names."""
-    left, seen = [f"mail/{mail}.html.j2"], set()
-    while left:
-        file = left.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        try:
-            source = resources.read(file)
-        except ResourceError:
-            continue  # which the check of templates tells
-        left.extend(_NAMED.findall(source))
+    for file, source in sources(resources, f"mail/{mail}.html.j2"):
         page = read_page(_WRITTEN.sub(_stand_in, source))
         for rule, found in (("active", active(page)), ("images", unseen(page))):
             yield from ((rule, f"{file}:{line}", words) for line, words in found)

@@ -6,6 +6,7 @@ from typing import Final
 from deliverability.signing.keys import Algorithm, generate_key
 from deliverability.signing.signer import Signer
 from engine.proofs.active import in_templates
+from engine.proofs.hidden import hidden_in_templates
 from engine.proofs.proving import NOW, Proof, Prover
 from engine.proofs.rules import Finding, findings
 from engine.proofs.spam import Judge, Verdict, score
@@ -47,6 +48,7 @@ def _mail(prover: Prover, mail: str) -> Iterator[Finding]:
     except (MailFileError, TextError) as err:
         yield Finding("template", f"mail/{mail}.toml", str(err))
         return
+    yield from (Finding("characters", place, words) for place, words in hidden_in_templates(prover.resources, mail))
     seen = set()
     for rule, place, words in in_templates(prover.resources, mail):
         seen.add((rule, words))

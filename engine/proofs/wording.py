@@ -4,8 +4,11 @@ words, `shared_wording` at those that all mails and pages have."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
+from engine.proofs.finding_place import place_of
+from engine.proofs.hidden import hidden
 from engine.proofs.latin import has_own_letters, latin_words
 from engine.proofs.proving import Prover
 from engine.proofs.rules import Finding
@@ -30,6 +33,7 @@ def wording(prover: Prover, mail: str) -> Iterator[Finding]:
     """All that the rules find in the words and the templates of a mail whose file can be read."""
     by_language = {tag: _own(words, mail) for tag, words in prover.texts.mail(mail).items()}
     yield from _found(prover, _RULES, by_language, lambda tag: f"mail/{mail}.toml [{tag}]")
+    yield from _hidden(prover, mail, by_language, lambda tag: f"mail/{mail}.toml [{tag}]")
     yield from _sides(prover, mail)
 
 
@@ -38,6 +42,7 @@ def shared_wording(prover: Prover) -> Iterator[Finding]:
     by_language = {tag: prover.texts.of(tag).entries for tag in prover.texts.tags}
     rules = {name: _RULES[name] for name in ("plurals", "language", "quotes", "voice")}
     yield from _found(prover, rules, by_language, lambda tag: f"i18n/{tag}.toml")
+    yield from _hidden(prover, "", by_language, lambda tag: f"i18n/{tag}.toml")
 
 
 def _found(
@@ -46,6 +51,15 @@ def _found(
     for name, rule in rules.items():
         for tag, entries in by_language.items():
             yield from (Finding(name, place(tag), words) for words in rule(prover, tag, entries, by_language))
+
+
+def _hidden(
+    prover: Prover, mail: str, by_language: Mapping[str, Own], place: Callable[[str], str]
+) -> Iterator[Finding]:
+    """What nobody sees, in an editor neither: with its line."""
+    for found in _found(prover, {"characters": _characters}, by_language, place):
+        file, line = place_of(prover.resources, mail, found)
+        yield replace(found, where=found.where.replace(file, f"{file}:{line}", 1)) if line else found
 
 
 def _own(words: Words, mail: str) -> Own:
@@ -119,6 +133,12 @@ def _preview(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) ->
     told = dict(_sentences(entries))
     if told.get("preheader") and told.get("preheader") == told.get("subject"):
         yield "the preheader says what the subject says"
+
+
+def _characters(prover: Prover, tag: str, entries: Own, all_: Mapping[str, Own]) -> Iterator[str]:
+    """Nothing that is not seen does anything."""
+    for key, text in _sentences(entries):
+        yield from (f"{key} has {words}" for _, words in hidden(text))
 
 
 _RULES: Final[Mapping[str, Rule]] = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.proofs.finding_place import place_of
+from engine.proofs.hidden import hidden
 from engine.proofs.latin import has_own_letters
 from engine.proofs.linting import judged, lint
 from engine.proofs.proving import Prover
@@ -160,6 +161,12 @@ RUNS = "no reader of mail runs it"
          'a picture is at "x", which is nothing that a reader of mail can fetch: write its whole address, https://...'),
         ('<img src="data:image/png;base64,AAAA" alt="" width="10">', "images",
          'a picture is at "data:image/png;base64,AAAA", which most readers of mail do not show: write its whole address, https://...'),
+        ('<meta http-equiv="Refresh" content="0;url=https://shop.example/">', "active",
+         f'<meta http-equiv="refresh"> goes elsewhere by itself: {HELD}'),
+        ('<img src="https://shop.example/x.png" srcset="https://shop.example/y,1.png 1x, y.png 2x" alt="" width="10">', "images",
+         'a picture is at "y.png", which is nothing that a reader of mail can fetch: write its whole address, https://...'),
+        ('\x1b<p>x</p>', "characters", "it has the control character U+001B, which no reader of mail shows: take it out"),
+        ('<p>&#8238;x</p>', "characters", "it has U+202E, which turns the direction of all that follows: close it with U+202C"),
     ],
 )  # fmt: skip
 def test_what_no_reader_of_mail_runs_or_shows_is_told_once_with_its_line_in_the_file_that_has_it(
@@ -173,6 +180,40 @@ def test_what_no_reader_of_mail_runs_or_shows_is_told_once_with_its_line_in_the_
 def test_an_element_that_one_reader_takes_out_is_told_in_whole_words(tmp_path: Path) -> None:
     (found,) = lint(prover(tmp_path, html=within("<input>")), ["probe"])
     assert found.problem.endswith("<input> is not for mail: it is taken out by Outlook on Windows")
+
+
+TURNS = "which turns the direction of all that follows: close it with"
+UNSEEN = "which no reader of mail shows: take it out"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a\tb\r\n\u200fc\u200d\ufeff", []),
+        ("a\x00\n\x07\x07\x85", [(1, f"the control character U+0000, {UNSEEN}"), (2, f"the control character U+0007, {UNSEEN}"),
+                                (2, f"the control character U+0085, {UNSEEN}")]),
+        ("\u202ea\u202c \u2068\u202bb\nc\u2069", []),
+        ("a\n\u202eb\u2069 \u2067c\u202c", [(2, f"U+202E, {TURNS} U+202C"), (2, f"U+2067, {TURNS} U+2069")]),
+    ],
+)  # fmt: skip
+def test_characters_that_nobody_sees_are_found_with_their_line(text: str, found: list[tuple[int, str]]) -> None:
+    assert list(hidden(text)) == found
+
+
+def test_what_nobody_sees_in_words_or_in_a_text_is_told_with_its_line(tmp_path: Path) -> None:
+    toml = TOML.replace('"Hello again"', '"Hello \\u202eagain"').replace('"שוב שלום"', '"שוב\\u0007 שלום"')
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "zh.toml").write_text('[web.confirm]\ntitle = "还差\\u0000"\n', encoding="utf-8")
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "part.txt.j2").write_text("one\n\u202e\n")
+    text = TEXT.replace("{{ sign_off() }}", '{% include "mail/part.txt.j2" %}\n{{ sign_off() }}')
+    at = prover(tmp_path, toml, text=text)
+    assert [str(each) for each in lint(at, ["probe"])] == [
+        f"i18n/zh.toml:2: characters: web.confirm.title has the control character U+0000, {UNSEEN}",
+        f"mail/probe.toml:6 [en]: characters: heading has U+202E, {TURNS} U+202C",
+        f"mail/probe.toml:14 [he]: characters: heading has the control character U+0007, {UNSEEN}",
+        f"mail/part.txt.j2:2: characters: it has U+202E, {TURNS} U+202C",
+    ]
 
 
 def test_what_only_one_language_s_facts_bring_is_told_with_the_language(tmp_path: Path) -> None:
