@@ -12,11 +12,13 @@ from textual import events, on
 from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 LOOK_SECONDS: Final = 0.05
+HOLD_SECONDS: Final = 0.3  # until it is looked again whether a key comes too soon, where nobody says so
 MOST_LOOKS: Final = 100  # what has not come back in five seconds is stuck, and the keys must go on to `q`
 MOST_ROUNDS: Final = 5
+_AT_ONCE: Final = "ctrl+c"  # the way out waits for nothing
 
 
 class Behind(Message):
@@ -38,23 +40,41 @@ class Ahead(App[Any]):
         self._behind_rounds = 0  # how often it was
         self._behind_number = 0  # of what follows it
         self._look_again: asyncio.TimerHandle | None = None
+        self._hold: asyncio.TimerHandle | None = None
+        self._was_asking = False
+
+    @property
+    def question_is_coming(self) -> bool:
+        """Whether what is typed now is for a question that is not there yet."""
+        return False
+
+    def comes_too_soon(self, key: str) -> bool:
+        """Whether what this key is about is not there yet."""
+        return False
 
     def forget_waiting_keys(self) -> None:
-        """What was typed before a question was there is no answer to it."""
+        """What was typed for a question that did not come, or that had to be read first, is nobody's."""
         self._keys_waiting.clear()
 
+    def hear_on(self) -> None:
+        """What keys waited for may be there."""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        if self._keys_waiting:
+            self.call_next(self._go_on)
+
     async def on_event(self, event: events.Event) -> None:
-        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded or _name(event) == _AT_ONCE:
             await super().on_event(event)
-        elif self._followed is not None:
-            self._keys_waiting.append(event)
         else:
-            await self._hear(event)
+            self._keys_waiting.append(event)
+            await self._go_on()
 
     async def _hear(self, event: events.Key | events.Paste) -> None:
         there = self.focused or self.screen
         self._behind_rounds = 0
-        self._answered_on = self.screen if isinstance(event, events.Key) and event.key == "enter" else None
+        self._answered_on = self.screen if _name(event) == "enter" else None
         self._follow(there)
         await super().on_event(event)
         there.post_message(Behind(self._behind_number))
@@ -90,10 +110,30 @@ class Ahead(App[Any]):
         self._followed = None
         if self._answered_on is not None and self._answered_on not in self.screen_stack:
             self._forget_second_enter()
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Hear the next key. Those behind a verb that has to ask wait for its question, and go with it if it does not come."""
+        if self._followed is not None or not self._keys_waiting:
+            return
+        is_asking = self.question_is_coming
+        if is_asking or self.comes_too_soon(_name(self._keys_waiting[0])):
+            self._was_asking |= is_asking
+            if self._hold is None:
+                self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.hear_on)
+            return
+        if self._was_asking and not isinstance(self.screen, ModalScreen):
+            self.forget_waiting_keys()
+        self._was_asking = False
         if self._keys_waiting:
             await self._hear(self._keys_waiting.popleft())
 
     def _forget_second_enter(self) -> None:
         """What an Enter has answered is gone; one behind it was meant for it too."""
-        while self._keys_waiting and isinstance(each := self._keys_waiting[0], events.Key) and each.key == "enter":
+        while self._keys_waiting and _name(self._keys_waiting[0]) == "enter":
             self._keys_waiting.popleft()
+
+
+def _name(event: events.Event) -> str:
+    """The key; "" for what was pasted."""
+    return event.key if isinstance(event, events.Key) else ""

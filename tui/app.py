@@ -6,13 +6,14 @@ and SIGHUP; when the daemon is away the last picture stays, faded and dated, and
 
 import signal
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from engine.control.client import AsyncControl
 from tui.ahead import Ahead
@@ -35,6 +36,9 @@ from tui.themes import NIGHT, THEMES
 from tui.turns import Turns
 
 T = TypeVar("T")
+_LEAVING: Final = frozenset(
+    (*"123456789q", "escape", "question_mark", "f1", "left_square_bracket", "right_square_bracket")
+)
 
 
 class PosthouseApp(Ahead, Rolling, Commanding):
@@ -145,6 +149,7 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         """Lay a question over the screen; what it gave. Call it from a worker."""
         if isinstance(screen, SureScreen):
             self.forget_waiting_keys()
+        self.call_later(self.hear_on)
         return await self.push_screen_wait(screen)
 
     def key_of(self, id: str) -> str:
@@ -159,17 +164,27 @@ class PosthouseApp(Ahead, Rolling, Commanding):
     # How it runs.
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
-        """None does anything below a question that is not there yet."""
-        if self._awaits_question and key != "ctrl+c":
-            return True
+        """A second Enter does nothing: it was meant for the question that the first one answered."""
         if self.turns.was_answered and key == "enter" and isinstance(self.screen, HouseScreen):
             self.turns.was_answered = False
             return True
         return await super()._check_bindings(key, priority)
 
     @property
-    def _awaits_question(self) -> bool:
+    def question_is_coming(self) -> bool:
+        """Nothing below it is to do anything meanwhile."""
         return self.turns.is_asking and isinstance(self.screen, HouseScreen)
+
+    def comes_too_soon(self, key: str) -> bool:
+        """No key is about a row that is just coming, that a filter is about to take away, or about a screen that the daemon
+        may refuse; one may always leave."""
+        screen = self.screen
+        if not isinstance(screen, HouseScreen) or isinstance(screen.focused, Input):
+            return False
+        if not screen.is_here:
+            return True
+        is_asked = self.session.error is None and not screen.trouble and key not in _LEAVING
+        return is_asked and (screen.may_be_refused or (screen._table is not None and screen._table.is_awaited))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         if not self.no_color:

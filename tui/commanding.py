@@ -45,7 +45,7 @@ class Commanding(Moving):
 
     def action_command(self, text: str = "") -> None:
         screen = self.screen
-        if isinstance(screen, HouseScreen):
+        if isinstance(screen, HouseScreen) and screen.is_here:
             verbs = [each.id for each in screen.verbs]
             offers = lambda typed: candidates(typed, verbs, self.session.overview, screen.names())  # noqa: E731
             screen.query_one(CommandLine).begin(offers, self.kept.commands, text)

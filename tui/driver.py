@@ -1,8 +1,8 @@
 """Textual's driver for a terminal on the other end of a slow and unreliable line.
 
-Eight things differ. Colours are said once, not with every run of text. Bytes that are no UTF-8 (old X10 mouse reports,
+Nine things differ. Colours are said once, not with every run of text. Bytes that are no UTF-8 (old X10 mouse reports,
 which a re-attached tmux may send) are replaced, not fatal. What is pasted is text, never keys. Escape is
-heard whatever key is right behind it. A terminal that is gone
+heard whatever key is right behind it. What another program left unread is no key. A terminal that is gone
 ends the program even where SIGHUP is ignored, as under nohup. The mouse reports clicks and the wheel, not every movement,
 each of which would be answered by a repaint. The terminal is told who orders text that is read from the right. And when
 nobody reads what we write, so that leaving politely would take for ever, the terminal is put right without it and the
@@ -58,6 +58,12 @@ class HouseDriver(LinuxDriver):
             super().suspend_application_mode()
         finally:
             self._comes_back = False
+
+    def resume_application_mode(self) -> None:
+        """What was typed for the other program and not read by it is no key of ours."""
+        if self.input_tty:
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        super().resume_application_mode()
 
     def stop_application_mode(self) -> None:
         with self._in_time():

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib import import_module
+from inspect import isawaitable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,7 @@ def modules() -> list[ModuleType]:
 
 class CannedDaemon:
     """Answers from the modules. `overview` may be changed and `push`ed; `stop` and `start` are a restart; `answers` and
-    `acts` may be replaced one by one."""
+    `acts` may be replaced one by one; an answer may be awaited."""
 
     def __init__(self, socket_path: Path) -> None:
         self.socket_path = socket_path
@@ -74,7 +75,8 @@ class CannedDaemon:
     def _answered(self, path: str) -> Callable[[web.Request], Any]:
         async def answer(request: web.Request) -> web.Response:
             self.asked.append(request.path_qs)
-            return _json(self.answers[path](dict(request.query), dict(request.match_info)))
+            found = self.answers[path](dict(request.query), dict(request.match_info))
+            return _json(await found if isawaitable(found) else found)
 
         return answer
 

@@ -1,9 +1,13 @@
 """The command line, the palette, the way back and forth, kept filters, copying, and keys of one's own."""
 
+import asyncio
 import json
 import os
 import string
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual import events
@@ -11,6 +15,7 @@ from textual.keys import _character_to_key
 from textual.widgets import Input
 from tui_stage import Stage, stage
 
+from engine.control.protocol.queue import Messages
 from tui import commands, keymap
 from tui.catalogue import catalogue
 from tui.commands import Kind
@@ -58,6 +63,69 @@ async def test_what_is_typed_behind_a_filter_s_enter_is_for_the_table(tmp_path: 
         await one.see("Lists › news", "0.ann@gmail.com")
         await one.press("escape")
         await one.see("/new", "1 list")
+
+
+def _burst(one: Stage, *keys: str) -> None:
+    """Typed before anything of it is heard."""
+    for each in keys:
+        one.app.post_message(
+            events.Key(each, {"slash": "/", "enter": "\r", "colon": ":", "space": " "}.get(each, each))
+        )
+
+
+async def test_half_a_word_of_a_filter_leads_the_cursor_nowhere(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5")
+        await one.see("▌ news")
+        await one.press("slash", *"offers")
+        await one.see("/offers", "1 list")
+        await one.press("ctrl+u", "enter")
+        await one.see("▌ news")  # back where one was
+        await one.press("G", "slash", *"zz", "escape")
+        await one.see("▌ ru")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_verb_behind_a_filter_is_about_what_the_filter_finds(tmp_path: Path, is_late: bool) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2", "enter")
+        await one.see("reader0@gmail.com")
+        answer, gate = one.daemon.answers["/v1/messages"], asyncio.Event()
+
+        async def found(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            every = cast(Messages, answer({name: each for name, each in query.items() if name != "q"}, words))
+            if "q" not in query:
+                return every
+            if is_late:
+                await gate.wait()
+            rows = tuple(each for each in every.rows if query["q"] in each.forward_path)
+            return replace(every, rows=rows, total=len(rows), after="")
+
+        one.daemon.answers["/v1/messages"] = found
+        _burst(one, "slash", *"reader5@", "enter", "H")
+        await one.settle()
+        assert not (is_late and one.daemon.done)
+        gate.set()
+        await one.until(lambda: one.daemon.done)
+        assert [body.get("deliveries") for _, body in one.daemon.done] == [[9005]]
+
+
+async def test_what_is_typed_behind_a_slash_is_no_verb_where_nothing_is_filtered(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("3", "enter")
+        await one.see("Flows › abandoned-cart")
+        _burst(one, "slash", *"Pay", "enter")
+        await one.see("there is nothing to filter here", "Flows › abandoned-cart")
+        assert one.daemon.done == []
+
+
+async def test_a_command_typed_on_a_screen_that_is_refused_is_heard_on_the_one_below(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5")
+        await one.see("▌ news")
+        _burst(one, "colon", *"list", "space", *"nope", "enter", "colon", *"queue", "enter")
+        await one.see("7 sites")
+        assert one.daemon.done == []
 
 
 async def test_a_key_is_heard_when_what_had_the_focus_is_gone_before_it_answers(tmp_path: Path) -> None:

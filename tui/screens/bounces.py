@@ -91,9 +91,6 @@ class BouncesScreen(HouseScreen):
     def action_replies(self) -> None:
         self.house.open(Target("replies", ""))
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     def command_line(self) -> str:
         return f"posthouse reputation --days {self._days}"
 
@@ -113,9 +110,6 @@ class ClassScreen(HouseScreen):
         found = await self.session.ask(BounceDays, "/v1/bounces", {"days": 30})
         self.title_line(f"Bounces › {self._klass}", "30 days")
         self.query_one("#class", Page).show(lambda width: bounces.of_class(found, self._klass, width))
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
 
 
 class ReceivedScreen(HouseScreen):
@@ -223,6 +217,3 @@ class ReturnedScreen(HouseScreen):
 
     def command_line(self) -> str:
         return f"posthouse bounce show {self._number}"
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""

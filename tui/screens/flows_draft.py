@@ -207,9 +207,6 @@ class DraftScreen(HouseScreen):
     def action_view(self) -> None:
         self.query_one("#picture", FlowView).turn()
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     def action_back(self) -> None:
         self.run_worker(self._leave(), group="keep")
 

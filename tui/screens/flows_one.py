@@ -108,9 +108,6 @@ class FlowScreen(HouseScreen):
     def action_view(self) -> None:
         self._view.turn()
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     def action_edit(self) -> None:
         self.house.open(Target("draft", self._flow))
 

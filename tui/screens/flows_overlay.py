@@ -28,6 +28,8 @@ _STAY = "· as it is ·"
 class OverlayScreen(HouseScreen):
     """The draft of this name. m maps the step under the cursor of the list; D applies, M applies and moves."""
 
+    is_filtered = False
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "map", "map: who stands before this step goes to ...", show=False, id="overlay.map"),
         Binding("l", "leave", "who can't be moved leaves, or stays", show=False, id="overlay.leave"),
@@ -103,9 +105,6 @@ class OverlayScreen(HouseScreen):
 
     def action_view(self) -> None:
         self.query_one("#overlay", FlowView).turn()
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
 
     def action_trial(self) -> None:
         self.house.open(Target("trial", f"draft/{self._draft}"))

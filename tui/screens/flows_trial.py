@@ -88,9 +88,6 @@ class TrialScreen(HouseScreen):
         since = self._trial.since if self._trial else SINCE[0]
         return f"posthouse flow simulate {self._what} --since {since}"
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     def action_again(self) -> None:
         if self._trial is not None and self._trial.state == "running":
             self.house.say("it is being played", Ink.WAIT)

@@ -52,6 +52,7 @@ class HouseScreen(Doing):
         Binding("at", "person", "the person on this line", show=False, id="house.person"),
     ]
     has_title = True
+    is_filtered = True  # else what is typed behind a slash is let go again; it may be no verb meanwhile
     has_whole = False  # `i` shows more on it, and less again; else it opens the row under the cursor, whole
     hints: ClassVar[tuple[tuple[str, str], ...]] = (("roll.open", "open"), ("house.filter", "filter"))
     """What the footer says before the other verbs: a key, or the id of a binding or a verb, and a word."""
@@ -143,6 +144,11 @@ class HouseScreen(Doing):
             return self.focused
         return next(iter(self.query(Table)), None)
 
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether nobody knows yet if there is what it is to show."""
+        return self.target is not None and not self._was_answered
+
     def compose(self) -> ComposeResult:
         yield Bar(id="top", keeps_right=True)
         yield Bar(id="tabs")
@@ -210,25 +216,30 @@ class HouseScreen(Doing):
 
     async def _ask_and_say(self) -> None:
         try:
+            filtered = self.filter_text
             await self.ask()
             self.trouble, self._was_answered = "", True
             for table in self.query(Table):
                 table.say_when_empty(self.nothing())
+                if filtered == self.filter_text:
+                    table.sifted()
         except ControlError as error:
             if error.refused and not self._was_answered and self.target is not None and self.is_current:
                 self.house.turn_back(error.text)
                 return
             self.trouble = error.text if self.session.error is None else ""
+            for table in self.query(Table):
+                table.sifted()
+            self.house.forget_waiting_keys()
             page = next(iter(self.query(Page)), None)
             if self.trouble and self.is_here and page is not None and not page.count():
                 told = lines("✗ " + self.trouble, Ink.BAD)  # whole: the status line may cut it
                 page.show(lambda width: [piece for one in told for piece in one.folded(width)])
+        self.house.hear_on()
         if self.is_here:
             self.show_frame()
             if self.query_one(Side).display:
                 await self._reasons.nudge()
-
-    # The frame.
 
     def show_frame(self) -> None:
         """Header, tabs, status and footer, as they are now."""
@@ -351,13 +362,18 @@ class HouseScreen(Doing):
 
     @on(Input.Changed, "FilterLine")
     def _filter_changed(self) -> None:
+        if self._table is not None:
+            self._table.sift()
         self.told()
 
     @on(FilterLine.Left)
     def _filter_left(self) -> None:
         self.query_one(FilterLine).display = False
         body = self._to_the_body()
-        if self.filter_text and isinstance(body, Sheet) and not body.find(self.filter_text, 1):
+        if self.filter_text and (not self.is_filtered or not isinstance(body, Sheet | Table)):
+            self.filter_for("")
+            self.house.say("there is nothing to filter here", Ink.WAIT)
+        elif self.filter_text and isinstance(body, Sheet) and not body.find(self.filter_text, 1):
             self.house.say(f"{self.filter_text} is nowhere on this page", Ink.WAIT)
 
     @on(CommandLine.Offered)

@@ -125,9 +125,6 @@ class ImportScreen(HouseScreen):
             if deed.intent.path in ("imports/try", "imports/start") and deed.intent.body.get("id") == self._number:
                 self.house.withdraw(deeds.told(deed))
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     @property
     def _state(self) -> str:
         return "" if self._known is None else self._known.row.state

@@ -1,6 +1,6 @@
 """7 Mail: recipes and their mails as a tree, and one mail as a chosen reader gets it in each language."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -86,7 +86,7 @@ class MailScreenBase(HouseScreen):
     def test(self) -> Intent | str:
         if not self.mail:
             return "no mail is under the cursor"
-        tags = tuple(each.tag for each in self.sheet.languages) if self.sheet else ()
+        tags = tuple(each.tag for each in self.sheet.languages) if self.sheet and self.sheet.name == self.mail else ()
         now = self.proof.locale if self.proof and self.proof.mail == self.mail else self.reading.locale
         fields = (
             Field("address", "Whom to", required=True, hint="an address of your own"),
@@ -96,8 +96,13 @@ class MailScreenBase(HouseScreen):
         command = f"posthouse mail send-test {quote(self.mail)} {{address}} --locale {{locale}} --reader {{reader}}"
         return Intent(f"Send {self.mail} as a test", "mail/test", {"mail": self.mail}, command, fields=fields)
 
-    def drop(self) -> Intent | str:
-        own = [each.name for each in self.sheet.files if each.is_own] if self.sheet else []
+    def drop(self) -> Awaitable[Intent | str] | str:
+        return self._drop(self.mail) if self.mail else "no mail is under the cursor"
+
+    async def _drop(self, name: str) -> Intent | str:
+        """Of this mail, and not of the one that is still shown beside it."""
+        sheet = await self.session.ask(MailSheet, f"/v1/mails/{part(name)}")
+        own = [each.name for each in sheet.files if each.is_own]
         if not own:
             return "every file of this mail is as it comes with Posthouse"
         fields = (Field("file", "File", own[0], tuple(own)),) if len(own) > 1 else ()
@@ -158,27 +163,32 @@ class MailScreenBase(HouseScreen):
         self.house.say(f"its HTML is in {told}", Ink.GOOD)
 
     def action_edit(self) -> None:
-        self.run_worker(self._edit(outside=False), group="deed", exclusive=True)
+        self.run_worker(self._edit(self.mail, outside=False), group="deed", exclusive=True)
 
     def action_edit_outside(self) -> None:
-        self.run_worker(self._edit(outside=True), group="deed", exclusive=True)
+        self.run_worker(self._edit(self.mail, outside=True), group="deed", exclusive=True)
 
-    async def _edit(self, *, outside: bool) -> None:
-        name = await self._file_to_edit()
+    async def _edit(self, mail: str, *, outside: bool) -> None:
+        name = await self._file_to_edit(mail)
         if name and outside:
             await edit_outside(self, name)
         elif name:
             self.house.open(Target("mail-file", name))
 
-    async def _file_to_edit(self) -> str:
+    async def _file_to_edit(self, mail: str) -> str:
         """Which file is meant: asked for, where a mail has several."""
-        if self.sheet is None or not self.mail:
+        if not mail:
             self.house.say("no mail is under the cursor", Ink.WAIT)
             return ""
-        names = tuple(each.name for each in self.sheet.files)
+        try:
+            sheet = await self.session.ask(MailSheet, f"/v1/mails/{part(mail)}")
+        except ControlError as error:
+            self.house.say("✗ " + error.text, Ink.BAD)
+            return ""
+        names = tuple(each.name for each in sheet.files)
         words = {"words": names[0], "HTML": names[1], "text": names[2]}
         field = Field("part", "Which part", "words", tuple(words), "words are in all languages")
-        answers = await self.house.ask_modal(FormScreen(f"Edit {self.mail}", (field,)))
+        answers = await self.house.ask_modal(FormScreen(f"Edit {mail}", (field,)))
         return words[answers["part"]] if answers else ""
 
     def command_line(self) -> str:
@@ -320,9 +330,6 @@ class MailScreen(MailScreenBase):
     def action_view(self, view: int = -1) -> None:
         self._view = (self._view + 1) % len(_VIEWS) if view < 0 else 0 if self._view == view else view
         self.run_worker(self._proofs.nudge(), group="detail")
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
 
     def copy_text(self) -> str:
         return self.proof.text if self.proof is not None else ""

@@ -152,6 +152,3 @@ class MapScreen(ActingScreen):
     def action_measure(self) -> None:
         self._measure = (self._measure + 1) % len(heat.MEASURES)
         self.action_refresh()
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""

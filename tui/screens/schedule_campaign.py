@@ -46,9 +46,6 @@ class _OfCampaign(CampaignVerbs):
     def copy_text(self) -> str:
         return self.campaign
 
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
-
     async def look(self) -> Calendar:
         """Fetch what the verbs go by."""
         calendar = await self.session.ask(Calendar, "/v1/calendar", {"days": DAYS_OF[AGENDA]})

@@ -108,6 +108,8 @@ class SegmentsScreen(HouseScreen):
 class SegmentScreen(HouseScreen):
     """One segment and its members."""
 
+    is_filtered = False
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "days", "changes of the last 1, 7, 30, 90 days", show=False, id="segment.days"),
         Binding("e", "count", "ask everybody now", show=False, id="segment.count"),
@@ -171,9 +173,6 @@ class SegmentScreen(HouseScreen):
     @on(Table.Missing)
     def rows_missing(self) -> None:
         self.action_refresh()
-
-    def action_filter(self) -> None:
-        """There is nothing to filter here."""
 
     def action_days(self) -> None:
         self._days = DAYS[(DAYS.index(self._days) + 1) % len(DAYS)] if self._days in DAYS else DAYS[1]

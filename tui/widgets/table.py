@@ -88,10 +88,28 @@ class Table(Roll, Generic[R]):
         self._sought = ""
         self._was_shown = False
         self._opens_first = False  # Enter came before the row that it was meant for
+        self._is_sifted = False  # other rows are coming, by another filter
+        self._gone_to: tuple[Target, str] | None = None  # what the cursor was on before the first of them
 
     def seek(self, name: str) -> None:
         """The cursor goes to what opens this, when it is among the rows that are shown next."""
         self._sought = name
+
+    def sift(self) -> None:
+        """Another filter is asked for: the cursor goes to what it was on before, where that is among what is found, else to
+        the first; what it came to by half a word nobody chose."""
+        if self._gone_to is None:
+            self._gone_to = self._on
+        self._is_sifted = True
+
+    def sifted(self) -> None:
+        """What that filter finds is shown."""
+        self._is_sifted = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether other rows are on their way: the first ones, or those of another filter."""
+        return self._is_sifted or not self._was_shown
 
     def say_when_empty(self, words: str) -> None:
         """What stands there while there are no rows."""
@@ -114,11 +132,14 @@ class Table(Roll, Generic[R]):
             self.unmark()  # another filter finds others: nothing is kept that nobody sees
         self._matching = matching
         was_seen = 0 <= self.cursor - self.first_row < self.body_rows
-        if isinstance(rows, tuple) and self._on is not None:
-            places = (index for index, each in enumerate(rows) if self._place(each) == self._on)
-            self.cursor = next(places, self.cursor)
+        wanted = self._gone_to if self._is_sifted else self._on
+        if isinstance(rows, tuple) and wanted is not None:
+            places = (index for index, each in enumerate(rows) if self._place(each) == wanted)
+            self.cursor = next(places, 0 if self._is_sifted else self.cursor)
+        elif self._is_sifted:
+            self.cursor = 0
         self.changed()
-        if was_seen and self.count():
+        if (was_seen or self._is_sifted) and self.count():
             self._show(self.cursor)
         self._look()
         if self._sought and isinstance(rows, tuple):
@@ -169,7 +190,7 @@ class Table(Roll, Generic[R]):
         return heading(self._layout)
 
     def moved(self) -> None:
-        self._sought, self._opens_first = "", False
+        self._sought, self._opens_first, self._gone_to = "", False, None
         if self._range_from is not None:
             self._mark_range(self._range_from)
         self._look()
