@@ -86,6 +86,15 @@ async def test_what_a_lint_finds_has_file_and_line_and_enter_opens_the_editor_th
         await one.see("Mail › mail/cart-reminder.toml", "subject = ")
 
 
+async def test_a_verb_is_about_the_mail_under_the_cursor_and_not_the_one_that_is_still_shown(tmp_path: Path) -> None:
+    async with at_mail(tmp_path, "j", "j", size=(160, 48)) as one:
+        await one.see("Hello Ann Archer", "mail/cart-reminder.toml")
+        for each in ("k", "D"):
+            one.app.post_message(events.Key(each, each))
+        await one.see("every file of this mail is as it comes with Posthouse", "mail/cart-coupon.toml")
+        assert one.daemon.done == []
+
+
 async def test_the_difference_from_ours_is_shown(tmp_path: Path) -> None:
     async with at_mail(tmp_path, "j", "j", "enter") as one:
         await one.see("Hello Ann Archer")
