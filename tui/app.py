@@ -184,7 +184,7 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         if not screen.is_here:
             return True
         is_asked = self.session.error is None and not screen.trouble and key not in _LEAVING
-        return is_asked and (screen.may_be_refused or (screen._table is not None and screen._table.is_awaited))
+        return is_asked and screen.is_awaited
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         if not self.no_color:

@@ -110,7 +110,7 @@ class DeliveriesScreen(ActingScreen):
         asked, sort = self.asked, _SORTS[self._sort]
         params: dict[str, str | int] = {**asked, "limit": PAGE, "offset": offset, "sort": sort}
         found = await self.session.ask(Messages, "/v1/messages", params)
-        if not (found.total or self._was_answered) and await self._is_domain():
+        if not (found.total or self.was_answered) and await self._is_domain():
             self.scope = "domain"
             await self.ask()
             return

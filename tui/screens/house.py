@@ -61,7 +61,7 @@ class HouseScreen(Doing):
         super().__init__()
         self._questions = Watch(self._ask_and_say)
         self._reasons = Watch(self._ask_why)
-        self._was_answered = False  # whether what it shows has come once
+        self.was_answered = False  # whether what it shows has come once
         self.target: Target | None = None  # what was opened to come here; None on a mode's first screen
 
     # What a subclass says.
@@ -145,9 +145,9 @@ class HouseScreen(Doing):
         return next(iter(self.query(Table)), None)
 
     @property
-    def may_be_refused(self) -> bool:
-        """Whether nobody knows yet if there is what it is to show."""
-        return self.target is not None and not self._was_answered
+    def is_awaited(self) -> bool:
+        """Whether what it is to show, or what a filter finds, is still asked for."""
+        return not self.was_answered or (self._table is not None and self._table.is_sifted)
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top", keeps_right=True)
@@ -200,7 +200,7 @@ class HouseScreen(Doing):
             self.latest(overview)
         else:
             self.nobody(error)
-        if error is not None and not self._was_answered and self.target is not None:
+        if error is not None and not self.was_answered and self.target is not None:
             self.title_line(f"{self.target.kind} {self.target.name}", "not asked yet: the daemon is away")
         if error is None:
             self.run_worker(self._questions.nudge(), group="ask")
@@ -218,13 +218,13 @@ class HouseScreen(Doing):
         try:
             filtered = self.filter_text
             await self.ask()
-            self.trouble, self._was_answered = "", True
+            self.trouble, self.was_answered = "", True
             for table in self.query(Table):
                 table.say_when_empty(self.nothing())
                 if filtered == self.filter_text:
                     table.sifted()
         except ControlError as error:
-            if error.refused and not self._was_answered and self.target is not None and self.is_current:
+            if error.refused and not self.was_answered and self.target is not None and self.is_current:
                 self.house.turn_back(error.text)
                 return
             self.trouble = error.text if self.session.error is None else ""

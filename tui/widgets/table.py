@@ -88,7 +88,7 @@ class Table(Roll, Generic[R]):
         self._sought = ""
         self._was_shown = False
         self._opens_first = False  # Enter came before the row that it was meant for
-        self._is_sifted = False  # other rows are coming, by another filter
+        self.is_sifted = False  # other rows are coming, by another filter
         self._gone_to: tuple[Target, str] | None = None  # what the cursor was on before the first of them
 
     def seek(self, name: str) -> None:
@@ -100,16 +100,11 @@ class Table(Roll, Generic[R]):
         the first; what it came to by half a word nobody chose."""
         if self._gone_to is None:
             self._gone_to = self._on
-        self._is_sifted = True
+        self.is_sifted = True
 
     def sifted(self) -> None:
         """What that filter finds is shown."""
-        self._is_sifted = False
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether other rows are on their way: the first ones, or those of another filter."""
-        return self._is_sifted or not self._was_shown
+        self.is_sifted = False
 
     def say_when_empty(self, words: str) -> None:
         """What stands there while there are no rows."""
@@ -132,14 +127,14 @@ class Table(Roll, Generic[R]):
             self.unmark()  # another filter finds others: nothing is kept that nobody sees
         self._matching = matching
         was_seen = 0 <= self.cursor - self.first_row < self.body_rows
-        wanted = self._gone_to if self._is_sifted else self._on
+        wanted = self._gone_to if self.is_sifted else self._on
         if isinstance(rows, tuple) and wanted is not None:
             places = (index for index, each in enumerate(rows) if self._place(each) == wanted)
-            self.cursor = next(places, 0 if self._is_sifted else self.cursor)
-        elif self._is_sifted:
+            self.cursor = next(places, 0 if self.is_sifted else self.cursor)
+        elif self.is_sifted:
             self.cursor = 0
         self.changed()
-        if (was_seen or self._is_sifted) and self.count():
+        if (was_seen or self.is_sifted) and self.count():
             self._show(self.cursor)
         self._look()
         if self._sought and isinstance(rows, tuple):
