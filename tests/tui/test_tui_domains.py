@@ -6,6 +6,7 @@ import pytest
 from canned import domains as canned
 from tui_stage import stage
 
+from engine.control.protocol.acts import Refused
 from tui.ink import plain
 from tui.pages import domains, reported, reputation, rules
 
@@ -101,3 +102,12 @@ async def test_a_colon_goes_to_a_domain_and_to_a_view(tmp_path: Path) -> None:
         await one.see("Domains › shop.example › rules")
         await one.press("colon", *"journal", "space", *"books", "enter")
         await one.see("Journal › the books")
+
+
+async def test_keys_are_heard_on_a_view_that_has_nothing_to_show(tmp_path: Path) -> None:
+    async with stage(tmp_path, (100, 40)) as one:
+        one.daemon.answers["/v1/doctor"] = lambda query, words: Refused("nothing was examined yet", "")
+        await one.press("8", "enter")
+        await one.see("nothing was examined yet: c does")
+        await one.press("l", "l")
+        await one.see("Change of keys")
