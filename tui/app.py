@@ -6,6 +6,7 @@ and SIGHUP; when the daemon is away the last picture stays, faded and dated, and
 
 import signal
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Final, TypeVar
 
 from textual import on
@@ -79,7 +80,7 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         self._sieves: list[LineFilter] = [Scrub(), *([symbols] if symbols else [])]
         self._said: tuple[str, Ink, Deed | None] = ("", Ink.TEXT, None)
         self._paused_since = ""
-        self.turns = Turns()
+        self.turns = Turns(partial(self.say, ink=Ink.DIM), self.withdraw)
         self._rebound = keys or Keys()
         self._keys = {id: key.partition(",")[0] for id, key in self._rebound.map.items()}  # by id, as far as asked for
         if self._rebound.map:
@@ -150,7 +151,8 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         if isinstance(screen, SureScreen):
             self.forget_waiting_keys()
         self.call_later(self.hear_on)
-        return await self.push_screen_wait(screen)
+        with self.turns.asking():
+            return await self.push_screen_wait(screen)
 
     def key_of(self, id: str) -> str:
         """The key that a binding of what is on the screen has now, as it is shown; "" where there is none."""

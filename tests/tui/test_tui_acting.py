@@ -1,5 +1,6 @@
 """Verbs from the key to the daemon: form, dry run, what has to be typed, the status line, and taking it back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tui.screens.deliveries import messages_table
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
 from tui.screens.sure import SureScreen
+from tui.turns import Turns
 from tui.verbs import Field, Intent, Ladder, Verb, at_fault
 from tui.widgets.table import Table
 
@@ -370,3 +372,29 @@ async def test_what_is_typed_in_one_burst_goes_into_the_fields_that_it_is_meant_
         assert (body["address"], body["why"], body["for"]) == ("ann@d.example", "she asked", "9 days")
         await one.see("Bounces › suppression")
         assert len(one.daemon.done) == 1
+
+
+async def test_a_question_takes_back_that_the_daemon_is_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.turns.LATE_SECONDS", 0)
+    async with stage(tmp_path) as one:
+        await one.press("5", "s", "E")
+        await one.see("Edit the segment buyers", "1,820 contacts")
+        assert "being asked" not in one.text
+
+
+async def test_that_the_daemon_is_asked_is_said_while_nobody_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.turns.LATE_SECONDS", 0)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    taken_back: list[str] = []
+    turns = Turns(said.put_nowait, taken_back.append)
+    with turns.waiting("the daemon is being asked"):
+        assert await said.get()
+        with turns.asking():
+            assert taken_back == ["the daemon is being asked"]
+        assert await said.get()
+    assert taken_back == ["the daemon is being asked"] * 2
+    with turns.asking():
+        pass
+    assert said.empty()

@@ -1,6 +1,5 @@
 """What the capitals of a screen have done: from the key to the intent, and from there to `deeds`."""
 
-import asyncio
 from collections.abc import Awaitable, Coroutine
 from inspect import isawaitable
 from typing import Any, ClassVar, Final, cast
@@ -20,13 +19,6 @@ from tui.verbs import Intent, Verb, fit_for_a_verb
 from tui.widgets.table import Table
 
 _READ_ONLY: Final = "✗ this terminal is read-only: start posthouse without --read-only to act"
-
-
-LATE_SECONDS: Final = 1.0  # so long nobody wonders
-
-
-def _asking(verb: Verb) -> str:
-    return f"… {verb.label}: the daemon is being asked; ctrl+c leaves"
 
 
 class Doing(Screen[None]):
@@ -133,9 +125,9 @@ class Doing(Screen[None]):
 
     async def _verb(self, verb: Verb, made: Intent | str | Awaitable[Intent | str]) -> None:
         async with self.house.turns.turn():
-            late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._say_late, verb)
             try:
-                intent = await made if isawaitable(made) else made
+                with self.house.turns.waiting(f"… {verb.label}: the daemon is being asked; ctrl+c leaves"):
+                    intent = await made if isawaitable(made) else made
             except ControlError as error:
                 self.house.say("✗ " + error.text, Ink.BAD)
                 return
@@ -143,17 +135,10 @@ class Doing(Screen[None]):
                 if not self.is_leaving:
                     raise
                 return  # the screen was left while the daemon was asked
-            finally:
-                late.cancel()
-                self.house.withdraw(_asking(verb))
             if isinstance(intent, str):
                 self.house.say(f"{self.house.key_of(verb.id)} {verb.label}: {intent}", Ink.WAIT)
             else:
                 await self.perform(intent)
-
-    def _say_late(self, verb: Verb) -> None:
-        if self.is_current:
-            self.house.say(_asking(verb), Ink.DIM)
 
     async def perform(self, intent: Intent) -> bool:
         """Ask what has to be asked, then have it done; whether it was. Call it from a worker."""
