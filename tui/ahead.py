@@ -17,6 +17,7 @@ from textual.screen import ModalScreen, Screen
 LOOK_SECONDS: Final = 0.05
 HOLD_SECONDS: Final = 0.3  # until it is looked again whether a key comes too soon, where nobody says so
 MOST_LOOKS: Final = 100  # what has not come back in five seconds is stuck, and the keys must go on to `q`
+MOST_HOLDS: Final = 50  # looks, fifteen seconds: longer than a screen waits for its answer
 MOST_ROUNDS: Final = 5
 _AT_ONCE: Final = "ctrl+c"  # the way out waits for nothing
 
@@ -41,6 +42,7 @@ class Ahead(App[Any]):
         self._behind_number = 0  # of what follows it
         self._look_again: asyncio.TimerHandle | None = None
         self._hold: asyncio.TimerHandle | None = None
+        self._holds = 0  # how often it was looked in vain
         self._was_asking = False
 
     @property
@@ -55,12 +57,14 @@ class Ahead(App[Any]):
     def forget_waiting_keys(self) -> None:
         """What was typed for a question that did not come, or that had to be read first, is nobody's."""
         self._keys_waiting.clear()
+        self._was_asking = False
+        self._hold_no_more()
+
+    def told_of_forgotten_keys(self) -> None:
+        """What keys were held for does not come, and they were forgotten: say so."""
 
     def hear_on(self) -> None:
         """What keys waited for may be there."""
-        if self._hold is not None:
-            self._hold.cancel()
-            self._hold = None
         if self._keys_waiting:
             self.call_next(self._go_on)
 
@@ -120,13 +124,30 @@ class Ahead(App[Any]):
         if is_asking or self.comes_too_soon(_name(self._keys_waiting[0])):
             self._was_asking |= is_asking
             if self._hold is None:
-                self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.hear_on)
+                self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._look_at_held)
             return
+        self._hold_no_more()
         if self._was_asking and not isinstance(self.screen, ModalScreen):
             self.forget_waiting_keys()
         self._was_asking = False
         if self._keys_waiting:
             await self._hear(self._keys_waiting.popleft())
+
+    def _look_at_held(self) -> None:
+        """By looks, not by the clock: a program that was stopped meanwhile has seen nothing of what came."""
+        self._hold = None
+        self._holds += 1
+        if self._holds < MOST_HOLDS:
+            self.hear_on()
+        else:
+            self.forget_waiting_keys()
+            self.told_of_forgotten_keys()
+
+    def _hold_no_more(self) -> None:
+        self._holds = 0
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
 
     def _forget_second_enter(self) -> None:
         """What an Enter has answered is gone; one behind it was meant for it too."""

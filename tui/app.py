@@ -188,6 +188,9 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         is_asked = self.session.error is None and not screen.trouble and key not in _LEAVING
         return is_asked and screen.is_awaited
 
+    def told_of_forgotten_keys(self) -> None:
+        self.say("✗ what was typed is forgotten: what it was for has not come. ctrl+c leaves", Ink.WAIT)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         if not self.no_color:
             return [*super().get_line_filters(), *self._sieves]

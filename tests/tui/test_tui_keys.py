@@ -135,6 +135,20 @@ async def test_a_key_is_heard_when_what_had_the_focus_is_gone_before_it_answers(
         await one.see("7 sites")
 
 
+async def test_keys_whose_question_never_comes_are_forgotten_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.ahead.HOLD_SECONDS", 0.001)
+    async with stage(tmp_path) as one:
+        one.app.turns.is_asking = True  # by a fault
+        _burst(one, "5", "X", "enter")
+        await one.see("what was typed is forgotten", "41,204 contacts")
+        one.app.turns.is_asking = False
+        await one.press("2")
+        await one.see("7 sites")  # the first key behind them is heard
+        assert one.daemon.done == []
+
+
 async def test_who_comes_back_to_a_filter_that_was_being_written_has_the_keys_again(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
         await one.press("5")
