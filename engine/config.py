@@ -5,7 +5,6 @@ Relative paths are relative to the state folder, which itself is relative to the
 
 import difflib
 import os
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from deliverability.shaping.scopes import warming
 from deliverability.shaping.slots import parts
 from deliverability.shaping.subjects import subject_problem
 from deliverability.shaping.warmup import WarmUpSettings
-from deliverability.toml_text import TomlFault, read_toml
 from engine.audience.asking import AskingSettings
 from engine.audience.trials import ImportSettings
 from engine.faults import ConfigFaults, Fault, Lines, lines_of, placed_fault
@@ -43,6 +41,7 @@ from engine.sections import (
 from engine.sending.arbiter_settings import ArbiterSettings
 from engine.sending.settings import MailSettings
 from engine.system import is_user, own_addresses
+from engine.toml_file import data_of, text_of
 from engine.tracking.settings import TrackingSettings
 from mta import secret_file
 from mta.inbound.settings import InboundSettings, LmtpSettings, SubmissionSettings
@@ -56,7 +55,6 @@ from mta.queue.settings import QueueSettings
 from mta.routing.hops import Hop
 from mta.routing.routes import RoutingSettings
 
-LARGEST: Final = 1 << 20  # characters of a configuration: it takes a second to read so many
 S = TypeVar("S", bound=Settings)
 
 
@@ -288,33 +286,12 @@ def certificate(config: Config) -> Certificate | None:
 
 def load(path: Path) -> Config:
     """Read a configuration file. ConfigFaults with all that is wrong with it."""
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        raise ConfigFaults(
-            [Fault(str(path), None, "", "no such file (write one, or name another with --config)")]
-        ) from None
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigFaults([Fault(str(path), None, "", f"can't be read: {err}")]) from None
-    if len(text) > LARGEST:
-        words = f"has more than {LARGEST >> 20} MiB, which is no configuration: does --config name the right file?"
-        raise ConfigFaults([Fault(str(path), None, "", words)])
-    if not lines_of(text):
-        raise ConfigFaults(
-            [Fault(str(path), None, "", "nothing is set in it: is it whole? (`posthouse setup` writes one)")]
-        )
-    return parse(text, str(path), path.resolve().parent)
+    return parse(text_of(path), str(path), path.resolve().parent)
 
 
 def parse(text: str, file: str = "posthouse.toml", folder: Path = Path()) -> Config:
     """A Config from TOML text. ConfigFaults with all that is wrong with it."""
-    try:
-        data = read_toml(text)
-    except TomlFault as err:
-        place = re.search(r"at line (\d+)", str(err))
-        line = int(place[1]) if place else len(text.splitlines())  # it says "at end of document"
-        raise ConfigFaults([Fault(file, line, "", f"is no TOML: {err}")]) from None
-    lines = lines_of(text)
+    data, lines = data_of(text, file), lines_of(text)
     try:
         config = Config.model_validate(data)
     except ValidationError as err:
@@ -383,6 +360,7 @@ _WORDS: Final = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "string_type": "must be a text in quotes",
+    "path_type": "must be a path in quotes",
     "tuple_type": 'must be a list like ["..."]',
     "model_type": "must be a section",
     "model_attributes_type": "must be a section",

@@ -68,9 +68,9 @@ def day(
 
 def _socket(given: Path | None, config_path: Path | None) -> Path:
     """As all commands; a unit names the configuration, and its socket may be systemd's."""
-    if given is None and config_path is not None and not place.configured(config_path).exists():
-        config_path = None
     try:
+        if given is None and config_path is not None and not place.configured(config_path).exists():
+            config_path = None
         return place.socket_path(given, config_path)
     except place.NoPlace as err:
         refuse(str(err), code=2)

@@ -1,6 +1,7 @@
 """Where the daemon's control socket is: as told, as configured, in this folder's ./var, or the system's.
 
-Reads the configuration with tomllib alone, so that a command need not load what checks it; and not even that where it is told.
+Reads the configuration as TOML alone (engine.toml_file), so that a command need not load what checks it; and not even
+that where it is told.
 """
 
 import os
@@ -54,36 +55,46 @@ def local_door(config: Path | None = None) -> LocalDoor:
     from email.utils import parseaddr
     from socket import getfqdn
 
-    said = _read(config)
-    folder = config.resolve().parent / _text(said, "daemon", "state_dir", str(STATE_DIR))
-    socket, name = _text(said, "lmtp", "socket", "lmtp.sock"), said.get("hostname")
+    said = _Written(config)
+    folder = config.resolve().parent / said.text("daemon", "state_dir", str(STATE_DIR))
+    socket, name = said.text("lmtp", "socket", "lmtp.sock"), said.data.get("hostname")
     return LocalDoor(
         hostname=name if isinstance(name, str) else getfqdn(), lmtp=folder / socket if socket else None,
-        spool=folder / _text(said, "daemon", "spool", "spool"), sender=parseaddr(_text(said, "mail", "from", ""))[1],
+        spool=folder / said.text("daemon", "spool", "spool"), sender=parseaddr(said.text("mail", "from", ""))[1],
     )  # fmt: skip
 
 
 def configured(config: Path) -> Path:
     """What a configuration file says: control.socket below daemon.state_dir, below the file's own folder."""
-    said = _read(config)
-    state_dir = _text(said, "daemon", "state_dir", str(STATE_DIR))
-    return config.resolve().parent / state_dir / _text(said, "control", "socket", "control.sock")
+    said = _Written(config)
+    state_dir = said.text("daemon", "state_dir", str(STATE_DIR))
+    return config.resolve().parent / state_dir / said.text("control", "socket", "control.sock")
 
 
-def _read(config: Path) -> dict[str, object]:
-    import tomllib
+class _Written:
+    """A configuration file whose other settings nobody asks for. NoPlace, in the words of whoever checks them all."""
 
-    from mta.plain_file import read_text
+    def __init__(self, config: Path) -> None:
+        from engine.faults import ConfigFaults
+        from engine.toml_file import data_of, text_of
 
-    try:
-        return tomllib.loads(read_text(config))
-    except OSError as err:
-        raise NoPlace(f"cannot read {config}: {err.strerror}") from None
-    except (ValueError, UnicodeError) as err:
-        raise NoPlace(f"{config} is no TOML: {err}") from None
+        self._file = str(config)
+        try:
+            self._text = text_of(config)
+            self.data = data_of(self._text, self._file)
+        except ConfigFaults as faults:
+            raise NoPlace(str(faults)) from None
 
+    def text(self, section: str, key: str, default: str) -> str:
+        values = self.data.get(section, {})
+        if not isinstance(values, dict):
+            raise self._fault((section,), "must be a section")
+        value = values.get(key, default)
+        if not isinstance(value, str):
+            raise self._fault((section, key), "must be a text in quotes")
+        return value
 
-def _text(said: dict[str, object], section: str, key: str, default: str) -> str:
-    values = said.get(section)
-    value = values.get(key, default) if isinstance(values, dict) else default
-    return value if isinstance(value, str) else default
+    def _fault(self, where: tuple[str, ...], words: str) -> NoPlace:
+        from engine.faults import lines_of, placed_fault
+
+        return NoPlace(str(placed_fault(where, words, lines_of(self._text), self._file)))

@@ -76,7 +76,7 @@ async def test_without_a_daemon_the_error_says_how_to_start_one(
     ("words", "error"),
     [
         (["--socket"], "--socket needs a value"),
-        (["--config", "/nowhere/posthouse.toml"], "cannot read /nowhere/posthouse.toml"),
+        (["--config", "/nowhere/posthouse.toml"], "/nowhere/posthouse.toml: no such file (write one"),
         (["--plain", "nonsense"], "--plain shows one of"),
         (["--plain"], "--plain shows one of"),
         ([], "needs a terminal"),
@@ -116,7 +116,7 @@ def test_the_socket_is_as_told_then_as_configured_then_nearby_then_the_systems(
     config = tmp_path / "posthouse.toml"
     config.write_text('[control]\nsocket = "/srv/c.sock"\n')
     assert cli.socket_path({"--config": str(config)}) == Path("/srv/c.sock")
-    config.write_text("")
+    config.write_text('hostname = "mail.shop.example"\n')
     assert cli.socket_path({"--config": str(config)}) == Path("/var/lib/posthouse/control.sock")
     config.write_text('[daemon]\nstate_dir = "state"\n')
     assert cli.socket_path({"--config": str(config)}) == tmp_path / "state" / "control.sock"
