@@ -21,6 +21,11 @@ from engine.control.protocol.wire import encode
 PICTURE = Overview("mail.example", "1", 1)
 
 
+def patient(path: Path) -> AsyncControl:
+    """No answer is too late for it, on a machine that stands still."""
+    return AsyncControl(path, patience=3600, silence=3600)
+
+
 @asynccontextmanager
 async def peer(path: Path, *said: bytes, then_hang: bool = False) -> AsyncIterator[None]:
     """A server that says these octets to whoever asks, and hangs up or does not."""
@@ -48,7 +53,7 @@ def answer(body: bytes, code: str = "200 OK") -> bytes:
 async def test_both_clients_get_the_same_answer(tmp_path: Path) -> None:
     path = tmp_path / "s"
     async with canned(path):
-        ours = await AsyncControl(path).get(Queue, "/v1/queue")
+        ours = await patient(path).get(Queue, "/v1/queue")
         assert await asyncio.to_thread(Control(path).get, Queue, "/v1/queue") == ours
     assert ours.sites[0].site == "gmail.com"
     assert "\x1b" not in "".join(row.site + row.last_reply for row in ours.sites)
@@ -57,10 +62,10 @@ async def test_both_clients_get_the_same_answer(tmp_path: Path) -> None:
 async def test_any_text_may_be_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "s"
     async with canned(path) as daemon:
-        await AsyncControl(path).get(Messages, "/v1/messages", {"site": "a b&c=דואר", "limit": 1})
+        await patient(path).get(Messages, "/v1/messages", {"site": "a b&c=דואר", "limit": 1})
         assert daemon.asked == ["/v1/messages?site=a+b%26c%3D%D7%93%D7%95%D7%90%D7%A8&limit=1"]
         with pytest.raises(ControlError, match="there is no flow a/b"):
-            await AsyncControl(path).get(MessageLife, f"/v1/flows/{part('a/b')}")
+            await patient(path).get(MessageLife, f"/v1/flows/{part('a/b')}")
     assert target("/v1/queue") == "/v1/queue"
 
 
@@ -125,7 +130,7 @@ async def test_nonsense_is_an_error_in_words_for_both(tmp_path: Path, said: byte
     path = tmp_path / "s"
     async with peer(path, said):
         with pytest.raises(ControlError, match=error):
-            await AsyncControl(path).get(Queue, "/v1/queue")
+            await patient(path).get(Queue, "/v1/queue")
         with pytest.raises(ControlError, match=error):
             await asyncio.to_thread(Control(path).get, Queue, "/v1/queue")
 
@@ -135,7 +140,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path, monk
     path = tmp_path / "s"
     async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 500_000):
         with pytest.raises(ControlError, match="the daemon's answer is over"):
-            await AsyncControl(path).get(Queue, "/v1/queue")
+            await patient(path).get(Queue, "/v1/queue")
         with pytest.raises(ControlError, match="the daemon's answer is over"):
             await asyncio.to_thread(Control(path).get, Queue, "/v1/queue")
 
@@ -165,7 +170,7 @@ async def test_of_pictures_that_come_together_only_the_newest_is_shown(tmp_path:
     path = tmp_path / "s"
     together = b"".join(encode(Overview("mail.example", "1", now)) + b"\n" for now in range(1, 9))
     async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n" + together + b'{"half'):
-        pictures = AsyncControl(path).stream()
+        pictures = patient(path).stream()
         seen = [picture.now_ms async for picture in _until_error(pictures)]
     assert seen[-1] == 8
     assert len(seen) <= 2
@@ -175,14 +180,14 @@ async def test_the_stream_survives_any_split_of_its_octets(tmp_path: Path) -> No
     path = tmp_path / "s"
     whole = b"HTTP/1.1 200 OK\r\n\r\n" + encode(Overview("mail.דואר", "1", 7)) + b"\n"
     async with peer(path, *(whole[at : at + 1] for at in range(len(whole)))):
-        assert (await anext(AsyncControl(path).stream())).host == "mail.דואר"
+        assert (await anext(patient(path).stream())).host == "mail.דואר"
 
 
 async def test_the_end_of_the_stream_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "s"
     async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n"):
         with pytest.raises(ControlError, match="ended the stream"):
-            await anext(AsyncControl(path).stream())
+            await anext(patient(path).stream())
 
 
 async def test_a_line_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +195,7 @@ async def test_a_line_without_end_is_given_up(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "s"
     async with peer(path, b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 100_000):
         with pytest.raises(ControlError, match="a line of over"):
-            await anext(AsyncControl(path).stream())
+            await anext(patient(path).stream())
 
 
 async def _until_error(pictures: AsyncIterator[Overview]) -> AsyncIterator[Overview]:
