@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from engine import log as logs
-from engine import typed
+from engine import output, typed
 
 app = typed.program("The Posthouse daemon.", no_args_is_help=False, invoke_without_command=True)
 
@@ -136,4 +136,4 @@ def _refuse(words: str, code: int = 2) -> None:
 
 
 def main() -> None:
-    sys.exit(typed.run(app, sys.argv[1:], "posthoused"))
+    sys.exit(output.printed(lambda: typed.run(app, sys.argv[1:], "posthoused"), "posthoused"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.control import place
+from engine.output import printed
 
 if TYPE_CHECKING:
     from engine.control.protocol.flows import FlowPicture
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _OPTIONS: Final = {"--socket", "--config", "--look", "--bidi"}
 _FLAGS: Final = {"--read-only", "--ascii", "--keys"}
 _ABOUT: Final = {"-h", "--help", "--version"}
-_LEFT: Final = 141  # what a shell says of a program that SIGPIPE ended
 
 
 class UsageError(Exception):
@@ -46,15 +46,10 @@ def main() -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _run(argv)
-        sys.stdout.flush()
-        return code
+        return _run(argv)
     except UsageError as error:
         print(f"posthouse: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read it has read enough: `| head`, a pager that was left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at the end
-        return _LEFT
 
 
 def _run(argv: list[str]) -> int:
@@ -64,9 +59,11 @@ def _run(argv: list[str]) -> int:
 
         return run(_command(asked.options, asked.command), _draw)
     if "--keys" in asked.options:
-        return _keys()
+        return printed(_keys, "posthouse")
     path = socket_path(asked.options)
-    return _application(path, asked.options) if asked.plain is None else _plain(path, asked)
+    if asked.plain is None:
+        return _application(path, asked.options)
+    return printed(lambda: _plain(path, asked), "posthouse")
 
 
 def _asked(argv: list[str]) -> _Asked:

@@ -84,15 +84,9 @@ def usage() -> str:
 
 def run(argv: list[str], draw: "Draw | None" = None) -> int:
     """Run a command; its exit code. `draw` is how the terminal draws a flow, for the command that shows one."""
-    from engine.commands import output
+    from engine import output
 
-    try:
-        with output.watched():
-            return _run(argv, draw)
-    except output.Unwritten as err:
-        print(f"posthouse: {err}", file=sys.stderr)
-        output.drop()
-        return 1
+    return output.printed(lambda: _run(argv, draw), "posthouse")
 
 
 def _run(argv: list[str], draw: "Draw | None") -> int:
