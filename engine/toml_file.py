@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deliverability.toml_text import TomlFault, read_toml
 from engine.faults import ConfigFaults, Fault, lines_of
-from mta.plain_file import read_text
+from mta.plain_file import read_text, why
 
 LARGEST: Final = 1 << 20  # characters of a configuration: it takes a second to read so many
 
@@ -34,12 +34,9 @@ def text_of(path: Path) -> str:
         raise _refused(path, "no such file (write one, or name another with --config)") from None
     except UnicodeDecodeError as err:
         line = err.object.count(b"\n", 0, err.start) + 1
-        words = (
-            f"can't be read, it is no TOML: octet 0x{err.object[err.start]:02x} is no UTF-8 (save the file as UTF-8)"
-        )
-        raise _refused(path, words, line) from None
+        raise _refused(path, f"can't be read, it is no TOML: {why(err)}", line) from None
     except OSError as err:
-        raise _refused(path, f"can't be read: {err.strerror}") from None
+        raise _refused(path, f"can't be read: {why(err)}") from None
     if len(text) > LARGEST:
         words = f"has more than {LARGEST >> 20} MiB, which is no configuration: does --config name the right file?"
         raise _refused(path, words)

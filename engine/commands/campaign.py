@@ -21,10 +21,10 @@ from engine.commands.common import (
     refuse_faulty,
     who,
 )
+from engine.commands.files import text_of
 from engine.control.client import part
 from engine.control.protocol.campaigns import Campaigns, CampaignShown, FigureRow, Recipients, RunRow
 from engine.control.protocol.wire import pretty
-from mta.plain_file import read_text
 
 app = make_app("Campaigns: one mail to many, planned before it is sent, recalled when it should not have been.")
 
@@ -79,7 +79,7 @@ def check(
     names = set(mail_names(resources))
     faults: list[object] = []
     for file in files:
-        found = check_text(_read(file), str(file), names)
+        found = check_text(text_of(file), str(file), names)
         if isinstance(found, Campaign):
             faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, campaign {found.name} version {found.short_version}")
@@ -291,14 +291,7 @@ def _run(name: str, run: int, why: str = "") -> dict[str, Any]:
 
 
 def _source(file: Path) -> dict[str, Any]:
-    return {"source": _read(file), "file": file.name}
-
-
-def _read(file: Path) -> str:
-    try:
-        return read_text(file)
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{file} can't be read: {err}", code=2)
+    return {"source": text_of(file), "file": file.name}
 
 
 def _sum(rows: tuple[FigureRow, ...], what: str) -> int:

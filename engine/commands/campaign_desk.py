@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import Json, Socket, act, ask, refuse, show, who
+from engine.commands.files import text_of
 from engine.control.client import part
 from engine.control.protocol.calendar import Calendar, CampaignMail, CampaignText, Planned
 from engine.control.protocol.wire import pretty
-from mta.plain_file import read_text
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
 
@@ -85,11 +85,7 @@ def keep(
     as_json: Json = False,
 ) -> None:
     """Make a file the campaign's text: a draft at first; a run that has not begun takes the new text."""
-    try:
-        source = read_text(file)
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{file} can't be read: {err}", code=2)
-    act(socket, "campaigns/keep", {"source": source, "file": file.name, "by": who()}, as_json)
+    act(socket, "campaigns/keep", {"source": text_of(file), "file": file.name, "by": who()}, as_json)
 
 
 def write(

@@ -9,7 +9,7 @@ import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
 from engine.commands.common import address as parse_address
-from mta.plain_file import read_plain
+from mta.plain_file import read_plain, write_plain
 
 app = make_app("What people agreed to, and the proof of it.")
 
@@ -72,7 +72,7 @@ def proof(
         sys.stdout.buffer.write(bundle)
         return
     try:
-        out.write_bytes(bundle)
+        write_plain(out, bundle)
     except OSError as err:
         refuse(f"{out} can't be written: {err.strerror}", code=2)
     print(f"{out}: {len(found.entries)} entries about {who}; the chain's last is {found.head.seq}, {found.head.hash}")

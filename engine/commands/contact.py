@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from engine.commands.common import (
 )
 from engine.commands.common import address as parse_address
 from engine.commands.contact_import import import_people
+from mta.plain_file import open_anew, write_plain
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -204,7 +206,7 @@ def export(
         print(text)
         return
     try:
-        out.write_text(text + "\n", encoding="utf-8")
+        write_plain(out, f"{text}\n".encode())
     except OSError as err:
         refuse(f"{out} can't be written: {err.strerror}", code=2)
     print(f"{out} is written")
@@ -223,7 +225,7 @@ def _export_table(config_path: Path | None, of_list: str, out: Path | None) -> N
         write(store, sys.stdout, which)
         return
     try:
-        with out.open("w", encoding="utf-8", newline="") as file:
+        with TextIOWrapper(open_anew(out), encoding="utf-8", newline="") as file:
             count = write(store, file, which)
     except OSError as err:
         refuse(f"{out} can't be written: {err.strerror}", code=2)

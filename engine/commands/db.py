@@ -83,14 +83,15 @@ def _with_password(to: str, secret: Path | None) -> str:
     """The address with the password that the file holds."""
     from urllib.parse import quote
 
+    from mta.plain_file import why
     from mta.secret_file import read_secret
 
     if secret is None:
         return to
     try:
         return f"{to}{'&' if '?' in to else '?'}password={quote(read_secret(secret), safe='')}"
-    except (OSError, UnicodeError) as err:
-        refuse(f"{secret} can't be read: {err}", code=2)
+    except (OSError, UnicodeDecodeError) as err:
+        refuse(f"{secret} can't be read: {why(err)}", code=2)
 
 
 def _ends(settings: "Config", source: str, to: str) -> _Ends:

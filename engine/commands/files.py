@@ -1,4 +1,5 @@
-"""Files that a command is given: read to a limit, one by one, and a missing one is said without ending the others."""
+"""Files that a command is given: a text, without which the command ends; or several, read to a limit, one by one, where a
+missing one is said without ending the others."""
 
 import json
 import sys
@@ -6,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deliverability.text import clean
-from mta.plain_file import open_plain
+from engine.commands.common import refuse
+from mta.plain_file import open_plain, read_text, why
+
+
+def text_of(file: Path) -> str:
+    """What is in it; ends the command where it can't be read."""
+    try:
+        return read_text(file)
+    except (OSError, UnicodeDecodeError) as err:
+        refuse(f"{file} can't be read: {why(err)}", code=2)
 
 
 def read_files(files: Sequence[Path], most: int, as_json: bool) -> Iterator[tuple[str, bytes]]:
@@ -22,7 +32,7 @@ def read_files(files: Sequence[Path], most: int, as_json: bool) -> Iterator[tupl
                     yield str(path), file.read(most)
         except OSError as err:
             is_whole = False
-            tell_unread(str(path), f"can't be read: {err.strerror}", as_json)
+            tell_unread(str(path), f"can't be read: {why(err)}", as_json)
     if not is_whole:
         raise SystemExit(2)
 

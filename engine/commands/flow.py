@@ -22,6 +22,7 @@ from engine.commands.common import (
     refuse_faulty,
     who,
 )
+from engine.commands.files import text_of
 from engine.commands.flow_drafts import app as draft_app
 from engine.commands.flow_drafts import recipe, recipes
 from engine.commands.flow_files import (
@@ -32,7 +33,6 @@ from engine.commands.flow_files import (
     draw,
     mapping,
     moment,
-    read_flow_file,
     schema,
     show_json,
     version_in,
@@ -95,7 +95,7 @@ def check(
         known = replace(known, staff=staff_keys(settings.mail.staff), permits=permits)
     faults: list[object] = []
     for file in _flows_of(files):
-        found = check_text(read_flow_file(file), str(file), known)
+        found = check_text(text_of(file), str(file), known)
         if isinstance(found, Definition):
             faults += check_mails(resources, sorted(found.templates))
             print(f"{file}: all right, flow {found.name} version {found.short_version}")

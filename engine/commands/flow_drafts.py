@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, who
-from engine.commands.flow_files import File, moment, read_flow_file, show_json
+from engine.commands.files import text_of
+from engine.commands.flow_files import File, moment, show_json
 from engine.control.client import part
 from engine.control.protocol.flows import Drafts, DraftText, Recipes, RecipeText
 
@@ -46,7 +47,7 @@ def save(
     as_json: Json = False,
 ) -> None:
     """Keep a file as a draft, and say what is wrong with it."""
-    body = {"name": name or Path(file).stem, "source": read_flow_file(file), "revision": revision, "by": who()}
+    body = {"name": name or Path(file).stem, "source": text_of(file), "revision": revision, "by": who()}
     done = act(socket, "flows/draft", body, as_json)
     for fault in () if as_json else done.facts.get("faults", ()):
         remedy = f"; {fault['remedy']}" if fault["remedy"] else ""

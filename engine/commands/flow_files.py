@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from engine.commands.common import refuse, refuse_faulty
+from engine.commands.files import text_of
 from engine.control.protocol.wire import pretty
-from mta.plain_file import read_text
 
 Name = Annotated[str, typer.Argument(help="The flow's name.")]
 File = Annotated[Path, typer.Argument(help="A flow file.", exists=True, dir_okay=False)]
@@ -35,7 +35,7 @@ def draw(
     from engine.control.picture import drawing
     from engine.flow.definition import Definition, check
 
-    found = check(read_flow_file(file), str(file))
+    found = check(text_of(file), str(file))
     if not isinstance(found, Definition):
         refuse_faulty(found)
     if context.obj is None:
@@ -54,17 +54,9 @@ def schema(
     print(json.dumps(yaml_11(flow_schema()) if old else flow_schema(), indent=2))
 
 
-def read_flow_file(file: Path) -> str:
-    """The text of a flow file; ends the command where there is none."""
-    try:
-        return read_text(file)
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{file} can't be read: {err}", code=2)
-
-
 def version_in(file: Path) -> dict[str, object]:
     """A flow file as the daemon is told of it."""
-    return {"source": read_flow_file(file), "file": str(file)}
+    return {"source": text_of(file), "file": str(file)}
 
 
 def mapping(mapped: list[str] | None) -> dict[str, str]:

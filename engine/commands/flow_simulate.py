@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, refuse, refuse_faulty
+from engine.commands.files import text_of
 from engine.control import place
-from mta.plain_file import read_text
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -113,10 +113,7 @@ def _definition(which: str, version: str, store: "GroupStore | None") -> "Defini
 
     file = Path(which)
     if file.is_file():
-        try:
-            found = check(read_text(file), which)
-        except (OSError, UnicodeDecodeError) as err:
-            refuse(f"{which} can't be read: {err}", code=2)
+        found = check(text_of(file), which)
     else:
         assert store is not None
         found = check(_source(which, version, store), f"{which}.yaml")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.commands.common import Json, refuse_faulty
-from engine.commands.flow_files import read_flow_file
+from engine.commands.files import text_of
 
 if TYPE_CHECKING:
     from engine.flow.document import Fault
@@ -54,7 +54,7 @@ def _run(file: Path, faults: "list[Fault]") -> list[Result]:
     from engine.simulation.script import Trial
     from engine.simulation.scripts import read_tests
 
-    text = read_flow_file(file)
+    text = text_of(file)
     definition = _flow(file, text, faults)
     results = []
     for each in read_tests(text, str(file), definition) if definition else ():
@@ -74,7 +74,7 @@ def _flow(file: Path, text: str, faults: "list[Fault]") -> "Definition | None":
     if not isinstance(name, str):
         faults += name
         return None
-    found = check(read_flow_file(file.parent / name), str(file.parent / name))
+    found = check(text_of(file.parent / name), str(file.parent / name))
     if isinstance(found, Definition):
         return found
     faults += found

@@ -19,7 +19,7 @@ from engine.commands.common import (
     refuse_faulty,
     who,
 )
-from mta.plain_file import read_text
+from engine.commands.files import text_of
 
 if TYPE_CHECKING:
     from engine.proofs.proving import Prover
@@ -176,20 +176,14 @@ def save(
     as_json: Json = False,
 ) -> None:
     """Have the daemon keep a file of templates in your folder, and say what is wrong with it. It is used after a reload."""
-    done = act(socket, "mail/save", {"file": file, "source": _text_of(source), "by": who()}, as_json)
+    text = sys.stdin.read() if str(source) == "-" else text_of(source)
+    done = act(socket, "mail/save", {"file": file, "source": text, "by": who()}, as_json)
     for each in () if as_json else done.facts["faults"]:
         print(
             f"  {each['file']}:{each['line']}: {each['problem']}"
             if each["line"]
             else f"  {each['file']}: {each['problem']}"
         )
-
-
-def _text_of(source: Path) -> str:
-    try:
-        return sys.stdin.read() if str(source) == "-" else read_text(source)
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{source} can't be read: {err}", code=2)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from engine.proofs.samples import Reader
 from engine.sending.mail_files import MailFileError
 from engine.sending.resources import Resources
 from engine.sending.texts import TextError
+from mta.plain_file import why, write_plain
 from mta.ports import Tx
 
 EVERY: Final = 0.3  # seconds between two looks at the files
@@ -73,9 +74,9 @@ def _write(page: Path, proof: Proof) -> None:
 
 def _keep(page: Path, html: str) -> None:
     try:
-        page.write_text(html, encoding="utf-8")
+        write_plain(page, html.encode())
     except OSError as err:
-        refuse(f"{page} can't be written: {err.strerror}", "--html names a file in a folder that is there", code=2)
+        refuse(f"{page} can't be written: {why(err)}", "--html names a file in a folder that is there", code=2)
 
 
 def _proof(asked: Asked, config_path: Path | None, prover: Prover) -> Proof:

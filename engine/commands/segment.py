@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.commands.common import Json, Socket, act, ask, make_app, print_more, refuse
+from engine.commands.files import text_of
 from engine.control.client import part
 from engine.control.protocol.segments import (
     Counted,
@@ -18,7 +19,6 @@ from engine.control.protocol.segments import (
     SegmentWhy,
 )
 from engine.control.protocol.wire import pretty
-from mta.plain_file import read_text
 
 app = make_app("Segments: questions that are kept, and who they hold for.")
 
@@ -196,10 +196,7 @@ def _expression(text: str, file: Path | None) -> str:
         refuse("give an expression, or --file", code=2)
     if file is None:
         return text
-    try:
-        return read_text(file).strip()
-    except (OSError, UnicodeDecodeError) as err:
-        refuse(f"{file} can't be read: {err}", code=2)
+    return text_of(file).strip()
 
 
 def _path(name: str, what: str = "") -> str:

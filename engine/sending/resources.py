@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from mta.plain_file import read_plain
+from mta.plain_file import read_plain, why
 
 FILE_MAX: Final = 64 * 1024  # octets of one template or catalogue
 PICTURE_MAX: Final = 1024 * 1024  # octets of a picture that is read at all
@@ -85,7 +85,7 @@ def read_in(folder: Path, name: str) -> str | None:
     try:
         return None if octets is None else octets.decode("utf-8")
     except UnicodeDecodeError as err:
-        raise ResourceError(f"{folder / name} can't be read: {err}") from None
+        raise ResourceError(f"{folder / name} can't be read: {why(err)}") from None
 
 
 def _octets(folder: Path, name: str, most: int) -> bytes | None:
@@ -99,7 +99,7 @@ def _octets(folder: Path, name: str, most: int) -> bytes | None:
             raise ResourceError(f"{path} leads out of its folder")
         octets = read_plain(path, most + 1)
     except OSError as err:
-        raise ResourceError(f"{path} can't be read: {err}") from None
+        raise ResourceError(f"{path} can't be read: {why(err)}") from None
     if len(octets) > most:
         raise ResourceError(f"{path} is larger than {most // 1024} KiB")
     return octets

@@ -1,6 +1,7 @@
 """`posthouse check spf` and `posthouse dkim verify`: over a file of DNS answers, without a daemon."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_tests_of_flows_are_left_out_of_a_check_and_named_where_nothing_else_is(
     assert "tests left out: 1 (`posthouse flow test` runs them)" in capsys.readouterr().err
     assert run(["flow", "check", str(proof)]) == 2
     assert f"posthouse flow test {proof}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["flow", "check"], ["flow", "test"], ["flow", "draw"], ["campaign", "check"], ["mail", "save", "a.toml"]]
+)
+def test_what_is_no_file_is_refused_in_words_without_a_number(tmp_path: Path, capsys: Said, words: list[str]) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    assert run([*words, str(tmp_path / "a.yaml")]) == 2
+    assert capsys.readouterr().err.endswith(f"posthouse: {tmp_path / 'a.yaml'} can't be read: a pipe is no file\n")
 
 
 def test_a_flow_that_tells_a_stranger_is_found_without_a_daemon_by_the_configuration(

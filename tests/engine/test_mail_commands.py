@@ -1,5 +1,6 @@
 """`posthouse mail preview` and `diff` with what a newcomer may type: refused in words, and nothing outside is shown."""
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_page_that_can_not_be_written_is_told_in_words(own: Path, capsys: Said, page: str) -> None:
     assert run(["mail", "preview", "confirm", "--html", str(own.parent / page)]) == 2
     assert f"{page} can't be written: " in capsys.readouterr().err
+
+
+def test_a_pipe_that_nobody_reads_is_no_page_and_is_told_at_once(own: Path, capsys: Said) -> None:
+    os.mkfifo(own / "pipe")
+    assert run(["mail", "preview", "confirm", "--html", str(own / "pipe")]) == 2
+    assert f"posthouse: {own / 'pipe'} can't be written: a pipe is no file\n" in capsys.readouterr().err
 
 
 def test_a_mail_that_is_not_there_differs_from_nothing_and_is_refused(own: Path, capsys: Said) -> None:
