@@ -8,7 +8,7 @@ from deliverability.signing.signer import Signer
 from engine.proofs.active import in_templates
 from engine.proofs.hidden import hidden_in_templates
 from engine.proofs.proving import NOW, Proof, Prover
-from engine.proofs.rules import Finding, findings
+from engine.proofs.rules import Finding, findings, is_open
 from engine.proofs.spam import Judge, Verdict, score
 from engine.proofs.wording import shared_wording, wording
 from engine.sending.brand import FILE, brand_faults
@@ -17,6 +17,8 @@ from engine.sending.mail_files import MailFileError
 from engine.sending.settings import MailSettings
 from engine.sending.texts import TextError
 
+_CONFIG: Final = "posthouse.toml"
+_OPEN: Final = "which is not encrypted: say in web.base_url by which https address readers reach them"
 _DOMAIN: Final = "shop.invalid"
 _ELSEWHERE: Final = MailSettings(sender=f"Shop <hello@{_DOMAIN}>")
 SPAM_MAX: Final = 1.0
@@ -27,6 +29,8 @@ def lint(prover: Prover, mails: Iterable[str], judge: Judge | None = None) -> It
     """All that is found, mail by mail; what concerns all of them first. `judge`: who tells spam, where somebody does."""
     for words in (*brand_faults(prover.brand), *prover.unfinished):
         yield Finding("brand", FILE, words.removeprefix(f"{FILE}: "))
+    if is_open(prover.pages):
+        yield Finding("links", _CONFIG, f"links to our own pages begin with {prover.pages}, {_OPEN}")
     yield from shared_wording(prover)
     mails = list(mails)
     for mail in mails:

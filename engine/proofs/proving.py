@@ -35,6 +35,7 @@ class Proof:
     html: str
     fault: TemplateFault | None = None
     postal_lines: tuple[str, ...] = ()  # that its footer should have
+    pages: str = ""  # what the links to our own pages begin with
 
     @property
     def where(self) -> str:
@@ -73,6 +74,11 @@ class Prover:
         return self.composer.texts
 
     @property
+    def pages(self) -> str:
+        """Where readers find our own pages."""
+        return f"{self.composer.base_url}/"
+
+    @property
     def brand(self) -> Brand:
         return self.composer.brand
 
@@ -107,7 +113,8 @@ class Prover:
             )
         except TemplateFault as err:
             return Proof(mail, words, reader, stream, None, "", err)
-        return Proof(mail, words, reader, stream, made, made.html, None, tuple(self.composer.shop["postal_lines"]))
+        lines = tuple(self.composer.shop["postal_lines"])
+        return Proof(mail, words, reader, stream, made, made.html, None, lines, self.pages)
 
     def _sample(self, file: MailFile, tag: str) -> dict[str, Any]:
         """The sample, with what it says of one language ([sample.he]) laid over what it says of all."""

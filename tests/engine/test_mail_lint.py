@@ -142,6 +142,19 @@ def test_a_page_s_rule_is_turned_red_by_its_own_mail_and_by_nothing_else(tmp_pat
     assert rules(prover(tmp_path, html=BAD_PAGES[rule])) == {rule.strip()}
 
 
+def test_our_own_pages_without_encryption_are_told_in_one_line_and_not_of_each_mail(tmp_path: Path) -> None:
+    html = within('<a class="link" href="http://shop.example/">x</a>')
+    at = Prover(prover(tmp_path, html=html).resources, base_url="http://127.0.0.1:8025")
+    first, *others = [str(each) for each in lint(at, ["probe", "confirm", "cart-help"])]
+    assert first == (
+        "posthouse.toml: links: links to our own pages begin with http://127.0.0.1:8025/, which is not encrypted:"
+        " say in web.base_url by which https address readers reach them"
+    )
+    assert others and all("http://shop.example/ is not encrypted" in each for each in others), (
+        "nobody else's are left out"
+    )
+
+
 HELD = "readers take it out, and filters hold such mail back"
 RUNS = "no reader of mail runs it"
 
