@@ -37,6 +37,7 @@ class Deed:
     intent: Intent
     steps: tuple[Done, ...]  # what is bulk is done in several requests
     undone: bool = False
+    passed: bool = False  # it can't be taken back, and that was said: the next time it is the one before
 
     @property
     def text(self) -> str:
@@ -48,12 +49,23 @@ class Deed:
         return str(sum(counts)) + last.text.removeprefix(str(counts[-1]))
 
     @property
+    def words(self) -> str:
+        """The same in one line, or what was asked for where the daemon said nothing."""
+        return self.text.splitlines()[0] if self.text else self.intent.words
+
+    @property
     def changed_nothing(self) -> bool:
         return all(each.facts.get("changed") == 0 for each in self.steps)
 
     @property
     def can_be_undone(self) -> bool:
-        return not self.undone and any(each.facts.get("undo") for each in self.steps)
+        return not (self.undone or self.passed) and any(each.facts.get("undo") for each in self.steps)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is the one that taking back would be about, if it is the newest. A draft and a question are no acts."""
+        is_act = any(each.facts.get("act") or each.facts.get("undo") for each in self.steps)
+        return is_act and not (self.undone or self.passed or self.changed_nothing)
 
 
 class Session:
@@ -118,11 +130,17 @@ class Session:
         return deed
 
     async def undo(self) -> tuple[Deed, Done] | None:
-        """Take the newest back that can be; None where there is none. One that the daemon refuses (somebody else was
-        faster) is not tried again: the next time it is the one before. ControlError."""
-        deed = next((each for each in reversed(self.deeds) if each.can_be_undone), None)
-        if deed is None:
+        """Take the newest back; None where there is none. One that can't be taken back, or that the daemon refuses (somebody
+        else was faster), is not silently passed over for an older one: the next time it is the one before. ControlError."""
+        standing = [each for each in self.deeds if each.stands]
+        if not standing:
             return None
+        deed = standing.pop()
+        if not deed.can_be_undone:
+            deed.passed = True
+            before = f"Once more takes back what was done before it: {standing[-1].words}" if standing else ""
+            why = next((f": {final}" for each in deed.steps if (final := each.facts.get("final"))), "")
+            raise ControlError(f"{deed.words} can't be taken back{why}", before, refused=True)
         done = Done("")
         for step in reversed(deed.steps):
             if step.facts.get("undo"):
@@ -130,7 +148,7 @@ class Session:
                 try:
                     done = await self.act("acts/undo", {} if number is None else {"act": number})
                 except ControlError as error:
-                    deed.undone = error.refused
+                    deed.passed = error.refused
                     raise
         deed.undone = True
         return deed, done

@@ -89,19 +89,41 @@ def take_out(tx: Tx, number: int) -> None:
 
 
 def newest(tx: Tx, user: str, now: datetime) -> int:
-    """The act that this user would undo without naming one. CantUndo."""
-    row = tx.one(
-        "SELECT id, at_ms FROM act WHERE peer = ? AND inverse <> '' AND undone_by IS NULL AND path <> ?"
-        " AND (undo_until_ms IS NULL OR undo_until_ms > ?) ORDER BY id DESC LIMIT 1",
-        (user, UNDO, to_ms(now)),
-    )
+    """The act that this user would undo without naming one: the newest that is not undone, whether or not it can be. An
+    older one is not what they think of. CantUndo."""
+    row = tx.one(f"SELECT id, at_ms FROM act WHERE {_STANDS} ORDER BY id DESC LIMIT 1", (user, UNDO))
     if row is None:
         raise CantUndo(f"{user} did nothing that can be undone", "`posthouse acts` lists what was done")
     number, at_ms = row
     if at_ms < to_ms(now - RECENT):
         when = f"{from_ms(at_ms):%Y-%m-%d %H:%M} UTC"
-        raise CantUndo(f"the newest that can be undone is act {number} of {when}", f"name it: posthouse undo {number}")
+        raise CantUndo(f"the newest act of {user} is {number}, of {when}", f"name it: posthouse undo {number}")
     return int(number)
+
+
+_STANDS: Final = (
+    "peer = ? AND path <> ? AND NOT EXISTS (SELECT 1 FROM act u WHERE u.id = act.undone_by AND u.ended_ms IS NOT NULL)"
+)
+
+
+def claim_newest(tx: Tx, user: str, by: int, now: datetime) -> Act:
+    """Take the right to undo the newest act of this user (`newest`). CantUndo, which names an older one that can be."""
+    number = newest(tx, user, now)
+    try:
+        return claim(tx, number, by, now)
+    except CantUndo as err:
+        older = tx.one(
+            f"SELECT id, path, done FROM act WHERE {_STANDS} AND id < ? AND inverse <> '' AND undone_by IS NULL"
+            " AND (undo_until_ms IS NULL OR undo_until_ms > ?) ORDER BY id DESC LIMIT 1",
+            (user, UNDO, number, to_ms(now)),
+        )
+        remedy = f"before it: posthouse undo {older[0]} ({what(*older[1:])})" if older else err.remedy
+        raise CantUndo(f"{err}. It is the newest of {user}, and none before it is undone instead", remedy) from None
+
+
+def what(path: str, done: str) -> str:
+    """An act in words."""
+    return f"{path}: {done}" if done else path
 
 
 def claim(tx: Tx, number: int, by: int, now: datetime) -> Act:
@@ -119,7 +141,8 @@ def claim(tx: Tx, number: int, by: int, now: datetime) -> Act:
     if undone_by is not None and not _has_lapsed(tx, undone_by, now):
         raise CantUndo(f"act {number} was undone already, by act {undone_by}")
     if not inverse:
-        raise CantUndo(f"act {number} can't be undone: {final or 'there is no command that does the opposite'}")
+        why = final or "there is no command that does the opposite"
+        raise CantUndo(f"act {number} can't be undone: {why} ({what(path, done)})")
     if until_ms is not None and until_ms <= to_ms(now):
         raise CantUndo(f"act {number} could be undone until {from_ms(until_ms):%Y-%m-%d %H:%M:%S} UTC")
     tx.execute("UPDATE act SET undone_by = ? WHERE id = ?", (by, number))

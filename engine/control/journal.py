@@ -150,13 +150,17 @@ def undo_by(acts: Mapping[str, Act]) -> Act:
     """The command that undoes an act, by one of these."""
 
     async def undo(house: House, office: Office, body: dict[str, Any]) -> Done:
-        """Undo one act, once: the one that is named, or the newest of who asks."""
+        """Undo one act, once: the one that is named, or the newest of who asks; it says what that was."""
         doing, wanted, now = DOING.get(), body.get("act"), house.clock.now()
         if not doing.number:
             raise Refusal("the journal can't be written now, and nothing is undone beside it", "try again", 503)
         try:
             found = await house.store.write(
-                lambda tx: keeping.claim(tx, wanted or keeping.newest(tx, doing.user, now), doing.number, now)
+                lambda tx: (
+                    keeping.claim(tx, wanted, doing.number, now)
+                    if wanted
+                    else keeping.claim_newest(tx, doing.user, doing.number, now)
+                )
             )
         except CantUndo as err:
             raise Refusal(str(err), err.remedy, 409) from None
@@ -165,7 +169,8 @@ def undo_by(acts: Mapping[str, Act]) -> Act:
         except BaseException:
             await _quietly(house, lambda tx: keeping.release(tx, found, doing.number))
             raise
-        return Done(f"act {found.number} is undone: {done.text}", {**done.facts, "undid": found.number})
+        words = f"act {found.number} is undone: {done.text}. It was {keeping.what(found.path, found.done)}"
+        return Done(words, {**done.facts, "undid": found.number})
 
     return undo
 

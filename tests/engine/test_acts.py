@@ -58,6 +58,9 @@ class Book:
     def claim(self, number: int, by: int) -> keeping.Act:
         return self.store.write_now(lambda tx: keeping.claim(tx, number, by, self.clock.now()))
 
+    def claim_newest(self, by: int) -> keeping.Act:
+        return self.store.write_now(lambda tx: keeping.claim_newest(tx, "olga", by, self.clock.now()))
+
     def newest(self, user: str = "olga") -> int:
         return self.store.read_now(lambda tx: keeping.newest(tx, user, self.clock.now()))
 
@@ -118,14 +121,41 @@ def test_the_newest_is_ones_own_and_not_an_hour_old_and_no_undoing(book: Book) -
         book.newest()
     mine = book.done()
     book.done(user="ivan")
-    book.done("events", inverse=None)
     book.done(keeping.UNDO)
-    book.done(until=book.clock.now())
     assert book.newest() == mine
     book.clock.advance(keeping.RECENT + timedelta(seconds=1))
     with pytest.raises(CantUndo) as caught:
         book.newest()
     assert caught.value.remedy == f"name it: posthouse undo {mine}"
+
+
+@pytest.mark.parametrize(
+    ("newest", "why"),
+    [
+        ({"path": "fence/lift", "inverse": None}, "can't be undone: .* (fence/lift: done)"),
+        ({"until": FakeClock().now()}, "could be undone until"),
+    ],
+)
+def test_the_newest_is_the_newest_also_where_it_can_not_be_undone_and_none_before_it_is_instead(
+    book: Book, newest: dict[str, Any], why: str
+) -> None:
+    mine, last = book.done(), book.done(**newest)
+    by = book.begin(keeping.UNDO)
+    with pytest.raises(CantUndo, match=f"act {last} {why}".replace("(", r"\(").replace(")", r"\)")) as caught:
+        book.claim_newest(by)
+    assert "the newest of olga" in str(caught.value)
+    assert caught.value.remedy == f"before it: posthouse undo {mine} (shaping/suspend: done)"
+    assert book.claim(mine, by).number == mine
+
+
+def test_the_newest_that_somebody_undoes_just_now_is_no_reason_to_undo_one_before_it(book: Book) -> None:
+    book.done()
+    last, first, second = book.done(), book.begin(keeping.UNDO), book.begin(keeping.UNDO)
+    assert book.claim_newest(first).number == last
+    with pytest.raises(CantUndo, match=f"act {last} was undone already, by act {first}"):
+        book.claim_newest(second)
+    book.clock.advance(keeping.LAPSE + timedelta(seconds=1))  # the first broke off
+    assert book.claim_newest(second).number == last
 
 
 def test_undoing_an_undo_lets_the_act_be_undone_again(book: Book) -> None:
@@ -263,7 +293,8 @@ async def test_a_suppression_that_an_operator_added_is_taken_back_and_no_other(h
     undone = await act(house, "acts/undo")
     assert undone.facts["undid"] == done.facts["act"]
     assert (
-        undone.text == f"act {done.facts['act']} is undone: {Address.parse(ANN)} may be written to again (was: manual)"
+        undone.text == f"act {done.facts['act']} is undone: {Address.parse(ANN)} may be written to again (was: manual)."
+        f" It was suppression/add: {done.text}"
     )
     assert stopped(house) == {"complaint"}
     with pytest.raises(Refusal, match="olga did nothing that can be undone"):
@@ -339,6 +370,22 @@ async def test_what_has_no_way_back_says_why(house: House) -> None:
     assert row.why_not == "flows have seen the event"
     with pytest.raises(Refusal, match=row.why_not):
         await act(house, "acts/undo", act=done.facts["act"])
+
+
+async def test_undo_behind_a_lifted_fence_takes_nothing_older_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lifted(*_: object) -> Done:
+        return Done("mail goes again")
+
+    done = await act(house, "suppression/add", address=ANN, by="olga", why="x")
+    monkeypatch.setitem(cast(dict[str, Any], ACTS), "fence/lift", lifted)
+    await act(house, "fence/lift", why="y")
+    with pytest.raises(Refusal) as caught:
+        await act(house, "acts/undo")
+    assert "mail that may go has gone (fence/lift: mail goes again)" in caught.value.error
+    assert f"posthouse undo {done.facts['act']} (suppression/add: " in caught.value.remedy
+    assert stopped(house) == {"manual"}
 
 
 async def test_a_database_that_is_full_stops_no_command_that_needs_none(

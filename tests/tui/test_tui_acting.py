@@ -357,6 +357,25 @@ async def test_what_somebody_else_undid_is_said_once_and_u_goes_on_to_the_one_be
         await one.see("✓ undone: acts/undo was done")
 
 
+async def test_what_was_done_last_and_can_not_be_taken_back_is_said_before_u_takes_back_what_was_before(
+    tmp_path: Path,
+) -> None:
+    async with workshop(tmp_path) as one:
+        await one.press("H")
+        await one.see("✓ queue/hold was done", "u undo")
+        one.daemon.acts["queue/hold"] = lambda body: Done("it has left", {"act": 8, "final": "it stays away"})
+        await one.press("j", "H")
+        await one.see("✓ it has left")
+        await one.press("u")
+        await one.see(
+            "✗ it has left can't be taken back: it stays away. Once more takes back", "before it: queue/hold was"
+        )
+        assert [name for name, _ in one.daemon.done] == ["queue/hold", "queue/hold"]
+        await one.press("u")
+        await one.see("✓ undone: acts/undo was done")
+        assert one.daemon.done[-1] == ("acts/undo", {"act": 7, "by": "dana"})
+
+
 async def test_what_is_typed_in_one_burst_goes_into_the_fields_that_it_is_meant_for(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
         await one.press("6", "j", "j", "j", "j", "enter")

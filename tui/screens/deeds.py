@@ -71,7 +71,7 @@ async def _is_sure(house: House, intent: Intent) -> bool:
 
 
 async def undo(house: House) -> None:
-    """Take back the newest that can be."""
+    """Take back what was done last, or say why not."""
     try:
         found = await house.session.undo()
     except ControlError as error:
@@ -90,4 +90,4 @@ def told(deed: Deed) -> str:
     """What was done, for the status line."""
     steps = f" (in {number(len(deed.steps))} steps)" if len(deed.steps) > 1 else ""
     sign = "–" if deed.changed_nothing else "✓"
-    return f"{sign} {deed.text.splitlines()[0]}{steps}" if deed.text else f"{sign} {deed.intent.words}"
+    return f"{sign} {deed.words}{steps}"
