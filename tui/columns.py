@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from tui.format import fit, number, short
+from engine.counts import counted
+from tui.format import fit, short
 from tui.ink import Ink, Line, Run, line, rule
 
 R = TypeVar("R")
@@ -68,7 +69,7 @@ def table(
 ) -> list[Line]:
     """A whole table under its title, as `--plain` prints it."""
     there = layout(columns, width)
-    note = f"{number(len(rows))} {noun}{'' if len(rows) == 1 else 's'}"
+    note = counted(len(rows), noun)
     return [rule(title, width, note), heading(there), *(row(there, each, now_ms) for each in rows)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.counts import counted
 from tui.format import number
 
 
@@ -31,9 +32,10 @@ class Marked:
         return len(self.names) if self.every is None else self.every.count
 
     def told(self, one: str, many: str = "") -> str:
-        """3 deliveries; all 12,431 deliveries that match"""
-        noun = one if self.count == 1 else many or one + "s"
+        """3 deliveries; the one delivery that matches; all 12,431 deliveries that match"""
         if self.every is None:
-            return f"{number(self.count)} {noun}"
+            return counted(self.count, one, many)
+        if self.every.exact and self.count == 1:
+            return f"the one {one} that matches"
         least = "" if self.every.exact else "at least "
-        return f"all {least}{number(self.count)} {noun} that match"
+        return f"all {least}{number(self.count)} {many or one + 's'} that match"

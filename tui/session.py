@@ -17,6 +17,7 @@ from engine.control.client import AsyncControl, ControlError, Params
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
 from engine.control.protocol.wire import VERSION
+from engine.counts import deliveries
 from tui.format import clock
 from tui.ink import Ink, Line, Target
 from tui.pages.frame import Link
@@ -44,9 +45,9 @@ class Deed:
         """What was done, in the daemon's words; the count of all its steps where they count."""
         last, changed = self.steps[-1], [each.facts.get("changed") for each in self.steps]
         counts = [each for each in changed if isinstance(each, int)]
-        if len(counts) < 2 or not last.text.startswith(str(counts[-1])):
+        if len(counts) < 2:
             return last.text
-        return str(sum(counts)) + last.text.removeprefix(str(counts[-1]))
+        return last.text.replace(deliveries(counts[-1]), deliveries(sum(counts)), 1)
 
     @property
     def words(self) -> str:

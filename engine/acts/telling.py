@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from deliverability.address import Address, AddressError
 from deliverability.text import clean
+from engine.counts import counted, deliveries
 
 TEXT_MAX: Final = 300  # characters of a text that are kept whole
 MANY: Final = 600  # characters of JSON of an object or a list that are kept whole
@@ -38,7 +39,7 @@ def about(body: Mapping[str, Any]) -> str:
             return key(value)
     numbers = body.get("deliveries")
     if isinstance(numbers, list) and numbers:
-        return f"delivery {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} deliveries"
+        return f"delivery {numbers[0]}" if len(numbers) == 1 else deliveries(len(numbers))
     return ""
 
 
@@ -81,5 +82,5 @@ def _kept(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         value = {each: _kept(each, inner) for each, inner in value.items()}
     if isinstance(value, dict | list) and len(json.dumps(value, ensure_ascii=False)) > MANY:
-        return f"({len(value):,} entries)"
+        return f"({counted(len(value), 'entry', 'entries')})"
     return value

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine import counts
 from engine.commands.common import Json, Socket, act, ask, make_app, print_more, refuse, show, who
 from engine.control.client import Control
 from engine.control.protocol.acts import Done
@@ -337,7 +338,7 @@ def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
         if not after or body["dry_run"]:
             break
     words = done.text if "deliveries" in body or body["dry_run"] else done.text.replace(
-        str(done.facts.get("changed")), str(changed), 1
+        counts.deliveries(done.facts.get("changed", 0)), counts.deliveries(changed), 1
     )  # fmt: skip
     show(Done(words, {**done.facts, **({} if body["dry_run"] else {"changed": changed})}), as_json)
     if "deliveries" in body and not changed and not body["dry_run"]:

@@ -6,6 +6,7 @@ from typing import Any
 from engine.control.protocol.acts import Done
 from engine.control.protocol.journal import BookFinding, Books, BookState
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from mta.ports import to_ms
 from mta.queue.audit import Audit, audit
@@ -22,7 +23,7 @@ async def go_over(house: House, office: Office, body: dict[str, Any]) -> Done:
         tuple(BookFinding(each.what, each.ids) for each in found.findings),
     )  # fmt: skip
     words = "the books balance" if found.balances else "THE BOOKS DO NOT BALANCE"
-    return Done(f"{words}: {found.accepted:,} accepted deliveries", {"books": books})
+    return Done(f"{words}: {counted(found.accepted, 'accepted delivery', 'accepted deliveries')}", {"books": books})
 
 
 def _audited(house: House) -> Audit:

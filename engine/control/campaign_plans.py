@@ -26,6 +26,7 @@ from engine.control.doctoring import broken_demands, words_of
 from engine.control.forecasting import Forecast, Sending
 from engine.control.protocol.acts import Done
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 
@@ -154,7 +155,7 @@ def _words(
             if render.mail
             else f"! {render.fault}"
         )
-    yield "lint        " + ("nothing found" if not found else f"{len(found)} findings")
+    yield "lint        " + ("nothing found" if not found else counted(len(found), "finding"))
     yield from (f"  {each}" for each in found)
 
 

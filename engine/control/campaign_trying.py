@@ -5,6 +5,7 @@ from engine.campaigns.runs import Run
 from engine.campaigns.states import AGAIN, LEFT, Fate, RunState
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
+from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx
 
@@ -23,7 +24,8 @@ async def recall(house: House, run: Run) -> Done:
     have, leaving, waiting = await house.store.read(look)
     began = "it has not begun: nobody would get it" if run.began is None else ""
     told = began or (
-        f"{have:,} have it and keep it; {leaving:,} are queued and would be taken back; {waiting:,} would never be written"
+        f"{counted(have, 'has it and keeps', 'have it and keep')} it; {counted(leaving, 'is', 'are')} queued and would be"
+        f" taken back; {waiting:,} would never be written"
     )
     return Done(f"recalling {run.name}: {told}", {"run": run.id, "have_it": have})
 
@@ -33,7 +35,7 @@ async def retry(house: House, run: Run, what: str) -> Done:
     again = await house.store.read(lambda tx: figures.count(tx, run.id, AGAIN[what]))
     waiting = await house.store.read(lambda tx: figures.count(tx, run.id, [Fate.WAITING]))
     return Done(
-        f"{run.name} would go on: {again:,} again, {waiting:,} wait and would be written",
+        f"{run.name} would go on: {again:,} again, {counted(waiting, 'waits', 'wait')} and would be written",
         {"run": run.id, "again": again},
     )
 

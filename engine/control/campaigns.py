@@ -26,6 +26,7 @@ from engine.control.doctoring import refuse_broken
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from engine.sending.checking import text_faults
 from mta.ports import Tx, to_ms
@@ -68,7 +69,7 @@ async def pause(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(f"{run.name} is {run.state}: it can't be paused", "", 409)
     held = await _all(house, lambda tx: stopping.hold(tx, run, by, now))
     return Done(
-        f"campaign {run.name} is paused, {held} queued mails are held",
+        f"campaign {run.name} is paused, {counted(held, 'queued mail is', 'queued mails are')} held",
         {"run": run.id, "held": held, "undo": _undo("resume", run)},
     )
 
@@ -91,7 +92,8 @@ async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
         released += len(domains)
     _wake(office)
     return Done(
-        f"campaign {run.name} goes on, {released} held mails are released{_overridden(against, by.name)}",
+        f"campaign {run.name} goes on, {counted(released, 'held mail is', 'held mails are')} released"
+        + _overridden(against, by.name),
         {"run": run.id, "released": released, "undo": _undo("pause", run)},
     )
 
@@ -135,7 +137,10 @@ async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
     await _moved(house, run, _OVER, RunState.RUNNING if run.began else RunState.SCHEDULED, "", now)
     _wake(office)
     waiting = await house.store.read(lambda tx: figures.count(tx, run.id, [Fate.WAITING]))
-    return Done(f"campaign {run.name} goes on: {count} again, {waiting} wait", {"run": run.id, "again": count})
+    return Done(
+        f"campaign {run.name} goes on: {count:,} again, {counted(waiting, 'waits', 'wait')}",
+        {"run": run.id, "again": count},
+    )
 
 
 async def resend(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -245,8 +250,9 @@ async def _stop(house: House, run: Run, by: By, to: RunState) -> str:
 
     have, leaving, unwritten = await house.store.read(look)
     return (
-        f"campaign {run.name} is {to}: {have} have it, {taken} were taken back, {unwritten} were never written"
-        + (f", {leaving} are leaving this moment" if leaving else "")
+        f"campaign {run.name} is {to}: {counted(have, 'has', 'have')} it, {counted(taken, 'was', 'were')} taken back,"
+        f" {counted(unwritten, 'was', 'were')} never written"
+        + (f", {counted(leaving, 'is', 'are')} leaving this moment" if leaving else "")
         + (f"; `posthouse campaign show {run.name} --recipients delivered` names them" if have else "")
     )
 

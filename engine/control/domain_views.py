@@ -24,6 +24,7 @@ from engine.control.protocol.domains import (
     StepRow,
 )
 from engine.control.work import Office
+from engine.counts import counted
 from engine.doctor.visit import Report
 from engine.domains import making, records, stepping
 from engine.domains.looking import Seen
@@ -51,8 +52,9 @@ def _row(house: House, office: Office, name: str, its: list[KeptKey], report: Re
     counts = Counter(str(each.verdict) for each in (report.findings if report else ()) if each.about in ("", name))
     seen = office.key_keeper.seen(name)[1]
     its_steps = _steps(house, its, seen) if its else []
+    signing = sum(each.is_signing for each in its)
     turn = next((each for each in its_steps if each.at in (At.NOW, At.WAITS)), None)
-    words = turn.words if turn else f"{sum(each.is_signing for each in its)} keys sign" if its else "no keys here"
+    words = turn.words if turn else counted(signing, "key signs", "keys sign") if its else "no keys here"
     return DomainRow(
         name, records.readable(name), words, str(turn.at) if turn else "", counts["fail"], counts["warn"],
         counts["unknown"], counts["pass"],

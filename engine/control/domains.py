@@ -13,6 +13,7 @@ from engine.control.asked import Asked
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.domains import changing, making
 from engine.domains.changing import CannotChange
 from engine.domains.looking import Seen, look_all
@@ -33,7 +34,7 @@ async def check(house: House, office: Office, body: dict[str, Any]) -> Done:
         raise Refusal(str(err), "`posthouse domain add shop.example` makes keys", 409) from None
     counts = Counter(str(each.verdict) for each in report.findings)
     words = ", ".join(f"{counts[each]} {each}" for each in ("fail", "warn", "unknown", "pass") if counts[each])
-    return Done(f"{len(report.findings)} rules were judged: {words}", dict(counts))
+    return Done(f"{counted(len(report.findings), 'rule was', 'rules were')} judged: {words}", dict(counts))
 
 
 async def rotate(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -125,7 +126,8 @@ async def drop(house: House, office: Office, body: dict[str, Any]) -> Done:
     await house.store.write(work)
     await asyncio.to_thread(making.delete, house.config, [each.file for each in its])
     await tell_keys(office)
-    words = f"{' and '.join(selectors)} of {domain} are forgotten: their records can be removed"
+    gone = "is forgotten: its record" if len(selectors) == 1 else "are forgotten: their records"
+    words = f"{' and '.join(selectors)} of {domain} {gone} can be removed"
     return Done(words, {"selectors": list(selectors), "final": "the private half was deleted"})
 
 

@@ -12,6 +12,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.flows import DraftRow, Drafts, DraftText, RecipeRow, Recipes, RecipeText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.flow.definition import Definition, recall
 from engine.flow.differences import difference
 from engine.flow.scalars import NAME_FORM
@@ -49,7 +50,7 @@ async def _drawn(house: House, source: str) -> dict[str, Any]:
 
 
 def _judged(faults: int) -> str:
-    return f"{faults} fault{'' if faults == 1 else 's'}" if faults else "all right"
+    return counted(faults, "fault") if faults else "all right"
 
 
 async def save(house: House, office: Office, body: dict[str, Any]) -> Done:

@@ -16,6 +16,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.flows import FlowChangeRow, FlowHistory, FlowText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.flow.definition import Definition
 from engine.flow.entering import Entered, Entry, NotEntered, Renewed
 from engine.flow.events import EventError, read_data
@@ -223,7 +224,9 @@ async def _errand(house: House, office: Office, errand: int) -> tuple[str, dict[
         await house.store.write(lambda tx: mover.move_some(tx, house.clock.now()))
         figures = await house.store.read(lambda tx: moving.figures(tx, errand))
     office.tell(wake=[])
-    told = f"{figures.moved:,} moved, {figures.stayed:,} stay on their version, {figures.gone:,} left"
+    told = (
+        f"{figures.moved:,} moved, {counted(figures.stayed, 'stays', 'stay')} on their version, {figures.gone:,} left"
+    )
     rest = "" if figures.is_over else " so far; the daemon goes on with the others"
     facts = {"moved": figures.moved, "stayed": figures.stayed, "left": figures.gone, "over": figures.is_over}
     return told + rest, facts

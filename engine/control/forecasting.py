@@ -23,6 +23,7 @@ from engine.campaigns.runs import NEVER_MS
 from engine.campaigns.states import Fate
 from engine.control.outlook import Outlook
 from engine.control.protocol.calendar import SiteCourse, ZonePeople
+from engine.counts import counted
 from engine.flow.civil import zone_of
 from engine.sending.quiet import Quiet
 from mta.ports import from_ms
@@ -198,7 +199,8 @@ class _Reckoning:
         for zone, clock in ((each, self._own(each.zone)) for each in found.zones):
             quiet += zone.people if self._quiet and self._quiet.holds(from_ms(zone.at_ms), clock) else 0
         if quiet:
-            yield f"{quiet:,} come due in quiet hours and wait until those are over on their clock"
+            come = counted(quiet, "comes due in quiet hours and waits", "come due in quiet hours and wait")
+            yield f"{come} until those are over on their clock"
         over = send.campaign.over
         if over is not None and found.course is not None:
             end = clock_of(send.campaign, "", self._zone)

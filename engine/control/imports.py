@@ -16,6 +16,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.imports import ColumnRow, FaultRow, ImportPicture, ImportRow, Imports
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.exchange.desk import DeskError
 from engine.exchange.errands import Errand, Fault, State
 from engine.exchange.importing import finish
@@ -162,13 +163,16 @@ def _would(errand: Errand) -> Done:
     """What the dry run found, for whoever is about to begin."""
     tried, lists = errand.tried, ", ".join(errand.options.get("lists", ())) or "no list"
     if errand.state is State.STOPPED:
-        return Done(f"{errand.taken:,} rows were taken; the rest of {errand.name} would be", _facts(errand))
+        return Done(
+            f"{counted(errand.taken, 'row was', 'rows were')} taken; the rest of {errand.name} would be", _facts(errand)
+        )
     if not tried.rows:
         return Done(f"{errand.name} was not tried: nobody knows what would be taken", _facts(errand))
     how = "each is asked by mail" if errand.options.get("asks") else "they are believed, with what is declared"
+    stopped = counted(tried.stopped, "is suppressed and stays", "are suppressed and stay")
     words = (
-        f"{tried.good:,} of {tried.rows:,} rows would be taken onto {lists}: {how}; {tried.rows - tried.good:,} can't be,"
-        f" {tried.known:,} are known, {tried.stopped:,} are suppressed and stay so"
+        f"{tried.good:,} of {counted(tried.rows, 'row')} would be taken onto {lists}: {how}; {tried.rows - tried.good:,} can't"
+        f" be, {counted(tried.known, 'is', 'are')} known, {stopped} so"
     )
     return Done(words, _facts(errand))
 

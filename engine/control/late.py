@@ -7,6 +7,7 @@ from typing import Any, Final
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from engine.running.answers import answer_late, asked
 from mta.ports import Tx
@@ -23,7 +24,8 @@ async def late(house: House, office: Office, body: dict[str, Any]) -> Done:
     flow_id = await house.store.read(lambda tx: _flow_id(tx, name))
     waiting = await house.store.read(lambda tx: asked(tx, flow_id))
     if not answer:
-        return Done(f"{waiting:,} late mails of {name} wait for an answer", {"waiting": waiting})
+        wait = counted(waiting, f"late mail of {name} waits", f"late mails of {name} wait")
+        return Done(f"{wait} for an answer", {"waiting": waiting})
     now, count = house.clock.now(), 0
     while count < waiting:
         done = await house.store.write(partial(_answer, flow_id, answer, now))
@@ -31,8 +33,8 @@ async def late(house: House, office: Office, body: dict[str, Any]) -> Done:
         if not done:
             break
     office.tell(wake=[])
-    words = "are sent" if answer == "send" else "are skipped"
-    return Done(f"{count:,} late mails of {name} {words}", {"answered": count})
+    mails = counted(count, f"late mail of {name} is", f"late mails of {name} are")
+    return Done(f"{mails} {'sent' if answer == 'send' else 'skipped'}", {"answered": count})
 
 
 def _answer(flow_id: int, answer: str, now: datetime, tx: Tx) -> int:

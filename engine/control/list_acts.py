@@ -19,6 +19,7 @@ from engine.control.lists import named
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import people
 from engine.house import House
 from engine.sending.confirmations import Confirmations
 from engine.sending.render import TemplateFault
@@ -187,8 +188,7 @@ async def _each(house: House, body: dict[str, Any], one: One, words: str, *, und
         facts["undo"] = {"path": undo, "body": {"list": name, "contacts": done} | ({"why": why} if why else {})}
     not_done = "".join(f"; {count:,} not: {reason}" for reason, count in refused.most_common(3))
     verb = "would be" if is_dry else "were" if len(done) != 1 else "was"
-    people = "1 person" if len(done) == 1 else f"{len(done):,} people"
-    return Done(f"{people} {verb} {words.format(name)}{not_done}", facts)
+    return Done(f"{people(len(done))} {verb} {words.format(name)}{not_done}", facts)
 
 
 class _Dry(Exception):

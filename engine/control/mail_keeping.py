@@ -13,6 +13,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.mails import MailFileText
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from engine.sending.checking import check_mails
 from engine.sending.resources import FILE_MAX, ResourceError
@@ -52,7 +53,7 @@ async def save(house: House, office: Office, body: dict[str, Any]) -> Done:
     if before is not None:
         undo = {"path": "mail/save", "body": {"file": name, "source": before}}
     faults = _faults(house, name)
-    judged = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}" if faults else "all right"
+    judged = counted(len(faults), "fault") if faults else "all right"
     facts = {"faults": faults, "digest": _digest(source), "path": str(place), "undo": undo}
     return Done(f"{name} is kept: {judged}; what is sent stays as it is until `posthouse reload`", facts)
 

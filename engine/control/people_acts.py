@@ -22,6 +22,7 @@ from engine.control import said
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted, people
 from engine.house import House
 from engine.reputation import forgetting
 from mta.ports import Tx
@@ -93,8 +94,8 @@ async def tag(house: House, office: Office, body: dict[str, Any]) -> Done:
         part = ids[start : start + CHUNK]
         done += await _written(house, lambda tx, part=part: work(tx, part))  # type: ignore[misc]
     undo = {"path": "people/tag", "body": {"contacts": done, "tag": word, "take": not takes}}
-    people = "1 person" if len(done) == 1 else f"{len(done):,} people"
-    words = f"the tag {word} was taken from {people}" if takes else f"{people} got the tag {word}"
+    whom = people(len(done))
+    words = f"the tag {word} was taken from {whom}" if takes else f"{whom} got the tag {word}"
     return Done(words, {"done": len(done)} | ({"undo": undo} if done else {}))
 
 
@@ -146,7 +147,8 @@ async def erase(house: House, office: Office, body: dict[str, Any]) -> Done:
     left = len(deliveries) - blanked
     number = hashlib.sha256(salt).hexdigest()[:12]
     receipt = f"receipt {number}, {now:%Y-%m-%d %H:%M:%S} UTC, by {by}, at {house.config.hostname}: forgotten {went}"
-    words = f"; {left} deliveries are on their way this moment: do it again in a minute" if left else ""
+    under_way = counted(left, "delivery is on its way", "deliveries are on their way")
+    words = f"; {under_way} this moment: do it again in a minute" if left else ""
     return Done(f"forgotten: {receipt}{words}", {"receipt": receipt, "number": number, "counts": counts, "left": left})
 
 
@@ -210,7 +212,7 @@ async def _deliveries(house: House, names: Sequence[str]) -> list[int]:
 def _counted(count: int, name: str) -> str:
     """3 events; 1 entry of the ledger"""
     one = {"consent entries": "consent entry", "deliveries": "delivery"}.get(name, name.removesuffix("s"))
-    return f"{count:,} {one if count == 1 else name}"
+    return counted(count, one, name)
 
 
 def _counts(tx: Tx, contact_id: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from engine.control.people import address_of, file_of
 from engine.control.protocol.people import ConsentProof, ConsentRow, FileOctets
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx, to_ms
 
@@ -60,7 +61,9 @@ async def file(house: House, text: str) -> FileOctets:
         raise Refusal(
             f"the ledger does not verify, so there is no proof: {err}", "`posthouse consent check` goes over it", 500
         ) from None
-    about = f"{len(found.entries)} entries; the chain's last is {found.head.seq}, {found.head.hash}"
+    about = (
+        f"{counted(len(found.entries), 'entry', 'entries')}; the chain's last is {found.head.seq}, {found.head.hash}"
+    )
     return file_of(f"{address}.consent.json", octets, about, command)
 
 

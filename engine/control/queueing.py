@@ -17,6 +17,7 @@ from engine.control.asked import FILTERS, Asked
 from engine.control.protocol.acts import Done
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted, deliveries
 from engine.house import House
 from mta.ports import REDIRECTED, Tx, to_ms
 from mta.queue import cancelling, listing, operating, shaping
@@ -132,7 +133,7 @@ async def _try_now(house: House, office: Office, numbers: list[int], by: By) -> 
         await office.conductor.forgive(domain)
     if domains:
         office.tell(clock=office.clock.offset // timedelta(milliseconds=1), wake=sorted(set(domains)))
-    words = f"{len(domains)} of {len(numbers)} deliver{'y is' if len(numbers) == 1 else 'ies are'} tried now"
+    words = f"{len(domains)} of {counted(len(numbers), 'delivery is', 'deliveries are')} tried now"
     return Done(words + ("" if domains else ": only what is queued can be"), {"changed": len(domains)})
 
 
@@ -195,7 +196,7 @@ class _Work:
         numbers = self._numbers or []
         changed, domains = await self._house.store.write(lambda tx: self._noted(tx, change, numbers))
         self._wake(domains)
-        words = f"{changed} of {len(numbers)} deliveries {word}"
+        words = f"{changed} of {deliveries(len(numbers))} {word}"
         if changed < len(numbers):
             words += await self._house.store.read(self._why_not)
         return Done(words, {"changed": changed, "after": ""})
@@ -230,7 +231,7 @@ class _Work:
                 break
         self._wake(woken)
         after = f"{self._after[0]}.{self._after[1]}" if self._after else ""
-        return Done(f"{changed} deliveries {word}", {"changed": changed, "after": after})
+        return Done(f"{deliveries(changed)} {word}", {"changed": changed, "after": after})
 
     def _chunk(self, tx: Tx, *, change: Change) -> tuple[int, Sequence[str], Cursor | None]:
         ids, after = self._next(tx, CHUNK)
@@ -250,7 +251,7 @@ class _Work:
             count, more = sum(state in self._states for state in found), ""
         else:
             count, more = await self._walk()
-        text = f"{'at least ' if more else ''}{count} deliveries would be {word}; nothing was changed"
+        text = f"{'at least ' if more else ''}{deliveries(count)} would be {word}; nothing was changed"
         return Done(text, {"would": count, "after": more})
 
     async def _walk(self) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from engine.control.protocol.segments import (
 )
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.flow.values import truth
 from engine.house import House
 from engine.segments import asking
@@ -195,7 +196,7 @@ async def check_only(house: House, office: Office, body: dict[str, Any]) -> Done
 async def count_once(house: House, office: Office, body: dict[str, Any]) -> Done:
     """How many an expression holds for, without a segment."""
     exact, took_ms = await _count(house, office.keeper.book, await _checked(house, body))
-    return Done(f"{exact:,} contact{'' if exact == 1 else 's'}", {"exact": exact, "took_ms": took_ms})
+    return Done(counted(exact, "contact"), {"exact": exact, "took_ms": took_ms})
 
 
 async def cost(house: House, book: SegmentBook, name: str) -> SegmentPlan:

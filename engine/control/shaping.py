@@ -17,6 +17,7 @@ from engine.conductor import Conductor
 from engine.config import Config
 from engine.control.protocol.acts import Done
 from engine.control.protocol.shaping import LimitRow, ShareRow, SiteShaping, WarmUpRow, WarmUps
+from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import shaping
@@ -194,7 +195,7 @@ async def slow(house: House, conductor: Conductor, body: dict[str, Any]) -> Done
     span, before = _span(body, now), conductor.slowings.held.get(name)
     await conductor.slowings.slow(Slowing(name, int(per_minute), to_ms(now + span), by, why, to_ms(now)))
     return Done(
-        f"{name} gets {per_minute} attempts a minute at most for {format_duration(span)}",
+        f"{name} gets {counted(int(per_minute), 'attempt')} a minute at most for {format_duration(span)}",
         {"name": name, "per_minute": int(per_minute), "until_ms": to_ms(now + span), **_pace_back(name, before)},
     )
 

@@ -11,6 +11,7 @@ from deliverability.shaping.slots import DOORS, SlotBook
 from engine.conductor import Conductor
 from engine.control import ways
 from engine.control.protocol.shaping import Wait, Why, WhyDelivery, WhyMessage
+from engine.counts import counted
 from engine.house import House
 from engine.own_rules import place_of_rule
 from mta.ports import Tx, to_ms
@@ -45,8 +46,8 @@ class _Later:
     def waits(self) -> list[Wait]:
         if not self.count:
             return []
-        many = f"{self.count} deliveries wait for their own next attempts, the first"
-        one = "one delivery waits for its own next attempt" if self.count == 1 else many
+        many = "deliveries wait for their own next attempts, the first"
+        one = counted(self.count, "delivery waits for its own next attempt", many)
         return [Wait("retry", f"{one}, after: {self.reply}" if self.reply else one, "retry.delivery", self.first_ms)]
 
 
@@ -198,12 +199,17 @@ def _beyond(conductor: Conductor, book: Book | None, row: _Row | None, now: date
 def _used_up(name: str, scope: ScopeBook | SlotBook, limit: str, frees: float) -> Wait:
     said = scope.said[limit]
     if isinstance(scope, SlotBook):
-        words = f"all {said.value} connections of {name} carry other mail"
+        words = f"{_all(said.value)} of {name} {'carries' if said.value == 1 else 'carry'} other mail"
         return Wait(f"{name} connections", words, said.origin, None)
     if scope.name.startswith(DOORS):
-        words = f"{said.value} new connections of {name} were opened"
-        return Wait(f"{name} connections_per_minute", words, said.origin, int(frees * 1000))
-    return Wait(f"{name} {limit}", f"{said.value} attempts of {name} are used", said.origin, int(frees * 1000))
+        opened = counted(said.value, f"new connection of {name} was", f"new connections of {name} were")
+        return Wait(f"{name} connections_per_minute", f"{opened} opened", said.origin, int(frees * 1000))
+    used = counted(said.value, f"attempt of {name} is", f"attempts of {name} are")
+    return Wait(f"{name} {limit}", f"{used} used", said.origin, int(frees * 1000))
+
+
+def _all(connections: int) -> str:
+    return "the only connection" if connections == 1 else f"all {connections} connections"
 
 
 def _suspensions(conductor: Conductor, place: Place, domain: str, row: _Row | None) -> list[Suspension]:
@@ -226,16 +232,16 @@ def _limits(book: Book, now: datetime, ahead: int) -> list[Wait]:
     for name, ledger in book.ledgers.items():
         frees = ledger.frees_at(seconds)
         if frees is not None:
-            words = f"{ledger.used(seconds)} of {ledger.limit} attempts are used"
+            words = f"{ledger.used(seconds)} of {counted(ledger.limit, 'attempt is', 'attempts are')} used"
             waits.append(Wait(name, words, book.said[name].origin, int(frees * 1000)))
     if not ahead:
         return waits
-    turn = f", {ahead - 1} come first" if ahead > 1 else ""
+    turn = f", {counted(ahead - 1, 'comes', 'come')} first" if ahead > 1 else ""
     if book.rate is not None:
         words = f"{book.rate * 60:.1f} attempts a minute over all carriers{turn}"
         waits.append(Wait("rate", words, rate_origin(book), to_ms(now) + int(1000 * ahead / book.rate)))
     elif sum(peer.open for peer in book.peers.values()) >= book.connections:
-        words = f"all {book.connections} connections are busy{turn}"
+        words = f"{_all(book.connections)} {'is' if book.connections == 1 else 'are'} busy{turn}"
         waits.append(Wait("connections", words, connections_origin(book), None))
     return waits
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from engine.counts import counted
 from engine.domains.looking import Seen, ready_at
 from engine.keys import KeptKey, KeyState
 
@@ -109,7 +110,7 @@ def _age(signing: Sequence[KeptKey], now: datetime, every: timedelta) -> str:
     if not signing:
         return "no key signs: make keys"
     since = max(each.since for each in signing)
-    words = f"{_names(signing)} sign for {(now - since).days} days"
+    words = f"{_names(signing)} {'signs' if len(signing) == 1 else 'sign'} for {counted((now - since).days, 'day')}"
     return f"{words}; new ones are made on {_day(since + every)}" if every else f"{words}; change them twice a year"
 
 

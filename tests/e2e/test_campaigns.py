@@ -177,7 +177,7 @@ def test_a_campaign_is_paused_stopped_and_sent_again_to_those_who_did_not_open_i
     assert figures(town, "slow") == {"delivered": 1, "waiting": 2}
     assert "goes on" in campaign(town, "resume", "slow")
     town.daemon.until(lambda: figures(town, "slow").get("delivered") == 2)
-    assert "2 have it, 0 were taken back, 1 were never written" in campaign(town, "stop", "slow", "--why", "enough")
+    assert "2 have it, 0 were taken back, 1 was never written" in campaign(town, "stop", "slow", "--why", "enough")
     assert "slow is stopped already" in refused(town, "recall", "slow").stderr
     assert "it can't be paused" in refused(town, "pause", "slow").stderr
     opened, other = (mail for mail in town.lab.kept() if mail.subject == "Slowly")

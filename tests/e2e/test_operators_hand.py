@@ -78,6 +78,7 @@ def test_a_grace_that_is_over_ends_what_it_held_in_the_name_of_who_cancelled_it(
 
 def test_holding_is_undone_for_those_alone_that_it_held(daemon: Daemon) -> None:
     first, *rest = ids(daemon)
+    assert "1 delivery would be held" in daemon.act("queue/hold", deliveries=[first], by="bob", dry_run=True).text
     daemon.act("queue/hold", deliveries=[first], by="bob")
     done = daemon.act("queue/hold", domain="a.example", by="ann")
     daemon.act("acts/undo", act=done.facts["act"])
@@ -85,7 +86,7 @@ def test_holding_is_undone_for_those_alone_that_it_held(daemon: Daemon) -> None:
     daemon.act("queue/release", deliveries=[first], by="bob")
     assert ids(daemon) == [first, *rest]
     again = daemon.act("queue/release", deliveries=[first], by="bob")
-    assert f"0 of 1 deliveries released ({first} is queued; only what is held can be)" in again.text
+    assert f"0 of 1 delivery released ({first} is queued; only what is held can be)" in again.text
 
 
 def test_single_deliveries_are_tried_now(daemon: Daemon) -> None:

@@ -16,7 +16,8 @@ from tui_stage import Stage, stage
 
 from engine.control.protocol.acts import Done, Refused
 from engine.control.protocol.queue import MessageRow, Messages
-from tui.marks import Matching
+from engine.counts import deliveries
+from tui.marks import Marked, Matching
 from tui.screens.deliveries import messages_table
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
@@ -320,21 +321,35 @@ async def test_a_star_marks_all_that_match_as_the_daemon_counted_them(tmp_path: 
 
 async def test_a_bulk_act_of_several_steps_is_done_to_its_end_and_taken_back_whole(tmp_path: Path) -> None:
     async with workshop(tmp_path) as one:
-        steps = iter(((5000, "1.2"), (5000, "3.4"), (2431, "")))
+        steps = iter(((5000, "1.2"), (7430, "3.4"), (1, "")))
 
         def hold(body: Mapping[str, Any]) -> Done:
             count, after = next(steps)
             return Done(
-                f"{count} deliveries held", {"changed": count, "after": after, "act": count, "undo": {"path": "x"}}
+                f"{deliveries(count)} held", {"changed": count, "after": after, "act": count, "undo": {"path": "x"}}
             )
 
         one.daemon.acts["queue/hold"] = hold
         await one.press("asterisk", "H")
-        await one.see("✓ 12431 deliveries held (in 3 steps)")
+        await one.see("✓ 12,431 deliveries held (in 3 steps)")
         assert [body.get("after") for _, body in one.daemon.done] == [None, "1.2", "3.4"]
         await one.press("u")
         await one.see("✓ undone")
-        assert [body["act"] for name, body in one.daemon.done if name == "acts/undo"] == [2431, 5000, 5000]
+        assert [body["act"] for name, body in one.daemon.done if name == "acts/undo"] == [1, 7430, 5000]
+
+
+@pytest.mark.parametrize(
+    ("marked", "words"),
+    [
+        (Marked(("1",)), "1 delivery"),
+        (Marked(("1", "2")), "2 deliveries"),
+        (Marked(every=Matching(count=1)), "the one delivery that matches"),
+        (Marked(every=Matching(count=12_431)), "all 12,431 deliveries that match"),
+        (Marked(every=Matching(count=9, exact=False)), "all at least 9 deliveries that match"),
+    ],
+)
+def test_what_a_verb_is_about_in_words(marked: Marked, words: str) -> None:
+    assert marked.told("delivery", "deliveries") == words
 
 
 def test_a_verb_on_a_key_that_a_slip_may_hit_is_no_verb() -> None:

@@ -134,17 +134,15 @@ async def test_the_books_are_gone_over_without_hiding_how_to_take_back_what_was_
     async with stage(tmp_path) as one:
         await one.press("9")
         await one.see("Journal › what happened")
-        one.app.did(
-            Deed(0, Intent("Hold one", "queue/hold"), (Done("1 of 1 deliveries held", {"undo": {"path": "x"}}),))
-        )
+        one.app.did(Deed(0, Intent("Hold one", "queue/hold"), (Done("1 of 1 delivery held", {"undo": {"path": "x"}}),)))
         await one.see("u undo")
         await one.press("c")
-        await one.see("the books balance", "1 of 1 deliveries held", "u undo")
+        await one.see("the books balance", "1 of 1 delivery held", "u undo")
 
 
 def test_an_act_that_changed_nothing_is_not_told_as_done() -> None:
     row = ActRow(
-        1, 0, "ann", "ann", "queue/release", "", '{"deliveries": [5415]}', "0 of 1 deliveries released", "done", False, ""
+        1, 0, "ann", "ann", "queue/release", "", '{"deliveries": [5415]}', "0 of 1 delivery released", "done", False, ""
     )  # fmt: skip
     assert journal.act_state(row).word == "did nothing"
     lines = [each.text.rstrip() for each in journal.act(row, 0, 60)]

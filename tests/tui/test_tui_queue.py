@@ -132,9 +132,9 @@ async def test_all_that_match_go_to_the_daemon_as_a_filter_and_are_had_back(tmp_
         await one.press("asterisk", "X")
         await one.see("Grace")
         await one.press(*"test", "enter", "enter")
-        await one.see("1204 deliveries would be held", "Cancel")
+        await one.see("1,204 deliveries would be held", "Cancel")
         await one.press("tab", "enter")
-        await one.see("1204 deliveries held, to be cancelled in 1m")
+        await one.see("1,204 deliveries held, to be cancelled in 1m")
         said = {"site": "gmail.com", "why": "test", "grace": "60s", "by": "dana"}
         assert [body for name, body in one.daemon.done if not body.get("dry_run")] == [said]
         await one.press("u")

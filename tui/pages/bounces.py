@@ -16,6 +16,7 @@ from engine.control.protocol.bounces import (
     SuppressionPage,
     SuppressionRow,
 )
+from engine.counts import counted
 from tui.columns import Column, heading, layout, table
 from tui.columns import row as drawn_row
 from tui.format import clock, cut, fit, number, short, size, span, wrap
@@ -69,17 +70,17 @@ def first(found: BounceDays, unknown: int, suppressed: int, width: int) -> list[
     complaints = sum(each.complaints for each in found.days)
     doors = (
         ("mail that came back", "received", "bounces, complaints, answers, reports; each as text", "all"),
-        ("complaints", "received", f"{number(complaints)} in {len(found.days)} days", "complaints"),
+        ("complaints", "received", f"{number(complaints)} in {counted(len(found.days), 'day')}", "complaints"),
         ("for people", "received", "what nothing was concluded from", "people"),
-        ("no rule knows", "unclassified", f"{number(unknown)} kind{'' if unknown == 1 else 's'} of reply", "."),
-        ("suppression", "suppression", f"{number(suppressed)} addresses are not written to", "."),
+        ("no rule knows", "unclassified", f"{counted(unknown, 'kind')} of reply", "."),
+        ("suppression", "suppression", f"{counted(suppressed, 'address is', 'addresses are')} not written to", "."),
     )
     return [
         *(
             line((f"{name:<22}", Ink.STRONG), (about, Ink.DIM)).cropped(width).opens(kind, target)
             for name, kind, about, target in doors
         ),
-        rule("Classes", width, f"{len(found.days)} days, UTC"),
+        rule("Classes", width, f"{counted(len(found.days), 'day')}, UTC"),
         *classes(found, width),
     ]
 
@@ -212,7 +213,7 @@ def suppressed(row: SuppressionRow, now_ms: int, width: int) -> list[Line]:
 
 def plain_bounces(control: Control, words: Sequence[str], width: int) -> list[Line]:
     found = control.get(BounceDays, "/v1/bounces")
-    return [rule("Bounces", width, f"{len(found.days)} days, UTC"), *classes(found, width)]
+    return [rule("Bounces", width, f"{counted(len(found.days), 'day')}, UTC"), *classes(found, width)]
 
 
 def plain_received(control: Control, words: Sequence[str], width: int) -> list[Line]:

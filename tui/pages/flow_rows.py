@@ -20,6 +20,7 @@ from engine.control.protocol.flows import (
     Trial,
 )
 from engine.control.protocol.reasons import WhyNotAnswer
+from engine.counts import counted
 from tui.columns import Column, table
 from tui.format import clock, number, span
 from tui.ink import BLANK, Ink, Line, Run, line, rule
@@ -117,7 +118,7 @@ def _judged(faults: int) -> Run:
 
 def judged(faults: int) -> str:
     """2 faults; all right"""
-    return f"✗ {faults} fault{'' if faults == 1 else 's'}" if faults else "✓ all right"
+    return f"✗ {counted(faults, 'fault')}" if faults else "✓ all right"
 
 
 def faults(found: Sequence[FlowFault]) -> list[Line]:
@@ -163,7 +164,7 @@ def trial(found: Trial, width: int) -> list[Line]:
     lines = [rule(title, width, f"trial {found.id}"), BLANK]
     if found.state == "running":
         share = found.done / found.of if found.of else 0.0
-        told = f"{number(found.done)} of about {number(found.of)} events" if found.of else "it begins"
+        told = f"{number(found.done)} of about {counted(found.of, 'event')}" if found.of else "it begins"
         return [*lines, _progress(share, min(width - 10, 50)), line((told, Ink.DIM))]
     if found.lines:
         return [*lines, *(line(each) for each in found.lines)]

@@ -5,6 +5,7 @@ from typing import Final
 
 from engine.control.client import Control, part
 from engine.control.protocol.imports import FaultRow, ImportPicture, ImportRow, Imports
+from engine.counts import counted
 from tui.columns import Column, table, tally
 from tui.format import clock, cut, fit, number, size, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
@@ -141,7 +142,10 @@ def _figures(found: ImportPicture, width: int) -> list[Line]:
     if row.sendings:
         lines.append(
             line(
-                (f"{number(row.bounces)} of {number(row.sendings)} mails bounced", Ink.WAIT if row.bounces else Ink.DIM)
+                (
+                    f"{number(row.bounces)} of {counted(row.sendings, 'mail')} bounced",
+                    Ink.WAIT if row.bounces else Ink.DIM,
+                )
             )
         )
     return lines

@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.control.client import Control, part
 from engine.control.protocol.queue import MessageLife, Moment
+from engine.counts import counted
 from tui import words
 from tui.format import clock, cut, fit, size, span, wrap
 from tui.ink import BLANK, Ink, Line, line, rule
@@ -38,7 +39,7 @@ def _deliveries(message: MessageLife, width: int) -> list[Line]:
     lines = []
     for each in message.deliveries:
         head = line(words.delivery(each.state).run(12), " ", (cut(each.forward_path, width - 13), Ink.STRONG))
-        tries = f"{each.attempts} attempt{'' if each.attempts == 1 else 's'}"
+        tries = counted(each.attempts, "attempt")
         due = f" · next {_in(each.due_ms - message.now_ms)}" if each.state == "queued" else ""
         reply = f" · {each.last_reply}" if each.last_reply else ""
         told = wrap(tries + due + reply, width - 13)[:3]  # all of it is among the moments
@@ -62,7 +63,9 @@ def moments(message: MessageLife, width: int, *, whole: bool = False) -> list[Li
         if each.lines and (whole or last.get(each.delivery_id) is each):
             lines += _transcript(each, width)
         elif each.lines:
-            lines.append(line("    ", (f"{len(each.lines)} lines were said: i shows them", Ink.RULE)))
+            lines.append(
+                line("    ", (f"{counted(len(each.lines), 'line was', 'lines were')} said: i shows all", Ink.RULE))
+            )
     return [*lines, BLANK]
 
 

@@ -17,6 +17,7 @@ from engine.control.protocol.lists import (
     StandingRow,
     Standings,
 )
+from engine.counts import counted
 from tui.chart import bars
 from tui.columns import Column, table, tally
 from tui.format import clock, cut, fit, number, short, span
@@ -131,7 +132,11 @@ FIELDS: Final[tuple[Column[FieldRow], ...]] = (
 def pipeline(picture: ListPicture, width: int) -> list[Line]:
     """Who was asked, said yes, waits, or did not answer: counts, shares and a strip of days."""
     row, room = picture.row, max(min(width - LABEL - 20, picture.days), 0)
-    note = f"{picture.days} days, a bar each" if room == picture.days else f"counts of {picture.days} days"
+    note = (
+        f"{counted(picture.days, 'day')}, a bar each"
+        if room == picture.days
+        else f"counts of {counted(picture.days, 'day')}"
+    )
     flows = (
         ("asked", row.asked, row.days_asked, Ink.CALM, ""),
         ("confirmed", row.answered, row.days_confirmed, Ink.GOOD, _share(row.answered, row.asked)),
@@ -162,7 +167,10 @@ def _share(part_of: int, whole: int) -> str:
 
 def _now(picture: ListPicture, width: int) -> list[Line]:
     row = picture.row
-    parts = [(f"✓ {number(row.confirmed)} confirmed", Ink.GOOD), (f"   ◔ {number(row.unconfirmed)} wait", Ink.WAIT)]
+    parts = [
+        (f"✓ {number(row.confirmed)} confirmed", Ink.GOOD),
+        (f"   ◔ {counted(row.unconfirmed, 'waits', 'wait')}", Ink.WAIT),
+    ]
     if row.to_ask:
         parts.append((f", {number(row.to_ask)}{'+' if row.to_ask >= TO_ASK_MOST else ''} to be asked", Ink.CALM))
     if picture.next_due_ms is not None and picture.next_due_ms > picture.now_ms:
@@ -205,7 +213,7 @@ def answers(rows: Sequence[AnswerRow], now_ms: int, width: int) -> list[Line]:
 def total(count: int, noun: str, *, exact: bool = True, looked: int = 0) -> str:
     """1 person; 12,431 people; at least 200 people"""
     many = "people" if noun == "person" else noun + "s"
-    return f"{'' if exact else 'at least '}{number(count)} {noun if count == 1 else many}"
+    return f"{'' if exact else 'at least '}{counted(count, noun, many)}"
 
 
 def plain_lists(control: Control, words: Sequence[str], width: int) -> list[Line]:

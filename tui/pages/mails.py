@@ -16,6 +16,7 @@ from engine.control.protocol.mails import (
     MailSheet,
     TemplateFile,
 )
+from engine.counts import counted
 from tui.columns import Column, table
 from tui.format import cells, cut, number, size, wrap
 from tui.ink import BLANK, Ink, Line, Run, Target, line, rule
@@ -187,7 +188,11 @@ def _sided(text: str, ink: Ink, width: int, direction: str) -> list[tuple[str, I
 def files(sheet: MailSheet, width: int) -> list[Line]:
     """Its files; Enter opens one in the editor."""
     lines = [
-        rule("Files", width, f"{len(sheet.diff)} lines of difference" if sheet.diff else "as they come with Posthouse")
+        rule(
+            "Files",
+            width,
+            f"{counted(len(sheet.diff), 'line')} of difference" if sheet.diff else "as they come with Posthouse",
+        )
     ]
     for each in sheet.files:
         whose = ("◆ yours", Ink.CALM) if each.is_own else ("  ours", Ink.DIM)

@@ -7,6 +7,7 @@ from engine.control.client import Control
 from engine.control.protocol.calendar import Calendar, Planned
 from engine.control.protocol.house import Alert, Overview
 from engine.control.protocol.house import Line as Happening
+from engine.counts import counted
 from tui import words
 from tui.chart import bars
 from tui.columns import layout, row, titled
@@ -107,7 +108,7 @@ def today(sends: Sequence[Planned], now_ms: int, width: int, listed: int = TIGHT
 
 
 def _send(send: Planned, now_ms: int, width: int) -> Line:
-    people = "" if send.people is None else f"{short(send.people)} readers"
+    people = "" if send.people is None else f"{short(send.people)} reader{'' if send.people == 1 else 's'}"
     ends = f"done {clock(send.ends_ms, now_ms)[:12]}" if send.ends_ms is not None else send.takes
     left = f"{short(send.left)} to go" if send.left else ""
     rest = " · ".join(each for each in (people, left, ends) if each)
@@ -176,10 +177,10 @@ def _tile_cells(name: str) -> int:
 
 def _people(overview: Overview, width: int) -> str:
     said = [
-        f"{number(overview.contacts)} contact{'' if overview.contacts == 1 else 's'}",
+        counted(overview.contacts, "contact"),
         f"{number(overview.confirmed)} confirmed",
         f"{number(overview.unconfirmed)} unconfirmed",
-        f"{number(overview.events_today)} event{'' if overview.events_today == 1 else 's'} today",
+        f"{counted(overview.events_today, 'event')} today",
         f"{number(overview.suppressed)} suppressed",
     ]
     while len(said) > 1 and cells(" · ".join(said)) > width:

@@ -5,6 +5,7 @@ from typing import Final
 
 from engine.control.client import Control, part
 from engine.control.protocol.people import ConsentProof, ConsentRow
+from engine.counts import counted
 from tui.format import clock, cut, fit, number, wrap
 from tui.ink import BLANK, Ink, Line, line, rule
 from tui.pages.lists import act
@@ -30,10 +31,16 @@ def verdict(found: ConsentProof, width: int) -> list[Line]:
         said = line(("✗ the ledger does not hold: ", Ink.BAD), (words, Ink.BAD))
     elif found.checked < found.entries:
         share = found.checked * 100 // max(found.entries, 1)
-        said = line((f"… {number(found.checked)} of {number(found.entries)} entries gone over ({share} %)", Ink.WAIT))
+        said = line(
+            (
+                f"… {number(found.checked)} of {counted(found.entries, 'entry', 'entries')} gone over ({share} %)",
+                Ink.WAIT,
+            )
+        )
     else:
         said = line(
-            ("✓ the chain holds: ", Ink.GOOD), f"{number(found.entries)} entries, each hash and all facts gone over"
+            ("✓ the chain holds: ", Ink.GOOD),
+            f"{counted(found.entries, 'entry', 'entries')}, each hash and all facts gone over",
         )
     head = line((fit("head", LABEL), Ink.DIM), (cut(found.head, width - LABEL), Ink.DIM))
     return [*said.folded(width), head]

@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from engine.control.client import Control
 from engine.control.protocol.domains import Reported, ReportRow, SenderRow
+from engine.counts import counted
 from tui.columns import Column, heading, layout, row, tally
 from tui.format import clock, number, safe, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
@@ -49,18 +50,14 @@ def reported(found: Reported, domain: str, width: int, *, foreign: bool = False)
     ]
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
-
-
 def _foreign_note(found: Reported, width: int, *, foreign: bool) -> list[Line]:
     count = found.foreign_senders + found.foreign_reports
     if foreign:
         words = "Anybody may send a report about any domain: these say nothing of our mail. o goes back to ours."
     elif count:
         words = (
-            f"Beside these, {_count(found.foreign_reports, 'report')} about domains that are none of ours, naming"
-            f" {_count(found.foreign_senders, 'sender')}: o shows them."
+            f"Beside these, {counted(found.foreign_reports, 'report')} about domains that are none of ours, naming"
+            f" {counted(found.foreign_senders, 'sender')}: o shows them."
         )
     else:
         return []

@@ -6,6 +6,7 @@ from typing import Final
 from engine.control.client import Control, part
 from engine.control.protocol.calendar import Calendar, Planned, SiteCourse
 from engine.control.protocol.campaigns import CampaignShown, RunRow
+from engine.counts import counted
 from tui import words
 from tui.format import cut, fit, number, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
@@ -64,7 +65,7 @@ def _planned(calendar: Calendar, row: Planned, lens: Lens, width: int) -> Iterab
     whose = f"each reader's clock, {meant}" if row.zone == "contact" else f"{meant} in {row.zone or calendar.zone}"
     most = "at most " if is_guessed(row) else ""  # who may have it is asked when it is written
     if row.people is not None:
-        people = f"{most}{number(row.people)} readers"
+        people = f"{most}{counted(row.people, 'reader')}"
     elif is_being_counted(row):
         people = "being counted"
     else:
@@ -253,7 +254,7 @@ def _running(calendar: Calendar, row: Planned, run: RunRow | None, lens: Lens) -
     if run is not None and not run.is_resolved:
         yield "its audience is still being found", "some hundred people at a time"
     if row.left:
-        yield f"{number(row.left)} have no end yet", "waiting, queued or on their way"
+        yield f"{counted(row.left, 'has', 'have')} no end yet", "waiting, queued or on their way"
 
 
 def plain_campaign(control: Control, words_: Sequence[str], width: int) -> list[Line]:

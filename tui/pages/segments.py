@@ -15,6 +15,7 @@ from engine.control.protocol.segments import (
     Segments,
     SegmentWhy,
 )
+from engine.counts import counted
 from tui.columns import Column, table, tally
 from tui.format import clock, cut, fit, number, span, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
@@ -54,7 +55,7 @@ def segment(
         line((cut(row.title or row.name, width), Ink.STRONG)),
         line(
             state(row.state).run(),
-            (f"  {number(row.members)} member{'' if row.members == 1 else 's'}", Ink.TEXT),
+            (f"  {counted(row.members, 'member')}", Ink.TEXT),
             (f" · {looked}", Ink.DIM),
         ).cropped(width),
         *(line((text, Ink.BAD)) for text in (wrap(row.fault, width) if row.fault else ())),
@@ -77,7 +78,7 @@ def segment(
 
 def cost(plan: SegmentPlan, width: int) -> list[Line]:
     """What a look costs, and what can change it."""
-    share = f"{number(plan.asked)} of {number(plan.contacts)} contacts asked in {plan.took_ms:g} ms"
+    share = f"{number(plan.asked)} of {counted(plan.contacts, 'contact')} asked in {plan.took_ms:g} ms"
     lines = [rule("Cost", width, share)]
     lines += [line((fit("reads", 10), Ink.DIM), text) for text in wrap(", ".join(plan.reads), width - 10)]
     return lines + [line(("  ", Ink.DIM), (text, Ink.DIM)) for each in plan.plan for text in wrap(each, width - 2)]

@@ -11,7 +11,6 @@ from typing import Final
 from engine.control.client import ControlError, part
 from engine.control.protocol.shaping import SiteShaping
 from tui.filters import options
-from tui.format import number
 from tui.screens.house import HouseScreen
 from tui.verbs import Field, Intent, Ladder, Verb
 
@@ -164,7 +163,3 @@ class ActingScreen(HouseScreen):
             f"Let {scope} {name} go on", "shaping/resume", {"scope": scope, "name": name},
             f"posthouse shaping resume {quote(name)}{option}",
         )  # fmt: skip
-
-
-def deliveries(count: int) -> str:
-    return f"{number(count)} {'delivery' if count == 1 else 'deliveries'}"

@@ -17,6 +17,7 @@ from engine.control.protocol.bounces import (
     SuppressionPage,
     Unclassified,
 )
+from engine.counts import counted
 from tui.format import number
 from tui.ink import Line, Target
 from tui.pages import bounces, replies
@@ -58,7 +59,7 @@ class BouncesScreen(HouseScreen):
         overview = self.session.overview
         suppressed = 0 if overview is None else overview.suppressed
         refused = sum(sum(day.bounced.values()) for day in found.days)
-        self.title_line("Bounces", f"{number(refused)} refused in {self._days} days")
+        self.title_line("Bounces", f"{number(refused)} refused in {counted(self._days, 'day')}")
         self.query_one("#bounces", Page).show(lambda width: bounces.first(found, len(unknown.rows), suppressed, width))
         await self._detail.nudge()
 
@@ -150,7 +151,7 @@ class ReceivedScreen(HouseScreen):
             if wanted in f"{row.concluded} {row.subject} {row.reverse_path} {row.forward_path}".casefold()
         )  # fmt: skip
         more = ", and older ones" if self._after else ""
-        self.title_line(f"Bounces › {bounces.KINDS[self._kind]}", f"{number(len(rows))} mails{more}")
+        self.title_line(f"Bounces › {bounces.KINDS[self._kind]}", f"{counted(len(rows), 'mail')}{more}")
         self._table_of.show(rows, now_ms)
 
     @property

@@ -13,12 +13,13 @@ from engine.control.client import part
 from engine.control.protocol.house import Overview
 from engine.control.protocol.queue import MessageLife, MessageRow, Messages
 from engine.control.protocol.shaping import Why, WhyMessage
+from engine.counts import deliveries
 from tui import filters
 from tui.ink import BLANK, Ink, Line, Target, line
 from tui.marks import Matching
 from tui.pages import life, why
 from tui.pages.tables import MESSAGES
-from tui.screens.acting import DELIVERY_VERBS, SITE_VERBS, ActingScreen, Which, deliveries
+from tui.screens.acting import DELIVERY_VERBS, SITE_VERBS, ActingScreen, Which
 from tui.session import Watch
 from tui.verbs import Verb
 from tui.widgets.bar import Bar

@@ -13,7 +13,7 @@ from engine.control.client import ControlError, part
 from engine.control.protocol.doctor import DemandRow, DoctorReport, FindingRow
 from engine.control.protocol.domains import DomainAnswer, RecordRow, Reported
 from engine.control.protocol.reputation import ReputationAnswer
-from tui.format import number
+from engine.counts import counted
 from tui.ink import BLANK, Ink, Line, Target, line
 from tui.messages import Opened
 from tui.pages import domains, reported, reputation, rules
@@ -99,21 +99,21 @@ class DomainScreen(DomainVerbs, ViewsScreen):
         report, wanted = self._report, self.filter_text
         if self.view == "rules":
             found = rules.of_domain(report, self._domain, wanted)
-            self._say(f"{number(len(found))} rules, {rules.examined(report)}")
+            self._say(f"{counted(len(found), 'rule')}, {rules.examined(report)}")
             self.query_one("#rules", Table).show(found, report.now_ms)
             return
         asked = rules.demands_of(report, self._domain, wanted)
-        self._say(f"{number(len(asked))} demands, {rules.examined(report)}")
+        self._say(f"{counted(len(asked), 'demand')}, {rules.examined(report)}")
         self.query_one("#bulk", Table).show(asked, report.now_ms)
 
     def _show_keys(self, found: DomainAnswer) -> None:
-        self._say(f"{number(len(found.keys))} keys")
+        self._say(counted(len(found.keys), "key"))
         self.query_one("#keys", Page).show(lambda width: domains.keys(found, width), self._domain)
 
     def _show_records(self, found: DomainAnswer) -> None:
         wanted = self.filter_text.casefold()
         rows = tuple(each for each in found.records if wanted in f"{each.name} {each.value} {each.why}".casefold())
-        self._say(f"{number(len(rows))} records, y copies for a {'provider' if self._as_provider else 'zone file'}")
+        self._say(f"{counted(len(rows), 'record')}, y copies for a {'provider' if self._as_provider else 'zone file'}")
         self.query_one("#records", Table).show(rows, found.now_ms)
 
     async def _ask_reports(self) -> None:

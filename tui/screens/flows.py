@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 
 from engine.control.client import part
 from engine.control.protocol.flows import DraftRow, Drafts, FlowPicture, FlowRow, Flows
-from tui.format import number
+from engine.counts import counted
 from tui.ink import Target
 from tui.pages import flow_intents
 from tui.pages.tables import FLOWS
@@ -55,9 +55,9 @@ class FlowsScreen(HouseScreen):
         wanted = self.filter_text.casefold()
         both: list[FlowRow] = [*(_draft(each) for each in drafts.rows), *found.rows]
         rows = [each for each in both if wanted in f"{each.name} {each.title}".casefold()]
-        count = f"{number(len(found.rows))} flow{'' if len(found.rows) == 1 else 's'}"
+        count = counted(len(found.rows), "flow")
         if drafts.rows:
-            count += f", {number(len(drafts.rows))} draft{'' if len(drafts.rows) == 1 else 's'}"
+            count += f", {counted(len(drafts.rows), 'draft')}"
         self.title_line("Flows", count if found.rows else f"{count}: {self.house.key_of('flows.create')} makes one")
         shown = tuple(sorted(rows, key=_order))
         self._flows.show(shown, found.now_ms)

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from engine.control.client import part
 from engine.control.protocol.flows import DraftPicture, DraftText, Landing
 from engine.control.protocol.wire import decode, encode
+from engine.counts import people
 from tui.format import number
 from tui.ink import Ink, Line, Target, line
 from tui.pages import flow_intents
@@ -124,7 +125,7 @@ class OverlayScreen(HouseScreen):
             return
         choices = (_STAY, *self._found.steps)
         field = Field("to", f"Who stands before {row.step or 'the end'} goes on before", row.to or _STAY, choices)
-        answers = await self.house.ask_modal(FormScreen(f"Map {number(row.people)} people", (field,)))
+        answers = await self.house.ask_modal(FormScreen(f"Map {people(row.people)}", (field,)))
         if answers is None:
             return
         self._mapping.pop(row.step, None)

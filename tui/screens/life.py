@@ -9,9 +9,10 @@ from textual.containers import Horizontal
 from engine.control.client import part
 from engine.control.protocol.queue import MessageLife
 from engine.control.protocol.shaping import WhyMessage
+from engine.counts import deliveries
 from tui.ink import Line
 from tui.pages import life, why
-from tui.screens.acting import DELIVERY_VERBS, ActingScreen, Which, deliveries
+from tui.screens.acting import DELIVERY_VERBS, ActingScreen, Which
 from tui.verbs import Verb
 from tui.widgets.page import Page
 

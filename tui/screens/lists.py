@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 
 from engine.control.client import part
 from engine.control.protocol.lists import ListPicture, ListRow, Lists
+from engine.counts import counted
 from tui.format import number
 from tui.ink import BLANK, Ink, Line, Target, line
 from tui.pages import lists as pages
@@ -65,8 +66,8 @@ class ListsScreen(HouseScreen):
         found = await self.session.ask(Lists, "/v1/lists")
         wanted = self.filter_text.casefold()
         self._rows = tuple(row for row in found.rows if wanted in f"{row.name} {row.title}".casefold())
-        count = f"{number(len(self._rows))} list{'' if len(self._rows) == 1 else 's'}"
-        self.title_line("Lists", f"{count} · {number(found.people)} contacts")
+        count = counted(len(self._rows), "list")
+        self.title_line("Lists", f"{count} · {counted(found.people, 'contact')}")
         self._lists.show(self._rows, found.now_ms)
         is_empty, was_empty = not found.rows, not self._lists.display
         self._lists.display = not is_empty
@@ -148,7 +149,9 @@ def _why(row: ListRow) -> list[Line]:
         line(f"{row.confirmation} opt-in: ", (_OPT_IN[row.confirmation == "double"], Ink.DIM)),
     ]
     if row.to_ask:
-        lines.append(line(f"{number(row.to_ask)} wait for their mail: ", ("it is written 400 at a time", Ink.DIM)))
+        lines.append(
+            line(f"{counted(row.to_ask, 'waits', 'wait')} for their mail: ", ("it is written 400 at a time", Ink.DIM))
+        )
     if row.expired:
         lines.append(line(f"{number(row.expired)} did not answer in time: ", ("R asks them again", Ink.DIM)))
     return [each for one in lines for each in one.folded(46)]

@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 
 from engine.control.client import ControlError, part
 from engine.control.protocol.imports import ImportPicture, ImportRow, Imports
+from engine.counts import counted
 from tui.format import number
 from tui.ink import Ink, Target
 from tui.pages import imports as pages
@@ -76,7 +77,7 @@ class ImportsScreen(HouseScreen):
         found = await self.session.ask(Imports, "/v1/imports")
         wanted = self.filter_text.casefold()
         rows = tuple(row for row in found.rows if wanted in f"{row.file} {row.state} {row.by}".casefold())
-        self.title_line("Lists › imports", f"{number(len(rows))} import{'' if len(rows) == 1 else 's'}")
+        self.title_line("Lists › imports", counted(len(rows), "import"))
         self.query_one("#imports", Table).show(rows, found.now_ms)
         if any(row.state in BUSY for row in rows) and self.is_current:
             self.set_timer(AGAIN_SECONDS, self.action_refresh)
@@ -174,7 +175,9 @@ class ImportScreen(HouseScreen):
         if known is None or self._state not in ("stopped", "reading", "failed") or not known.row.batch:
             return f"it is {self._state}"
         batch = known.row.batch
-        words = f"End import {batch} as it is: {number(known.row.taken)} rows stay, the rest is not taken"
+        words = (
+            f"End import {batch} as it is: {counted(known.row.taken, 'row stays', 'rows stay')}, the rest is not taken"
+        )
         return Intent(
             words,
             "imports/finish",

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from engine.control.client import part
 from engine.control.protocol.lists import ListPicture, SettingRow, StandingRow, Standings
 from engine.control.protocol.people import Person
+from engine.counts import counted
 from tui.ink import Target
 from tui.marks import Matching
 from tui.pages import lists as pages
@@ -216,7 +217,7 @@ class ListSettingsScreen(HouseScreen):
         found = await self.session.ask(ListPicture, f"/v1/lists/{part(self._list_name)}")
         wanted = self.filter_text.casefold()
         rows = tuple(each for each in found.settings if wanted in f"{each.key} {each.value} {each.about}".casefold())
-        self.title_line(f"Lists › {self._list_name} › settings", f"{len(rows)} settings")
+        self.title_line(f"Lists › {self._list_name} › settings", counted(len(rows), "setting"))
         self._settings.show(rows, found.now_ms)
 
     @property

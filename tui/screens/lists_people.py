@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from engine.control.client import part
 from engine.control.protocol.lists import FieldRow, Fields, People, PersonRow
 from engine.control.protocol.people import Person
+from engine.counts import counted
 from tui.ink import Target
 from tui.marks import Matching
 from tui.pages import lists as pages
@@ -133,7 +134,7 @@ class FieldsScreen(HouseScreen):
         found = await self.session.ask(Fields, "/v1/fields")
         wanted = self.filter_text.casefold()
         rows = tuple(row for row in found.rows if wanted in f"{row.name} {row.title}".casefold())
-        self.title_line("Lists › fields", f"{len(rows)} field{'' if len(rows) == 1 else 's'} of contacts")
+        self.title_line("Lists › fields", f"{counted(len(rows), 'field')} of contacts")
         self.query_one("#fields", Table).show(rows, found.now_ms)
 
     def command_line(self) -> str:

@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 
 from engine.control.client import ControlError, part
 from engine.control.protocol.mails import MailFindings, MailProof, Mails, MailSheet
-from tui.format import number
+from engine.counts import counted
 from tui.ink import Ink, Line, Target, line
 from tui.messages import Opened
 from tui.pages import mails
@@ -243,7 +243,7 @@ class MailsScreen(MailScreenBase):
         rows = mails.tree(self._all, self.filter_text.casefold(), self._folded)
         count = len({each.name for each in rows if each.kind == "mail"})
         folder = self._all.folder or "no folder of your own"
-        self.title_line("Mail", f"{number(count)} mail{'' if count == 1 else 's'} · {folder}")
+        self.title_line("Mail", f"{counted(count, 'mail')} · {folder}")
         self._tree.show(rows, self._all.now_ms)
 
     @on(Table.Moved)

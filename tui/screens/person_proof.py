@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 
 from engine.control.client import part
 from engine.control.protocol.people import ConsentProof
+from engine.counts import counted
 from tui.pages import proof as page_of
 from tui.screens.files import save
 from tui.screens.house import HouseScreen
@@ -40,8 +41,7 @@ class ProofScreen(HouseScreen):
     async def ask(self) -> None:
         self.title_line(f"Person › {self._address} › consent")
         found = await self.session.ask(ConsentProof, f"/v1/people/{part(self._address)}/consent")
-        count = len(found.rows)
-        self.title_line(f"Person › {found.address} › consent", f"{count} entr{'y' if count == 1 else 'ies'}")
+        self.title_line(f"Person › {found.address} › consent", counted(len(found.rows), "entry", "entries"))
         self.query_one("#proof", Page).show(lambda width: page_of.proof(found, width), found.address)
         if found.checked < found.entries and not found.fault:
             self.set_timer(AGAIN_SECONDS, self.action_refresh)

@@ -11,11 +11,12 @@ from textual.containers import Horizontal, Vertical
 from engine.control.client import part
 from engine.control.protocol.queue import MessageRow, Messages, Queue, SiteRow
 from engine.control.protocol.shaping import Why
+from engine.counts import counted, deliveries
 from tui.format import number
 from tui.ink import Line, Target, rule
 from tui.pages import why
 from tui.pages.tables import SITES
-from tui.screens.acting import DELIVERY_VERBS, SITE_VERBS, ActingScreen, Which, deliveries
+from tui.screens.acting import DELIVERY_VERBS, SITE_VERBS, ActingScreen, Which
 from tui.screens.deliveries import PAGE, marked_deliveries, messages_table
 from tui.session import Watch
 from tui.verbs import Verb
@@ -111,7 +112,7 @@ class QueueScreen(ActingScreen):
         if not marked.names[0]:
             return f"these belong to no {by}"
         row = self._sites.row
-        waiting = f" ({number(row.queued + row.held)} wait)" if row is not None else ""
+        waiting = f" ({counted(row.queued + row.held, 'waits', 'wait')})" if row is not None else ""
         return Which(f"all that waits for {by} {marked.names[0]}{waiting}", words={by: marked.names[0]})
 
     def place(self) -> tuple[str, str] | str:

@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 
 from engine.control.protocol.bounces import Unclassified
 from engine.control.protocol.lately import Replies, ReplyRow
+from engine.counts import counted
 from tui.format import number, span
 from tui.ink import Ink, Line, Target, line
 from tui.pages import replies
@@ -131,9 +132,8 @@ class UnclassifiedScreen(ClusterScreen):
     async def ask(self) -> None:
         found = await self.session.ask(Unclassified, "/v1/bounces/unclassified")
         self.kinds = found.classes
-        noun = "kind" if len(found.rows) == 1 else "kinds"
         back = span(found.now_ms - found.since_ms)
-        self.title_line("Bounces › no rule knows", f"{number(len(found.rows))} {noun} in {back}")
+        self.title_line("Bounces › no rule knows", f"{counted(len(found.rows), 'kind')} in {back}")
         self.show(found.rows, found.now_ms)
 
     def nothing(self) -> str:

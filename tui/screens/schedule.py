@@ -10,7 +10,8 @@ from textual.containers import Horizontal
 from engine.control.client import ControlError, part
 from engine.control.protocol.calendar import Calendar, Planned
 from engine.control.protocol.campaigns import CampaignShown
-from tui.format import local_time, number
+from engine.counts import counted
+from tui.format import local_time
 from tui.ink import Ink, Line, Target, lines
 from tui.pages import schedule, schedule_campaign
 from tui.pages.schedule import AGENDA, DAYS_OF, MONTH, VIEWS, WEEK
@@ -76,9 +77,7 @@ class ScheduleScreen(CampaignVerbs):
         lens, view = self.lens, self._view
         rows = self._matching(found)
         trying = f"trying {self._shift[0]} at {at.replace('T', ' ')} · " if at else ""
-        self.title_line(
-            f"Schedule, {view}", f"{trying}{number(len(rows))} send{'' if len(rows) == 1 else 's'} · {lens.words}"
-        )
+        self.title_line(f"Schedule, {view}", f"{trying}{counted(len(rows), 'send')} · {lens.words}")
         page = self.query_one("#sends", SchedulePage)
         page.show(lambda width: schedule.drawn(found, rows, view, lens, width), (view, self._first))
         await self._detail.nudge()

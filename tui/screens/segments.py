@@ -21,7 +21,7 @@ from engine.control.protocol.segments import (
     Segments,
     SegmentWhy,
 )
-from tui.format import number
+from engine.counts import counted, people
 from tui.ink import Ink, Line, Target
 from tui.pages import lists as lists_page
 from tui.pages import segments as pages
@@ -68,7 +68,7 @@ class SegmentsScreen(HouseScreen):
         found = await self.session.ask(Segments, "/v1/segments")
         wanted = self.filter_text.casefold()
         rows = tuple(row for row in found.rows if wanted in f"{row.name} {row.title} {row.expression}".casefold())
-        self.title_line("Lists › segments", f"{number(len(rows))} segment{'' if len(rows) == 1 else 's'}")
+        self.title_line("Lists › segments", counted(len(rows), "segment"))
         self._segments.show(rows, found.now_ms)
         await self._detail.nudge()
 
@@ -185,8 +185,8 @@ class SegmentScreen(HouseScreen):
         self.house.say("… asking everybody", Ink.DIM)
         found = await self.session.ask(Counted, f"{self._path}/count")
         ink = Ink.GOOD if found.exact == found.members else Ink.WAIT
-        kept = "" if found.members is None else f", {number(found.members)} are kept"
-        self.house.say(f"✓ it holds for {number(found.exact)} people{kept}, asked in {found.took_ms} ms", ink)
+        kept = "" if found.members is None else f", {counted(found.members, 'is', 'are')} kept"
+        self.house.say(f"✓ it holds for {people(found.exact)}{kept}, asked in {found.took_ms} ms", ink)
 
     async def why(self) -> Sequence[Line]:
         row = self._members.row

@@ -17,6 +17,7 @@ from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Alert, Overview
 from engine.control.refusal import Refusal
 from engine.control.work import Office
+from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 
@@ -65,8 +66,8 @@ def _of_sites(office: Office) -> list[Alert]:
     slowed = [
         Alert(
             "?",
-            f"{each.site} gets {each.per_minute} attempts a minute until {from_ms(each.until_ms):%H:%M} UTC ({each.by}):"
-            f" {each.why}",
+            f"{each.site} gets {counted(each.per_minute, 'attempt')} a minute until {from_ms(each.until_ms):%H:%M} UTC"
+            f" ({each.by}): {each.why}",
             about=f"site {each.site}",
         )
         for each in conductor.slowings.held.values()

@@ -144,7 +144,7 @@ def _shape(query: Mapping[str, str], words: Mapping[str, str]) -> object:
 
 _WAITS = (
     Wait("suspended", "it refuses us: ask them", "dana", NOW + HOUR),
-    Wait("rate", "12.0 attempts a minute over all carriers, 1203 come first", "learnt from replies", NOW + 4 * MIN),
+    Wait("rate", "12.0 attempts a minute over all carriers, 1,203 come first", "learnt from replies", NOW + 4 * MIN),
 )
 
 
@@ -168,16 +168,16 @@ def _why_message(query: Mapping[str, str], words: Mapping[str, str]) -> object:
 def _cancel(body: Mapping[str, Any]) -> object:
     count = len(body.get("deliveries", ())) or TOTAL
     if body.get("dry_run"):
-        return Done(f"{count} deliveries would be held, to be cancelled in 1m; nothing was changed", {"would": count})
+        return Done(f"{count:,} deliveries would be held, to be cancelled in 1m; nothing was changed", {"would": count})
     undo = {"path": "queue/restore", "body": {"batch": "1-2-3"}}
     return Done(
-        f"{count} deliveries held, to be cancelled in 1m", {"changed": count, "after": "", "act": 3, "undo": undo}
+        f"{count:,} deliveries held, to be cancelled in 1m", {"changed": count, "after": "", "act": 3, "undo": undo}
     )
 
 
 def _hold(body: Mapping[str, Any]) -> object:
     undo = {"path": "queue/release", "body": {"batch": "1-2-3"}}
-    return Done("1 of 1 deliveries held", {"changed": 1, "after": "", "act": 4, "undo": undo})
+    return Done("1 of 1 delivery held", {"changed": 1, "after": "", "act": 4, "undo": undo})
 
 
 ANSWERS = {
