@@ -70,7 +70,7 @@ def complete(
     tx: Tx, number: int, done: str, now: datetime, *, inverse: Inverse | None = None, final: str = "",
     until: datetime | None = None,
 ) -> None:  # fmt: skip
-    """It was done. `inverse` undoes it, until then; where there is none, `final` says why. Of an act that erased whom it
+    """It was done, told in one line. `inverse` undoes it, until then; where there is none, `final` says why. Of an act that erased whom it
     was about nothing more is kept."""
     said = json.dumps({"path": inverse.path, "body": inverse.body}, ensure_ascii=False) if inverse else ""
     if len(said) > INVERSE_MAX:
@@ -78,7 +78,7 @@ def complete(
     tx.execute("UPDATE act SET ended_ms = ? WHERE id = ?", (to_ms(now), number))
     tx.execute(
         "UPDATE act SET done = ?, inverse = ?, final = ?, undo_until_ms = ? WHERE id = ? AND final <> ?",
-        (clean(done)[:DONE_MAX], said, clean(final), to_ms(until) if until else None, number, ERASED),
+        (clean("; ".join(done.splitlines()))[:DONE_MAX], said, clean(final), to_ms(until) if until else None, number, ERASED),
     )
 
 

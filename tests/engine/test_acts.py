@@ -90,6 +90,13 @@ def test_an_act_is_undone_once_and_by_whom_is_kept(book: Book) -> None:
     assert (told[first].undoes, told[first].about) == (number, "mx.example")
 
 
+def test_what_was_done_to_several_is_one_line(book: Book) -> None:
+    number = book.begin("campaigns/stop")
+    told = "campaign a is stopped\ncampaign b is stopped"
+    book.store.write_now(lambda tx: keeping.complete(tx, number, told, book.clock.now()))
+    assert book.page()[0].done == "campaign a is stopped; campaign b is stopped"
+
+
 def test_an_act_that_was_refused_is_no_act_and_frees_what_it_had_claimed(book: Book) -> None:
     number, by = book.done(), book.begin(keeping.UNDO)
     found = book.claim(number, by)

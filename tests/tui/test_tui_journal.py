@@ -1,5 +1,7 @@
 """Mode 9: what a filter asks the daemon for, lists that grow at both ends, and what can and can't be undone from there."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,13 @@ def test_an_act_that_died_in_the_middle_says_what_to_do() -> None:
     row = canned.ACTS_DONE[-1]
     said = plain(journal.act(row, canned.NOW, 60))
     assert "? not known" in said and "look at what it was" in said
+
+
+def test_what_was_asked_for_in_several_lines_is_shown_in_them() -> None:
+    row = replace(canned.ACTS_DONE[0], told=json.dumps({"text": "tell ann\n\nthen bob", "mark": "a"}))
+    said = plain(journal.act(row, canned.NOW, 60))
+    assert "text      tell ann\n\n          then bob\n" in said
+    assert "␊" not in said
 
 
 async def test_an_act_is_undone_under_the_cursor_and_one_without_a_way_back_says_why(tmp_path: Path) -> None:

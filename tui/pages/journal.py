@@ -78,12 +78,12 @@ def act(row: ActRow, now_ms: int, width: int) -> list[Line]:
 
 
 def _facts(facts: Sequence[tuple[str, str]], width: int) -> list[Line]:
-    label = min(max((len(name) for name, text in facts if text), default=0) + 2, width // 2)
+    label = max(min(max((len(name) for name, text in facts if text), default=0) + 2, width // 2), 10)
     return [
         drawn
         for name, text in facts
-        if text
-        for drawn in line((fit(name, max(label, 10)), Ink.DIM), text).folded(width)
+        for at, piece in enumerate(text.splitlines())
+        for drawn in line((fit("" if at else name, label), Ink.DIM), piece).folded(width)
     ]
 
 
