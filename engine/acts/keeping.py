@@ -70,15 +70,16 @@ def complete(
     tx: Tx, number: int, done: str, now: datetime, *, inverse: Inverse | None = None, final: str = "",
     until: datetime | None = None,
 ) -> None:  # fmt: skip
-    """It was done, told in one line. `inverse` undoes it, until then; where there is none, `final` says why. Of an act that erased whom it
-    was about nothing more is kept."""
+    """It was done, which is told in one line. `inverse` undoes it, until then; where there is none, `final` says why. Of an
+    act that erased whom it was about nothing more is kept."""
+    told = "; ".join(done.splitlines())
     said = json.dumps({"path": inverse.path, "body": inverse.body}, ensure_ascii=False) if inverse else ""
     if len(said) > INVERSE_MAX:
         said, final = "", "what was there before is too large to be kept"
     tx.execute("UPDATE act SET ended_ms = ? WHERE id = ?", (to_ms(now), number))
     tx.execute(
         "UPDATE act SET done = ?, inverse = ?, final = ?, undo_until_ms = ? WHERE id = ? AND final <> ?",
-        (clean("; ".join(done.splitlines()))[:DONE_MAX], said, clean(final), to_ms(until) if until else None, number, ERASED),
+        (clean(told)[:DONE_MAX], said, clean(final), to_ms(until) if until else None, number, ERASED),
     )
 
 
