@@ -97,7 +97,7 @@ async def perform(house: House, office: Office, path: str, act: Act, body: dict[
     DOING.set(Doing(user, number))
     try:
         done = await act(house, office, body)
-    except (Refusal, StoreTrouble):
+    except Refusal:  # after a trouble of the database nobody knows how much was done, and the act says so
         await _quietly(house, lambda tx: keeping.take_out(tx, number))
         raise
     await _complete(house, number, path, done)

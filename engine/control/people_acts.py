@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from deliverability.address import Address
+from engine.acts import keeping
 from engine.audience import dossier, fields, suppression
 from engine.audience.contacts import (
     Change,
@@ -25,6 +26,7 @@ from engine.control.work import Office
 from engine.counts import counted, people
 from engine.house import House
 from engine.reputation import forgetting
+from engine.store.many import in_list
 from mta.ports import Tx
 from mta.queue import erasing
 from mta.queue.operating import By
@@ -84,7 +86,7 @@ async def tag(house: House, office: Office, body: dict[str, Any]) -> Done:
     told = Change(untags=frozenset({word})) if takes else Change(tags=frozenset({word}))
 
     def work(tx: Tx, part: Sequence[int]) -> list[int]:
-        wanted = [each for each in part if (word in contact_facts(tx, each)["tags"]) == takes]
+        wanted = [each for each in _there(tx, part) if (word in contact_facts(tx, each)["tags"]) == takes]
         for each in wanted:
             change(tx, each, told, now)
         return wanted
@@ -139,6 +141,8 @@ async def erase(house: House, office: Office, body: dict[str, Any]) -> Done:
     salt = house.chance.octets(SALT_OCTETS)
     if found is not None:
         await house.store.write(lambda tx: dossier.erase(tx, found, address.key, salt=salt, now=now))
+    else:
+        await house.store.write(lambda tx: keeping.forget(tx, [address.key]))
     blanked = 0
     for start in range(0, len(deliveries), CHUNK):
         part = deliveries[start : start + CHUNK]
@@ -177,6 +181,13 @@ def _known(tx: Tx, address: Address) -> int:
     if found is None:
         raise UnknownContact(f"there is no contact {address}")
     return found
+
+
+def _there(tx: Tx, ids: Sequence[int]) -> list[int]:
+    """Those of these contacts that are still there: some may have been merged or forgotten since somebody chose them."""
+    marks, known = in_list(ids)
+    found = {number for (number,) in tx.query(f"SELECT id FROM contact WHERE id IN ({marks})", known)}
+    return [each for each in ids if each in found]
 
 
 def _change(body: Mapping[str, Any], source: str | None = None) -> Change:

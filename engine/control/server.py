@@ -215,7 +215,8 @@ async def _errors(
     except OverflowError:
         return _json(Refused("a number is too large"), 400)
     except StoreTrouble as err:
-        return _json(Refused(f"the database would not: {err}", "nothing was changed; try again"), 503)
+        known = "" if request.method == "GET" else "; `posthouse acts` says of what it is not known how far it came"
+        return _json(Refused(f"the database would not: {err}", f"try again{known}"), 503)
     except web.HTTPMethodNotAllowed as err:
         if err.allowed_methods == {"POST"} and request.path.removeprefix("/v1/") not in acts.ACTS:
             return _json(Refused(f"there is no {request.path[:80]}", "is the daemon older than this program?"), 404)
