@@ -178,10 +178,11 @@ def _move_next(
 
 
 def _take_text(tx: Tx, run: Run, version_id: int, campaign: Campaign, now: datetime, zone: ZoneInfo) -> None:
-    """A run that has not begun goes by the new text; by its time too, where the text says another than before."""
+    """A run that has not begun goes by the new text; by its time too, where the text says another than before. One that
+    says none leaves the run's: nobody who takes a line out of a file means that the mail leaves this moment."""
     is_other = run.campaign is None or run.campaign.when != campaign.when
-    civil = campaign.when.at if is_other and not campaign.when.rrule else run.civil
-    due = begins(replace(campaign.when, at=civil), now, zone) if is_other else run.due
+    civil = campaign.when.at if is_other and campaign.when.at and not campaign.when.rrule else run.civil
+    due = begins(replace(campaign.when, at=civil), now, zone) if is_other and civil else run.due
     runs.move(tx, run.id, version_id, civil, due, now)
 
 

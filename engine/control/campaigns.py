@@ -3,6 +3,7 @@
 A command that touches many recipients works in small commits; what it has not come to, the next one finds.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -101,10 +102,12 @@ async def resume(house: House, office: Office, body: dict[str, Any]) -> Done:
 async def stop(house: House, office: Office, body: dict[str, Any]) -> Done:
     """Stop a run, or every run there is, at once: nothing more is written, nothing more of what is queued leaves."""
     if body.get("all"):
-        found = await house.store.read(lambda tx: runs.open_runs(tx, office.campaigns.book))
-        told = [await _stop(house, each, _by(body), RunState.STOPPED) for each in found]
         await house.store.write(lambda tx: tx.execute("UPDATE campaign SET next_ms = NULL WHERE next_ms IS NOT NULL"))
-        return Done("\n".join(told) or "no campaign is under way", {"stopped": len(found)})
+        told = []
+        for each in await house.store.read(lambda tx: runs.open_runs(tx, office.campaigns.book)):
+            with contextlib.suppress(Refusal):  # it ended by itself meanwhile: the others are to stop all the same
+                told.append(await _stop(house, each, _by(body), RunState.STOPPED))
+        return Done("\n".join(told) or "no campaign is under way", {"stopped": len(told)})
     run = await _run(house, office, body)
     words = await _stop(house, run, _by(body), RunState.STOPPED)
     return Done(words, {"run": run.id, "undo": _undo("retry", run)})
@@ -180,21 +183,21 @@ async def _create(house: House, office: Office, body: dict[str, Any], found: Giv
         by = f"{by} {AGAINST}{against})"
     zone, book, for_all = ZoneInfo(house.config.mail.zone), office.campaigns.book, bool(body.get("for_all"))
 
-    def work(tx: Tx) -> tuple[int | None, datetime | None]:
+    def work(tx: Tx) -> tuple[int | None, datetime]:
         campaign_id, version_id = store_campaign(tx, campaign, source, now)
         _refuse_twice(tx, campaign, book, is_again=bool(body.get("again")))
         if campaign.when.rrule and not found.is_told:
             sql = "UPDATE campaign SET against = ? WHERE id = ?"
             tx.execute(sql, (f"{against}, by {_by(body).name}" if against and for_all else "", campaign_id))
-            return None, plan_next(tx, campaign_id, version_id, book, now, zone)
+            if (coming := plan_next(tx, campaign_id, version_id, book, now, zone)) is None:
+                raise Refusal(f"{campaign.name} never comes again", "look at when.rrule and when.from", 422)
+            return None, coming
         due = begins(replace(campaign.when, at=civil), now, zone)
         number = len(tx.query("SELECT id FROM campaign_run WHERE campaign_id = ?", (campaign_id,))) + 1
         return runs.create(tx, campaign_id, version_id, campaign, NewRun(f"{number}", due, civil, by), now), due
 
     run_id, due = await house.store.write(work)
     _wake(office)
-    if due is None:
-        raise Refusal(f"{campaign.name} never comes again", "look at when.rrule and when.from", 422)
     when = "begins now" if run_id and due <= now else f"begins {due:%Y-%m-%d %H:%M} UTC"
     when += _overridden(against, _by(body).name)
     if campaign.window and run_id:

@@ -18,16 +18,18 @@ from engine.audience.contacts import contact_facts, ensure_contact
 from engine.campaigns import runs
 from engine.campaigns.book import CampaignBook
 from engine.campaigns.runs import Run
+from engine.campaigns.states import RunState
 from engine.config import parse
 from engine.control import journal
 from engine.control.acts import ACTS
 from engine.control.asked import Asked
 from engine.control.protocol.acts import Done
 from engine.control.protocol.journal import ActRow
+from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.doctor.visit import Report
 from engine.house import House
-from mta.ports import StoreFull, Tx
+from mta.ports import StoreFull, Tx, to_ms
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
@@ -137,3 +139,45 @@ async def test_an_act_that_the_database_broke_off_stays_as_one_of_which_nobody_k
     assert (desk.tags(ids[0]), desk.tags(ids[44])) == (["vip"], [])
     desk.clock.advance(keeping.LAPSE + timedelta(seconds=1))
     assert [(each.what, each.state) for each in await desk.acts()] == [("people/tag", "unknown")]
+
+
+# -- campaigns
+
+
+async def test_all_campaigns_stop_also_where_one_of_them_ends_by_itself_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await desk.schedule("first"), await desk.schedule("second")
+    found = runs.open_runs
+
+    def ended_since(tx: Tx, book: CampaignBook) -> list[Run]:
+        told = found(tx, book)
+        tx.execute("UPDATE campaign_run SET state = 'done', ended_ms = ? WHERE id = ?", (to_ms(NOON), first.id))
+        return told
+
+    monkeypatch.setattr(runs, "open_runs", ended_since)
+    monkeypatch.setattr(desk.house.store, "read", desk.house.store.write)  # so that what is read may change something
+    done = await desk.act("campaigns/stop", all=True, by="olga")
+    monkeypatch.undo()
+    assert done.facts["stopped"] == 1
+    assert (desk.run("first").state, desk.run("second").state) == (RunState.DONE, RunState.STOPPED)
+    assert second.state is RunState.SCHEDULED
+
+
+async def test_a_text_without_a_time_leaves_a_run_its_time(desk: Desk) -> None:
+    run = await desk.schedule("spring", "", at="2026-03-10T10:00")
+    other = NEWS.replace("name: news", "name: spring") + "when: 2026-03-12T09:00\n"
+    await desk.act("campaigns/keep", source=other)
+    assert str(desk.run("spring").civil) == "2026-03-12 09:00:00"
+    await desk.act("acts/undo")
+    again = desk.run("spring")
+    assert again.version_id == run.version_id
+    assert (str(again.civil), str(again.due)) == ("2026-03-12 09:00:00", "2026-03-12 09:00:00+00:00")
+    assert again.due > desk.clock.now()
+
+
+async def test_a_campaign_that_never_comes_again_is_not_kept(desk: Desk) -> None:
+    with pytest.raises(Refusal, match="never comes again"):
+        await desk.schedule("over", 'when: {rrule: "FREQ=DAILY;COUNT=1", at: "10:00", from: 2020-01-01}\n')
+    assert desk.house.store.read_now(lambda tx: tx.query("SELECT name FROM campaign")) == []
+    assert await desk.acts() == ()
