@@ -55,6 +55,7 @@ class ControlServer:
         self._stream_of_all = Stream(self.look, lambda: to_ms(house.clock.now()))
         self._sharing = Sharing(lambda: self._stream_of_all.number)
         self._version = version()  # it is looked up in files
+        self._stood: set[str] = set()  # alerts, at the last look
         monotonic = house.clock.monotonic
         self._lately = Lately(lambda: self.house.store, lambda: self.house.clock)
         self.census = Sparing(lambda: take(self.house.store, self.house.clock.now()), _is_short, monotonic)
@@ -113,7 +114,7 @@ class ControlServer:
             alerts=alerts.standing(house, self._office),
             flows=(await self._office.flows.flows(now)).rows, operators=self._stream_of_all.operators,
         )  # fmt: skip
-        await alerts.forget_gone(house, base.alerts)
+        await alerts.forget_gone(house, base.alerts, self._stood)
         census, day = await self.census.get(), await self._day.get()
         held = self._office.conductor.suspensions
         return await house.store.read(lambda tx: alerts.marked(tx, views.overview(tx, now, base, census, day, held)))

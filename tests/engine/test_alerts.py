@@ -27,6 +27,7 @@ class Desk:
     def __init__(self, place: Place) -> None:
         self.clock = FakeClock()
         self.store = open_store(place, self.clock)
+        self.stood: set[str] = set()
         self.fence: Any = SimpleNamespace(why="restored 4 min ago")
         config = SimpleNamespace(carriers=0, lab=SimpleNamespace(enabled=False))
         self.house = cast(House, SimpleNamespace(store=self.store, clock=self.clock, config=config))
@@ -42,7 +43,7 @@ class Desk:
 
     async def shown(self) -> list[tuple[str, str]]:
         standing = alerts.standing(self.house, self.office)
-        await alerts.forget_gone(self.house, standing)
+        await alerts.forget_gone(self.house, standing, self.stood)
         overview = Overview("h", "1", 0, alerts=standing)
         marked = await self.store.read(lambda tx: alerts.marked(tx, overview))
         return [(each.text.removeprefix("fence: ").partition(":")[0], each.seen_by) for each in marked.alerts]
@@ -68,12 +69,41 @@ async def test_what_somebody_has_seen_stands_behind_what_nobody_has(desk: Desk) 
 
 
 async def test_what_comes_again_is_news(desk: Desk) -> None:
+    assert (await desk.shown())[0] == ("nothing is sent", "")
     key = alerts.standing(desk.house, desk.office)[0].key
     await alerts.acknowledge(desk.house, desk.office, {"alert": key, "by": "olga"})
     desk.say("another machine has it")
     assert (await desk.shown())[0] == ("nothing is sent", "")
     desk.say("restored 9 min ago")
     assert (await desk.shown())[0] == ("nothing is sent", "")
+
+
+async def test_who_has_seen_it_is_known_behind_a_restart_too_and_beside_another_front_office(desk: Desk) -> None:
+    office = cast(Any, desk.office)
+    [_, key] = alerts.standing(desk.house, desk.office)
+    await alerts.acknowledge(desk.house, desk.office, {"alert": key.key, "by": "olga"})
+    notes, office.key_keeper.alerts = office.key_keeper.alerts, ()
+    desk.stood.clear()  # one that began this moment, and has asked no name server yet
+    await desk.shown()
+    office.key_keeper.alerts = notes
+    assert await desk.shown() == [("nothing is sent", ""), ("publish the key of shop.example", "olga")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mx1.shop.example", "mx2.shop.example"),
+        ("163.com", "126.com"),
+        ("192.0.2.1", "192.0.2.10"),
+        ("1und1.de", "2und2.de"),
+    ],
+)
+def test_figures_of_a_name_are_part_of_it(one: str, other: str) -> None:
+    words = "site {} waits until {} UTC (olga): deferred everything for {} min, 1h 30m"
+    assert alerts.key_of(words.format(one, "10:15", 14)) == alerts.key_of(words.format(one, "11:00", 1_015))
+    assert alerts.key_of(words.format(one, "10:15", 14)) != alerts.key_of(words.format(other, "10:15", 14))
+    key = alerts.key_of(words.format(one, "10:15", 14))
+    assert alerts.key_of(key) == key
 
 
 async def test_an_alert_that_does_not_stand_can_not_be_seen(desk: Desk) -> None:

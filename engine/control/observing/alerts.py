@@ -1,7 +1,8 @@
 """What needs a person: every alert that stands, what it is about, and who has seen it.
 
 An alert has no number: it is known by its words without their figures, so that "deferred everything for 14 min" is still
-the same a minute later. That somebody has seen it is kept until it stands no more; when it comes again, it is news.
+the same a minute later. What belongs to a name (mx1.example, 163.com, 192.0.2.1) is no figure. That somebody has seen it is
+kept until it stands no more; when it comes again, it is news.
 """
 
 import json
@@ -21,9 +22,11 @@ from engine.counts import counted
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 
-_FIGURES: Final = re.compile(r"[0-9][0-9.,:]*")
+_ADDRESS: Final = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b"
+_FIGURES: Final = re.compile(rf"(?<![\w.-])(?!{_ADDRESS})[0-9][0-9.,:]*(?=(?:d|h|m|s|ms)?(?![\w-])(?!\.\w))")
 _META: Final = "alerts_seen"
 _LONGEST: Final = 160
+_OLD_MS: Final = 30 * 86_400_000  # nobody keeps for longer who has seen what does not stand here
 _OF_DOMAINS: Final = ("certificate", "keys", "doctor")
 
 
@@ -97,7 +100,8 @@ async def acknowledge(house: House, office: Office, body: dict[str, Any]) -> Don
         raise Refusal("no such alert stands", "`posthouse alert list` tells of those that do", 404)
 
     def note(tx: Tx) -> None:
-        seen = {each: row for each, row in _seen(tx, lock=True).items() if each in stands}
+        known = _seen(tx, lock=True).items()
+        seen = {each: row for each, row in known if each in stands or int(row[1]) > now_ms - _OLD_MS}
         _keep(tx, {**seen, key: [by, now_ms]})
 
     await house.store.write(note)
@@ -120,14 +124,17 @@ async def unacknowledge(house: House, office: Office, body: dict[str, Any]) -> D
     return Done("it is news again", {"alert": key, "undo": {"path": "alerts/acknowledge", "body": {"alert": key}}})
 
 
-async def forget_gone(house: House, alerts: Iterable[Alert]) -> None:
-    """Whatever stands no more is news when it comes again. StoreTrouble."""
+async def forget_gone(house: House, alerts: Iterable[Alert], stood: set[str]) -> None:
+    """Whatever stands no more is news when it comes again. `stood`: the keys of what was seen to stand before, which this
+    brings up to date; what stands at another front office, or was not looked for yet since the start, is not gone. StoreTrouble.
+    """
     keys = {each.key for each in alerts}
-    if all(each in keys for each in await house.store.read(_seen)):
-        return
-    await house.store.write(
-        lambda tx: _keep(tx, {each: row for each, row in _seen(tx, lock=True).items() if each in keys})
-    )
+    if (gone := stood - keys) and not gone.isdisjoint(await house.store.read(_seen)):
+        await house.store.write(
+            lambda tx: _keep(tx, {each: row for each, row in _seen(tx, lock=True).items() if each not in gone})
+        )
+    stood.clear()
+    stood |= keys
 
 
 def _seen(tx: Tx, *, lock: bool = False) -> dict[str, list[Any]]:
