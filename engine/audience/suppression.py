@@ -173,10 +173,10 @@ def has_expired(tx: Tx, now: datetime) -> bool:
 
 
 def lift(
-    tx: Tx, key: str, *, by: str, why: str, now: datetime, only: tuple[Reason, int] | None = None
+    tx: Tx, key: str, *, by: str, why: str, now: datetime, only: tuple[Reason, int | None] | None = None
 ) -> list[dict[str, Any]]:
-    """Let mail go to `key` again, whatever stopped it, or only what one reason and one list did; the rows lifted. Who did
-    it and why stays as an event."""
+    """Let mail go to `key` again, whatever stopped it, or only what one reason did, of one list or (None) of all; the rows
+    lifted. Who did it and why stays as an event."""
     hidden = hide(key, salt) if (salt := _salt(tx)) else key
     rows = [
         dict(zip(_ROW, (kept == hidden != key, *rest), strict=True))
@@ -184,7 +184,7 @@ def lift(
             "SELECT key, reason, list_id, scope, evidence, source, delivery_id, at_ms, expires_ms FROM suppression"
             " WHERE key IN (?,?) ORDER BY reason, list_id" + tx.for_update(), (key, hidden),
         )
-        if only is None or (rest[0], rest[1]) == only
+        if only is None or (rest[0] == only[0] and only[1] in (None, rest[1]))
     ]  # fmt: skip
     for row in rows:
         tx.execute(

@@ -84,5 +84,5 @@ def lift(
     as_json: Json = False,
 ) -> None:
     """Let mail go to an address again."""
-    only = {"only": {"reason": reason, "list_id": 0}} if reason else {}
+    only = {"only": {"reason": reason}} if reason else {}
     act(socket, "suppression/lift", {"address": address, "by": who(), "why": why, **only}, as_json)

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from deliverability.address import Address, AddressError
 from engine.audience import dossier, engagement, fields, preferences, suppression
 from engine.audience.contacts import contact_facts, find_contact
-from engine.audience.suppression import Reason
 from engine.control.protocol.lists import StandingRow
 from engine.control.protocol.people import (
     FileOctets,
@@ -26,6 +25,7 @@ from engine.control.protocol.people import (
     ValueRow,
 )
 from engine.control.refusal import Refusal
+from engine.control.suppressed import MAY_LIFT
 from engine.house import House
 from mta.ports import Tx, from_ms, to_ms
 from mta.queue import listing
@@ -34,15 +34,6 @@ from mta.queue.listing import Wanted
 
 ROWS: Final = 50  # of mails, events, runs
 FILE_MOST: Final = 5 << 20  # octets of a file in one answer
-
-LIFTED_BY: Final = {
-    Reason.HARD_BOUNCE: "an operator, when the mailbox is known to be there again",
-    Reason.COMPLAINT: "an operator, and only at the person's own wish",
-    Reason.UNSUBSCRIBE: "the person, by a yes to a list; an operator only at their wish",
-    Reason.MANUAL: "any operator",
-    Reason.ERASED: "the person themselves, by coming back; an operator with a reason",
-    Reason.PAUSED: "the person; it ends by itself",
-}
 
 
 def address_of(text: str) -> Address:
@@ -174,7 +165,7 @@ def _stop(told: dict[str, Any]) -> StopRow:
     return StopRow(
         told["reason"], told["scope"], told["list"], told["source"], told["evidence"],
         to_ms(datetime.fromisoformat(told["at"])), to_ms(datetime.fromisoformat(until)) if until else None,
-        LIFTED_BY[Reason(told["reason"])],
+        MAY_LIFT[told["reason"]],
     )  # fmt: skip
 
 

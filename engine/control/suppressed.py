@@ -21,15 +21,18 @@ _SEPARATOR: Final = "\n"  # in no address, reason or number
 
 MAY_LIFT: Final[Mapping[str, str]] = {
     Reason.HARD_BOUNCE: "an operator, where the mailbox is there after all",
-    Reason.COMPLAINT: "its reader, by asking for mail anew; an operator only on their word",
-    Reason.UNSUBSCRIBE: "its reader, by asking for mail anew; an operator only on their word",
-    Reason.MANUAL: "an operator",
-    Reason.ERASED: "its reader, by asking for mail anew: only a hash of the address is left",
-    Reason.PAUSED: "it ends by itself; its reader may end it before",
+    Reason.COMPLAINT: "an operator, and only at the person's own wish",
+    Reason.UNSUBSCRIBE: "the person, by a yes to the list that they left; an operator only at their wish",
+    Reason.MANUAL: "any operator",
+    Reason.ERASED: "an operator, and only at the person's own wish: a hash of the address is all that is left",
+    Reason.PAUSED: "the person; it ends by itself",
 }
+"""Who may lift what a reason stopped (engine.audience.subscriptions.refusal), in words."""
 
 _NEWEST: Final = "at_ms DESC, key DESC, reason DESC, list_id DESC"
 _OLDEST: Final = "at_ms, key, reason, list_id"
+_ALPHABETIC: Final = "key, reason, list_id"
+_ADDRESSES: Final = "-"  # in the place of a time: a page goes on along the addresses
 
 
 def _rows(tx: Tx, where: str, order: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -63,6 +66,8 @@ def _by_time(tx: Tx, after: str, limit: int, offset: int, total: int) -> list[tu
     """A page of all. The second half of a long list is read from its end, so that no more is passed over than must be."""
     if after:
         at = _place(after)
+        if not isinstance(at[0], int):
+            raise _no_cursor()
         where = "WHERE at_ms <= ? AND (at_ms, key, reason, list_id) < (?,?,?,?)"
         return _rows(tx, where, _NEWEST, (at[0], *at, limit, 0))
     behind = total - offset - limit
@@ -73,10 +78,10 @@ def _by_time(tx: Tx, after: str, limit: int, offset: int, total: int) -> list[tu
 
 def _search(tx: Tx, text: str, reason: str, after: str, limit: int) -> tuple[list[tuple[Any, ...]], str]:
     """Rows that match, and where to go on; "" at the end."""
-    if text and not after:
-        begins = _rows(tx, "WHERE key >= ? AND key < ?", "key, reason, list_id", (text, text + _BEYOND, limit, 0))
-        if begins := [row for row in begins if reason in ("", row[1])]:
-            return begins, ""
+    if text and (not after or after.startswith(_ADDRESSES)):
+        begin, goes_on = _beginning(tx, text, reason, after, limit)
+        if begin or goes_on or after:
+            return begin, goes_on
     found: list[tuple[Any, ...]] = []
     for _ in range(BUDGET // CHUNK):
         rows = _by_time(tx, after, CHUNK, 0, 0)
@@ -91,15 +96,42 @@ def _search(tx: Tx, text: str, reason: str, after: str, limit: int) -> tuple[lis
     return found, after
 
 
+def _beginning(tx: Tx, text: str, reason: str, after: str, limit: int) -> tuple[list[tuple[Any, ...]], str]:
+    """Rows whose address begins with a text, along the addresses, and where to go on."""
+    found: list[tuple[Any, ...]] = []
+    for _ in range(BUDGET // CHUNK):
+        behind = " AND (key, reason, list_id) > (?,?,?)" if after else ""
+        params = (text, text + _BEYOND, *(_place(after)[1:] if after else ()), CHUNK, 0)
+        rows = _rows(tx, f"WHERE key >= ? AND key < ?{behind}", _ALPHABETIC, params)
+        for row in rows:
+            after = _cursor((*row[:6], _ADDRESSES))
+            if reason in ("", row[1]):
+                found.append(row)
+            if len(found) == limit:
+                return found, after
+        if len(rows) < CHUNK:
+            return found, ""
+    return found, after
+
+
 def _cursor(row: Sequence[Any]) -> str:
     return _SEPARATOR.join((str(row[6]), str(row[0]), str(row[1]), str(row[2])))
 
 
-def _place(after: str) -> tuple[int, str, str, int]:
+def _place(after: str) -> tuple[int | str, str, str, int]:
+    """(when, key, reason, list) of the row that a page ended with; in the place of the time _ADDRESSES, along the addresses."""
     parts = after.split(_SEPARATOR)
-    if len(parts) != 4 or not parts[0].isdigit() or not parts[3].isdigit():
-        raise Refusal("after is what the page before said")
-    return int(parts[0]), parts[1], parts[2], int(parts[3])
+    if len(parts) != 4 or not (_is_number(parts[0]) or parts[0] == _ADDRESSES) or not _is_number(parts[3]):
+        raise _no_cursor()
+    return int(parts[0]) if parts[0] != _ADDRESSES else _ADDRESSES, parts[1], parts[2], int(parts[3])
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _no_cursor() -> Refusal:
+    return Refusal("after is what the page before said")
 
 
 def _row(row: Sequence[Any]) -> SuppressionRow:

@@ -43,7 +43,7 @@ async def add(house: House, office: Office, body: dict[str, Any]) -> Done:
 
 
 async def lift(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Mail goes to an address again, whatever stopped it; with `only`, what one reason and one list did."""
+    """Mail goes to an address again, whatever stopped it; with `only`, what one reason did, and one list where it is named."""
     address, by, why = _said(body)
     only, now = _only(body), house.clock.now()
     rows = await house.store.write(lambda tx: suppression.lift(tx, address.key, by=by, why=why, now=now, only=only))
@@ -80,12 +80,12 @@ def _said(body: dict[str, Any]) -> tuple[Address, str, str]:
     return address, asked.text("by"), asked.text("why")
 
 
-def _only(body: dict[str, Any]) -> tuple[Reason, int] | None:
+def _only(body: dict[str, Any]) -> tuple[Reason, int | None] | None:
     said = body.get("only")
     if said is None:
         return None
     try:
-        return Reason(said["reason"]), int(said["list_id"])
+        return Reason(said["reason"]), int(said["list_id"]) if "list_id" in said else None
     except (KeyError, ValueError, TypeError):
         raise Refusal("only is {reason, list_id}", f"reasons: {', '.join(Reason)}") from None
 

@@ -322,6 +322,19 @@ async def test_what_was_lifted_is_put_back_with_its_evidence_and_its_time(house:
     assert house.store.read_now(lambda tx: suppression.about(tx, KEY)) == before
 
 
+async def test_what_one_reason_stopped_is_lifted_of_all_lists_or_of_one(house: House) -> None:
+    now = house.clock.now()
+    for number in (0, 7, 8):
+        house.store.write_now(lambda tx, n=number: suppression.suppress(tx, KEY, Reason.MANUAL, list_id=n, now=now))  # type: ignore[misc]
+    house.store.write_now(lambda tx: suppression.suppress(tx, KEY, Reason.COMPLAINT, now=now))
+    only: dict[str, Any] = {"reason": "manual", "list_id": 7}
+    done = await act(house, "suppression/lift", address=ANN, by="olga", why="x", only=only)
+    assert done.facts["reasons"] == ["manual"]
+    done = await act(house, "suppression/lift", address=ANN, by="olga", why="x", only={"reason": "manual"})
+    assert done.facts["reasons"] == ["manual", "manual"]
+    assert stopped(house) == {"complaint"}
+
+
 async def test_who_is_stopped_by_the_salted_hash_of_an_erased_address_is_stopped_so_again(house: House) -> None:
     now = house.clock.now()
     house.store.write_now(lambda tx: suppression.erase(tx, KEY, salt=b"salt", now=now))
