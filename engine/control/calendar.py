@@ -7,7 +7,7 @@ and no question reads an audience: that is counted in parts and kept (engine.cam
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -64,11 +64,10 @@ async def show(house: House, office: Office, asked: Asked) -> Calendar:
     """Sends from `since` on, for `days`. `move` and `at`: as if that campaign were moved there."""
     now, zone = house.clock.now(), ZoneInfo(house.config.mail.zone)
     since = _midnight(asked.text("since"), now, zone)
-    until = since + timedelta(days=asked.number("days", 14, least=1, most=DAYS_MAX))
+    days, until = stretch(since, asked.number("days", 14, least=1, most=DAYS_MAX), zone)
     trial = Trial(asked.text("move"), _moment(asked.text("at")))
     entries = await house.store.read(lambda tx: _entries(tx, office, since, until, now, zone, trial))
     flows = await house.store.read(lambda tx: flow_rows(tx, since, until, now, zone))
-    days = [(since.astimezone(zone) + timedelta(days=each)).date() for each in range((until - since).days)]
     born = await office.campaigns.birthdays.on(house.store, days, now)
     rows = await forecast_rows(house, office, entries, now, zone)
     rows = sorted([*rows, *flows], key=lambda row: (row.at_ms is None, row.at_ms or 0, row.name))
@@ -267,6 +266,12 @@ def _shared(one: Forecast, other: Forecast) -> float:
 
 def _domains(of: Forecast) -> set[str]:
     return {each.domain for each in of.sites}
+
+
+def stretch(since: datetime, count: int, zone: ZoneInfo) -> tuple[list[date], datetime]:
+    """So many days from a midnight on, and the midnight behind them: a day on which clocks are put has another length."""
+    days = [(since.astimezone(zone) + timedelta(days=each)).date() for each in range(count)]
+    return days, resolve(datetime.combine(days[-1] + timedelta(days=1), time()), zone)
 
 
 def _midnight(text: str, now: datetime, zone: ZoneInfo) -> datetime:

@@ -79,9 +79,13 @@ class TrialRoom:
 
     async def _play(self, number: int, asked: Mapping[str, Any]) -> None:
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *_WORKER, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, cwd=_HOME, limit=LINE_MAX
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_WORKER, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, cwd=_HOME, limit=LINE_MAX
+            )
+        except OSError as err:
+            self._set(number, state=FAILED, trouble=f"no process can be made for it: {err.strerror}")
+            return
         is_ending = False
         try:
             async with asyncio.timeout(SECONDS):

@@ -1,7 +1,7 @@
 """Lists over the control socket: each with its pipeline, who stands on it, all contacts, the declared fields."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -46,10 +46,10 @@ async def every(house: House, office: Office) -> Lists:
     people = await office.headcount.get()
 
     def look(tx: Tx) -> Lists:
-        hours = figures.hours(tx, _since(now, zone))
-        rows = tuple(
-            _row(tx, each, [hour[1:] for hour in hours if hour[0] == each.id], now, zone) for each in lists.every(tx)
-        )
+        hours = defaultdict[int, list[tuple[int, What, int]]](list)
+        for list_id, hour_ms, what, count in figures.hours(tx, _since(now, zone)):
+            hours[list_id].append((hour_ms, what, count))
+        rows = tuple(_row(tx, each, hours[each.id], now, zone) for each in lists.every(tx))
         return Lists(to_ms(now), rows, people)
 
     return await house.store.read(look)

@@ -1,5 +1,5 @@
-"""What the front office knows of mails between two questions. Files of templates are read anew when one of them changed, so a
-proof is of what lies there now; what the daemon sends is as it was read at its start or last reload.
+"""What the front office knows of mails between two questions. Files of templates are read anew when one of them changed, and
+at a reload, so a proof is of what lies there now; what the daemon sends is as it was read at its start or last reload.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ class MailRoom:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._house: House | None = None  # another one since a reload, with other settings
         self._times: Mapping[Path, float] = {}
         self._prover: Prover | None = None
         self._sender: Prover | None = None
@@ -60,7 +61,7 @@ class MailRoom:
 
     def _look(self, house: House) -> None:
         times = times_of(house.resources)
-        if self._prover is not None and times == self._times:
+        if self._prover is not None and self._house is house and times == self._times:
             return
         try:
             self._prover = Prover(house.resources, house.config.mail, house.composer.base_url)
@@ -68,7 +69,7 @@ class MailRoom:
         except (BrandError, TextError) as err:
             self._prover = self._sender = None
             raise CannotProve(str(err)) from None
-        self._times, self._rows = times, ()
+        self._house, self._times, self._rows = house, times, ()
 
     async def rows(self, house: House, applied: Mapping[str, tuple[str, ...]]) -> tuple[MailRow, ...]:
         """All mails. `applied`: the mails of each flow that is applied."""

@@ -24,29 +24,36 @@ class _Counted:
 
 
 class Headcount:
-    """How many contacts there are. Numbers are given once and upwards, and who goes leaves a row behind."""
+    """How many contacts there are. Numbers are given once and upwards, and who goes leaves a row behind.
+
+    A part is remembered when there is another one behind it. On PostgreSQL a number that was given earlier may be seen later,
+    so the youngest are counted for each question.
+    """
 
     def __init__(self, store: GroupStore) -> None:
         self._store = store
-        self._known = _Counted()
+        self._known, self._people = _Counted(), 0
 
     async def get(self) -> int:
         while not await self._store.read(self._count_part):
             pass
-        return self._known.people
+        return self._people
 
     def _count_part(self, tx: Tx) -> bool:
         known = self._known
         gone = _number(tx, "SELECT count(*) FROM former_contact", ())
         if gone != known.gone:  # some of those counted may be among them
             self._known = known = _Counted(gone=gone)
-        last = _number(tx, "SELECT max(w.id) FROM (SELECT id FROM contact WHERE id > ? ORDER BY id LIMIT ?) w",
-                       (known.upto, PART))  # fmt: skip
-        if not last:
-            return True
-        here = _number(tx, "SELECT count(*) FROM contact WHERE id > ? AND id <= ?", (known.upto, last))
-        self._known = _Counted(last, known.people + here, gone)
-        return here < PART
+        last = self._end(tx, known.upto)
+        if last and self._end(tx, last):
+            self._known = _Counted(last, known.people + PART, gone)
+            return False
+        self._people = known.people + _number(tx, "SELECT count(*) FROM contact WHERE id > ?", (known.upto,))
+        return True
+
+    def _end(self, tx: Tx, number: int) -> int:
+        """The last of the part behind this number; 0 where there is no whole one."""
+        return _number(tx, "SELECT id FROM contact WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", (number, PART - 1))
 
 
 class ChainWalk:
