@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from campaign_house import NEWS
 from clock import NOON, FakeChance, FakeClock
-from mail_shop import SECRET, make_list, open_store
+from mail_shop import SECRET, Place, make_list, open_store
 
 from deliverability.address import Address
 from engine.acts import keeping
@@ -41,11 +41,11 @@ SOON = "when: 2026-03-10T10:00\n"
 class Desk:
     """A house with a list, and an office with campaigns and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         (folder / "secret").write_bytes(SECRET)
         config = parse(f'hostname = "mail.shop.example"\n[daemon]\nstate_dir = "{folder}"\n')
         self.clock, self.book = FakeClock(), CampaignBook()
-        self.house = House.build(config, open_store(folder, self.clock), self.clock, FakeChance())
+        self.house = House.build(config, open_store(place, self.clock), self.clock, FakeChance())
         self.house.store.write_now(make_list)
         self.office = cast(
             Office,
@@ -86,8 +86,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    made = Desk(tmp_path)
+async def desk(tmp_path: Path, place: Place) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path, place)
     yield made
     made.house.store.close()
 
