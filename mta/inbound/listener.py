@@ -64,6 +64,8 @@ class Listener:
         self._sockets: tuple[socket.socket, ...] = ()
         self._is_accepting = False
         self._is_stopping = False
+        self._turning: asyncio.TimerHandle | None = None
+        self._keeping: asyncio.TimerHandle | None = None
         self.full_seconds, self.mute_seconds, self.idle_seconds = FULL_SECONDS, MUTE_SECONDS, IDLE_SECONDS
         self._sessions: dict[InboundSession, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,17 +139,19 @@ class Listener:
         if self._is_full:
             self._load.hit("max_connections")
             self._accept_off()
-            asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
-            asyncio.get_running_loop().call_later(_LOOK, self._keep_room)
+            loop = asyncio.get_running_loop()
+            self._turning = self._turning or loop.call_later(self.full_seconds, self._turn_away)
+            self._keeping = self._keeping or loop.call_later(_LOOK, self._keep_room)
 
     @property
     def _is_full(self) -> bool:
         return len(self._tasks) >= self._settings.max_connections
 
     def _keep_room(self) -> None:
+        self._keeping = None
         if self._is_full and not self._is_stopping:
             self.make_room()
-            asyncio.get_running_loop().call_later(_LOOK, self._keep_room)
+            self._keeping = asyncio.get_running_loop().call_later(_LOOK, self._keep_room)
 
     def make_room(self) -> None:
         """Where somebody waits for a place, let those go who idle, the longest first."""
@@ -179,11 +183,14 @@ class Listener:
                 connection.setblocking(False)
                 with connection, suppress(OSError):
                     connection.send(said)
-        asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
+        self._turning = asyncio.get_running_loop().call_later(self.full_seconds, self._turn_away)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._crowd.leave()
+        if self._turning is not None:  # who waits has its turn now
+            self._turning.cancel()
+            self._turning = None
         self._accept_on()
 
     async def _serve(self, connection: socket.socket) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from ipaddress import ip_network
@@ -272,6 +272,29 @@ async def test_a_full_listener_lets_the_next_wait_for_a_place() -> None:
         await first.talk("C: QUIT", "S: 221", "S: ")
         first.writer.close()
         await second.talk("S: 220")
+
+
+async def test_a_house_that_is_full_again_and_again_is_looked_after_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place that was taken anew began one more watch, and under load they never ended."""
+    monkeypatch.setattr(listener, "_LOOK", 3600.0)
+    loop, alarms = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+
+    def call_later(seconds: float, work: Callable[..., object], *given: object) -> asyncio.TimerHandle:
+        alarm = loop.call_at(loop.time() + seconds, work, *given)
+        if work in (opened._keep_room, opened._turn_away):
+            alarms.append(alarm)
+        return alarm
+
+    async with door(Recorder(), SubmissionSettings(max_connections=1)) as open_door:
+        opened = open_door.listener
+        opened.full_seconds = 3600.0
+        monkeypatch.setattr(loop, "call_later", call_later)
+        for _ in range(5):
+            client = await open_door.knock()
+            await client.talk("S: 220", "C: QUIT", "S: 221", "S: ")
+            client.writer.close()
+        assert len([each for each in alarms if not each.cancelled()]) <= 2
+        assert opened.hits["max_connections"] == 5
 
 
 async def test_carriers_share_one_socket_and_a_full_one_leaves_connections_to_the_other() -> None:
