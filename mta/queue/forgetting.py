@@ -18,7 +18,8 @@ def old(tx: Tx, after_id: int, before_ms: int, span: int) -> tuple[int, list[int
     rows = tx.query("SELECT id, received_ms FROM message WHERE id > ? ORDER BY id LIMIT ?", (after_id, span))
     ids = [message_id for message_id, received_ms in rows if received_ms < before_ms]
     goes_on = rows[-1][0] if len(ids) == len(rows) == span else 0  # the younger ones need no look
-    return goes_on, [each for each in ids if each not in _newest(tx) and _is_over(tx, each, before_ms)]
+    stay = _newest(tx) | _not_over(tx, ids, before_ms) if ids else set()
+    return goes_on, [each for each in ids if each not in stay]
 
 
 def forget(tx: Tx, message_ids: Sequence[int]) -> None:
@@ -33,9 +34,13 @@ def forget(tx: Tx, message_ids: Sequence[int]) -> None:
     tx.executemany("DELETE FROM message WHERE id = ?", ids)
 
 
-def _is_over(tx: Tx, message_id: int, before_ms: int) -> bool:
-    sql = "SELECT 1 FROM delivery WHERE message_id = ? AND (ended_ms IS NULL OR ended_ms >= ?) LIMIT 1"
-    return tx.one(sql, (message_id, before_ms)) is None
+def _not_over(tx: Tx, message_ids: Sequence[int], before_ms: int) -> set[int]:
+    """Those of which a delivery is under way, or ended since."""
+    sql = (
+        f"SELECT DISTINCT message_id FROM delivery WHERE message_id IN ({','.join('?' * len(message_ids))})"
+        " AND (ended_ms IS NULL OR ended_ms >= ?)"
+    )
+    return {row[0] for row in tx.query(sql, (*message_ids, before_ms))}
 
 
 def _newest(tx: Tx) -> set[int]:

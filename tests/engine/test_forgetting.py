@@ -1,7 +1,9 @@
 """Old mail is forgotten whole and nothing else is: the books balance, no number is given twice, links still lead on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from clock import NOON
@@ -10,7 +12,7 @@ from mail_shop import Place
 
 from engine import forgetting as module
 from engine.forgetting import LOGS, Forgetter, of_log
-from mta.ports import to_ms
+from mta.ports import Tx, to_ms
 from mta.queue import forgetting, queue
 from mta.queue.settings import QueueSettings
 from mta.queue.tables import Message
@@ -103,6 +105,30 @@ def test_many_go_in_parts_and_the_rest_waits_for_the_next_round(books: Books, mo
     assert sweep(books, forgetter, LATER + timedelta(seconds=2)) == 2
     assert books.rows("SELECT id FROM message ORDER BY id") == [(stays,), (numbers[-1],)]
     assert sweep(books, forgetter, LATER + timedelta(hours=2)) == 0
+
+
+def test_a_part_asks_no_more_of_the_database_the_more_messages_it_has(books: Books) -> None:
+    def questions(count: int) -> int:
+        for _ in range(count):
+            end(books, to_ms(NOON), enqueue(books, "a@x.example"))
+        asked = 0
+
+        def look(tx: Tx) -> list[int]:
+            def counted(ask: Callable[..., Any]) -> Callable[..., Any]:
+                def counting(*given: Any) -> Any:
+                    nonlocal asked
+                    asked += 1
+                    return ask(*given)
+
+                return counting
+
+            told = SimpleNamespace(query=counted(tx.query), one=counted(tx.one))
+            return forgetting.old(cast(Tx, told), 0, to_ms(LATER), 100)[1]
+
+        assert books.write(look)
+        return asked
+
+    assert questions(3) == questions(30)
 
 
 @pytest.mark.parametrize("table", LOGS)
