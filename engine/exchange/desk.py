@@ -13,8 +13,8 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from engine.audience.lists import ListError
 from engine.exchange import errands
 from engine.exchange.columns import MappingError
 from engine.exchange.encodings import CODECS, NoText, Unclear
-from engine.exchange.errands import FAULTS_KEPT, Errand, Fault, State, Tried, wanted_of
+from engine.exchange.errands import FAULTS_KEPT, KEPT, Errand, Fault, State, Tried, wanted_of
 from engine.exchange.importing import Import, ImportedAlready, Progress
 from engine.exchange.opening import KINDS, Opened, open_file
 from engine.exchange.preparing import Counted, Prepared
@@ -40,7 +40,8 @@ FILE_MOST: Final = 2 << 30  # octets
 ERRANDS_MOST: Final = 20
 KEEP: Final = timedelta(days=14)
 TELL_SECONDS: Final = 0.2
-TRIES: Final = 6  # of ten seconds each, which is what a commit waits
+TRIES: Final = 6  # of as long as a commit waits
+NAME_MOST: Final = 180  # octets of a file's name: what a folder takes, less what is put before and behind it
 CELLS_SHOWN: Final = 200
 
 
@@ -67,9 +68,12 @@ class ImportDesk:
         """A file that will come in parts. DeskError."""
         if not 0 < size <= FILE_MOST:
             raise DeskError(f"a file has from 1 octet to {FILE_MOST >> 30} GiB, not {size:,}")
-        made = self._make(Path(clean(name)).name[:120].strip(". ") or "people.csv", by, size)
-        os.close(os.open(made.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        made.keep()
+        made = self._make(_name(name), by, size)
+        with _kept(made):
+            made.folder.mkdir(mode=0o700, parents=True)
+            os.close(os.open(made.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+            made.keep()
+        self.errands[made.id] = made
         return made
 
     async def at(self, path: str, by: str) -> Errand:
@@ -78,28 +82,24 @@ class ImportDesk:
         there = Path(path)
         if not there.is_absolute():
             raise DeskError(f"{path[:200]} is no place on the daemon's machine: name it from / on")
-        return await asyncio.to_thread(self._copied, there, by)
-
-    def _copied(self, there: Path, by: str) -> Errand:
+        place = await asyncio.to_thread(_opened_there, there)
         try:
-            place = os.open(there, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as err:
-            raise DeskError(f"the daemon can't read {there}: {err.strerror}") from None
-        try:
-            found = os.fstat(place)
-            if not stat.S_ISREG(found.st_mode):
-                raise DeskError(f"{there} is no file")
-            if not found.st_mode & stat.S_IROTH:
-                raise DeskError(f"not everybody may read {there}: let the terminal send it, or `chmod o+r` it")
-            made = self.come(there.name, found.st_size, by)
-            with os.fdopen(os.dup(place), "rb") as source, made.file.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+            made = self.come(there.name, os.fstat(place).st_size, by)
+            await asyncio.to_thread(self._copy, place, made)
         finally:
             os.close(place)
-        made.come = made.size = made.file.stat().st_size
-        made.state = State.READY
-        made.keep()
         return made
+
+    def _copy(self, place: int, made: Errand) -> None:
+        try:
+            with _kept(made), os.fdopen(os.dup(place), "rb") as source, made.file.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+                made.come = made.size = copy.tell()
+                made.state = State.READY
+                made.keep()
+        except DeskError:
+            self.errands.pop(made.id, None)
+            raise
 
     def _make(self, name: str, by: str, size: int) -> Errand:
         now = self._clock.now()
@@ -107,10 +107,7 @@ class ImportDesk:
         if len(self.errands) >= ERRANDS_MOST:
             raise DeskError(f"there are {ERRANDS_MOST} imports at the desk: take one away first")
         number = self._chance.octets(4).hex()
-        folder = self._folder / number
-        folder.mkdir(mode=0o700, parents=True)
-        made = self.errands[number] = Errand(number, folder, name, clean(by)[:60], to_ms(now), size)
-        return made
+        return Errand(number, self._folder / number, name, clean(by)[:60], to_ms(now), size)
 
     def part(self, number: str, offset: int, octets: bytes) -> Errand:
         """A part of its file; parts come in order. DeskError."""
@@ -119,8 +116,13 @@ class ImportDesk:
             raise DeskError(
                 f"{errand.come:,} of {errand.size:,} octets are here: a part from {offset:,} on does not follow"
             )
-        with errand.file.open("ab") as file:
-            file.write(octets)
+        try:
+            with errand.file.open("r+b") as file:  # where one broke off, be it by a crash, the next takes its place
+                file.seek(offset)
+                file.write(octets)
+                file.truncate()
+        except OSError as err:
+            raise DeskError(f"the part can't be kept: {err.strerror}") from None
         errand.come += len(octets)
         if errand.come == errand.size:
             errand.state = State.READY
@@ -147,16 +149,19 @@ class ImportDesk:
 
     async def start(self, number: str, options: Mapping[str, Any] | None = None) -> Errand:
         """Import it; one that was stopped goes on with what was said of it before. DeskError."""
-        if any(each.state is State.RUNNING for each in self.errands.values()):
-            raise DeskError("another import runs: wait for it, or cancel it")
-        errand = self._free(number, State.READY, State.TRIED, State.STOPPED, State.FAILED)
-        if options is not None:
-            errand.options = dict(options)
-        _judge(errand.options)
-        await self._judge_consent(errand.options)
-        errand.why, errand.faults = "", []
+        errand = self._startable(number)
+        said = dict(errand.options if options is None else options)
+        _judge(said)
+        await self._judge_consent(said)
+        errand = self._startable(number)  # again: somebody may have been quicker meanwhile
+        errand.options, errand.why, errand.faults = said, "", []
         self._begin(errand, State.RUNNING, self._run)
         return errand
+
+    def _startable(self, number: str) -> Errand:
+        if any(each.state is State.RUNNING for each in self.errands.values()):
+            raise DeskError("another import runs: wait for it, or cancel it")
+        return self._free(number, State.READY, State.TRIED, State.STOPPED, State.FAILED)
 
     def cancel(self, number: str) -> Errand:
         """Stop what is being done with it, between two commits. DeskError where nothing is."""
@@ -283,6 +288,39 @@ class _Noted(Quarantine):
         super().add(table, header, row, reason)
         if len(self._errand.faults) < FAULTS_KEPT:
             self._errand.faults.append(_fault(table, row, reason))
+
+
+@contextmanager
+def _kept(made: Errand) -> Iterator[None]:
+    """Around the making of an errand's files: DeskError, and nothing of it stays, where they can't be made."""
+    try:
+        yield
+    except OSError as err:
+        made.drop()
+        raise DeskError(f"the file can't be kept: {err.strerror}") from None
+
+
+def _opened_there(there: Path) -> int:
+    """A file of this machine that everybody may read. DeskError."""
+    try:
+        place = os.open(there, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as err:
+        raise DeskError(f"the daemon can't read {there}: {err.strerror}") from None
+    mode = os.fstat(place).st_mode
+    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+        return place
+    os.close(place)
+    raise DeskError(
+        f"not everybody may read {there}: let the terminal send it, or `chmod o+r` it"
+        if stat.S_ISREG(mode)
+        else f"{there} is no file"
+    )
+
+
+def _name(told: str) -> str:
+    """What a file is called in its folder, where there are others."""
+    found = Path(clean(told)).name.encode()[:NAME_MOST].decode("utf-8", "ignore").strip(". ")
+    return f"file {found}" if found.startswith(KEPT) else found or "people.csv"
 
 
 def _note(errand: Errand, progress: Progress) -> None:

@@ -1,7 +1,8 @@
 """An import that somebody gave the daemon to do: its file, what was said of it, and how far it is.
 
 Each has a folder of its own in the state folder, with the file as it came and `errand.json`, written at each change, so
-that a daemon that starts again knows what was left to do. The rows that were taken are in the database, where an import
+that a daemon that starts again knows what was left to do; of a file that was still coming it knows nothing but its name, so
+its parts come again from the first. The rows that were taken are in the database, where an import
 that was cut off goes on (engine.exchange.importing).
 """
 

@@ -74,6 +74,52 @@ async def test_a_file_of_this_machine_is_copied_if_everybody_may_read_it(shop: D
     assert list(desk.errands) == [errand.id]
 
 
+async def test_parts_of_a_file_that_a_restart_cut_off_come_again_and_it_is_what_was_sent(
+    shop: Desk, tmp_path: Path
+) -> None:
+    folder, content = tmp_path / "desk", b"email\nann@example.org\n"
+    desk = at_desk(shop, folder)
+    errand = desk.come("people.csv", len(content), "mia")
+    desk.part(errand.id, 0, content[:10])
+    again = at_desk(shop, folder)
+    assert again.errands[errand.id].come == 0
+    again.part(errand.id, 0, content[:4])
+    assert again.part(errand.id, 4, content[4:]).file.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["errand.json", "errand.json.new", "\u674e" * 120, "...", "\U0001f642" * 200 + ".csv"])
+async def test_a_file_of_whatever_name_is_taken_and_found_again(shop: Desk, tmp_path: Path, name: str) -> None:
+    folder, content = tmp_path / "desk", b"email\nann@example.org\noops\n"
+    desk = at_desk(shop, folder)
+    errand = await brought(desk, content, name)
+    await desk.start(errand.id, OPTIONS)
+    await done(desk)
+    assert (errand.state, errand.taken, errand.refused) == (State.DONE, 1, 1), errand.why
+    assert errand.file.read_bytes() == content
+    assert at_desk(shop, folder).errands[errand.id].name == errand.name
+
+
+async def test_a_file_that_can_t_be_kept_is_refused_in_words_and_leaves_nothing(shop: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    folder.write_bytes(b"no folder")
+    desk = at_desk(shop, folder)
+    with pytest.raises(DeskError, match="can't be kept"):
+        desk.come("people.csv", 10, "mia")
+    assert desk.errands == {}
+
+
+async def test_of_two_who_start_at_the_same_moment_one_does(shop: Desk, tmp_path: Path) -> None:
+    desk = at_desk(shop, tmp_path / "desk")
+    errand = await brought(desk, b"email\nann@example.org\n")
+    other = await brought(desk, b"email\nbob@example.org\n")
+    came = await asyncio.gather(
+        *(desk.start(each.id, OPTIONS) for each in (errand, errand, other)), return_exceptions=True
+    )
+    await done(desk)
+    assert [isinstance(each, DeskError) for each in came] == [False, True, True]
+    assert [each["address"] for each in shop.contacts()] == ["ann@example.org"]
+
+
 async def test_a_dry_run_writes_nothing_and_faults_are_words(shop: Desk, tmp_path: Path) -> None:
     desk = at_desk(shop, tmp_path / "desk")
     errand = await brought(desk, b"email,name\nann@example.org,Ann\nnobody,X\n\x1b[2J@x.example,Y\n")
