@@ -9,6 +9,7 @@ It is made under a name that ends in `.partial`, synced, and renamed. Whoever re
 installation can: keep it as secret as the machine.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -137,12 +139,34 @@ def kept_in(folder: Path) -> Iterator[Backup]:
 
 
 def prune(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the newest `keep`, and what was not finished; what was removed."""
+    """Remove all but the newest `keep`, and what was not finished and nobody is at any more; what was removed."""
     old = [each.folder for each in list(kept_in(folder))[keep:]]
     left = [each for each in folder.glob(f"*{PARTIAL}") if _NAME.fullmatch(each.name.removesuffix(PARTIAL))]
-    for each in (*old, *left):
+    for each in (*old, *(each for each in left if not _is_held(each))):
         shutil.rmtree(each)
     return old
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """While one is being made: whoever removes what was left lets it be. The kernel drops it when its maker dies. OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _is_held(folder: Path) -> bool:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(opened)
+    return False
 
 
 def seal(folder: Path, said: Mapping[str, Any]) -> None:

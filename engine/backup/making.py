@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from engine.backup.folder import (
     PARTIAL,
@@ -22,6 +23,7 @@ from engine.backup.folder import (
     Backup,
     BackupError,
     copy,
+    held,
     name_of,
     read,
     seal,
@@ -50,16 +52,13 @@ def make(what: What, into: Path, now: datetime) -> Backup:
     partial = folder.with_name(folder.name + PARTIAL)
     try:
         partial.mkdir(mode=0o700, parents=True)
-        if isinstance(what.database, Path):
-            _copy_sqlite(what.database, partial / SQLITE)
-        else:
-            _dump(what.database, partial / POSTGRES)
-        for name, place in what.files.items():
-            copy(place, partial / name)
-        said = {"made": now.isoformat(timespec="seconds"), "version": what.version, "hostname": what.hostname}
-        seal(partial, {**said, "schema": list(what.schema)})
-        partial.rename(folder)
-        sync(into)
+    except OSError as err:
+        raise BackupError(_why(err, into)) from None
+    try:
+        with held(partial):
+            _fill(partial, what, now)
+            partial.rename(folder)
+            sync(into)
     except OSError as err:
         shutil.rmtree(partial, ignore_errors=True)
         raise BackupError(_why(err, into)) from None
@@ -69,10 +68,21 @@ def make(what: What, into: Path, now: datetime) -> Backup:
     return read(folder)
 
 
+def _fill(partial: Path, what: What, now: datetime) -> None:
+    if isinstance(what.database, Path):
+        _copy_sqlite(what.database, partial / SQLITE)
+    else:
+        _dump(what.database, partial / POSTGRES)
+    for name, place in what.files.items():
+        copy(place, partial / name)
+    said = {"made": now.isoformat(timespec="seconds"), "version": what.version, "hostname": what.hostname}
+    seal(partial, {**said, "schema": list(what.schema)})
+
+
 def look_through(database: Path) -> None:
     """Read an SQLite file wholly, as SQLite checks it. BackupError with the first faults."""
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
             found = [str(row[0]) for row in opened.execute("PRAGMA integrity_check")]
     except sqlite3.Error as err:
         found = [str(err)]
@@ -82,10 +92,12 @@ def look_through(database: Path) -> None:
 
 def _free(into: Path, now: datetime) -> Path:
     """A name that is not taken, were two made within a second."""
-    name, again = name_of(now), 1
-    while (into / (name if again == 1 else f"{name}-{again}")).exists():
+    first = folder = into / name_of(now)
+    again = 1
+    while folder.exists() or folder.with_name(folder.name + PARTIAL).exists():
         again += 1
-    return into / (name if again == 1 else f"{name}-{again}")
+        folder = first.with_name(f"{first.name}-{again}")
+    return folder
 
 
 def _why(err: OSError, into: Path) -> str:
@@ -104,7 +116,7 @@ def _copy_sqlite(database: Path, to: Path) -> None:
         raise BackupError(f"there is no database {database}")
     os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as source, closing(_open(to)) as target:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as source, closing(_open(to)) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
     except sqlite3.Error as err:

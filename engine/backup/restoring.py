@@ -78,7 +78,8 @@ def _fence(why: str, now: datetime) -> Callable[[Tx], None]:
 
 
 def _place_sqlite(source: Path, database: Path, now: datetime) -> list[Path]:
-    """Copy beside, sync, and take the place in one step: a crash leaves the old one or the new one."""
+    """Copy beside, sync, and take the place in one step. A crash leaves the old one, the new one, or both beside an empty
+    place: what a daemon makes there sends nothing (engine.fence)."""
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = database.with_name(database.name + ".restoring")
     copy(source, fresh)
@@ -90,29 +91,32 @@ def _place_sqlite(source: Path, database: Path, now: datetime) -> list[Path]:
 
 
 def _settled_aside(database: Path, now: datetime) -> list[Path]:
-    """Move the database that is there away, with its log in it."""
-    if not database.exists():
-        return []
-    try:
-        with closing(sqlite3.connect(database, isolation_level=None)) as opened:
-            opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        pass  # damaged, which may be why a backup is restored: its log goes with it
-    moved = _out_of_the_way(database, now)
-    for end in _LOG:  # what is left of its log keeps the name by which SQLite finds it
+    """Move the database that is there away, with its log in it. A log without its database goes too: SQLite would take what
+    is in it for the restored one's."""
+    if database.exists():
+        try:
+            with closing(sqlite3.connect(database, isolation_level=None)) as opened:
+                opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # damaged, which may be why a backup is restored: its log goes with it
+    aside = _aside(database, now)
+    moved = []
+    for end in ("", *_LOG):  # what is left of its log keeps the name by which SQLite finds it
         left = database.with_name(database.name + end)
         if left.exists():
-            left.rename(moved[0].with_name(moved[0].name + end))
+            moved.append(left.rename(aside.with_name(aside.name + end)))
     return moved
 
 
 def _out_of_the_way(path: Path, now: datetime) -> list[Path]:
-    if not path.exists():
-        return []
+    return [path.rename(_aside(path, now))] if path.exists() else []
+
+
+def _aside(path: Path, now: datetime) -> Path:
+    """A name beside it that is not taken, were two restored within a second."""
     aside = first = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     again = 1
-    while aside.exists():  # two within a second
+    while any(aside.with_name(aside.name + end).exists() for end in ("", *_LOG)):
         again += 1
         aside = first.with_name(f"{first.name}-{again}")
-    path.rename(aside)
-    return [aside]
+    return aside

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.backup import making
-from engine.backup.folder import BackupError, compare, is_backup, kept_in, name_of, prune, read
+from engine.backup.folder import BackupError, compare, copy, is_backup, kept_in, name_of, prune, read
 from engine.backup.making import What, make
 from engine.backup.restoring import check, restore
 
@@ -65,6 +65,32 @@ def test_a_backup_has_the_database_with_its_log_and_the_files_and_can_be_read_by
 def test_two_of_one_second_have_two_names(what: What, tmp_path: Path) -> None:
     names = [make(what, tmp_path / "backups", NOW).folder.name for _ in range(3)]
     assert names == ["2026-11-22T18-40-11Z", "2026-11-22T18-40-11Z-2", "2026-11-22T18-40-11Z-3"]
+
+
+def test_what_another_is_making_now_is_not_taken_away(
+    what: What, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long one of the night, and a short one that somebody makes meanwhile, in the same second even."""
+    into, made = tmp_path / "backups", []
+
+    def meanwhile(place: Path, to: Path) -> None:
+        monkeypatch.setattr(making, "copy", copy)
+        made.append(make(what, into, NOW))
+        prune(into, 5)
+        copy(place, to)
+
+    monkeypatch.setattr(making, "copy", meanwhile)
+    made.append(make(what, into, NOW))
+    assert [each.folder.name for each in made] == ["2026-11-22T18-40-11Z-2", "2026-11-22T18-40-11Z"]
+    for each in made:
+        check(each, SCHEMA)
+
+
+def test_a_folder_whose_name_means_something_in_an_address_is_a_folder(tmp_path: Path) -> None:
+    database = filled(tmp_path / "100% #1?mode=memory" / "posthouse.db", 3)
+    made = make(What(database, {}, "mail.shop.example", "1.0", SCHEMA), database.parent / "backups", NOW)
+    check(made, SCHEMA)
+    assert rows_of(made.database) == 3
 
 
 def test_the_oldest_go_and_what_was_not_finished_and_nothing_else(what: What, tmp_path: Path) -> None:
@@ -202,6 +228,23 @@ def test_restoring_keeps_what_was_there_beside_it_with_its_log(what: What, tmp_p
     assert (state / "secret.replaced-20261122T184011Z").read_bytes() == b"of another life"
     assert [each.name for each in done.placed] == ["posthouse.db", "keys", "secret"]
     assert len(done.moved) == 2
+
+
+def test_a_log_that_was_left_without_its_database_is_not_taken_for_the_restored_one_s(
+    what: What, tmp_path: Path
+) -> None:
+    """The daemon was killed, and somebody removed the damaged file: SQLite would write the log's pages over the backup's."""
+    made = make(what, tmp_path / "backups", NOW)
+    database, log = tmp_path / "state" / "posthouse.db", tmp_path / "state" / "posthouse.db-wal"
+    with closing(sqlite3.connect(database, isolation_level=None)) as opened:
+        opened.executemany("INSERT INTO thing (body) VALUES (?)", [(b"x" * 3000,)] * 500)
+        octets = log.read_bytes()
+    database.unlink()
+    log.write_bytes(octets)
+    done = restore(made, database, {}, NOW)
+    assert rows_of(database) == 50
+    assert [each.name for each in done.moved] == ["posthouse.db.replaced-20261122T184011Z-wal"]
+    assert done.moved[0].read_bytes() == octets
 
 
 def test_a_backup_of_the_other_database_is_refused(what: What, tmp_path: Path) -> None:
