@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -107,9 +107,18 @@ class WebSettings(Settings):
     def _is_base(cls, value: str) -> str:
         if "@" in value:
             raise ValueError("readers see this address: it holds no user and no password")
-        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value):
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?", value) or not _has_host(value):
             raise ValueError(f'"{value[:60]}" is not a web address (try "https://mail.shop.example")')
         return value.rstrip("/")
+
+
+def _has_host(url: str) -> bool:
+    """Whether a host is there, and a port that can be one where there is a port."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class MetricsSettings(Settings):
