@@ -60,6 +60,7 @@ class Heads:
 class _Count:
     part: Part
     began: datetime
+    kept: timedelta  # it is not counted again before
     after: int = 0
     by: "Counter[Place]" = field(default_factory=Counter)
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -69,7 +70,7 @@ class HeadCounts:
     """What is being counted, and what was."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, tuple[Heads, datetime]] = {}  # with when it may be counted again
+        self._known: dict[Hashable, tuple[Heads, timedelta]] = {}  # with how long it stands
         self._counts: dict[Hashable, _Count] = {}
 
     async def audience(self, store: Store, version_id: int, campaign: Campaign, now: datetime) -> Heads | None:
@@ -87,30 +88,30 @@ class HeadCounts:
         if key is None:
             return False
         try:
-            await self._part(store, key, now, timedelta())
+            await self._part(store, key, now)
         except NoSuchGroup:
             self._counts.pop(key, None)
         return True
 
     async def _ask(self, store: Store, key: Hashable, part: Part, now: datetime, kept: timedelta) -> Heads | None:
         known = self._known.get(key)
-        if known is not None and now < known[1]:
+        if known is not None and timedelta() <= now - known[0].at < known[1]:
             return known[0]
-        self._counts.setdefault(key, _Count(part, now))
+        self._counts.setdefault(key, _Count(part, now, kept))
         for _ in range(AT_ONCE):
             if key not in self._counts:
                 break
-            await self._part(store, key, now, kept)
+            await self._part(store, key, now)
         found = self._known.get(key)
         return found[0] if found else None
 
-    async def _part(self, store: Store, key: Hashable, now: datetime, kept: timedelta) -> None:
+    async def _part(self, store: Store, key: Hashable, now: datetime) -> None:
         count = self._counts[key]
         async with count.alone:
             if self._counts.get(key) is count:
-                await self._one_part(store, key, count, now, kept)
+                await self._one_part(store, key, count, now)
 
-    async def _one_part(self, store: Store, key: Hashable, count: _Count, now: datetime, kept: timedelta) -> None:
+    async def _one_part(self, store: Store, key: Hashable, count: _Count, now: datetime) -> None:
         after = await store.read(lambda tx: count.part(tx, count.after, count.by))
         if len(count.by) > FOLDED:
             count.by = Counter(folded(count.by))
@@ -118,10 +119,10 @@ class HeadCounts:
             count.after = after
             return
         self._counts.pop(key, None)
-        rests = max(kept, (now - count.began) * RESTS)
+        stands = max(count.kept, (now - count.began) * RESTS)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
-        self._known[key] = Heads(now, folded(count.by)), now + rests
+        self._known[key] = Heads(now, folded(count.by)), stands
 
 
 def _people(campaign: Campaign, of: audience.Groups, tx: Tx, after: int, by: "Counter[Place]") -> int | None:
