@@ -5,6 +5,7 @@ stands at the end: `reader` is each reader's own, `here` the installation's.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -21,6 +22,7 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 _HOUR: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _ISO: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2})(?::[0-9]{2})?)?")
 _DAY: Final = re.compile(r"([0-3]?[0-9])\.?")
+_LEAP_YEARS: Final = 8  # lie between two at most
 _WANTED: Final = 'a time is expected, such as "tue 10:00 reader", "tomorrow 9:00", "2026-12-01T10:00" or now'
 
 
@@ -51,13 +53,13 @@ def read_time(text: str, now: datetime, zone: ZoneInfo) -> Spoken:
     if [each.lower() for each in words] == ["now"]:
         return Spoken(None, said)
     if words[0].lower() == "in" and len(words) > 1:
-        return Spoken(_ahead(" ".join(words[1:]), local), said)
+        return Spoken(_ahead(" ".join(words[1:]), now, zone), said)
     return Spoken(_moment(words, local), said)
 
 
-def _ahead(text: str, local: datetime) -> datetime:
-    span = Span.parse(text)
-    return local + timedelta(days=span.days) + span.exact
+def _ahead(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Days by the clock there, hours as they pass, be it set forward or back between."""
+    return Span.parse(text).after(now, zone).astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
 
 
 def _moment(words: list[str], local: datetime) -> datetime:
@@ -102,8 +104,9 @@ def _dated(words: list[str], hour: time, local: datetime) -> datetime:
     years = [int(each) for each in words if re.fullmatch("2[0-9]{3}", each)]
     if len(days) != 1 or len(months) != 1 or len(days) + len(months) + len(years) != len(words):
         raise ValueError(_WANTED)
-    try:
-        found = datetime.combine(date(years[0] if years else local.year, months[0], days[0]), hour)
-        return found if years or found > local else found.replace(year=local.year + 1)
-    except ValueError:
-        raise ValueError(f'"{" ".join(words)}" is no day of the calendar') from None
+    for year in years or range(local.year, local.year + _LEAP_YEARS + 1):
+        with suppress(ValueError):
+            found = datetime.combine(date(year, months[0], days[0]), hour)
+            if years or found > local:
+                return found
+    raise ValueError(f'"{" ".join(words)}" is no day of the calendar')

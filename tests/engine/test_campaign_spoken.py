@@ -31,6 +31,7 @@ BERLIN = ZoneInfo("Europe/Berlin")  # 19:30
         ("2026-12-01 10:00 contact", "2026-12-01T10:00", "contact"),
         ("in 2h", "2026-11-22T21:30", ""),
         ("in 3d 30min", "2026-11-25T20:00", ""),
+        ("29 feb 10:00", "2028-02-29T10:00", ""),
         ("in 1h Asia/Tokyo", "2026-11-23T04:30", "Asia/Tokyo"),
     ],
 )
@@ -50,3 +51,15 @@ def test_now_is_no_time_of_the_clock() -> None:
 def test_what_is_no_time_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|calendar|says no hour"):
         read_time(text, NOW, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("now", "text", "civil"),
+    [
+        (datetime(2026, 3, 29, 0, 30, tzinfo=UTC), "in 2h", "2026-03-29T04:30"),  # 1:30 there; 2:00 is 3:00
+        (datetime(2026, 10, 24, 22, 30, tzinfo=UTC), "in 4h", "2026-10-25T03:30"),  # 0:30 there; 3:00 is 2:00
+        (datetime(2026, 3, 28, 18, 30, tzinfo=UTC), "in 1d", "2026-03-29T19:30"),
+    ],
+)
+def test_hours_ahead_are_hours_though_the_clock_is_set_between(now: datetime, text: str, civil: str) -> None:
+    assert read_time(text, now, BERLIN) == Spoken(datetime.fromisoformat(civil))
