@@ -28,6 +28,7 @@ class Hand:
     heard: float  # monotonic
     is_ready: bool = False
     is_leaving: bool = False
+    change: int = 0  # which change of the crew it came with
     owner: int = 0
     heeded: int = 0  # the last question whether it did what it was told that it answered
     figures: dict[str, int] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Crew:
     ) -> None:  # fmt: skip
         self.hands: dict[int, Hand] = {}  # by process id
         self.deaths = 0  # of carriers that nobody had asked to go
+        self._changes = 0
         self._asked = 0  # how often it was asked whether they did what they were told
         self._forks, self._clock, self._order = forks, clock, order
         self._heard, self._gone, self._start, self._failed = heard, gone, start, failed
@@ -73,6 +75,7 @@ class Crew:
         change after another."""
         async with self._changing:
             old = list(self.hands.values())
+            self._changes += 1
             if self._is_stopping or not await self.hire(count):
                 return False
             await self.drain(old, seconds)
@@ -128,7 +131,7 @@ class Crew:
 
     async def _spawn(self, number: int) -> None:
         pid, end = self._forks.spawn(self._order(number))
-        hand = Hand(number, pid, await Link.over(end), self._clock.monotonic())
+        hand = Hand(number, pid, await Link.over(end), self._clock.monotonic(), change=self._changes)
         self.hands[pid] = hand
         self._start(self._hear(hand))
 
@@ -170,7 +173,7 @@ class Crew:
         houselog.carrier_died(hand.name, pid=hand.pid, code=code)
         if not hand.is_ready:
             await asyncio.sleep(RESPAWN_SECONDS)  # it could not even start: do not spin
-        if not self._is_stopping:
+        if not self._is_stopping and hand.change == self._changes:  # else a change has put another in its place
             await self._spawn(hand.number)
 
 

@@ -103,3 +103,25 @@ async def test_nobody_waits_for_a_carrier_that_is_gone_or_for_an_earlier_answer(
         forks.bury(PIDS[1])
         await second
         assert set(crew.hands) == {PIDS[0]}
+
+
+async def test_who_dies_while_new_ones_take_the_place_of_all_is_replaced_by_them_alone() -> None:
+    """Or there would be one too many from then on."""
+    async with two_carriers() as (crew, forks, links):
+        fresh = (13, 14, 15)
+        pairs = [socket.socketpair() for _ in fresh]
+        forks.ends = iter([(pid, ours) for pid, (ours, _) in zip(fresh, pairs, strict=True)])
+        changing = asyncio.create_task(crew.change(2, 60.0))
+        while not {13, 14} <= set(crew.hands):  # noqa: ASYNC110 - what the change does, in its own time
+            await asyncio.sleep(0)
+        forks.bury(PIDS[0])
+        while PIDS[0] in crew.hands:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        for pid, (_, theirs) in zip(fresh, pairs, strict=True):
+            links[pid] = await Link.over(theirs)
+            links[pid].send(ready=True)
+        assert await told(links[PIDS[1]]) == {"stop": 60.0}
+        forks.bury(PIDS[1])
+        assert await changing
+        assert set(crew.hands) == {13, 14} and crew.deaths == 1
+        pairs[2][0].close()
