@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final, TypeVar
 
 from deliverability.address import Address, AddressError
@@ -72,6 +73,7 @@ class Submission:
         self._house, self._parser, self._wake_runner = house, parser, wake_runner
         self._intake, self._book = intake or Intake(), FlowBook()
         self._scheduler, self._signatures = relay.scheduler, relay.signatures
+        self._place = house.config.database_place  # asked for once: it may read the file of a password
 
     async def check_recipient(self, transaction: Transaction, forward_path: Address) -> Reply | None:
         """A hard bounce is answered at once, recorded, and can be lifted; everybody else is taken, but those names of
@@ -93,7 +95,7 @@ class Submission:
     async def accept(self, transaction: Transaction) -> Reply:
         house = self._house
         now = house.clock.now()
-        _require_room(house)
+        _require_room(self._place)
         if is_headless(transaction.content):
             return HEADLESS
         examined = examine(
@@ -298,10 +300,10 @@ def _received(transaction: Transaction, hostname: str, now: datetime) -> bytes:
     ).encode("ascii")
 
 
-def _require_room(house: House) -> None:
+def _require_room(place: Path | str) -> None:
     """StoreFull, and a line in the log, before the disk is full."""
     try:
-        require_room(house.config.database_place)
+        require_room(place)
     except StoreFull as err:
         maillog.store_trouble("accept", err)
         raise

@@ -61,7 +61,7 @@ def place_of_rule(state: Path, name: str) -> str:
         return place_of(name)
     try:
         line = lines_of(read_text(state / NAME)).get(name)
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""
     return f"{state / NAME}:{line}" if line else ""
 

@@ -10,7 +10,7 @@ from mail_shop import open_store
 from engine.commands import run
 from engine.config import load
 from engine.house import ensure_state
-from engine.own_rules import NAME, adopt_own_rules
+from engine.own_rules import NAME, adopt_own_rules, place_of_rule
 from mta.ports import to_ms
 
 REPLY = "550 5.7.1 The gatekeeper at mx4.example.org dislikes ann@example.org (id 4f8Zx91kQ22)"
@@ -95,3 +95,8 @@ def test_the_house_s_own_rules_are_tested_with_the_others(state: Path, capsys: S
 def test_a_file_that_was_spoilt_by_hand_is_left_out_with_its_reason(state: Path) -> None:
     (state / NAME).write_text("[[rule]]\nid = 'own.a'\nclass = 'spam'\nsamples = ['550 x']\ntext = 'y'\n")
     assert "dead" in adopt_own_rules(state)
+
+
+def test_where_a_rule_stands_in_a_file_that_is_no_text_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b'[[rule]]\nid = "own.caf\xe9"\n')
+    assert place_of_rule(tmp_path, "own.cafe") == ""
