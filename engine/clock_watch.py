@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from deliverability.settings import RetrySettings
+from engine.store.groups import GroupStore
 from mta.ports import Clock, Store, Tx, from_ms
 from mta.queue import stepped
 
@@ -45,5 +46,13 @@ def behind(tx: Tx, now: datetime) -> timedelta:
 
 async def pull_back(store: Store, now: datetime, retry: RetrySettings) -> None:
     """Let no mail wait for a time that was set back. StoreTrouble."""
-    while await store.write(lambda tx: stepped.pull_back(tx, now, retry)):
+    upto = await store.read(stepped.newest)
+    while await store.write(lambda tx: stepped.pull_back(tx, upto, now, retry)):
+        pass
+
+
+def pull_back_now(store: GroupStore, now: datetime, retry: RetrySettings) -> None:
+    """The same, in the calling thread."""
+    upto = store.read_now(stepped.newest)
+    while store.write_now(lambda tx: stepped.pull_back(tx, upto, now, retry)):
         pass

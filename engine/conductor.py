@@ -274,6 +274,7 @@ class Conductor:
         controller = Controller(settings.pause, known=bool(provider))
         if known is not None:
             controller.restore(known)
+            controller.heed_clock(self._clock.now().timestamp())
         book = Book(
             site, provider, self._said(site, provider, hosts), controller, settings.reserve, self._settings.carriers,
             hosts=hosts,
@@ -325,6 +326,12 @@ class Conductor:
         """Know what is suspended and slowed; another machine's conductor may have changed it."""
         await self.suspending.read()
         await self.slowings.read()
+
+    def heed_clock(self) -> None:
+        """The clock was set back: no site rests until the time that was."""
+        now = self._clock.now().timestamp()
+        self._unsaved |= {site for site, book in self.books.items() if book.controller.heed_clock(now)}
+        self._answer(self.books.values())
 
     def _brake(self, sites: Iterable[str]) -> None:
         """An operator slows them, or does so no longer."""

@@ -25,7 +25,7 @@ from engine.before_fork import make_common
 from engine.calling import poster
 from engine.campaigns.keeper import CampaignKeeper
 from engine.chores import chores
-from engine.clock_watch import behind, pull_back
+from engine.clock_watch import behind, pull_back, pull_back_now
 from engine.conductor import Conductor
 from engine.config import Config
 from engine.control.doctoring import speaks_against
@@ -72,7 +72,7 @@ from engine.web.server import WebServer
 from mta import maillog
 from mta.inbound.crowd import shared_table
 from mta.ports import StoreTrouble, Tx
-from mta.queue import leasing, stepped
+from mta.queue import leasing
 from mta.queue.queue import Settled
 
 
@@ -112,8 +112,7 @@ class Office:
         self.clock.offset = self.store.read_now(read_offset)
         if by := self.store.read_now(lambda tx: behind(tx, self.clock.now())):
             maillog.clock_set(-by)
-        while self.store.write_now(lambda tx: stepped.pull_back(tx, self.clock.now(), settings.retry)):
-            pass
+        pull_back_now(self.store, self.clock.now(), settings.retry)
         self.crew = Crew(
             self._forks, self.clock, self._order, heard=self._heard, gone=self._gone, start=self._start, failed=self._ask_stop,
         )  # fmt: skip
@@ -249,7 +248,8 @@ class Office:
         }
 
     async def _after_step_back(self) -> None:
-        """The civil clock was set back: nothing waits for the time that was, be it written down or in a carrier's memory."""
+        """The civil clock was set back: nothing waits for the time that was, be it written down or in anybody's memory."""
+        self.conductor.heed_clock()
         with contextlib.suppress(StoreTrouble):  # the next start does it
             await pull_back(self.store, self.clock.now(), self.config.retry)
             await self.conductor.refresh()

@@ -201,7 +201,18 @@ class Controller:
     def is_paused(self, now: float) -> bool:
         return now < self.learnt.paused_until
 
-    # -- across restarts
+    # -- across restarts, and clocks that were set back
+
+    def heed_clock(self, now: float) -> bool:
+        """A pause that began in a time to come, since the clock was set back, begins now and lasts as long as it was to. True
+        when there was one."""
+        learnt, ahead = self.learnt, self.learnt.slowed_at - now
+        if ahead > 0:
+            learnt.slowed_at, learnt.paused_until = now, max(0.0, learnt.paused_until - ahead)
+        latest = max(now, learnt.paused_until)
+        self._grown_at, self._connections_grown_at = min(self._grown_at, latest), min(self._connections_grown_at, latest)
+        self._taken_since = None if self._taken_since is None else min(self._taken_since, now)
+        return ahead > 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self.learnt)

@@ -2,7 +2,8 @@
 
 What was spent is kept in slices of a thirtieth of the window. A slice counts until the whole of it has left the window,
 so the sum is never under the truth and a limit is never passed; at worst a thirtieth of the window is waited for too
-long. A slice that counts no more is let go by whoever writes or reads next: a ledger holds SLICES + 1 of them at most.
+long. A slice that counts no more is let go by whoever writes or reads next: a ledger holds SLICES + 1 of them at most. What
+stands in a time to come, since the clock was set back, counts as spent now.
 """
 
 from collections import deque
@@ -24,12 +25,11 @@ class Ledger:
     def spend(self, count: int, now: float) -> None:
         """Write down that `count` were spent by now."""
         number = self._number(now)
-        if self._slices and self._slices[-1][0] >= number:  # a clock that steps back writes into the newest slice
-            last, spent = self._slices.pop()
-            self._slices.append((last, spent + count))
-        elif count:
-            self._slices.append((number, count))
         self._let_go(number)
+        if self._slices and self._slices[-1][0] == number:
+            count += self._slices.pop()[1]
+        if count:
+            self._slices.append((number, count))
 
     def used(self, now: float) -> int:
         """How many count as spent within the window."""
@@ -39,6 +39,11 @@ class Ledger:
     def _let_go(self, number: int) -> None:
         while self._slices and self._slices[0][0] < number - SLICES:
             self._slices.popleft()
+        ahead = 0
+        while self._slices and self._slices[-1][0] > number:
+            ahead += self._slices.pop()[1]
+        if ahead:
+            self._slices.append((number, ahead))
 
     def free(self, now: float) -> int:
         """How many may be spent now."""

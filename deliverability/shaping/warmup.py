@@ -69,6 +69,7 @@ class Warming:
     def turn(self, day: int, settings: WarmUpSettings) -> bool:
         """It is this day. True when that changed something."""
         if day <= self.day:
+            self.day = day  # the clock was set back: this day goes on with what was counted
             return False
         if self.day:
             self._judge(settings)

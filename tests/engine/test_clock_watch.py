@@ -1,16 +1,23 @@
 """A clock that is set is noticed; one that runs, or that a lab moves, is not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from clock import NOON, SettableClock
+from clock import NOON, FakeChance, SettableClock
 from mail_shop import Place, open_store
 
 from deliverability.address import Address
+from deliverability.bounces.classify import classify
+from deliverability.reply import Reply
 from deliverability.settings import RetrySettings
-from engine.clock_watch import ClockWatch, behind, pull_back
+from deliverability.shaping.share import Report
+from engine.clock_watch import ClockWatch, behind, pull_back, pull_back_now
+from engine.conductor import Conductor
+from engine.config import Config
 from mta.maillog import clock_set
 from mta.ports import Tx, to_ms
+from mta.queue import stepped
 from mta.queue.delivery import Stream
 from mta.queue.queue import NewMessage, Recipient, enqueue
 from mta.queue.settings import QueueSettings
@@ -94,6 +101,78 @@ async def test_mail_that_was_written_under_a_time_that_was_set_back_goes_now(pla
     assert store.read_now(lambda tx: tx.query("SELECT retry_ms FROM site")) == [(to_ms(now),)]
     until = store.read_now(lambda tx: tx.query("SELECT until_ms, at_ms FROM suspension"))
     assert until == [(to_ms(now + timedelta(hours=1)), to_ms(now))]
+    store.close()
+
+
+async def test_mail_of_an_hour_to_come_goes_now_though_no_back_off_is_so_short(place: Place) -> None:
+    """A machine whose hardware clock keeps local time begins an hour or two ahead, until NTP has set it."""
+    store = open_store(place, SettableClock())
+    mail = NewMessage("", (Recipient(Address.parse("ann@example.org")),), b"\r\n", Stream.TRANSACTIONAL, "submission")
+    ahead = NOON + timedelta(hours=1)
+    store.write_now(lambda tx: enqueue(tx, mail, ahead, QueueSettings()))
+    lives = store.read_now(lambda tx: tx.query("SELECT expires_ms - created_ms FROM delivery"))[0][0]
+    await pull_back(store, NOON, RetrySettings())
+    seen = store.read_now(lambda tx: tx.query("SELECT due_ms, created_ms, expires_ms - created_ms FROM delivery"))
+    assert seen == [(to_ms(NOON), to_ms(NOON), lives)]
+    assert store.read_now(lambda tx: tx.query("SELECT next_ms FROM destination")) == [(to_ms(NOON),)]
+    store.close()
+
+
+async def test_what_a_machine_whose_clock_is_ahead_accepts_meanwhile_holds_nobody_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(place, SettableClock())
+    mail = NewMessage("", (Recipient(Address.parse("ann@example.org")),), b"\r\n", Stream.TRANSACTIONAL, "submission")
+    store.write_now(lambda tx: enqueue(tx, mail, NOON + timedelta(hours=1), QueueSettings()))
+    pull, rounds = stepped.pull_back, 0
+
+    def while_others_accept(tx: Tx, upto: int, now: datetime, retry: RetrySettings) -> bool:
+        nonlocal rounds
+        rounds += 1
+        assert rounds < 10
+        enqueue(tx, mail, NOON + timedelta(hours=1), QueueSettings())
+        return pull(tx, upto, now, retry)
+
+    monkeypatch.setattr(stepped, "pull_back", while_others_accept)
+    pull_back_now(store, NOON, RetrySettings())
+    store.close()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_site_that_was_slowed_in_a_time_to_come_rests_no_longer_than_it_was_to(
+    place: Place, *, is_restarted: bool
+) -> None:
+    clock = SettableClock()
+    store = open_store(place, clock)
+
+    async def conductor() -> Conductor:
+        made = Conductor(
+            store, clock, FakeChance(1), Config(hostname="mail.shop.example"), lambda carrier, **said: None,
+            lambda tx, domain, since: 0, lambda: None,
+        )  # fmt: skip
+        await made.start()
+        return made
+
+    def report(**said: Any) -> dict[str, Any]:
+        return {"sites": [Report("mx.example.org", hosts=("mx.example.org",), **said).to_dict()]}
+
+    clock.set(YEARS)
+    first = await conductor()
+    said = classify(Reply.parse("421 4.7.0 mx.example.org Too many messages from 192.0.2.1, slow down"), "mail")
+    too_much = (str(said.klass), str(said.blame), said.slow_down, said.rule, "421 slow down")
+    await first.hear(1, report(complaints=(too_much,)))
+    await first.save()
+    (book,) = first.books_of("mx.example.org")
+    pause = book.paused_until() - clock.now().timestamp()
+    assert pause > 0
+    clock.set(-YEARS)
+    if is_restarted:
+        first = await conductor()
+        await first.hear(1, report())
+    else:
+        first.heed_clock()
+    (book,) = first.books_of("mx.example.org")
+    assert book.paused_until() - clock.now().timestamp() == pytest.approx(pause)
     store.close()
 
 

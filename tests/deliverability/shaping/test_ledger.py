@@ -1,5 +1,6 @@
 """The ledger never lets more through a window than its limit, and soon lets through what it may."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,18 @@ def test_a_clock_that_steps_back_frees_nothing() -> None:
     ledger.spend(1, 1000.0)
     ledger.spend(1, 400.0)
     assert ledger.free(400.0) == 0
+
+
+@pytest.mark.parametrize("back", [1.0, 30.0, 90.0, 3e8])
+def test_what_was_spent_in_a_time_to_come_counts_for_one_window_from_now_on(back: float) -> None:
+    """A clock that had stood years ahead would else let nothing through for years."""
+    ledger, later = Ledger(2, 60.0), Ledger(2, 60.0)
+    ledger.spend(2, 1e9)
+    later.restore(ledger.rows_with(0, 1e9))
+    for each in (ledger, later):
+        now = 1e9 - back
+        assert each.free(now) == 0 and each.free(now + 59) == 0
+        assert each.free(now + 60 + 2 * 60 / SLICES) == 2
 
 
 def test_a_ledger_goes_on_after_a_restart() -> None:

@@ -65,3 +65,12 @@ def test_what_is_noted_before_the_first_day_began_counts_for_it() -> None:
     warming.turn(1, SETTINGS)
     warming.turn(2, SETTINGS)
     assert (warming.stage, warming.attempts, warming.total) == (1, 0, 60)
+
+
+def test_a_clock_that_was_set_back_does_not_hold_a_source_until_the_day_that_was() -> None:
+    warming = after((100, 0, 0))
+    warming.turn(4000, SETTINGS)
+    stage = warming.stage
+    warming.note(200, 0, 0)
+    assert not warming.turn(4, SETTINGS) and warming.stage == stage
+    assert warming.turn(5, SETTINGS) and warming.day == 5
