@@ -7,14 +7,22 @@ waits. So it is said, with the remedy.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from deliverability.settings import RetrySettings
-from engine.store.groups import GroupStore
 from mta.ports import Clock, Store, Tx, from_ms
 from mta.queue import stepped
 
+T = TypeVar("T")
+
 SLACK: Final = timedelta(minutes=5)  # what NTP may step, or a machine be paused, without a word
+
+
+class AtOnce(Protocol):
+    """A store for who has no loop yet."""
+
+    def read_now(self, work: Callable[[Tx], T], /) -> T: ...
+    def write_now(self, work: Callable[[Tx], T], /) -> T: ...
 
 
 class ClockWatch:
@@ -51,7 +59,7 @@ async def pull_back(store: Store, now: datetime, retry: RetrySettings) -> None:
         pass
 
 
-def pull_back_now(store: GroupStore, now: datetime, retry: RetrySettings) -> None:
+def pull_back_now(store: AtOnce, now: datetime, retry: RetrySettings) -> None:
     """The same, in the calling thread."""
     upto = store.read_now(stepped.newest)
     while store.write_now(lambda tx: stepped.pull_back(tx, upto, now, retry)):

@@ -210,7 +210,10 @@ class Controller:
         if ahead > 0:
             learnt.slowed_at, learnt.paused_until = now, max(0.0, learnt.paused_until - ahead)
         latest = max(now, learnt.paused_until)
-        self._grown_at, self._connections_grown_at = min(self._grown_at, latest), min(self._connections_grown_at, latest)
+        self._grown_at, self._connections_grown_at = (
+            min(self._grown_at, latest),
+            min(self._connections_grown_at, latest),
+        )
         self._taken_since = None if self._taken_since is None else min(self._taken_since, now)
         return ahead > 0
 

@@ -116,7 +116,10 @@ def _copy_sqlite(database: Path, to: Path) -> None:
         raise BackupError(f"there is no database {database}")
     os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as source, closing(_open(to)) as target:
+        with (
+            closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as source,
+            closing(_open(to)) as target,
+        ):
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
     except sqlite3.Error as err:
