@@ -31,7 +31,8 @@ MAILS: Final = 2000  # a worker is replaced after this many
 LONGEST: Final = 64 * 1024 * 1024  # octets of one frame
 BUSY: Final = "the parser is busy"
 GONE: Final = "no parser"
-TROUBLES: Final = frozenset({BUSY, GONE})  # why a mail is unread that another time may be read
+STARVED: Final = "the parser got too little of the processor's time"
+TROUBLES: Final = frozenset({BUSY, GONE, STARVED})  # why a mail is unread that another time may be read
 _HEAD: Final = struct.Struct("!I")
 
 Readers = Mapping[str, Callable[[bytes], Any]]
@@ -118,7 +119,7 @@ class _Worker:
     def __init__(self, readers: Readers, from_carrier: socket.socket) -> None:
         ours, theirs = socket.socketpair()
         self.mails = 0
-        self._is_late = False
+        self._late = ""  # why it was not waited for any longer
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
@@ -134,21 +135,24 @@ class _Worker:
         limit = self._worked() + SECONDS
         try:
             _write_frame(self._socket, request)
-            self._is_late = not self._answers_by(limit)
-            return None if self._is_late else _read_frame(self._socket)
+            self._late = self._late_for(limit)
+            return None if self._late else _read_frame(self._socket)
         except TimeoutError:
-            self._is_late = True
+            self._late = STARVED  # it did not take the mail, or not give the answer that it had made
         except OSError:
             pass  # it died, and stop() says how
         return None
 
-    def _answers_by(self, limit: float) -> bool:
-        """Whether it answers before it has worked so much. One that got no processor meanwhile is waited for again."""
+    def _late_for(self, limit: float) -> str:
+        """Why it does not answer before it has worked so much; "" where it does. One that got no processor meanwhile is waited
+        for again."""
         for _ in range(SLOWEST):
             left = limit - self._worked()
-            if left <= 0 or select.select([self._socket], [], [], left)[0]:
-                return left > 0
-        return False
+            if left <= 0:
+                return f"took more than {SECONDS} s of work"
+            if select.select([self._socket], [], [], max(left, SECONDS / 4))[0]:
+                return ""
+        return STARVED
 
     def _worked(self) -> float:
         """Seconds of the processor's time that it had so far (proc(5): utime and stime)."""
@@ -160,8 +164,8 @@ class _Worker:
         os.kill(self.pid, signal.SIGKILL)  # changes nothing for one that is ending already
         _, status = os.waitpid(self.pid, 0)
         self._socket.close()
-        if self._is_late:
-            return f"took longer than {SECONDS} s"
+        if self._late:
+            return self._late
         return f"the parser ended with {os.waitstatus_to_exitcode(status)}"
 
 

@@ -16,9 +16,9 @@ import pytest
 from engine import parser
 from engine.intake.returns import read_return
 from engine.intake.wants import Wants, read_mail
-from engine.parser import Parser, keep
+from engine.parser import STARVED, Parser, keep
 
-SECONDS, LATE = 3, "took longer than 3 s"  # for what may take for ever; on a busy machine anything may be late
+SECONDS, LATE = 3, "took more than 3 s of work"  # for what may take for ever; on a busy machine anything may be late
 LONG = 600  # for all else
 NOBODY = 65534
 codecs.lookup("ascii")  # before a keeper becomes somebody who may not read this Python
@@ -99,8 +99,10 @@ READERS: dict[str, Callable[[bytes], Any]] = {
 def line(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, int]]:
     """The carrier's end of a line to a keeper, and the keeper's pid. The keeper is forked as a carrier's is. Its worker has
     little time where a test gives it what has no end, or stops it; who asks has always enough."""
-    may_last = any(each in request.node.name for each in ("endless", "bomb", "no_processor"))
+    never_works = "never_gets" in request.node.name
+    may_last = never_works or any(each in request.node.name for each in ("endless", "bomb", "no_processor"))
     monkeypatch.setattr(parser, "SECONDS", SECONDS if may_last else LONG)
+    monkeypatch.setattr(parser, "SLOWEST", 1 if never_works else LONG)
     monkeypatch.setattr(parser, "WAIT_SECONDS", LONG)
     monkeypatch.setattr(parser, "MAILS", 5)
     to_keeper, from_carrier = socket.socketpair()
@@ -129,7 +131,7 @@ async def ask_next(reader: Parser) -> None:
     """The next mail is read. Where little time is given its worker may be late too, and is replaced."""
     async with asyncio.timeout(60):
         while (answer := await reader.read("size", b"next")) != {"read": 4}:
-            assert answer == {"unread": LATE}
+            assert answer in ({"unread": LATE}, {"unread": STARVED})
 
 
 async def test_a_mail_is_read(reader: Parser) -> None:
@@ -172,6 +174,15 @@ async def test_a_worker_that_gets_no_processor_is_waited_for_and_its_mail_is_rea
     await asyncio.wait([asked], timeout=SECONDS + 0.5)
     os.kill(pid, signal.SIGCONT)
     assert await asked == {"read": pid}
+
+
+async def test_of_a_worker_that_never_gets_any_it_is_said_that_it_waited_not_that_it_worked(reader: Parser) -> None:
+    """And the same mail may be read another time: an application is not told that it is wrong."""
+    pid = (await reader.read("pid", b""))["read"]
+    os.kill(pid, signal.SIGSTOP)
+    assert await reader.read("pid", b"") == {"unread": STARVED}
+    assert STARVED in parser.TROUBLES
+    await ask_next(reader)
 
 
 async def test_large_answers_and_large_mails_pass_whole(reader: Parser) -> None:
