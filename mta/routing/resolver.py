@@ -1,7 +1,8 @@
 """What DNS says, as values: a look-up that failed is an answer too, and says whether trying again can help.
 
 `DnsResolver` asks the configured name servers and nobody else (no /etc/hosts, no search list). An answer is kept for
-its TTL within bounds; look-ups of one name at one time are one look-up; each has a deadline over all its tries.
+its TTL within bounds; look-ups of one name at one time are one look-up; each has a deadline over all its tries. Where it has
+passed the last try is still made: a machine that stood still meanwhile heard no answer, and has all its time to come.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ import dns.resolver
 from mta.ports import Clock
 
 DEADLINE: Final = 5.0  # seconds for one look-up, all tries together
+SHARES: Final = (2 / 3, 1 / 3)  # of it, for what is asked first, and once more behind that
 MIN_TTL: Final = 5.0
 MAX_TTL: Final = 3_600.0
 NEGATIVE_TTL: Final = 60.0  # of "no such name" and of "no such record"
@@ -162,15 +164,23 @@ class DnsResolver:
 
     async def _ask(self, name: str, kind: str) -> "_Records | NoSuchDomain | TemporaryFailure":
         """The records of one kind and their TTL; none of that kind is an empty list."""
-        try:
-            async with asyncio.timeout(self._deadline), self._slots:
-                answer = await self._dns.resolve(
-                    name, kind, search=False, raise_on_no_answer=False, lifetime=self._deadline
-                )
-        except (dns.resolver.NXDOMAIN, *NO_NAMES):
-            return NoSuchDomain()
-        except (dns.exception.DNSException, OSError, ValueError) as trouble:
-            return TemporaryFailure(f"DNS look-up of {name} {kind}: {reason(trouble)}")
+        failure: Exception = TimeoutError()
+        for share in SHARES:
+            try:
+                return await self._answer(name, kind, self._deadline * share)
+            except (dns.resolver.NXDOMAIN, *NO_NAMES):
+                return NoSuchDomain()
+            except (dns.exception.Timeout, TimeoutError) as trouble:
+                failure = trouble
+            except (dns.exception.DNSException, OSError, ValueError) as trouble:
+                failure = trouble
+                break
+        return TemporaryFailure(f"DNS look-up of {name} {kind}: {reason(failure)}")
+
+    async def _answer(self, name: str, kind: str, seconds: float) -> "_Records":
+        """The same, within so many seconds. What dnspython raises, TimeoutError, OSError, ValueError."""
+        async with asyncio.timeout(seconds), self._slots:
+            answer = await self._dns.resolve(name, kind, search=False, raise_on_no_answer=False, lifetime=seconds)
         if answer.rrset is None:
             return [], NEGATIVE_TTL
         return list(answer.rrset), float(answer.rrset.ttl)

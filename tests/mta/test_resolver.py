@@ -3,19 +3,23 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.resolver
 import dns.rrset
 import pytest
 import uvloop
 from clock import FakeClock
 
 from mta.routing.resolver import (
+    DEADLINE,
     MAX_ENTRIES,
     Addresses,
     DnsResolver,
@@ -166,6 +170,42 @@ async def test_a_name_server_that_never_answers_is_given_up() -> None:
         server.mangle = lambda _: b""
         answer = await DnsResolver(FakeClock(), [server.address], deadline=0.1).mx("example.org")
         assert answer == TemporaryFailure("DNS look-up of example.org MX: no answer in time")
+
+
+async def _dnspython_gives_up() -> None:
+    raise dns.resolver.LifetimeTimeout(timeout=5.0, errors=[])
+
+
+async def _nothing_is_heard() -> None:
+    await asyncio.Event().wait()
+
+
+class StandingStill:
+    """dnspython's resolver where the machine stands still, so many times, until the time of what was asked is over."""
+
+    def __init__(self, stands: Callable[[], Awaitable[None]], times: int) -> None:
+        self.lifetimes: list[float] = []  # seconds that each time of asking was given
+        self._stands, self._times = stands, times
+
+    async def resolve(self, name: str, kind: str, *, lifetime: float, **said: object) -> object:
+        self.lifetimes.append(lifetime)
+        if len(self.lifetimes) <= self._times:
+            await self._stands()
+        return SimpleNamespace(rrset=None)  # the name has no such record
+
+
+@pytest.mark.parametrize("stands", [_dnspython_gives_up, _nothing_is_heard])
+async def test_who_stood_still_until_the_deadline_asks_once_more(stands: Callable[[], Awaitable[None]]) -> None:
+    resolver = DnsResolver(FakeClock(), ["192.0.2.53"], deadline=0.1)
+    resolver._dns = cast(Any, StandingStill(stands, 1))
+    assert await resolver.mx("example.org") == MxAnswer(())
+
+
+async def test_all_times_of_asking_together_are_within_the_deadline() -> None:
+    resolver, still = DnsResolver(FakeClock(), ["192.0.2.53"]), StandingStill(_dnspython_gives_up, 9)
+    resolver._dns = cast(Any, still)
+    assert await resolver.mx("example.org") == TemporaryFailure("DNS look-up of example.org MX: no answer in time")
+    assert len(still.lifetimes) == 2 and sum(still.lifetimes) == pytest.approx(DEADLINE)
 
 
 @pytest.mark.parametrize(
