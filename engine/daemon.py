@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine import carrier, common_secret, config, fence, fixed, houselog, notify
@@ -32,7 +32,6 @@ from engine.control.doctoring import speaks_against
 from engine.control.flow_room import FlowRoom
 from engine.control.lookout import Lookout
 from engine.control.mail_room import MailRoom
-from engine.control.observing.serving import build_watched
 from engine.control.registry import ChainWalk, Headcount
 from engine.control.server import ControlServer
 from engine.crew import Crew, Hand
@@ -52,6 +51,7 @@ from engine.lock import Lock
 from engine.moving import marks
 from engine.neighbours import Neighbours
 from engine.own_rules import adopt_own_rules
+from engine.pages import Pages
 from engine.reputation.alarms import Watcher
 from engine.reputation.beside import sending_addresses
 from engine.reputation.gathering import Gatherer
@@ -66,14 +66,15 @@ from engine.store.opening import store_at
 from engine.system import SystemChance, SystemClock, SystemNet, hold_memory_together, is_gone, zone_rules
 from engine.upgrading import upgrade
 from engine.upkeep import Upkeep
-from engine.web.desk import Counted
-from engine.web.routes import build_app
-from engine.web.server import WebServer
 from mta import maillog
 from mta.inbound.crowd import shared_table
 from mta.ports import StoreTrouble, Tx
 from mta.queue import leasing
 from mta.queue.queue import Settled
+
+REST_SECONDS: Final = (
+    30  # that a stop may take beyond `daemon.drain`: carriers that hang are ended, and the rest closed
+)
 
 
 class Broken(Exception):
@@ -153,9 +154,10 @@ class Office:
         self.headcount, self.chain = Headcount(self.store), ChainWalk(self.store)
         self.mails = MailRoom()
         self._control = ControlServer(self.house, control, self)
-        self.counted: Counted = {}  # requests, since the start
-        self._web = self._make_web()
-        self._watched = WebServer(build_watched(self._control.observer), self._listening.figures)
+        self._pages = Pages(
+            self.house, self._listening, self._control.observer, lambda domains: self.tell(wake=domains)
+        )
+        self.counted = self._pages.counted
 
     # -- its life
 
@@ -176,8 +178,7 @@ class Office:
     async def _open_house(self) -> None:
         doubt_certificates(self.config, self.clock.now())
         await self._control.start()
-        await self._web.start()
-        await self._watched.start()
+        await self._pages.start()
         self._start(self._janitor.run(), is_vital=True)
         self._start(self.headcount.get())  # so that whoever asks first need not wait for a million
         self._start(self.keeper.run(), is_vital=True)
@@ -201,11 +202,10 @@ class Office:
         self.crew.stop()
 
     async def _stop(self) -> None:
-        notify.tell(STOPPING=1)
+        drain = self.config.daemon.drain
+        notify.tell(STOPPING=1, EXTEND_TIMEOUT_USEC=(drain + REST_SECONDS) * 1_000_000)
         houselog.stopping()
-        await self._web.stop()
-        await self._watched.stop()
-        await self.crew.drain(self.crew.hands.values(), self.config.daemon.drain)
+        await asyncio.gather(self._pages.stop(), self.crew.drain(self.crew.hands.values(), drain))
         await self._control.stop()
         await self.imports.stop()
         with contextlib.suppress(StoreTrouble):
@@ -337,14 +337,6 @@ class Office:
             lambda: self.fence_watch.standing is not None,
         )  # fmt: skip
 
-    def _make_web(self) -> WebServer:
-        """The public pages as they are configured now. The sockets stay ours: each server gets its own handles of them."""
-        app = build_app(
-            self.store, self.clock, SystemChance(), self.house.composer, proxies=self.config.web.proxies,
-            queue=self.config.queue, wake=lambda domains: self.tell(wake=list(domains)), counted=self.counted,
-        )  # fmt: skip
-        return WebServer(app, [each.dup() for each in self._listening.pages])
-
     def _wake_all(self) -> None:
         self.crew.tell(wake=[])
 
@@ -375,9 +367,7 @@ class Office:
         self.config, self.house, self._control.house = house.config, house, house
         adopt_own_rules(self.config.daemon.state_dir)
         doubt_certificates(self.config, self.clock.now())
-        old_web, self._web = self._web, self._make_web()
-        await self._web.start()
-        await old_web.stop()
+        old_pages = await self._pages.change(house)
         self.conductor.use(self.config)
         self.doctor.use(self.config, self.house.composer)
         for each in (self.keeper, self.campaigns, self.sweeper):
@@ -386,7 +376,10 @@ class Office:
         self.key_keeper.use(self.config)
         self.watcher.use(self.config.reputation, sending_addresses(self.config))
         self._janitor.settings, self._janitor.retry = self.config.queue, self.config.retry
-        if not await self.crew.change(self.config.carriers, self.config.daemon.drain):
+        changed, _ = await asyncio.gather(
+            self.crew.change(self.config.carriers, self.config.daemon.drain), old_pages.stop()
+        )
+        if not changed:
             return
         notify.tell(READY=1)
         houselog.reloaded(len(self.crew.hands))

@@ -41,7 +41,7 @@ from engine.web.server import WebServer
 from mta.ports import StoreTrouble, to_ms
 from mta.queue.census import PART, Census, take
 
-LEAVE_SECONDS: Final = 1.0  # what an answer under way has when the daemon stops
+LEAVE_SECONDS: Final = 2.0  # that a stop takes at most: an answer under way has three quarters of it
 BODY_MAX: Final = 1 << 20
 BODY_SECONDS: Final = 15.0  # until a request's body is there
 

@@ -20,8 +20,7 @@ from engine.web.desk import Handler
 
 CONNECTIONS_MAX: Final = 500
 PATIENCE_SECONDS: Final = 15.0  # for a connection's first whole request head, and between requests
-STOP_SECONDS: Final = 5.0  # that a stop gives to requests being answered
-HEAR_SECONDS: Final = 2.0  # that it gives to who has just come, to say what they came for
+HEAR_SECONDS: Final = 2.0  # that a stop gives to who has just come, to say what they came for
 _LOOK: Final = 0.02
 
 _BOUNDS: Final[dict[str, Any]] = {
@@ -35,16 +34,17 @@ _BOUNDS: Final[dict[str, Any]] = {
 
 
 class WebServer:
-    """One application on given listening sockets. `stop_seconds`: what a stop gives to answers under way; `is_public`: anybody
-    may come, so what they send is bounded shortly, and who has just come is heard out at a stop."""
+    """One application on given listening sockets. `stop_seconds`: how long a stop takes at most, all but a quarter of it for
+    answers under way; `is_public`: anybody may come, so what they send is bounded shortly, and who has just come is heard out
+    at a stop."""
 
     def __init__(
-        self, app: web.Application, sockets: Sequence[socket.socket], *, stop_seconds: float = STOP_SECONDS,
-        is_public: bool = True,
-    ) -> None:  # fmt: skip
+        self, app: web.Application, sockets: Sequence[socket.socket], *, stop_seconds: float, is_public: bool = True
+    ) -> None:
         app.middlewares.insert(0, _note)
-        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=stop_seconds)
-        self._sockets, self._is_public = sockets, is_public
+        # aiohttp waits twice: for the answer, and once more after it said that the request is over.
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=stop_seconds * 3 / 8)
+        self._sockets, self._is_public, self._stop_seconds = sockets, is_public, stop_seconds
         self._bounds = _BOUNDS if is_public else {"access_log": None}
         self._servers: list[asyncio.Server] = []
 
@@ -69,7 +69,7 @@ class WebServer:
     async def _hear_out(self) -> None:
         """Wait for the first request of who is connected: the socket's next holder knows nothing of them."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HEAR_SECONDS):
+            async with asyncio.timeout(min(HEAR_SECONDS, self._stop_seconds / 4)):
                 await asyncio.sleep(_LOOK)  # what the loop has accepted is a connection by now
                 while self._has_unheard:  # noqa: ASYNC110 - aiohttp tells nobody when a request begins
                     await asyncio.sleep(_LOOK)

@@ -16,6 +16,8 @@ from house_crowd import Crowd
 from house_process import free_port, session
 from house_sink import Sink
 
+from engine.daemon import REST_SECONDS
+
 pytestmark = pytest.mark.e2e
 
 PATIENT = {"daemon": {"drain": 60}}  # with clients that may stand still
@@ -66,7 +68,8 @@ def test_it_tells_its_supervisor_when_it_is_ready_and_when_it_stops(tmp_path: Pa
     with Daemon(tmp_path) as daemon:
         assert daemon.notes == [{"READY": "1", "STATUS": "2 carriers"}]
         assert daemon.stop() == 0
-        assert daemon.notes[-1] == {"STOPPING": "1"}
+        longest = daemon.settings["daemon"]["drain"] + REST_SECONDS
+        assert daemon.notes[-1] == {"STOPPING": "1", "EXTEND_TIMEOUT_USEC": str(longest * 1_000_000)}
         assert not (daemon.state / "control.sock").exists()
 
 

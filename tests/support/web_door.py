@@ -36,7 +36,7 @@ class Door:
         app = build_app(
             self.store, self.clock, FakeChance(), self.composer, proxies=["127.0.0.0/8"], wake=self.woken.extend
         )
-        self.server = WebServer(app, [self.listening])
+        self.server = WebServer(app, [self.listening], stop_seconds=240)
         self.visitor = aiohttp.ClientSession(headers={"User-Agent": "Browser/1"})
 
     def rows(self, sql: str, *params: object) -> list[tuple[object, ...]]:
