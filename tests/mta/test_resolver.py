@@ -173,7 +173,7 @@ async def test_a_name_server_that_never_answers_is_given_up() -> None:
 
 
 async def _dnspython_gives_up() -> None:
-    raise dns.resolver.LifetimeTimeout(timeout=5.0, errors=[])
+    raise dns.resolver.LifetimeTimeout(timeout=DEADLINE, errors=[])
 
 
 async def _nothing_is_heard() -> None:
