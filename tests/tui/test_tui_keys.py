@@ -15,6 +15,7 @@ from textual.keys import _character_to_key
 from textual.widgets import Input
 from tui_stage import Stage, stage
 
+from engine.control.protocol.acts import Refused
 from engine.control.protocol.queue import Messages
 from tui import commands, keymap
 from tui.catalogue import catalogue
@@ -126,6 +127,25 @@ async def test_a_command_typed_on_a_screen_that_is_refused_is_heard_on_the_one_b
         _burst(one, "colon", *"list", "space", *"nope", "enter", "colon", *"queue", "enter")
         await one.see("7 sites")
         assert one.daemon.done == []
+
+
+async def test_a_screen_that_was_turned_back_forgets_no_keys_when_its_next_question_is_refused(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5")
+        await one.see("▌ news")
+        gate = asyncio.Event()
+
+        async def late(_query: Mapping[str, str], _words: Mapping[str, str]) -> object:
+            await gate.wait()
+            return Refused("there is no list nope")
+
+        one.daemon.answers["/v1/lists/{name}"] = late
+        _burst(one, "colon", *"list", "space", *"nope", "enter", "colon", *"queue", "enter")
+        await one.settle()
+        one.daemon.push(now_ms=one.daemon.overview.now_ms + 1)  # it asks again when it has its answer
+        await one.settle()
+        gate.set()
+        await one.see("7 sites")
 
 
 async def test_a_key_is_heard_when_what_had_the_focus_is_gone_before_it_answers(tmp_path: Path) -> None:

@@ -230,11 +230,11 @@ class HouseScreen(Doing):
             self.trouble = error.text if self.session.error is None else ""
             for table in self.query(Table):
                 table.sifted()
-            self.house.forget_waiting_keys()
+            if self.is_current:  # a screen that was left, or turned back before, knows of no keys
+                self.house.forget_waiting_keys()
             page = next(iter(self.query(Page)), None)
-            if self.trouble and self.is_here and page is not None and not page.count():
-                told = lines("✗ " + self.trouble, Ink.BAD)  # whole: the status line may cut it
-                page.show(lambda width: [piece for one in told for piece in one.folded(width)])
+            if self.trouble and self.is_here and page is not None:
+                page.say_when_empty(lines("✗ " + self.trouble, Ink.BAD))
         self.house.hear_on()
         if self.is_here:
             self.show_frame()

@@ -1,6 +1,6 @@
 """A page: lines drawn for a width by one of the functions of tui.pages."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -81,6 +81,11 @@ class Sheet(Roll):
 
 class Page(Sheet):
     """What a screen shows."""
+
+    def say_when_empty(self, said: Sequence[Line]) -> None:
+        """Whole: the status line may cut it."""
+        if not self.count():
+            self.show(lambda width: [piece for one in said for piece in one.folded(width)])
 
 
 class Walked(Page):
