@@ -68,7 +68,7 @@ def _rows(tx: Tx, count: int, for_people: bool) -> list[dict[str, Any]]:
     return [_told(row) for row in rows]
 
 
-_ROW: Final = "SELECT id, at_ms, reverse_path, forward_path, verdict, substr(content, 1, ?)"
+_ROW: Final = "SELECT id, at_ms, reverse_path, forward_path, verdict, substr(content, 1, CAST(? AS INTEGER))"
 
 
 def _told(row: Sequence[Any]) -> dict[str, Any]:

@@ -128,7 +128,8 @@ def _other(against: str, first: "Definition", store: "GroupStore | None") -> "De
         return _definition(against, "", store)
     versions = store.read_now(
         lambda tx: tx.query(
-            "SELECT 1 FROM flow f JOIN flow_version v ON v.flow_id = f.id WHERE f.name = ? AND substr(v.hash, 1, ?) = ?",
+            "SELECT 1 FROM flow f JOIN flow_version v ON v.flow_id = f.id WHERE f.name = ?"
+            " AND substr(v.hash, 1, CAST(? AS INTEGER)) = ?",
             (first.name, len(against), against),
         )
     )
@@ -139,7 +140,7 @@ def _source(name: str, version: str, store: "GroupStore") -> str:
     rows = store.read_now(
         lambda tx: tx.query(
             "SELECT v.source FROM flow f JOIN flow_version v ON v.flow_id = f.id WHERE f.name = ?"
-            + (" AND substr(v.hash, 1, ?) = ?" if version else " AND v.id = f.version_id"),
+            + (" AND substr(v.hash, 1, CAST(? AS INTEGER)) = ?" if version else " AND v.id = f.version_id"),
             (name, len(version), version) if version else (name,),
         )
     )

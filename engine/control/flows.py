@@ -48,15 +48,13 @@ async def give_back(house: House, office: Office, body: dict[str, Any]) -> Done:
     definition, state = await checked(house, told), word(body, "state", "")
     if state and state not in STATES:
         raise Refusal(f"{state[:20]} is no state of a flow", f"there are: {', '.join(STATES)}")
-    done = await _apply(house, office, told, definition, found.source)
-    if state and state != "active":
-        await house.store.write(
-            lambda tx: set_flow_state(tx, definition.name, state, house.clock.now(), word(body, "by", ""))
-        )
-    return done
+    return await _apply(house, office, told, definition, found.source, state)
 
 
-async def _apply(house: House, office: Office, body: dict[str, Any], definition: Definition, source: str) -> Done:
+async def _apply(
+    house: House, office: Office, body: dict[str, Any], definition: Definition, source: str, state: str = ""
+) -> Done:  # fmt: skip
+    """One commit: the version, the flow's state where one is said, and who is to be moved."""
     by, move = word(body, "by", ""), bool(body.get("move"))
     if not move and (body.get("map") or body.get("leave")):
         raise Refusal("map and leave say where people under way go", "say move (--move) too, or leave them out")
@@ -68,6 +66,8 @@ async def _apply(house: House, office: Office, body: dict[str, Any], definition:
         if draft:
             drafts.drop(tx, draft)
         applied = apply_flow(tx, definition, source, now, operator=by, detail=detail)
+        if state:
+            set_flow_state(tx, definition.name, state, now, by)
         errand = moving.begin(
             tx, applied.flow_id, applied.version_id, by, now, mapping=way.mapping, leaves=way.leaves
         ) if move else 0  # fmt: skip
@@ -92,7 +92,8 @@ def _undo(tx: Tx, definition: Definition, way: Route, *, is_moved: bool) -> dict
         return {"path": "flows/state", "body": body}
     if before.version == definition.version and state != "archived":
         return None
-    body = {"flow": definition.name, "version": before.version, "state": state, "move": is_moved}
+    body = {"flow": definition.name, "version": before.version, "move": is_moved}
+    body |= {"state": state} if state == "archived" else {}  # of the others nothing changes by being applied
     back = {new: old for old, new in way.mapping.items() if new not in before.program and old in before.program}
     return {"path": "flows/return", "body": {**body, "map": back} if is_moved and back else body}
 
@@ -187,7 +188,9 @@ async def text(house: House, name: str, version: str) -> FlowText:
 
     def look(tx: Tx) -> FlowText:
         flow_id, _ = flow_named(tx, name)
-        which, word = ("f.version_id = v.id", flow_id) if not version else ("substr(v.hash, 1, ?) = ?", version)
+        which, word = (
+            ("f.version_id = v.id", flow_id) if not version else ("substr(v.hash, 1, CAST(? AS INTEGER)) = ?", version)
+        )
         told = (len(version), version) if version else ()
         rows = tx.query(
             "SELECT v.id, v.hash, v.source, f.version_id FROM flow_version v JOIN flow f ON f.id = v.flow_id"

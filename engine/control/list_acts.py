@@ -29,6 +29,7 @@ LIST_KEYS: Final = ("confirmation", "title", "purpose", *list_settings.keys())
 PEOPLE_MOST: Final = 10_000  # in one command
 UNDO_MOST: Final = 500  # of whom an inverse is remembered
 CHUNK: Final = 10  # people in one commit
+_TOO_MANY: Final = f"of more than {UNDO_MOST} people it is not kept who they were: name them, to do the opposite"
 
 
 async def create(house: House, office: Office, body: dict[str, Any]) -> Done:
@@ -184,8 +185,9 @@ async def _each(house: House, body: dict[str, Any], one: One, words: str, *, und
     if len(ids) == 1 and refused:
         raise Refusal(f"nothing was changed: {next(iter(refused))}", "", 409)
     facts: dict[str, Any] = {"would" if is_dry else "done": len(done), "refused": dict(refused), "list": name}
-    if undo and done and not is_dry and len(done) <= UNDO_MOST:
-        facts["undo"] = {"path": undo, "body": {"list": name, "contacts": done} | ({"why": why} if why else {})}
+    if undo and done and not is_dry:
+        back = {"path": undo, "body": {"list": name, "contacts": done} | ({"why": why} if why else {})}
+        facts |= {"undo": back} if len(done) <= UNDO_MOST else {"final": _TOO_MANY}
     not_done = "".join(f"; {count:,} not: {reason}" for reason, count in refused.most_common(3))
     verb = "would be" if is_dry else "were" if len(done) != 1 else "was"
     return Done(f"{people(len(done))} {verb} {words.format(name)}{not_done}", facts)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from campaign_house import NEWS
@@ -19,15 +20,35 @@ from engine.campaigns import runs
 from engine.campaigns.book import CampaignBook
 from engine.campaigns.runs import Run
 from engine.campaigns.states import RunState
+from engine.commands import bounce_received, flow_simulate
 from engine.config import parse
-from engine.control import journal
+from engine.control import (
+    bounces,
+    calendar,
+    calendar_flows,
+    flow_people,
+    flows,
+    journal,
+    lately,
+    list_acts,
+    lists,
+    lookout,
+    people,
+    proofs,
+    suppressed,
+    views,
+)
 from engine.control.acts import ACTS
 from engine.control.asked import Asked
+from engine.control.observing.since import SinceStart
 from engine.control.protocol.acts import Done
 from engine.control.protocol.journal import ActRow
 from engine.control.refusal import Refusal
+from engine.control.registry import ChainWalk, Headcount
+from engine.control.today import DayCount
 from engine.control.work import Office
 from engine.doctor.visit import Report
+from engine.flow.definition import Definition, recall
 from engine.house import House
 from mta.ports import StoreFull, Tx, to_ms
 from mta.queue.delivery import Stream
@@ -181,3 +202,124 @@ async def test_a_campaign_that_never_comes_again_is_not_kept(desk: Desk) -> None
         await desk.schedule("over", 'when: {rrule: "FREQ=DAILY;COUNT=1", at: "10:00", from: 2020-01-01}\n')
     assert desk.house.store.read_now(lambda tx: tx.query("SELECT name FROM campaign")) == []
     assert await desk.acts() == ()
+
+
+# -- flows, lists
+
+TEA = """name: tea
+stream: transactional
+trigger: {event: order.placed}
+steps:
+  - wait: 1d
+  - tag: regular
+"""
+
+
+def standing(desk: Desk) -> tuple[str, str]:
+    """The flow's state, and how its active version waits."""
+    row = desk.house.store.read_now(
+        lambda tx: tx.one("SELECT f.state, v.source FROM flow f JOIN flow_version v ON v.id = f.version_id")
+    )
+    assert row is not None
+    return row[0], "2d" if "wait: 2d" in row[1] else "1d"
+
+
+async def test_a_flow_that_was_archived_is_so_again_in_the_commit_that_takes_its_version_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.act("flows", source=TEA)
+    await desk.act("flows/state", flow="tea", state="archived")
+    await desk.act("flows", source=TEA.replace("1d", "2d"))
+    assert standing(desk) == ("active", "2d")
+    write, count = desk.house.store.write, 0
+
+    async def cut(work: Any, **words: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > 3:  # the act is begun, the other is claimed, the version is taken back
+            raise StoreFull("disk full")
+        return await write(work, **words)
+
+    monkeypatch.setattr(desk.house.store, "write", cut)
+    await desk.act("acts/undo")
+    assert standing(desk) == ("archived", "1d")
+
+
+async def test_taking_a_version_back_leaves_a_flow_that_somebody_let_go_on_since_as_it_is(desk: Desk) -> None:
+    await desk.act("flows", source=TEA)
+    await desk.act("flows/state", flow="tea", state="paused")
+    applied = await desk.act("flows", source=TEA.replace("1d", "2d"))
+    await desk.act("flows/state", flow="tea", state="active")
+    await desk.act("acts/undo", act=applied.facts["act"])
+    assert standing(desk) == ("active", "1d")
+
+
+async def test_of_more_people_than_are_remembered_it_is_said_why_there_is_no_way_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_acts, "UNDO_MOST", 2)
+    desk.house.store.write_now(lambda tx: make_list(tx, "news", "single"))
+    ids = desk.people(3)
+    for each in range(3):
+        await desk.act("lists/subscribe", list="news", address=f"p{each}@x.example", wording="yes")
+    await desk.act("lists/remove", list="news", contacts=ids, by="olga", why="a test")
+    assert "not kept who they were" in (await desk.acts())[0].why_not
+
+
+# -- questions, whichever database answers them
+
+
+async def test_questions_about_people_lists_flows_and_mail_are_answered(desk: Desk) -> None:
+    house, office, store = desk.house, desk.office, desk.house.store
+    office.headcount, office.chain = Headcount(store), ChainWalk(store)
+    store.write_now(lambda tx: make_list(tx, "news", "single"))
+    await desk.act("flows", source=TEA)
+    await desk.act("lists/subscribe", list="news", address=str(ANN), wording="yes", name="Ann")
+    await desk.act("people/set", address=str(ANN), locale="he", zone="Asia/Jerusalem", tags=["vip"])
+    await desk.act("flows/start", flow="tea", address=str(ANN), by="olga")
+    message = NewMessage(
+        "s@shop.example", (Recipient(ANN),), b"Subject: x\r\n\r\nx\r\n", Stream.TRANSACTIONAL, "submission"
+    )
+    mail = store.write_now(lambda tx: enqueue(tx, message, NOON, QueueSettings()))
+    store.write_now(
+        lambda tx: tx.execute(
+            "INSERT INTO inbound (at_ms, reverse_path, forward_path, content, verdict) VALUES (?,'','a@x.example',?,'unread')",
+            (to_ms(NOON), b"Subject: late\r\n\r\nno\r\n"),
+        )
+    )
+    found = await people.one(house, str(ANN))
+    assert [each.list for each in found.seats] == ["news"] and found.runs and found.mails and found.events
+    assert (await people.export(house, str(ANN))).octets
+    assert (await proofs.of_person(house, office, str(ANN))).rows
+    assert (await proofs.file(house, str(ANN))).sha256
+    assert {each.name: each.confirmed for each in (await lists.every(house, office)).rows} == {"news": 1, "tea": 0}
+    assert (await lists.one(house, "news")).answers
+    assert (await lists.members(house, "news", Asked({"q": "ann"}))).rows
+    assert (await lists.people(house, office, Asked({}))).total == 1
+    text = await flows.text(house, "tea", "")
+    assert (await flows.text(house, "tea", text.version[:8])).is_active
+    assert (await flows.changes(house, "tea")).rows
+    assert (await flow_people.people(house, "tea", Asked({"q": "ann"}))).rows
+    assert flow_simulate._source("tea", text.version[:8], store) == text.source
+    assert flow_simulate._other(text.version[:8], recalled(TEA), store).name == "tea"
+    life = store.read_now(lambda tx: views.message_life(tx, mail.message_id, NOON, Path()))
+    assert life is not None and life.content
+    [row] = (await bounces.received(house, Asked({}))).rows
+    assert row.subject == "late" and (await bounces.one(house, row.id)).size
+    assert store.read_now(lambda tx: bounce_received._rows(tx, 5, False))
+    assert (await bounces.days(house, Asked({}))).days
+    assert (await suppressed.page(house, Asked({"q": "a"}), 0)).rows == ()
+    zone, soon = ZoneInfo("Asia/Jerusalem"), NOON + timedelta(days=9)
+    trial = calendar.Trial()
+    assert store.read_now(lambda tx: calendar._entries(tx, office, NOON, soon, NOON, zone, trial)) == []
+    assert store.read_now(lambda tx: calendar_flows.flow_rows(tx, NOON, soon, NOON, zone)) == []
+    assert (await lately.Lately(lambda: store, lambda: desk.clock).look()).cells == {}
+    assert store.read_now(lambda tx: DayCount().count(tx, NOON)).contacts == 1
+    assert store.read_now(lambda tx: SinceStart().look(tx, to_ms(NOON)))["inbound"] == 0
+    assert store.read_now(lambda tx: lookout._lag(tx, NOON)) == timedelta()
+
+
+def recalled(text: str) -> Definition:
+    found = recall(text, "tea.yaml")
+    assert isinstance(found, Definition)
+    return found
