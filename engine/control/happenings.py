@@ -140,12 +140,13 @@ def _part(tx: Tx, kind: _Kind, wanted: Wanted, limit: int, below: int) -> _Part:
     if wanted.kind and not _may_be(kind, wanted.kind):
         return _Part(kind.name, [], 0, -1)
     floor = _floor(tx, kind, below) if wanted != Wanted() else 0
-    where, params = _clauses(kind, wanted)
+    where, params = _clause(kind, wanted)
     found = tx.query(
         f"SELECT {kind.number}, {kind.at}, {kind.what}, {kind.text}, {kind.message}, {kind.person} FROM {kind.tables}"
         f" WHERE {kind.number} < ? AND {kind.number} >= ?{where} ORDER BY {kind.number} DESC LIMIT ?",
-        (below, floor, *params, limit),
+        (below, floor, *params, LOOKED_AT + 1 if wanted.person or wanted.text else limit),
     )
+    found = [row for row in found if _is_wanted(row, wanted)][:limit]
     rows: list[_Row] = []
     by_ms = 0
     for number, at_ms, what, text, message_id, person in reversed(found):
@@ -178,15 +179,18 @@ def _may_be(kind: _Kind, word: str) -> bool:
     return word == kind.name or (fixed.startswith(word) if fixed else True)
 
 
-def _clauses(kind: _Kind, wanted: Wanted) -> tuple[str, list[Any]]:
-    said: list[tuple[str, list[Any]]] = []
+def _clause(kind: _Kind, wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.kind and wanted.kind != kind.name:
-        said.append((f"{kind.what} LIKE ? ESCAPE '!'", [f"{_escaped(wanted.kind)}%"]))
-    if wanted.person:
-        said.append((f"lower({kind.person}) = ?", [wanted.person]))
-    if wanted.text:
-        said.append((f"lower({kind.text}) LIKE ? ESCAPE '!'", [f"%{_escaped(wanted.text.lower())}%"]))
-    return "".join(f" AND {sql}" for sql, _ in said), [each for _, params in said for each in params]
+        return f" AND {kind.what} LIKE ? ESCAPE '!'", [f"{_escaped(wanted.kind)}%"]
+    return "", []
+
+
+def _is_wanted(row: tuple[Any, ...], wanted: Wanted) -> bool:
+    """By its text and its person: databases know small and capital letters of ASCII only."""
+    *_, text, _, person = row
+    if wanted.person and wanted.person.casefold() != (person or "").casefold():
+        return False
+    return wanted.text.casefold() in (text or "").casefold()
 
 
 def _escaped(text: str) -> str:

@@ -197,6 +197,26 @@ def test_pages_go_back_and_filters_look_for_who_what_whom_and_words(book: Book) 
     assert book.page(text="%") == [] and len(book.page(text="DONE")) == 3
 
 
+def test_words_are_found_whatever_their_case_in_every_script(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LOOKED_AT", 4)
+    now = book.clock.now()
+    for number, words in enumerate(("Привет всем", "ÄRGER mit gmail", "Ωμέγα", "x", "x", "Привет")):
+        act = book.begin("note", about="all" if number else "me")
+        book.store.write_now(lambda tx, act=act, words=words: keeping.complete(tx, act, words, now))  # type: ignore[misc]
+    before, found = 0, []
+    for _ in range(3):
+        rows, before = book.store.read_now(
+            lambda tx, before=before: reading.page(tx, Wanted(text="привет"), 10, before, book.clock.now())  # type: ignore[misc]
+        )
+        found += [each.done for each in rows]
+        if not before:
+            break
+    assert found == ["Привет", "Привет всем"] and not before
+    assert [each.done for each in book.page(text="Привет", limit=1)] == ["Привет"]
+    assert [each.done for each in book.page(text="ärger", about="all", before=4)] == ["ÄRGER mit gmail"]
+    assert book.page(text="нет такого") == []
+
+
 def test_a_page_walks_through_so_many_rows_and_says_where_to_go_on(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LOOKED_AT", 3)
     numbers = [book.done(user="ivan" if each == 0 else "olga") for each in range(8)]

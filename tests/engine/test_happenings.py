@@ -110,6 +110,16 @@ def test_a_filter_finds_the_same_however_few_rows_a_page_looks_at(
     assert book.walk(Wanted(text="100%_")) == []
 
 
+def test_words_and_people_are_found_whatever_their_case_in_every_script(book: Book) -> None:
+    book.event("shop.visited", "Анна@example.org")
+    book.event("shop.visited")
+    now = book.clock.now()
+    book.store.write_now(lambda tx: suppress(tx, ANN, Reason.MANUAL, evidence="ПРОСИЛ по телефону", now=now))
+    assert [each.kind for each in book.walk(Wanted(text="просил"))] == ["suppressed"]
+    assert len(book.walk(Wanted(person="анна@example.org", kind="shop"))) == 1
+    assert len(book.walk(Wanted(text="анна@", kind="shop"))) == 1
+
+
 def test_an_event_of_long_ago_stands_where_it_was_written_down(book: Book) -> None:
     book.event("shop.visited")
     book.event("shop.noted", ago=timedelta(days=90))
