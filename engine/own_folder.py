@@ -81,8 +81,10 @@ def shut(err: PermissionError) -> tuple[str, str]:
             status = each.stat()
         except OSError:
             continue
-        whose = f"{path} can't be reached: {each} belongs to {_name(status.st_uid)} (mode {status.st_mode & 0o777:o})"
-        return f"{whose}, and this is {_name(os.geteuid())}", "" if status.st_uid == os.geteuid() else _name(
+        whose = (
+            f"{path} can't be reached: {each} belongs to {user_name(status.st_uid)} (mode {status.st_mode & 0o777:o})"
+        )
+        return f"{whose}, and this is {user_name(os.geteuid())}", "" if status.st_uid == os.geteuid() else user_name(
             status.st_uid
         )
     return f"{path} can't be reached: {err.strerror}", ""
@@ -99,7 +101,8 @@ def why(err: OSError, folder: Path) -> str:
         case errno.ENOSPC | errno.EDQUOT:
             return "is on a full disk: make room (`df -h`)"
         case errno.EACCES | errno.EPERM:
-            return f"{_owner(folder)}, and this is {_name(os.geteuid())}: start it as that user, or give it the folder (chown -R)"
+            me = user_name(os.geteuid())
+            return f"{_owner(folder)}, and this is {me}: start it as that user, or give it the folder (chown -R)"
         case errno.ENOTDIR | errno.EEXIST:
             return f"can't be a folder: {err.filename} is a file"
     return f"can't be used: {err.strerror} ({err.filename})"
@@ -112,12 +115,13 @@ def _owner(folder: Path) -> str:
             status = each.stat()
         except OSError:
             continue
-        whose = f"belongs to {_name(status.st_uid)} (mode {status.st_mode & 0o777:o})"
+        whose = f"belongs to {user_name(status.st_uid)} (mode {status.st_mode & 0o777:o})"
         return whose if each == folder else f"can't be made: {each} {whose}"
     return "can't be looked at"
 
 
-def _name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """A user of this machine; one who has no name (a container's need not) by their number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

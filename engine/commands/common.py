@@ -95,7 +95,12 @@ def print_more(cursor: object, option: str = "--after") -> None:
 
 def who() -> str:
     """The operator's name, as the system knows it."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    from engine.own_folder import user_name
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return user_name(os.getuid())
 
 
 def config_file(given: Path | None) -> Path:
@@ -180,14 +185,13 @@ def database(settings: "Config", *, create: bool = False, upgrade: bool = False,
 
 def _note(tx: "Tx") -> None:
     """Write the command that runs into the journal of acts."""
-    import pwd
-
     from engine.acts import keeping, telling
+    from engine.own_folder import user_name
     from engine.store.lab_time import read_offset
     from engine.system import SystemClock
 
     words, about = telling.typed(COMMAND.get())
-    user, now = pwd.getpwuid(os.getuid()).pw_name, SystemClock(read_offset(tx)).now()
+    user, now = user_name(os.getuid()), SystemClock(read_offset(tx)).now()
     path = " ".join(("posthouse", *words.split(" ")[:2]))
     number = keeping.begin(tx, path, user=user, operator=who(), about=about, told="{}", now=now)
     keeping.complete(tx, number, f"posthouse {words}", now, final="a command beside the daemon: use the opposite one")

@@ -56,7 +56,7 @@ def move(
     from mta.ports import StoreTrouble
 
     settings = config(config_path)
-    ends = _ends(settings, source, _with_password(to, secret))
+    ends = _ends(settings, source, to, secret)
     try:
         if check:
             _show(ends, _compare(ends), "", 0.0, as_json)
@@ -76,10 +76,11 @@ class _Ends:
     old: Path | str
     new: Path | str
     new_shown: str
-    had_secret: bool
+    had_secret: bool  # it was typed in the address
+    secret: Path | None  # the file that has it
 
 
-def _with_password(to: str, secret: Path | None) -> str:
+def _with_password(to: Path | str, secret: Path | None) -> Path | str:
     """The address with the password that the file holds."""
     from urllib.parse import quote
 
@@ -88,13 +89,15 @@ def _with_password(to: str, secret: Path | None) -> str:
 
     if secret is None:
         return to
+    if isinstance(to, Path):
+        refuse("--secret is for an address of PostgreSQL: a file has no password", code=2)
     try:
         return f"{to}{'&' if '?' in to else '?'}password={quote(read_secret(secret), safe='')}"
     except (OSError, UnicodeDecodeError) as err:
         refuse(f"{secret} can't be read: {why(err)}", code=2)
 
 
-def _ends(settings: "Config", source: str, to: str) -> _Ends:
+def _ends(settings: "Config", source: str, to: str, secret: Path | None) -> _Ends:
     from engine.faults import ConfigFaults
 
     try:
@@ -108,7 +111,7 @@ def _ends(settings: "Config", source: str, to: str) -> _Ends:
         refuse(f"both are {kind}: a move goes from one kind to the other", remedy, code=2)
     if isinstance(old, Path) and not old.exists():
         refuse(f"there is no database {old}", code=2)
-    return _Ends(old, new, shown, had_secret)
+    return _Ends(old, _with_password(new, secret), shown, had_secret, secret)
 
 
 def _place(text: str) -> tuple[Path | str, str, bool]:
@@ -199,15 +202,13 @@ def _want_ours(store: "GroupStore") -> None:
 
 def _note(target: str) -> "Callable[[Tx], None]":
     """The act, which both databases have afterwards. `telling.typed` would keep the address as it was typed."""
-    import os
-    import pwd
-
     from engine.acts import keeping
+    from engine.own_folder import user_name
     from engine.store.lab_time import read_offset
     from engine.system import SystemClock
 
     def work(tx: "Tx") -> None:
-        user, now = pwd.getpwuid(os.getuid()).pw_name, SystemClock(read_offset(tx)).now()
+        user, now = user_name(os.getuid()), SystemClock(read_offset(tx)).now()
         number = keeping.begin(tx, "posthouse db move", user=user, operator=who(), about=target, told="{}", now=now)
         keeping.complete(tx, number, f"moved to {target}", now, final="go back with `posthouse db move`")
 
@@ -267,6 +268,8 @@ def _say_what_is_next(ends: _Ends, settings: "Config", path: Path) -> None:
         line = f'url = "{ends.new_shown}"'
     print(f"every table was read again and is the same. Now write into {path}, {_where(path)}:")
     print(f"  {line}")
+    if ends.secret is not None:
+        print(f'  secret = "{ends.secret.absolute()}"')
     if ends.had_secret:
         print(
             "the password does not belong there: put it into ~posthouse/.pgpass (mode 0600); change it, too, since the"

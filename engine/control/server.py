@@ -9,7 +9,6 @@ the bounds of the public pages: how many, and how long until a request is there 
 import asyncio
 import contextlib
 import json
-import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -36,6 +35,7 @@ from engine.control.stream import Stream
 from engine.control.today import DayCount
 from engine.control.work import Office
 from engine.house import House
+from engine.own_folder import user_name
 from engine.release import version
 from engine.web.server import WebServer
 from mta.ports import StoreTrouble, to_ms
@@ -189,10 +189,7 @@ def _peer(request: web.Request) -> str:
     if opened is None:
         return "unknown"
     _, uid, _ = struct.unpack("3i", opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+    return user_name(int(uid))
 
 
 @web.middleware

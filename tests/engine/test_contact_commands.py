@@ -1,5 +1,7 @@
 """People from the command line: who is written down, and who is not."""
 
+import os
+import pwd
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,6 +52,22 @@ def test_who_was_erased_comes_back_with_a_word_and_without_marketing_mail(state:
     store.write_now(erase)
     assert add(capsys, str(ANN)) == (0, f"ann@example.org is written down\n{BACK}\n", "")
     assert store.read_now(lambda tx: is_suppressed(tx, [ANN.key], Stream.MARKETING)) == {ANN.key: "erased"}
+    store.close()
+
+
+def test_a_user_without_a_name_can_write_people_down_and_is_in_the_journal_by_number(
+    state: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless(uid: int) -> object:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    for name in ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert add(capsys, str(ANN))[0] == 0
+    store = open_store(state)
+    me = f"uid {os.getuid()}"
+    assert store.read_now(lambda tx: tx.query("SELECT peer, operator FROM act")) == [(me, me)]
     store.close()
 
 
