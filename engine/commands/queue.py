@@ -331,7 +331,7 @@ def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
     """Have it done, asking again until nothing is left of it."""
     changed, after = 0, ""
     while True:
-        asked = {**body, "after": after}
+        asked = {**body, "whole": True, "after": after}  # as much as can be in one act, which is undone as one
         done = ask(socket, lambda control, asked=asked: control.post(f"/v1/queue/{name}", asked))  # type: ignore[misc]
         changed += done.facts.get("changed", 0)
         after = done.facts.get("after", "")

@@ -41,7 +41,7 @@ def main_page(node: Node, section: int, about: str, version: str) -> str:
     parts += [".SH FILES\n", *(_item(*each) for each in _FILES)]
     parts += [".SH ENVIRONMENT\n", *(_item(*each) for each in _ENVIRONMENT)]
     parts += [".SH EXIT STATUS\n", *(_item(*each) for each in _EXITS), ".SH SEE ALSO\n"]
-    parts.append(",\n".join(f".BR {escape(page_name(each))} (1)" for each in node.children) + "\n")
+    parts.append(",\n".join(f".BR {escape(page_name(each))} ({section})" for each in node.children) + "\n")
     return "".join(parts).replace(",\n.BR", " ,\n.BR")
 
 
@@ -56,7 +56,7 @@ def page_of(node: Node, section: int, version: str) -> str:
         if each.is_runnable and not node.text:
             parts += _described(each)
     parts += [".SH EXIT STATUS\n", *(_item(*each) for each in _EXITS)]
-    parts.append(".SH SEE ALSO\n.BR posthouse (1)\n")
+    parts.append(f".SH SEE ALSO\n.BR {node.path.partition(' ')[0]} ({section})\n")
     return "".join(parts)
 
 

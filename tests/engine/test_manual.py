@@ -41,6 +41,15 @@ def test_every_command_has_a_page_and_the_program_s_page_names_it(share: Path) -
     assert (share / "man" / "man8" / "posthoused-serve.8").exists()
 
 
+def test_a_page_leads_to_pages_that_there_are(share: Path) -> None:
+    there = {each.name for each in share.rglob("posthouse*.[158]")}
+    for page in share.rglob("posthouse*.[158]"):
+        _, _, seen = page.read_text("utf-8").partition(".SH SEE ALSO\n")
+        for line in seen.splitlines():
+            name, section = line.removeprefix(".BR ").replace("\\-", "-").rstrip(" ,").split(" ")
+            assert f"{name}.{section.strip('(),')}" in there, page.name
+
+
 def test_every_setting_is_on_the_page_of_the_file(share: Path) -> None:
     text = (share / "man" / "man5" / "posthouse.toml.5").read_text("utf-8")
     named = [f"{part.path}.{each.name}".lstrip(".") for part in sections() for each in part.settings]
