@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from engine.acts.keeping import LAPSE
 from engine.acts.telling import key
-from engine.store.many import in_list
 from mta.ports import Tx, to_ms
 
 LOOKED_AT: Final = 5_000  # rows
@@ -94,10 +93,8 @@ def _holding(tx: Tx, text: str, params: tuple[Any, ...], where: str) -> list[int
 
 
 def _among(numbers: list[int]) -> tuple[str, list[Any]]:
-    if not numbers:
-        return " AND id < 0", []
-    marks, these = in_list(numbers)
-    return f" AND id IN ({marks})", list(these)
+    marks = ",".join("?" * len(numbers)) or "NULL"
+    return f" AND id IN ({marks})", [*numbers]
 
 
 def _escaped(text: str) -> str:
