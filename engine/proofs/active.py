@@ -1,15 +1,12 @@
 """What no reader of mail runs, loads or shows, and what filters hold a mail back for: elements and attributes that do something,
-addresses that are programs, pictures that nobody can fetch. Templates are looked at as they were written, where the line can be
-told; what facts and parts bring is seen in the mail that came out."""
+addresses that are programs, pictures that nobody can fetch."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from engine.proofs.page import Element, Page, read_page
-from engine.proofs.sources import sources
-from engine.sending.resources import Resources
+from engine.proofs.page import Element, Page
 
 ELEMENTS: Final = frozenset(("script", "iframe", "frame", "frameset", "object", "embed", "applet", "form"))
 _DATA: Final = "application/ld+json"  # of a <script> that runs nothing: what an order says for programs
@@ -17,9 +14,9 @@ _DOES: Final = re.compile(r"on[a-z]+")
 _ADDRESSES: Final = ("href", "src", "action", "formaction", "background", "data", "xlink:href")
 _PROGRAMS: Final = ("javascript:", "vbscript:")
 _UNREAD: Final = re.compile(r"[\x00-\x20]+")  # which browsers pass over in an address
-_WRITTEN: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.S)
 _CANDIDATE: Final = re.compile(r"[\s,]*(\S*[^\s,])(?:\s[^,]*)?")  # of a srcset: an address and how large it is
-_VALUE: Final = "\x01"  # stands for what is not known before the mail is written
+VALUE: Final = "\x01"
+"""Stands for what is not known before the mail is written."""
 
 
 def is_program(address: str) -> bool:
@@ -62,7 +59,7 @@ def unseen(page: Page) -> Iterator[tuple[int, str]]:
     """(line, what is wrong) of pictures that nobody gets to see."""
     for each in page.named("img", "source"):
         for address in _pictures(each):
-            if _VALUE not in address and (why := _why_unseen(address)):
+            if VALUE not in address and (why := why_unseen(address)):
                 yield each.line, f'a picture is at "{address[:60]}", {why}: write its whole address, https://...'
 
 
@@ -73,22 +70,11 @@ def _pictures(element: Element) -> Iterator[str]:
     yield from _CANDIDATE.findall(element.attributes.get("srcset", ""))
 
 
-def _why_unseen(address: str) -> str:
+def why_unseen(address: str) -> str:
+    """Why nobody gets what is there; "" where it can be fetched."""
     parts = parts_of(address)
     if parts.scheme in ("https", "http") and parts.netloc:
         return ""
     if parts.scheme == "data":
         return "which most readers of mail do not show"
     return "which is nothing that a reader of mail can fetch"
-
-
-def in_templates(resources: Resources, mail: str) -> Iterator[tuple[str, str, str]]:
-    """(rule, file:line, what is wrong) of a mail's HTML as it was written, and of the files that it names."""
-    for file, source in sources(resources, f"mail/{mail}.html.j2"):
-        page = read_page(_WRITTEN.sub(_stand_in, source))
-        for rule, found in (("active", active(page)), ("images", unseen(page))):
-            yield from ((rule, f"{file}:{line}", words) for line, words in found)
-
-
-def _stand_in(match: re.Match[str]) -> str:
-    return (_VALUE if match[0].startswith("{{") else " ") + "\n" * match[0].count("\n")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from operator import itemgetter
 from typing import Final
 
 from engine.sending.colours import is_colour
@@ -11,6 +12,7 @@ from engine.sending.inlining import declarations
 
 _VOID: Final = frozenset(("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"))
 _UNSEEN: Final = frozenset(("head", "title", "style", "script"))
+_FRAMES: Final = frozenset(("html", "head", "body"))  # which end with the page, whether it says so or not
 _SHORT: Final = re.compile(r"#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])")
 _SIZE: Final = re.compile(r"([\d.]+)px")
 
@@ -43,7 +45,8 @@ class Page:
 
     elements: list[Element] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
-    head_css: str = ""
+    styles: list[tuple[int, str]] = field(default_factory=list)  # (line, what stands there) of its <style>
+    unpaired: list[tuple[int, str]] = field(default_factory=list)  # (line, which tag is not closed, or closes nothing)
 
     def named(self, *names: str) -> list[Element]:
         return [each for each in self.elements if each.name in names]
@@ -57,6 +60,7 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class _Open:
     name: str
+    line: int
     colour: str
     ground: str
     size: float
@@ -64,7 +68,7 @@ class _Open:
     is_hidden: bool
 
 
-_PAPER: Final = _Open("", "#000000", "#ffffff", 16, False, False)
+_PAPER: Final = _Open("", 0, "#000000", "#ffffff", 16, False, False)
 
 
 def read_page(html: str) -> Page:
@@ -72,6 +76,8 @@ def read_page(html: str) -> Page:
     reader = _Reader()
     reader.feed(html)
     reader.close()
+    reader.leave(1)
+    reader.page.unpaired.sort(key=itemgetter(0))
     return reader.page
 
 
@@ -86,7 +92,7 @@ class _Reader(HTMLParser):
         style = declarations(told.get("style", ""))
         self.page.elements.append(Element(tag, self.getpos()[0], told, style))
         if tag not in _VOID:
-            self._open.append(_within(self._open[-1], tag, told, style))
+            self._open.append(_within(self._open[-1], tag, self.getpos()[0], told, style))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -96,23 +102,34 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         at = next((at for at in range(len(self._open) - 1, 0, -1) if self._open[at].name == tag), 0)
         if at:
-            del self._open[at:]
+            self.leave(at + 1)
+            del self._open[at]
+        elif tag not in _VOID:
+            self.page.unpaired.append((self.getpos()[0], f"</{tag}> closes nothing"))
+
+    def leave(self, at: int) -> None:
+        """Whatever is open from there on ends without a word: what is around it ends."""
+        for each in self._open[at:]:
+            if each.name not in _FRAMES:
+                self.page.unpaired.append((each.line, f"<{each.name}> is not closed"))
+        del self._open[at:]
 
     def handle_data(self, data: str) -> None:
         now = self._open[-1]
         if now.name == "style":
-            self.page.head_css += data
+            self.page.styles.append((self.getpos()[0], data))
         words = " ".join(data.replace("\u200b", "").split())
         if words and not now.is_hidden:
             self.page.said.append(Said(words, self.getpos()[0], now.colour, now.ground, now.size, now.is_bold))
 
 
-def _within(around: _Open, tag: str, told: Mapping[str, str], style: Mapping[str, str]) -> _Open:
+def _within(around: _Open, tag: str, line: int, told: Mapping[str, str], style: Mapping[str, str]) -> _Open:
     ground = _colour(style.get("background-color", style.get("background", told.get("bgcolor", ""))))
     size = _SIZE.fullmatch(style.get("font-size", ""))
     weight = style.get("font-weight", "bold" if tag in ("b", "strong", "th", "h1", "h2", "h3") else "")
     return _Open(
         tag,
+        line,
         _colour(style.get("color", "")) or around.colour,
         ground or around.ground,
         float(size[1]) if size else around.size,

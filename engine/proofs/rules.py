@@ -9,6 +9,7 @@ from engine.proofs.active import active as programs
 from engine.proofs.page import Page, read_page
 from engine.proofs.proving import Proof
 from engine.proofs.samples import Reader
+from engine.proofs.styles import taken
 from engine.proofs.support import lacking
 from engine.sending.colours import AA, AA_LARGE, contrast
 from engine.sending.direction import FSI, PDI
@@ -98,6 +99,12 @@ def css(look: Look) -> Iterator[str]:
     for each in look.page.elements:
         if each.name not in ELEMENTS:
             yield from (f"line {each.line}: {words}" for words in lacking(each))
+    yield from (words for _, words in taken(look.page))
+
+
+def tags(look: Look) -> Iterator[str]:
+    """Tags come in pairs, one within another: what is left open or crossed each reader mends in a way of its own."""
+    yield from (f"line {line}: {words}" for line, words in look.page.unpaired)
 
 
 def active(look: Look) -> Iterator[str]:
@@ -168,7 +175,7 @@ def direction(look: Look) -> Iterator[str]:
 
 RULES: Final[Mapping[str, Rule]] = {
     "unsubscribe": unsubscribe, "address": address, "links": links, "css": css, "active": active, "size": size, "images": images,
-    "contrast": colours, "subject": subject, "direction": direction,
+    "contrast": colours, "subject": subject, "direction": direction, "tags": tags,
 }  # fmt: skip
 
 

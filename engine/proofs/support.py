@@ -30,6 +30,11 @@ def lacking(element: Element) -> Iterator[str]:
                 yield f"{written.strip('0(')} is not drawn by {_told(readers)}"
 
 
+def at_rule(name: str) -> str:
+    """Who does not draw what such a rule of a sheet asks for."""
+    return _told(_table()["at-rules"][name])
+
+
 def _asks(declaration: str, written: str) -> bool:
     if written.startswith("0"):  # a unit
         at = declaration.find(written[1:])

@@ -151,6 +151,7 @@ class _Checker:
         yield from unknown
         yield from (MailFault(file, line, words) for line, words in expression_faults(tree, self._sandbox, CONTACT))
         yield from self._missing_words(tree, file, section, way)
+        yield from self._missing_blocks(tree, file)
         for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
             for other in meta.find_referenced_templates(nodes.Template([node], lineno=node.lineno)):
                 if other is not None:
@@ -187,6 +188,38 @@ class _Checker:
                     file, node.lineno, f"{other} has no {name}" + (f" (did you mean {near[0]}?)" if near else "")
                 )
 
+    def _missing_blocks(self, tree: nodes.Template, file: str) -> Iterator[MailFault]:
+        """Blocks that what it extends has no place for: nobody would see what they say."""
+        for above in (each.template for each in tree.find_all(nodes.Extends)):
+            if not isinstance(above, nodes.Const) or (places := self._places(above.value)) is None:
+                continue  # chosen when it is written, or told already
+            if file.endswith(".txt.j2"):
+                places.append("subject")  # which is written by itself
+            for block in _outermost(tree):
+                if block.name not in places:
+                    near = difflib.get_close_matches(block.name, places, n=1)
+                    hint = f"did you mean {near[0]}? " if near else ""
+                    told = f"{above.value} has no block {block.name}, so nobody sees it ({hint}there are: {', '.join(places)})"
+                    yield MailFault(file, block.lineno, told)
+
+    def _places(self, file: str, below: tuple[str, ...] = ()) -> list[str] | None:
+        """The names of the blocks of a file and of all that it extends; None where nobody can tell."""
+        try:
+            tree = self._tree(file)
+        except (ResourceError, TemplateSyntaxError):
+            return None
+        found = [block.name for block in tree.find_all(nodes.Block)]
+        for above in (each.template for each in tree.find_all(nodes.Extends)):
+            more = (
+                self._places(above.value, (*below, file))
+                if isinstance(above, nodes.Const) and file not in below
+                else None
+            )
+            if more is None:
+                return None
+            found += more
+        return list(dict.fromkeys(found))
+
     def _has_subject(self, file: str) -> bool:
         """Whether a file that can be read has the block, or one that it extends."""
         tree = self._tree(file)
@@ -213,6 +246,15 @@ class _Checker:
             for tag, words in self._words(section).items():
                 if not words.has(section, key):
                     yield MailFault(file, call.lineno, f'the texts in "{tag}" have no {key} for {section}{by}')
+
+
+def _outermost(node: nodes.Node) -> Iterator[nodes.Block]:
+    """Blocks that stand within no other one: those are seen where they stand."""
+    for each in node.iter_child_nodes():
+        if isinstance(each, nodes.Block):
+            yield each
+        else:
+            yield from _outermost(each)
 
 
 def _endless(way: list[str], file: str) -> str:

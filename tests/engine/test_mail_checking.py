@@ -118,6 +118,26 @@ def test_a_part_that_a_file_does_not_have_is_told_where_it_is_asked_for(tmp_path
     assert str(fault) == "mail/order-thanks.txt.j2:2: base/parts.txt.j2 has no buton (did you mean button?)"
 
 
+def test_a_block_that_what_it_extends_has_no_place_for_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    subject, inner = (
+        "{% block subject %}x{% endblock %}",
+        "{% block content %}{% block mine %}x{% endblock %}{% endblock %}",
+    )
+    above = '{% extends "base/mail.txt.j2" %}{% block content %}{% block lines %}{% endblock %}{% endblock %}'
+    resources = own(
+        tmp_path,
+        order_thanks__html='{% extends "base/mail.html.j2" %}\n\n{% if data %}{% block contnet %}x{% endblock %}{% endif %}',
+        order_thanks__txt=f'{{% extends "mail/above.txt.j2" %}}{subject}\n{{% block line %}}x{{% endblock %}}\n{inner}',
+        above__txt=above,
+    )
+    assert [str(fault) for fault in check_mails(resources, ["order-thanks"])] == [
+        "mail/order-thanks.html.j2:3: base/mail.html.j2 has no block contnet, so nobody sees it (did you mean content? there are:"
+        " data, preheader, above, heading, content, why)",
+        "mail/order-thanks.txt.j2:2: mail/above.txt.j2 has no block line, so nobody sees it (did you mean lines? there are:"
+        " content, lines, above, heading, why, subject)",
+    ]
+
+
 def test_a_text_without_a_subject_is_told_and_one_that_extends_it_is_not(tmp_path: Path) -> None:
     resources = own(tmp_path, order_thanks__txt='{% extends "base/mail.txt.j2" %}')
     (fault,) = check_mails(resources, ["order-thanks"])

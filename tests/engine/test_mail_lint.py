@@ -15,6 +15,7 @@ from engine.proofs.samples import Reader, event_data
 from engine.proofs.scripts import strange_words
 from engine.proofs.spam import Judge, SpamTrouble, score
 from engine.sending.checking import mail_names
+from engine.sending.render import SHEET
 from engine.sending.resources import Resources
 from engine.sending.settings import MailSettings
 
@@ -129,6 +130,7 @@ BAD_PAGES = {
     "images  ": within('<img src="x.png" alt="x" width="10">'),
     "contrast": within('<p style="color:#aaaaaa">pale</p>'),
     "sides": within('<p style="padding-left:3px">x</p>'),
+    "tags": within("<p>x"),
     "direction": within('<p style="text-align:{{ \'left\' }}">x</p>'),
     "template": within("{{ nothing }}"),
     "template ": within('{{ t("nokey") }}'),
@@ -187,7 +189,64 @@ def test_what_no_reader_of_mail_runs_or_shows_is_told_once_with_its_line_in_the_
 ) -> None:
     at = prover(tmp_path, html=within('{% include "mail/part.html.j2" %}'))
     (tmp_path / "mail" / "part.html.j2").write_text(f"<p>one</p>\n{{# two\nthree #}}{html}\n")
-    assert [str(each) for each in lint(at, ["probe"])] == [f"mail/part.html.j2:3: {rule}: {problem}"]
+    assert [str(each) for each in lint(at, ["probe"])] == [f"mail/part.html.j2:3: {rule}: {problem} (in probe)"]
+
+
+def test_what_is_wrong_with_a_part_is_told_once_with_the_mails_that_include_it(tmp_path: Path) -> None:
+    at = prover(tmp_path, html=within('{% include "mail/part.html.j2" %}'))
+    (tmp_path / "mail" / "part.html.j2").write_text('<img src="x" alt="" width="10">')
+    names = ["probe", "probe-b", "probe-c", "probe-d", "probe-e"]
+    for name in names[1:]:
+        for kind in ("toml", "html.j2", "txt.j2"):
+            (tmp_path / "mail" / f"{name}.{kind}").write_text((tmp_path / "mail" / f"probe.{kind}").read_text())
+    for asked, of in ((names, "probe, probe-b, probe-c and 2 more"), (names[3:], "probe-d, probe-e")):
+        (found,) = lint(at, asked)
+        assert found.where == "mail/part.html.j2:1" and found.problem.endswith(f"https://... (in {of})")
+
+
+NOT_SHOWN = "which most readers of mail do not show: write its whole address, https://..."
+
+
+@pytest.mark.parametrize(
+    ("html", "told"),
+    [
+        ("<div>\n<p>x</p>", ["mail/probe.html.j2:7: tags: <div> is not closed"]),
+        ("\n</b>", ["mail/probe.html.j2:8: tags: </b> closes nothing"]),
+        ("<b><i>x</b></i>", ["mail/probe.html.j2:7: tags: <i> is not closed", "mail/probe.html.j2:7: tags: </i> closes nothing"]),
+        ("{% if is_marketing %}<b>{% endif %}\nx</b>", []),
+        ("{% if not is_marketing %}<b>{% endif %}\nx</b>", ["probe (en, usual): tags: line 46: </b> closes nothing"]),
+        ("{% if lang == 'he' %}<b>{% endif %}\nx</b>{% if lang != 'he' %}</b>{% endif %}",
+         ["mail/probe.html.j2:8: tags: </b> closes nothing"]),
+        ('<p>\n<span style="background:url(\'data:image/png;base64,AAAA\')">x</span></p>',
+         [f'mail/probe.html.j2:8: css: a style has a picture at "data:image/png;base64,AAAA", {NOT_SHOWN}']),
+        ("<style>/* one\n*/ p { color: #111111 }\n@import url(https://shop.example/a.css);</style>",
+         ["mail/probe.html.j2:9: css: @import is not drawn by Gmail, Outlook on Mac, Outlook.com and 4 more: write its rules into"
+          " the sheet itself"]),
+        ("<style>.a { background: URL( x.png ) } .b { fill: url(#b) } .c { background: url({{ shop.url }}x.png) }</style>",
+         ['mail/probe.html.j2:7: css: a style has a picture at "x.png", which is nothing that a reader of mail can fetch: write'
+          " its whole address, https://..."]),
+    ],
+)  # fmt: skip
+def test_what_is_left_open_and_what_a_style_takes_from_elsewhere_is_told_with_its_line(
+    tmp_path: Path, html: str, told: list[str]
+) -> None:
+    assert [str(each) for each in lint(prover(tmp_path, html=within(html)), ["probe"])] == told
+
+
+def test_a_sheet_that_takes_another_one_is_told_once_for_all_mails(tmp_path: Path) -> None:
+    ours = Resources().read(SHEET)
+    (tmp_path / "base").mkdir()
+    (tmp_path / SHEET).write_text(f'/* mine */\n@import "https://shop.example/a.css";\n{ours}', encoding="utf-8")
+    (found,) = lint(prover(tmp_path), ["probe"])
+    assert (found.where, found.rule, found.problem[:7]) == (f"{SHEET}:2", "css", "@import")
+
+
+def test_a_break_of_a_line_in_a_subject_is_a_space_and_nothing_to_be_told(tmp_path: Path) -> None:
+    text = TEXT.replace('{{ t("subject") }}', '\r\n{{ t("subject") }}\nBcc: {{ data.name }}\r')
+    at = prover(tmp_path, TOML + '[sample]\nname = "a\\r\\nBcc: b"\n', text=text)
+    assert [str(each) for each in lint(at, ["probe"])] == []
+    made = at.proof("probe", "en").composed
+    assert made and made.subject == "A word from us Bcc: a Bcc: b"
 
 
 def test_an_element_that_one_reader_takes_out_is_told_in_whole_words(tmp_path: Path) -> None:
@@ -225,7 +284,7 @@ def test_what_nobody_sees_in_words_or_in_a_text_is_told_with_its_line(tmp_path: 
         f"i18n/zh.toml:2: characters: web.confirm.title has the control character U+0000, {UNSEEN}",
         f"mail/probe.toml:6 [en]: characters: heading has U+202E, {TURNS} U+202C",
         f"mail/probe.toml:14 [he]: characters: heading has the control character U+0007, {UNSEEN}",
-        f"mail/part.txt.j2:2: characters: it has U+202E, {TURNS} U+202C",
+        f"mail/part.txt.j2:2: characters: it has U+202E, {TURNS} U+202C (in probe)",
     ]
 
 
