@@ -12,12 +12,13 @@ to gets the event coupon.redeemed, once.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.audience.contacts import note_once
 from engine.catalogue import codes
+from engine.catalogue.lasting import begun_anew, is_lost, last_moment, on_clock
 from engine.catalogue.pools import lack_of
 from engine.flow.civil import Span
 from mta.ports import Tx, from_ms, to_ms
@@ -25,7 +26,6 @@ from mta.ports import Tx, from_ms, to_ms
 NAMED_MAX: Final = 20  # codes that one order may name
 TRIES: Final = 5  # codes made by a pattern until one is nobody's
 _UTC: Final = ZoneInfo("UTC")
-_LOST: Final = timedelta(days=1)  # of a code's time, before whoever gets it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def take(
     expires: Span | None = None,
     zone: ZoneInfo = _UTC,
 ) -> Taken | Empty:
-    """A code of this pool for this contact and run key. `expires`: how long it is good for, on a clock in `zone`, the
-    contact's own; without it as long as the pool says."""
+    """A code of this pool for this contact and run key. `expires`: how long it is good for (engine.catalogue.lasting), on a
+    clock in `zone`, the contact's own; without it as long as the pool says."""
     row = tx.one("SELECT pattern, secret, expires, once FROM coupon_pool WHERE name = ?", (pool,))
     if row is None:
         return _empty(tx, pool, now)
@@ -80,7 +80,7 @@ def take(
     if (had := _had(tx, pool, contact_id, key, to_ms(now), once=bool(once))) is not None:
         return had
     span = expires or (Span.parse(usual) if usual else None)
-    ends_ms = to_ms(span.after(now, zone)) if span else None
+    ends_ms = to_ms(last_moment(span, now, zone)) if span else None
     asked = _Asked(pool, contact_id, key, to_ms(now), ends_ms)
     made = _make(tx, asked, pattern, bytes.fromhex(secret)) if pattern else _pick(tx, asked)
     return made or _empty(tx, pool, now)
@@ -96,34 +96,25 @@ def give(tx: Tx, contact_id: int, codes_told: Collection[str], now: datetime) ->
 
 
 def renew(tx: Tx, contact_id: int, code: str, now: datetime, zone: ZoneInfo = _UTC) -> Taken | None:
-    """The same code with its time begun anew, where a day of it or all of it went by before its person was told; None for
-    others, and where the shop itself does not take it any more. Less than a day stays gone: a sale that ends on Monday night
-    ends so for whoever was written to in the afternoon too."""
+    """The same code with its time begun anew, where it was lost before its person was told; None for others, and where the
+    shop itself does not take it any more."""
     row = tx.one(
         "SELECT id, given_ms, expires_ms, until_ms FROM coupon WHERE lookup = ? AND contact_id = ? AND state = 'reserved'"
-        " AND (expires_ms <= ? OR (expires_ms IS NOT NULL AND given_ms <= ?)) AND (until_ms IS NULL OR until_ms > ?)"
-        + tx.for_update(),
-        (codes.lookup(code), contact_id, to_ms(now), to_ms(now - _LOST), to_ms(now)),
+        " AND expires_ms IS NOT NULL AND (until_ms IS NULL OR until_ms > ?)" + tx.for_update(),
+        (codes.lookup(code), contact_id, to_ms(now)),
     )
-    if row is None:
+    if row is None or not is_lost(from_ms(row[1]), from_ms(row[2]), now):
         return None
     coupon_id, aside_ms, ended_ms, until_ms = row
-    ends_ms = to_ms(_lasting(aside_ms, ended_ms, zone).after(now, zone))
+    ends_ms = to_ms(begun_anew(from_ms(aside_ms), from_ms(ended_ms), now, zone))
     ends_ms = ends_ms if until_ms is None else min(ends_ms, until_ms)
     tx.execute("UPDATE coupon SET given_ms = ?, expires_ms = ? WHERE id = ?", (to_ms(now), ends_ms, coupon_id))
     return _taken(code, ends_ms, is_new=False)
 
 
-def _lasting(begun_ms: int, ended_ms: int, zone: ZoneInfo) -> Span:
-    """How long that is on a clock in `zone`: whole days are civil ones, whatever change of clocks lies between."""
-    begins, ends = (from_ms(each).astimezone(zone).replace(tzinfo=None) for each in (begun_ms, ended_ms))
-    days, exact = divmod(ends - begins, timedelta(days=1))
-    return Span(days, exact)
-
-
-def as_given(taken: Taken) -> dict[str, Any]:
-    """What a run's data says of a code."""
-    return {"code": taken.code, "expires": taken.expires.isoformat() if taken.expires else None}
+def as_given(taken: Taken, zone: ZoneInfo) -> dict[str, Any]:
+    """What a run's data says of a code: its end by its person's clock, so that the day which is read there is the last one."""
+    return {"code": taken.code, "expires": on_clock(taken.expires, zone) if taken.expires else None}
 
 
 def codes_in(given: Mapping[str, Any]) -> list[str]:

@@ -9,14 +9,14 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.catalogue import codes
 from engine.catalogue.codes import CodeError
-from engine.flow.civil import Span, resolve
+from engine.flow.civil import Span, end_of, resolve
 from mta.ports import Tx, from_ms, to_ms
 
 PART: Final = 500  # codes in one transaction
@@ -100,7 +100,7 @@ def _until(text: str, zone: ZoneInfo) -> datetime:
     """A moment; a day lasts until it ends on the installation's clock."""
     try:
         if len(text) == len("2026-12-24"):
-            return resolve(datetime.combine(date.fromisoformat(text) + timedelta(days=1), time()), zone)
+            return end_of(date.fromisoformat(text), zone)
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise CodeError(f'"{codes.shown(text)}" is no day and no moment (such as 2026-12-24)') from None

@@ -5,7 +5,7 @@ A local time that a clock change skips becomes the next one that exists; one tha
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -63,6 +63,11 @@ def resolve(local: datetime, zone: ZoneInfo) -> datetime:
     if first.astimezone(zone).replace(tzinfo=None) == local:
         return first
     return _end_of_gap(local, zone)
+
+
+def end_of(day: date, zone: ZoneInfo) -> datetime:
+    """The UTC time of the last second of that day on a clock in `zone`."""
+    return resolve(datetime.combine(day + timedelta(days=1), time()), zone) - timedelta(seconds=1)
 
 
 def _end_of_gap(local: datetime, zone: ZoneInfo) -> datetime:

@@ -175,7 +175,7 @@ class Committer:
         for name, each in done.given.items():
             told = coupons.codes_in({name: each})
             if told and (taken := coupons.renew(tx, run.contact_id, told[0], now, zone)) is not None:
-                fresh[name] = coupons.as_given(taken)
+                fresh[name] = coupons.as_given(taken, zone)
         done.given |= fresh
         return bool(fresh)
 

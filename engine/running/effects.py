@@ -227,7 +227,7 @@ def _coupon(tx: Tx, run: DueRun, step: str, asked: TakeCoupon, zone: ZoneInfo, n
         return Over(taken.reason)
     if isinstance(taken, Empty):
         return Stuck(taken.reason, awaiting_pool(asked.pool) if taken.can_be_filled else "")
-    given = coupons.as_given(taken)
+    given = coupons.as_given(taken, zone)
     return Came("coupon", taken.code, {"pool": asked.pool, **given}, {asked.name: given})
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.flow.actions import StartFlow, StopFlow
-from engine.flow.decisions import Act, Ask, Await, Branch, Ended, Standing, WaitUntil
+from engine.flow.decisions import Act, Ask, Await, Branch, Decision, Ended, Standing, WaitUntil
 from engine.flow.entering import Came, Entered, NotEntered, Occasion, Renewed, Told, enter
 from engine.flow.events import natural_key
 from engine.flow.machine import HELD_OUT, decide, standing_after
@@ -67,6 +67,7 @@ class Run:
     awaits: Await | None = None
     held: Held | None = None
     given: dict[str, Any] = field(default_factory=dict)  # what steps gave: coupons, answers
+    aside: dict[str, datetime] = field(default_factory=dict)  # codes of those that nobody was told of, since when
     recent: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # what came since its last turn
     is_over: bool = False
     chain: int = 0  # how many runs led to it ...
@@ -270,12 +271,12 @@ class Play:
         run.awaits = None
         for place, each in enumerate(decisions):
             if isinstance(each, Ask):
+                known = run.data
                 if (until := self._ask(run, each, now)) is not None:
-                    put_off = WaitUntil(each.step, now, each.step)
-                    after = standing_after(run.standing, (*decisions[:place], put_off))
-                    assert after is not None
-                    run.standing = after
-                    self._due(run, to_ms(until))
+                    self._pause(run, decisions[:place], WaitUntil(each.step, now, each.step), until)
+                    return
+                if run.data is not known:  # a code began anew: what comes behind the mail sees the day that is right
+                    self._pause(run, decisions[:place], WaitUntil(each.step, now, each.then), now)
                     return
             elif isinstance(each, Act):
                 self._act(run, each, now)
@@ -302,6 +303,13 @@ class Play:
         if after.due is not None:
             self._due(run, to_ms(after.due))
 
+    def _pause(self, run: Run, before: Sequence[Decision], wait: WaitUntil, until: datetime) -> None:
+        """Go on then where the wait stands; what was decided before it is done."""
+        after = standing_after(run.standing, (*before, wait))
+        assert after is not None
+        run.standing = after
+        self._due(run, to_ms(until))
+
     def _ask(self, run: Run, ask: Ask, now: datetime) -> datetime | None:
         """Until when the mail of a step is held; None where it is written or refused."""
         waiting = list(self.world.held(run.person, run.id))
@@ -316,6 +324,9 @@ class Play:
             self.tally.refused[ask.step, asked.verdict.reason] += 1
             return None
         person = run.person
+        if fresh := effects.anew(run.aside, run.given, now, person.zone):
+            self._give(run, fresh)
+        run.aside.clear()
         mail = Mail(person.id, to_ms(now), ask.step, ask.template)
         bought = person.last_order_ms is not None and person.last_order_ms > run.entered_ms
         self.tally.mail(mail, is_after_purchase=bought)
@@ -326,8 +337,10 @@ class Play:
         """What an action changes, as far as it is ours to know; what goes out of the house is counted and not done."""
         self.tally.actions[act.step, word_of_action(act.action)] += 1
         if given := effects.given_by(act.action, now, run.person.zone):
-            run.given |= given
-            run.data = {**run.data, **given}
+            self._give(run, given)
+        run.aside |= effects.set_aside(act.action, now)
+        if effects.tells(act.action):
+            run.aside.clear()
         chain = chains.following(run.chain, run.chained_ms, now)
         match act.action:
             case StartFlow(flow=other) if not self.world.start(other, run.person, run.data, now, chain):
@@ -336,6 +349,11 @@ class Play:
                 self.world.stop(other, run.person, run.id)
         for name, data in effects.enact(run.person, act):
             self._echo(run.person, name, data, chain, now)
+
+    def _give(self, run: Run, given: Mapping[str, Any]) -> None:
+        """What a step gives is in the run's data from then on."""
+        run.given |= given
+        run.data = {**run.data, **given}
 
     def _echo(self, person: Person, name: str, data: Mapping[str, Any], chain: int, now: datetime) -> None:
         """An event that an action caused comes in this very moment."""

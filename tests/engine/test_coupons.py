@@ -19,6 +19,7 @@ from engine.audience.contacts import ensure_contact
 from engine.catalogue import codes, watching
 from engine.catalogue.codes import CodeError
 from engine.catalogue.coupons import Empty, Taken, give, named_in, renew, take
+from engine.catalogue.lasting import begun_anew, is_lost
 from engine.catalogue.pools import Code, Pool, PoolError, figures, listed, load, put, read_codes
 from engine.commands import run
 from engine.config import load as load_config
@@ -133,9 +134,13 @@ def test_a_code_ends_on_the_contacts_clock_or_when_the_shop_stops_taking_it(desk
     berlin = ZoneInfo("Europe/Berlin")
     before_change = datetime(2026, 3, 28, 12, tzinfo=UTC)  # clocks go forward that night
     desk.now = before_change
-    desk.pool("spring", "A", until=None)
+    desk.pool("spring", "A", "AA", until=None)
     taken = desk.take(expires=Span.parse("1d"), zone=berlin)
-    assert isinstance(taken, Taken) and taken.expires == datetime(2026, 3, 29, 11, tzinfo=UTC)  # 13:00 on both days
+    assert isinstance(taken, Taken) and taken.expires == datetime(2026, 3, 29, 23, 59, 59, tzinfo=berlin), (
+        "the whole day"
+    )
+    hours = desk.take(key="two", expires=Span.parse("1d 2h"), zone=berlin)
+    assert isinstance(hours, Taken) and hours.expires == datetime(2026, 3, 29, 13, tzinfo=UTC), "to the minute"
     desk.pool("short", "B", until=before_change + timedelta(hours=2), expires="3d")
     short = desk.take(pool="short")
     assert isinstance(short, Taken) and short.expires == before_change + timedelta(hours=2)
@@ -145,6 +150,8 @@ def test_a_code_that_is_over_or_redeemed_is_not_given_a_second_time(desk: Desk) 
     desk.pool("spring", "A", "B", "C", expires="3d")
     assert desk.code() == "A"
     desk.now += timedelta(days=3)
+    assert desk.code() == "A", "the third day is not over"
+    desk.now += timedelta(days=1)
     assert desk.code() == "B"
     desk.order(number="1", coupon="b")
     assert desk.code() == "C"
@@ -273,7 +280,7 @@ def test_a_table_of_codes_is_read_with_heads_days_and_moments() -> None:
     lines = ["\ufeffcode,until\r\n", "A-1,2026-12-24\r\n", "\r\n", '"B-2", 2026-12-24T10:00:00+01:00\n', "C-3\n"]
     berlin = ZoneInfo("Europe/Berlin")
     assert list(read_codes(lines, berlin)) == [
-        Code("A-1", datetime(2026, 12, 24, 23, tzinfo=UTC)),
+        Code("A-1", datetime(2026, 12, 24, 22, 59, 59, tzinfo=UTC)),
         Code("B-2", datetime(2026, 12, 24, 9, tzinfo=UTC)),
         Code("C-3"),
     ]
@@ -390,6 +397,23 @@ def test_the_time_that_begins_anew_is_of_civil_days_whatever_change_of_clocks_li
     assert (found := anew(days=9)) and found.expires == datetime(2026, 4, 9, 22, tzinfo=berlin)
     desk.store.write_now(lambda tx: give(tx, ann, ["A"], desk.now))
     assert anew(days=9) is None, "whoever was told has read the day"
+
+
+@pytest.mark.parametrize(
+    ("zone", "begun", "ended", "now", "over"),
+    [
+        ("Europe/Berlin", "2026-03-27T20:00", "2026-03-30T23:59:59", "2026-03-29T09:00", "2026-04-01T23:59:59"),
+        ("Europe/Berlin", "2026-03-27T20:00", "2026-03-30T20:00", "2026-03-28T20:00", "2026-03-31T23:59:59"),
+        ("America/Asuncion", "2022-09-30T12:00", "2022-10-01T23:59:59", "2022-10-02T12:00", "2022-10-03T23:59:59"),
+        ("Asia/Jerusalem", "2026-03-27T20:00", "2026-03-28T02:00", "2026-03-28T20:00", "2026-03-29T02:00"),
+    ],
+    ids=["over a change of clocks", "set aside by an older version", "a night without midnight", "six hours"],
+)  # fmt: skip
+def test_what_lasts_whole_days_does_so_when_it_begins_anew(
+    zone: str, begun: str, ended: str, now: str, over: str
+) -> None:
+    at = [datetime.fromisoformat(each).replace(tzinfo=ZoneInfo(zone)) for each in (begun, ended, now, over)]
+    assert is_lost(*at[:3]) and begun_anew(*at[:3], ZoneInfo(zone)) == at[3]
 
 
 # -- the command

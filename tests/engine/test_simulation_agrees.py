@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +12,7 @@ from flow_house import FlowHouse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.catalogue.pools import Pool, put
 from engine.flow.definition import Definition, check
 from engine.simulation.play import Rules
 from engine.simulation.playing import Simulated, simulate
@@ -106,6 +108,55 @@ def test_the_same_mails_to_the_same_people_at_the_same_times(
     )
     assert dict(found.tally.ended) == ends
     assert found.tally.under_way == 0
+
+
+CODES = """\
+name: f
+stream: transactional
+trigger: {event: cart.updated, key: event.cart_id}
+steps:
+  - coupon: {pool: spring, expires: 3d}
+  - if: event.total > 100
+    id: told
+    then: [{emit: {event: my.told, data: {code: {from: event.coupon.code}}}}]
+  - wait: 2d
+  - send: cart-reminder
+    id: first
+  - if: moment(event.coupon.expires) > now
+    id: good
+    then: [{send: order-thanks, id: good-still}]
+  - wait: 2d
+  - if: moment(event.coupon.expires) > now
+    id: later
+    then: [{send: order-thanks-gold, id: good-later}]
+  - wait: 1d
+  - if: date(event.coupon.expires) == today
+    id: last
+    then: [{send: review-request, id: last-day}]
+"""
+
+
+def test_a_code_that_waits_for_its_mail_lasts_as_long_in_both(tmp_path: Path) -> None:
+    """Two days go by before the mail: its three days count from there; of whoever was told before by an event they do not."""
+    house = FlowHouse(tmp_path, CODES)
+    pool = Pool("spring", "VIP-####-####")
+    house.store.write_now(lambda tx: put(tx, pool, b"x" * 32, house.clock.now()))
+    began = house.clock.now()
+    actions = [("cart", 0, "c1", 50), ("cart", 1, "c1", 200), ("advance", 6 * 1440)]
+    asyncio.run(live(house, ["far@example.org", "told@example.org"], actions))
+    rows = house.rows(
+        "SELECT s.contact_id, m.received_ms, s.step, s.template FROM sending s JOIN message m ON m.id = s.message_id"
+    )
+    assert sorted(played(house, began).tally.mails) == sorted(rows)
+    assert sorted(step for _, _, step, _ in rows) == [
+        "first",
+        "first",
+        "good-later",
+        "good-still",
+        "good-still",
+        "last-day",
+    ]
+    house.store.close()
 
 
 def played(house: FlowHouse, began: object) -> Simulated:
