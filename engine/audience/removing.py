@@ -13,10 +13,11 @@ from engine.audience.consent import Act, Answer
 from engine.audience.contacts import note_event
 from engine.audience.figures import What
 from engine.audience.lists import MailingList
-from engine.audience.subscriptions import SubscriptionState
+from engine.audience.subscriptions import TO_ASK, SubscriptionState
 from mta.ports import Tx, to_ms
 
 TAKEN_OFF: Final = "taken off"  # how the reason of such an end begins
+_UNASKED: Final = f"{TAKEN_OFF} before they were asked"  # ... of somebody who waited for the mail that asks
 _WHY_MAX: Final = 300
 
 
@@ -25,10 +26,11 @@ def remove(tx: Tx, contact_id: int, mailing_list: MailingList, by: str, why: str
     there = subscriptions.subscription(tx, contact_id, mailing_list.id)
     if there is None or there.state is SubscriptionState.UNSUBSCRIBED:
         return False
+    how = _UNASKED if there.why == TO_ASK else TAKEN_OFF
     tx.execute(
         "UPDATE subscription SET state = 'unsubscribed', ended_ms = ?, why = ?, due_ms = NULL, expires_ms = NULL"
         " WHERE contact_id = ? AND list_id = ?",
-        (to_ms(now), f"{TAKEN_OFF} by {by}: {why}"[:_WHY_MAX], contact_id, mailing_list.id),
+        (to_ms(now), f"{how} by {by}: {why}"[:_WHY_MAX], contact_id, mailing_list.id),
     )
     figures.moved(tx, mailing_list.id, there.state, SubscriptionState.UNSUBSCRIBED)
     figures.happened(tx, mailing_list.id, What.LEFT, now)
@@ -53,11 +55,12 @@ def restore(tx: Tx, contact_id: int, mailing_list: MailingList, by: str, salt: b
         return f"they are suppressed ({reason})"
     expires_ms = to_ms(now + mailing_list.settings.expire_after)
     state = SubscriptionState.CONFIRMED if confirmed_ms is not None else SubscriptionState.UNCONFIRMED
-    until = None if confirmed_ms is not None else expires_ms
+    waits = why.startswith(_UNASKED)
+    until = None if waits or confirmed_ms is not None else expires_ms
     tx.execute(
-        "UPDATE subscription SET state = ?, ended_ms = NULL, why = '', due_ms = ?, expires_ms = ?"
+        "UPDATE subscription SET state = ?, ended_ms = NULL, why = ?, due_ms = ?, expires_ms = ?"
         " WHERE contact_id = ? AND list_id = ?",
-        (str(state), until, until, contact_id, mailing_list.id),
+        (str(state), TO_ASK if waits else "", until, until, contact_id, mailing_list.id),
     )
     figures.moved(tx, mailing_list.id, SubscriptionState.UNSUBSCRIBED, state)
     figures.happened(tx, mailing_list.id, What.LEFT, now, -1)

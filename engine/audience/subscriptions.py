@@ -78,16 +78,17 @@ class Subscription:
     list_id: int
     state: SubscriptionState
     asked_ms: int
+    why: str  # it ended, or waits
 
 
 def subscription(tx: Tx, contact_id: int, list_id: int) -> Subscription | None:
     """A contact's subscription to a list, whatever its state. Who is about to change it has it alone."""
     row = tx.one(
-        "SELECT contact_id, list_id, state, asked_ms FROM subscription WHERE contact_id = ? AND list_id = ?"
+        "SELECT contact_id, list_id, state, asked_ms, why FROM subscription WHERE contact_id = ? AND list_id = ?"
         + tx.for_update(),
         (contact_id, list_id),
     )
-    return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), row[3])
+    return None if row is None else Subscription(row[0], row[1], SubscriptionState(row[2]), *row[3:])
 
 
 def subscribers(tx: Tx, keys: Iterable[str], list_id: int) -> dict[str, int]:

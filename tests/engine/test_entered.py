@@ -165,6 +165,20 @@ def test_who_an_operator_took_off_is_put_back_where_they_stood_and_who_left_is_n
     desk.store.read_now(consent.check)
 
 
+def test_who_was_taken_off_before_they_were_asked_is_asked_once_they_are_back(desk: Desk) -> None:
+    bring(desk, "ann")
+    asker = Asker()
+    desk.store.write_now(
+        lambda tx: removing.remove(tx, contact(tx, "ann"), tea(tx), "mia", "the wrong file", SALT, NOON)
+    )
+    ask_all(desk, asker)
+    assert asker.asked == []
+    desk.store.write_now(lambda tx: removing.restore(tx, contact(tx, "ann"), tea(tx), "mia", SALT, NOON))
+    assert stands(desk, "ann") == ("unconfirmed", subscriptions.TO_ASK)
+    ask_all(desk, asker)
+    assert [each.contact["address"] for each in asker.asked] == ["ann@example.org"]
+
+
 def test_a_list_goes_only_while_nobody_ever_stood_on_it(desk: Desk) -> None:
     desk.take(desk.file("email\nann@example.org\n"))
     assert "stand on it" in desk.store.write_now(lambda tx: removing.drop(tx, "tea"))
