@@ -90,8 +90,8 @@ async def renew(
 ) -> None:  # fmt: skip
     """Go on under a new number: what was copied until now is older from now on. In the order of `enter`, so that a crash
     between puts up no fence; what was begun and not ended is ended first. A database that does not hold our number was put
-    in place of ours while we ran: the fence goes up. Without the file, or room for it, nothing is
-    done. StoreTrouble, OSError."""
+    in place of ours while we ran: the fence goes up, and where it stands still at the next time it is this one that we run on,
+    or nobody could lift it. Without the file, or room for it, nothing is done. StoreTrouble, OSError."""
     path = state_dir / FILE
     known = await asyncio.to_thread(_read, path)
     if known is None or not known.runs:
@@ -144,15 +144,16 @@ def _begin(tx: Tx, known: _Known | None, machine: str, run: str, now: datetime) 
 
 
 def _goes_on(tx: Tx, known: _Known, run: str, now: datetime) -> bool:
-    """Write this machine's next number down; False, and a fence, where the database does not hold the one before."""
+    """Write this machine's next number down; False, and a fence, where the database does not hold the one before. While a
+    fence stands nothing is sent, whatever number is written."""
     row = tx.one("SELECT value FROM meta WHERE key = ?" + tx.for_update(), (EPOCHS,))
     epochs: dict[str, str] = json.loads(row[0]) if row else {}
     is_ours = epochs.get(known.machine) in known.runs
-    if is_ours:
+    if is_ours or standing(tx) is not None:
         _put(tx, EPOCHS, epochs | {known.machine: run})
-    else:
-        put_up(tx, OLDER, now)
-    return is_ours
+        return True
+    put_up(tx, OLDER, now)
+    return False
 
 
 def _difference(tx: Tx, known: _Known | None, epochs: dict[str, str]) -> str:

@@ -102,6 +102,22 @@ async def test_an_older_database_that_is_put_in_place_under_a_running_daemon_is_
     assert start(old, state) == fence.OLDER
 
 
+async def test_a_fence_that_went_up_under_a_running_daemon_can_be_lifted_there(
+    store: GroupStore, state: Path, copied: Callable[[], GroupStore]
+) -> None:
+    start(store, state)
+    old = copied()
+    await fence.renew(store.write, state, CHANCE.octets, NOON)
+    for _ in range(3):
+        await fence.renew(old.write, state, CHANCE.octets, NOON)
+        assert old.read_now(fence.standing) is not None
+    assert old.write_now(fence.lift)
+    for _ in range(3):
+        await fence.renew(old.write, state, CHANCE.octets, NOON)
+        assert old.read_now(fence.standing) is None
+    assert start(old, state) == ""
+
+
 async def test_without_its_file_nothing_is_renewed(store: GroupStore, state: Path) -> None:
     await fence.renew(store.write, state, CHANCE.octets, NOON)
     assert not (state / fence.FILE).exists()
