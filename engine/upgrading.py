@@ -5,15 +5,22 @@ the others. Where that can't be, nothing is changed.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
+from engine import notify
 from engine.backup.folder import BackupError
 from engine.backup.making import What, make
 from engine.config import Config
 from engine.release import version
 from engine.store.groups import GroupStore
+from engine.store.migrate import pending
 from mta.ports import StoreTrouble
+
+
+PATIENCE: Final = timedelta(hours=12)
+"""That a supervisor is asked for: who ended a start in the midst of a large copy would have it begun anew, again and again."""
 
 
 class NoCopy(StoreTrouble):
@@ -26,6 +33,8 @@ def upgrade(
     """Run the migrations that are pending; their names. `kept` hears of the backup that was made before. NoCopy,
     SchemaMismatch, StoreTrouble."""
     place = config.database_place
+    if pending(store.applied()):
+        notify.tell(EXTEND_TIMEOUT_USEC=PATIENCE // timedelta(microseconds=1), STATUS="brings the database up to date")
 
     def keep() -> None:
         if isinstance(place, str) and copy:

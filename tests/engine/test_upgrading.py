@@ -1,6 +1,7 @@
 """An older database is brought up to this program with a copy of what it was, or not at all; a newer one is refused."""
 
 import shutil
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -106,3 +107,18 @@ def test_what_a_crash_left_of_a_copy_is_written_over(tmp_path: Path) -> None:
     copied.check_schema()
     copied.close()
     store.close()
+
+
+@pytest.mark.usefixtures("newer")
+def test_a_supervisor_is_asked_for_the_time_that_an_upgrade_takes_and_for_none_otherwise(
+    old: GroupStore, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind("")  # the kernel chooses an abstract name (unix(7))
+        supervisor.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + supervisor.getsockname()[1:].decode())
+        assert upgrade(old, config, NOON, lambda folder: None) == [ADDED]
+        assert b"EXTEND_TIMEOUT_USEC=43200000000" in supervisor.recv(1000).split(b"\n")
+        assert upgrade(old, config, NOON, lambda folder: None) == []
+        with pytest.raises(BlockingIOError):
+            supervisor.recv(1000)
