@@ -18,7 +18,6 @@ from engine.store.groups import GroupStore
 from engine.store.migrate import pending
 from mta.ports import StoreTrouble
 
-
 PATIENCE: Final = timedelta(hours=12)
 """That a supervisor is asked for: who ended a start in the midst of a large copy would have it begun anew, again and again."""
 
