@@ -223,15 +223,24 @@ class Watch:
         self._ask = ask
         self._is_asking = False
         self._is_due = False
+        self._rests = asyncio.Event()
 
     async def nudge(self) -> None:
         self._is_due = True
         if self._is_asking:
             return
         self._is_asking = True
+        self._rests.clear()
         try:
             while self._is_due:
                 self._is_due = False
                 await self._ask()
         finally:
             self._is_asking = False
+            self._rests.set()
+
+    async def settled(self) -> None:
+        """Nudge, and wait until what was asked after that is answered, whoever asked it."""
+        self._is_due = True
+        while self._is_due or self._is_asking:
+            await (self._rests.wait() if self._is_asking else self.nudge())

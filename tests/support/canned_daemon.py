@@ -34,7 +34,7 @@ def modules() -> list[ModuleType]:
 
 class CannedDaemon:
     """Answers from the modules. `overview` may be changed and `push`ed; `stop` and `start` are a restart; `answers` and
-    `acts` may be replaced one by one; an answer may be awaited."""
+    `acts` may be replaced one by one; what they give may be awaited."""
 
     def __init__(self, socket_path: Path) -> None:
         self.socket_path = socket_path
@@ -84,7 +84,8 @@ class CannedDaemon:
         name, body = request.match_info["act"], await request.json()
         self.done.append((name, body))
         act = self.acts.get(name)
-        return _json(act(body) if act else Refused(f"there is no command {name}", "is the daemon older?"))
+        found = act(body) if act else Refused(f"there is no command {name}", "is the daemon older?")
+        return _json(await found if isawaitable(found) else found)
 
     async def _overview(self, request: web.Request) -> web.Response:
         return _json(self.overview)

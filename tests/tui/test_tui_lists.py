@@ -239,6 +239,18 @@ async def test_the_cursor_goes_to_the_list_that_was_made(tmp_path: Path) -> None
         await one.until(lambda: one.app.screen.query_one("#lists", Table).cursor == 0)
 
 
+@pytest.mark.parametrize(("file", "why"), [("~nobody-here/a.csv", "nobody has such a home"), (".", "it is no file")])
+async def test_a_file_that_can_t_be_read_is_said_and_nothing_is_begun(tmp_path: Path, file: str, why: str) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5")
+        await one.see("double")
+        await one.press("I")
+        await one.see("Import a file of people")
+        await one.press(*file, *["enter"] * 4, *"shop", *["enter"] * 5)
+        await one.see(f"{file} can't be read: {why}")
+        assert not one.daemon.done
+
+
 async def test_that_an_import_is_tried_is_said_no_longer_than_it_is(tmp_path: Path) -> None:
     async with stage(tmp_path) as one:
         was, states = one.daemon.answers["/v1/imports/{name}"], ["tried"]

@@ -1,9 +1,11 @@
 """Mode 7, by keys: the tree, a mail as each reader gets it, what a lint finds, the editor, a test."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canned.mail import FILES, digest
@@ -139,6 +141,33 @@ async def test_of_what_is_typed_in_one_burst_nothing_is_left_out_or_behind(tmp_p
             return
         await one.until(lambda: one.daemon.done)
         assert one.daemon.done[-1][1]["source"].startswith("abc")
+
+
+@pytest.mark.parametrize("after", ["ctrl+s", "escape"])
+async def test_a_file_that_is_being_kept_is_kept_to_its_end(tmp_path: Path, after: str) -> None:
+    async with at_mail(tmp_path, "j", "j", "enter") as one:
+        await one.see("Hello Ann Archer")
+        await one.press("e")
+        await one.see("Which part")
+        await one.press("enter")
+        await one.see("about = ")
+        gate, keep = asyncio.Event(), one.daemon.acts["mail/save"]
+
+        async def slowly(body: Mapping[str, Any]) -> object:
+            await gate.wait()
+            return keep(body)
+
+        one.daemon.acts["mail/save"] = slowly
+        await one.press("x", "ctrl+s", after)
+        gate.set()
+        if after == "escape":
+            await one.see("Mail › cart-reminder")
+        else:
+            await one.see("is kept")
+            await one.press("y", "ctrl+s")
+            await one.until(lambda: len(one.daemon.done) == 2)
+            assert one.daemon.done[1][1]["digest"] == digest(one.daemon.done[0][1]["source"])
+        assert "ctrl+s keeps it" not in one.text and "Leave without" not in one.text
 
 
 async def test_what_was_changed_is_not_left_behind_without_a_question(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Mode 4: its views, clocks and verbs, over the canned daemon."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canned import schedule as canned_schedule
@@ -14,6 +16,7 @@ from engine.control.client import Control
 from engine.control.protocol.acts import Refused
 from engine.control.protocol.calendar import Planned
 from tui import plain
+from tui.ink import Target
 from tui.pages import schedule, schedule_campaign
 from tui.pages.schedule_time import OURS, READERS, YOURS, Lens, is_quiet, strip
 from tui.screens.schedule_campaign import CampaignMailScreen
@@ -211,6 +214,55 @@ async def test_a_new_campaign_is_made_by_a_form_and_its_file_written(
         assert (tmp_path / "may.yaml").read_text("utf-8") == canned_schedule.SOURCE
         await one.press("C", *"none.yaml", "enter")
         await one.see("none.yaml can't be read")
+        await one.press("C", *"~nobody-here/a.yaml", "enter")
+        await one.see("a.yaml can't be read", "nobody has such a home")
+
+
+async def test_a_file_that_says_anything_else_is_somebody_s_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with stage(tmp_path) as one:
+        one.daemon.acts["campaigns/new"] = lambda body: canned_schedule.Done(
+            "made", {"campaign": body["name"], "act": 3}
+        )
+        (tmp_path / "may.yaml").write_text("a flow of that name", "utf-8")
+        await one.press("4")
+        await one.see("advent")
+        await one.press("C", "enter")
+        await one.see("Make a campaign", "small letters")
+        await one.press(*"may", *["enter"] * 8)
+        await one.see("it is kept, but may.yaml can't be written")
+        assert (tmp_path / "may.yaml").read_text("utf-8") == "a flow of that name"
+
+
+@pytest.mark.parametrize(("text", "said"), [("mine", "says something else"), ("", "its file is")])
+async def test_a_text_that_is_written_anew_goes_into_a_file_that_was_as_it_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with stage(tmp_path) as one:
+        kept = {"source": canned_schedule.SOURCE}
+        of_text = one.daemon.answers["/v1/campaigns/{name}/text"]
+        one.daemon.answers["/v1/campaigns/{name}/text"] = lambda query, words: replace(
+            of_text(query, words),
+            **kept,  # type: ignore[type-var]
+        )
+
+        def write(body: Mapping[str, Any]) -> object:
+            kept["source"] = "another"
+            return canned_schedule.Done("written", {"campaign": body["campaign"], "act": 3})
+
+        one.daemon.acts["campaigns/write"] = write
+        file = tmp_path / "weekly-offers.yaml"
+        file.write_text(text or canned_schedule.SOURCE, "utf-8")
+        one.app.open(Target("campaign-mail", "weekly-offers"))
+        await one.see("weekly-offers › mail")
+        await one.press("W")
+        await one.see("Heading")
+        await one.press(*["enter"] * 3)
+        await one.see(said)
+        assert file.read_text("utf-8") == (text or "another")
 
 
 async def test_what_was_typed_of_a_campaign_stays_when_it_is_refused_and_the_reason_is_in_the_form(

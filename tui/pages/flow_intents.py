@@ -40,14 +40,6 @@ def archived(flow: str) -> Intent:
     )  # fmt: skip
 
 
-def ended(flow: str, people: int) -> Intent:
-    """Nobody enters any more, and whoever is inside leaves: they do not come back."""
-    body = {"flow": flow, "state": "archived", "end": True}
-    command = f"posthouse flow archive {quote(flow)} --end"
-    words = f"Archive {flow} and end {people:,} runs"
-    return Intent(words, "flows/state", body, command, Ladder.TYPED, typed=flow, dry=("flows/state", {"dry_run": True}))
-
-
 def started(flow: str) -> Intent:
     """Let somebody in by hand."""
     fields = (Field("address", "Address", hint="of a contact that is known", required=True),)

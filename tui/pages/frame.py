@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from engine.control.protocol.house import Overview
 from tui.format import cells, clock, cut, lab_offset, number
 from tui.ink import BLANK, Ink, Line, Run, line
 from tui.modes import MODES
-
-VERBS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
-"""Files that the daemon gives: written into the folder where the terminal was started, readable by their owner alone."""
+"""Files of the operator's: those that they name, and those that the daemon gives, which are written into the folder where the
+terminal was started, readable by their owner alone."""
 
 import asyncio
 import base64
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,6 +12,18 @@ from engine.control.client import ControlError
 from engine.control.protocol.people import FileOctets
 from tui.ink import Ink
 from tui.session import House
+
+
+def named(words: str) -> Path:
+    """The file that somebody wrote down, `~` and all. OSError where nobody has such a home, or it is no plain file: one that
+    never ends would be read for ever."""
+    try:
+        path = Path(words).expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(errno.ENOENT, "nobody has such a home", words) from None
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", words)
+    return path
 
 
 async def save(house: House, path: str) -> None:

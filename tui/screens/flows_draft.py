@@ -1,15 +1,10 @@
 """A flow's text as it is written: kept by the daemon at each pause, judged there, with its picture beside it."""
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar, Final
 
 from textual import events, on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
@@ -25,12 +20,15 @@ from tui.pages import flow_intents
 from tui.pages.flow_rows import faults, judged
 from tui.pages.frame import Hint
 from tui.screens.house import HouseScreen
+from tui.screens.outside import NotEditedError, edited
+from tui.screens.sure import SureScreen
 from tui.session import Watch
 from tui.verbs import Intent, Verb
 from tui.widgets.editor import FETCHED, Editor
 from tui.widgets.flowview import FlowView
 from tui.widgets.page import Page
 
+_LEAVE: Final = "Leave without keeping what was written?"
 _MEND: Final = "mend them first, Enter on one goes to its line"
 PAUSE: Final = 0.4  # seconds without a key, after which what is written is kept
 _NEW: Final = """\
@@ -211,9 +209,18 @@ class DraftScreen(HouseScreen):
         self.run_worker(self._leave(), group="keep")
 
     async def _leave(self) -> None:
-        if self._is_here and self._editor.text != self._kept and not self.session.read_only:
-            await self._keeping.nudge()
+        """Nothing that was written is left behind without a question."""
+        if self._is_unkept:
+            await self._keeping.settled()
+        if self.app.screen is not self:
+            return  # it was pressed twice
+        if self._is_unkept and not await self.house.ask_modal(SureScreen(_LEAVE, "", "")):
+            return
         self.house.back()
+
+    @property
+    def _is_unkept(self) -> bool:
+        return self._is_here and self._editor.text != self._kept and not self.session.read_only
 
     def action_overlay(self) -> None:
         self.run_worker(self._open_kept(Target("overlay", self._draft)), group="keep")
@@ -224,7 +231,10 @@ class DraftScreen(HouseScreen):
     async def _open_kept(self, target: Target) -> None:
         """Open what looks at the draft, when it is kept as it stands and nothing is wrong with it."""
         self._must_keep = not self._revision
-        await self._keep_now()
+        await self._keeping.settled()
+        if self.app.screen is not self:
+            return  # it was pressed twice
+        self._say()
         if self._faults:
             self._refused = f"{judged(len(self._faults))}: {_MEND}"
             self.house.say(self._refused, Ink.WAIT)
@@ -236,20 +246,14 @@ class DraftScreen(HouseScreen):
         if self.session.read_only:
             self.house.say("this terminal is read-only", Ink.WAIT)
             return
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         try:
-            with tempfile.TemporaryDirectory(prefix="posthouse-") as folder:
-                file = Path(folder) / f"{self._draft}.yaml"
-                file.write_text(self._editor.text, encoding="utf-8")
-                with self.app.suspend():
-                    subprocess.run([*shlex.split(command), str(file)], check=False)
-                text = file.read_text(encoding="utf-8")
-        except (SuspendNotSupported, OSError, UnicodeDecodeError, ValueError) as error:
-            self.house.say(f"✗ {command} could not be used: {error}", Ink.BAD)
+            text = edited(self.app, f"{self._draft}.yaml", self._editor.text)
+        except NotEditedError as error:
+            self.house.say(f"✗ {error}", Ink.BAD)
             return
         if text != self._editor.text:
             self._editor.text = text
-            self.house.say(f"taken back from {command}", Ink.CALM)
+            self.house.say("taken back from your editor", Ink.CALM)
 
     async def why(self) -> Sequence[Line]:
         return faults(self._faults)
@@ -264,7 +268,7 @@ class DraftScreen(HouseScreen):
 
     async def deployed(self) -> Intent | str:
         if self._editor.text != self._kept:
-            await self._keeping.nudge()
+            await self._keeping.settled()
         if self._faults:
             return f"{judged(len(self._faults))}: {_MEND}"
         name = self._draft if self._revision else ""

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from engine.control.client import ControlError, part
-from engine.control.protocol.flows import RecipeRow, Recipes, RecipeText
+from engine.control.protocol.flows import Drafts, RecipeRow, Recipes, RecipeText
 from tui.format import number
 from tui.ink import Ink, Target
 from tui.messages import Opened
@@ -69,15 +69,20 @@ class RecipesScreen(HouseScreen):
             self.house.say("this terminal is read-only", Ink.WAIT)
             return
         try:
-            found = await self.session.ask(RecipeText, f"/v1/recipes/{part(name)}")
-            await self.session.act("flows/draft", {"name": name, "source": found.source, "origin": f"recipe {name}"})
+            drafts = (await self.session.ask(Drafts, "/v1/flow-drafts")).rows
+            is_there = any(each.name == name for each in drafts)
+            if not is_there:
+                found = await self.session.ask(RecipeText, f"/v1/recipes/{part(name)}")
+                await self.session.act(
+                    "flows/draft", {"name": name, "source": found.source, "origin": f"recipe {name}"}
+                )
         except ControlError as error:
-            if "meanwhile" not in str(error):
-                self.house.say("✗ " + error.text, Ink.BAD)
-                return
-            self.house.say(f"there is a draft {name}: it is gone on with", Ink.CALM)
+            self.house.say("✗ " + error.text, Ink.BAD)
+            return
         self.house.back()
         self.house.open(Target("draft", name))
+        if is_there:
+            self.house.say(f"there is a draft {name}: it is gone on with", Ink.CALM)
 
     def action_view(self) -> None:
         self.query_one("#picture", FlowView).turn()

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from tui.format import number
 from tui.ink import Ink, Target
 from tui.pages import imports as pages
 from tui.screens import deeds
+from tui.screens.files import named
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
 from tui.screens.lists_acts import THERE, WHY, command_of, import_fields, options_of
@@ -45,8 +45,8 @@ async def _there(house: House, file: str) -> str:
 
 async def _sent(house: House, file: str) -> str:
     """Read a file of this machine and send it in parts; its number. ControlError when it can't be read."""
-    place = Path(file).expanduser()  # noqa: ASYNC240  (no disk is asked, but for whose home ~ is)
     try:
+        place = await asyncio.to_thread(named, file)
         size = (await asyncio.to_thread(place.stat)).st_size
         done = await house.session.act("imports", {"name": place.name, "size": size})
         number_of, most, sent = str(done.facts["id"]), int(done.facts["part"]), 0

@@ -3,8 +3,6 @@
 import hashlib
 import os
 import shlex
-import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -17,8 +15,10 @@ from textual.widgets import TextArea
 
 from engine.control.client import ControlError
 from engine.control.protocol.mails import MailFileText
+from tui import keeping
 from tui.ink import BLANK, Ink, line
 from tui.screens.house import HouseScreen
+from tui.screens.outside import NotEditedError, edited
 from tui.screens.sure import SureScreen
 from tui.session import Deed
 from tui.verbs import Intent
@@ -28,15 +28,17 @@ from tui.widgets.editor import FETCHED, Editor
 if TYPE_CHECKING:
     from engine.control.protocol.mails import MailProof
 
+_LEAVE: Final = "Leave without keeping what was changed?"
 _LEXERS: Final = {".html.j2": "html+jinja", ".txt.j2": "jinja", ".css.j2": "css+jinja", ".toml": "toml"}
 
 
 def saved_page(proof: "MailProof") -> Path:
     """The mail's HTML in a file that only this user reads; OSError."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "posthouse" / "mail"
+    state = keeping.state_folder() / "mail"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state / f"{proof.mail}.{proof.locale}.html"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+    fresh = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fresh, "w", encoding="utf-8") as file:
         file.write(proof.html)
     return path
 
@@ -56,13 +58,8 @@ def _cannot(text: MailFileText) -> str:
     return f"{text.name} holds tabs or signs that no terminal shows: edit {text.path or 'the file'} by hand"
 
 
-def _run(command: list[str]) -> None:
-    """The loop waits with us: the terminal is not ours until it ends."""
-    subprocess.run(command, check=True)
-
-
 async def edit_outside(screen: HouseScreen, name: str) -> None:
-    """Edit it in $EDITOR, then have the daemon keep it. The terminal is the editor's meanwhile."""
+    """Edit it in $EDITOR, then have the daemon keep it."""
     try:
         text = await screen.session.ask(MailFileText, "/v1/mail-file", {"file": name})
     except ControlError as error:
@@ -71,17 +68,11 @@ async def edit_outside(screen: HouseScreen, name: str) -> None:
     if not is_whole(text):
         screen.house.say("✗ " + _cannot(text), Ink.BAD)
         return
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(name).name
-        path.write_text(text.source, encoding="utf-8")
-        try:
-            with screen.app.suspend():
-                _run([*shlex.split(editor), str(path)])
-            source = path.read_text(encoding="utf-8")
-        except (OSError, ValueError, subprocess.SubprocessError) as err:
-            screen.house.say(f"✗ {editor}: {err}", Ink.BAD)
-            return
+    try:
+        source = edited(screen.app, name, text.source)
+    except NotEditedError as error:
+        screen.house.say(f"✗ {error}", Ink.BAD)
+        return
     if source == text.source:
         screen.house.say("nothing was changed", Ink.DIM)
     else:
@@ -157,18 +148,22 @@ class MailFileScreen(HouseScreen):
         self._tell()
 
     def action_save(self) -> None:
-        self._when_written(lambda: self.run_worker(self._save(), group="deed", exclusive=True))
+        self._when_written(lambda: self.run_worker(self._save(), group="deed"))
 
     def _when_written(self, then: Callable[[], object]) -> None:
         """Once the editor has taken in the keys that came before this one."""
         self.editor.call_later(then)
 
     async def _save(self) -> None:
-        source = self.editor.text
-        if not self.editor.is_changed:
-            self.house.say("nothing was changed", Ink.DIM)
-        elif await self.perform(saving(self._file, source, self._digest)):
-            self._took(self.session.deeds[-1], source)
+        """Behind a keeping that is under way: by that the digest changes."""
+        is_behind = self.house.turns.is_busy
+        async with self.house.turns.turn():
+            source = self.editor.text
+            if self.editor.is_changed:
+                if await self.perform(saving(self._file, source, self._digest)):
+                    self._took(self.session.deeds[-1], source)
+            elif not is_behind:
+                self.house.say("nothing was changed", Ink.DIM)
 
     def _took(self, deed: Deed, source: str) -> None:
         facts = deed.steps[-1].facts
@@ -205,16 +200,15 @@ class MailFileScreen(HouseScreen):
         self._when_written(self._go_back)
 
     def _go_back(self) -> None:
-        if not self.is_current:
-            return  # it was pressed twice
-        if self.editor.is_changed:
-            self.run_worker(self._leave(), group="deed", exclusive=True)
-        else:
-            self.house.back()
+        self.run_worker(self._leave(), group="leave")
 
     async def _leave(self) -> None:
-        answer = await self.house.ask_modal(SureScreen("Leave without keeping what was changed?", "", "", ""))
-        if answer is True:
+        """Once what is being kept is kept."""
+        async with self.house.turns.turn():
+            if self.app.screen is not self:
+                return  # it was pressed twice
+            if self.editor.is_changed and not await self.house.ask_modal(SureScreen(_LEAVE, "", "")):
+                return
             self.house.back()
 
     def action_filter(self) -> None:

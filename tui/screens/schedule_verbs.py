@@ -1,17 +1,16 @@
 """What can be done with a campaign from the schedule: the verbs of the list and of one campaign's page."""
 
-import os
 import shlex
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from engine.control.client import ControlError, part
 from engine.control.protocol.calendar import CampaignText, Planned
 from tui.ink import Ink
+from tui.screens.files import named
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
+from tui.screens.outside import NotEditedError, edited
 from tui.verbs import Field, Intent, Ladder, Verb
 
 FOLDER: Final = (
@@ -56,7 +55,7 @@ class CampaignVerbs(HouseScreen):
             return "nothing was done"
         if not answers["file"]:
             return _new()
-        return _of_file(Path(answers["file"]))
+        return _of_file(answers["file"])
 
     def schedule(self) -> Intent | str:
         row = self.planned()
@@ -102,30 +101,21 @@ class CampaignVerbs(HouseScreen):
         return Intent(f"Send a test of {row.name}", "campaigns/test", {"campaign": row.name}, command, fields=fields)
 
     async def edit(self) -> Intent | str:
-        """In $EDITOR; the daemon keeps what comes back. A file of it here is written too."""
+        """In $EDITOR; the daemon keeps what comes back."""
         row = self.planned()
         if row is None:
             return _NONE
         kept = await self.session.ask(CampaignText, f"/v1/campaigns/{part(row.name)}/text")
         file = _file_of(row.name)
         try:
-            source = self._edited(row.name, kept.source)
-        except (OSError, ValueError, subprocess.SubprocessError) as err:
+            source = edited(self.app, f"{row.name}.yaml", kept.source)
+        except NotEditedError as err:
             return f"the editor failed: {err}"
         if source == kept.source:
             return "nothing was changed"
         command = f"posthouse campaign keep {shlex.quote(str(file))}"
         body = {"source": source, "file": f"{row.name}.yaml"}
         return Intent(f"Keep another text of {row.name}", "campaigns/keep", body, command)
-
-    def _edited(self, name: str, source: str) -> str:
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        with tempfile.TemporaryDirectory(prefix="posthouse-") as folder:
-            path = Path(folder) / f"{name}.yaml"
-            path.write_text(source, encoding="utf-8")
-            with self.app.suspend():
-                subprocess.run([*shlex.split(command), str(path)], check=True)
-            return path.read_text(encoding="utf-8")
 
     def unschedule(self) -> Intent | str:
         row = self.planned()
@@ -188,26 +178,44 @@ class CampaignVerbs(HouseScreen):
     # -- files
 
     async def perform(self, intent: Intent) -> bool:
-        """What was made or written anew is written into its file, too."""
+        """What is made is written into a new file; what is written anew into its own, where that is as the daemon had it. A
+        file that says anything else is somebody's work."""
+        is_its_own = await self._is_as_kept(intent)
         if not await super().perform(intent):
             return False
-        if intent.path in ("campaigns/new", "campaigns/keep", "campaigns/write") and self.session.deeds:
-            name = self.session.deeds[-1].steps[-1].facts.get("campaign")
-            if isinstance(name, str) and (intent.path == "campaigns/new" or _file_of(name).exists()):
-                await self._write(name)
+        name = self.session.deeds[-1].steps[-1].facts.get("campaign")
+        if isinstance(name, str) and intent.path in ("campaigns/new", "campaigns/keep", "campaigns/write"):
+            await self._to_file(name, "x" if intent.path == "campaigns/new" else "w" if is_its_own else "")
         return True
 
-    async def _write(self, name: str) -> None:
-        file = _file_of(name)
+    async def _is_as_kept(self, intent: Intent) -> bool:
+        """Whether the file here, of the campaign whose text this changes, says what the daemon keeps."""
+        if intent.path not in ("campaigns/keep", "campaigns/write"):
+            return False
+        name = str(intent.body.get("campaign") or Path(str(intent.body.get("file"))).stem)
         try:
-            kept = await self.session.ask(CampaignText, f"/v1/campaigns/{part(name)}/text")
-            file.write_text(kept.source, encoding="utf-8")
+            return _file_of(name).read_text(encoding="utf-8") == await self._kept(name)
+        except (ControlError, OSError, UnicodeDecodeError):
+            return False
+
+    async def _kept(self, name: str) -> str:
+        return (await self.session.ask(CampaignText, f"/v1/campaigns/{part(name)}/text")).source
+
+    async def _to_file(self, name: str, mode: str) -> None:
+        """`mode`: as of `open`; "" for a file that is left alone, of which it is said that it differs."""
+        file, other = _file_of(name), f"`posthouse campaign text {name}` prints it"
+        try:
+            kept = await self._kept(name)
+            if mode:
+                with file.open(mode, encoding="utf-8") as written:
+                    written.write(kept)
+                self.house.say(f"✓ campaign {name} is kept; its file is {file}", Ink.GOOD)
+            elif file.exists() and file.read_text(encoding="utf-8", errors="replace") != kept:
+                self.house.say(
+                    f"campaign {name} is kept; {file} says something else and is left alone: {other}", Ink.WAIT
+                )
         except (ControlError, OSError) as err:
-            self.house.say(
-                f"it is kept, but {file} can't be written: {err}; `posthouse campaign text {name}`", Ink.WAIT
-            )
-        else:
-            self.house.say(f"✓ campaign {name} is kept; its file is {file}", Ink.GOOD)
+            self.house.say(f"it is kept, but {file} can't be written: {err}; {other}", Ink.WAIT)
 
 
 def _meant(row: Planned, civil: str) -> str:
@@ -215,13 +223,15 @@ def _meant(row: Planned, civil: str) -> str:
     return f"{civil} reader" if civil and row.zone == "contact" else civil
 
 
-def _of_file(path: Path) -> Intent | str:
+def _of_file(words: str) -> Intent | str:
     """A file that is there already becomes the campaign's text."""
-    path = path.expanduser()
     try:
+        path = named(words)
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        return f"{path} can't be read: {err}"
+    except OSError as err:
+        return f"{words} can't be read: {err.strerror}"
+    except UnicodeDecodeError:
+        return f"{words} can't be read: it is no text in UTF-8"
     command = f"posthouse campaign keep {shlex.quote(str(path))}"
     return Intent(f"Keep the campaign of {path.name}", "campaigns/keep", {"source": source, "file": path.name}, command)
 
