@@ -74,7 +74,7 @@ def wrap(text: str, width: int) -> list[str]:
             continue
         pieces = chopped(word, max(width, 2))
         lines = lines[:-1] + pieces if lines == [""] else lines + pieces
-    return [indent + line for line in lines] if indent and len(lines) == 1 else lines
+    return [indent + lines[0]] if len(lines) == 1 and cells(indent + lines[0]) <= width else lines
 
 
 def chopped(word: str, width: int) -> list[str]:

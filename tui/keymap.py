@@ -75,8 +75,8 @@ def _fault(id: str, key: object, by_id: Mapping[str, Known]) -> str:
     if id not in by_id:
         near = get_close_matches(id, by_id, n=1)
         return f"there is no {id}" + (f"; did you mean {near[0]}?" if near else "; `posthouse --keys` lists them")
-    if not isinstance(key, str) or not key.strip():
-        return f"the key of {id} is no text"
+    if not isinstance(key, str) or not key.strip(", "):
+        return f"the key of {id} is no text; the comma is called comma"
     if by_id[id].is_verb:
         for each in (named(part.strip()) for part in key.split(",")):
             if not fit_for_a_verb(each):

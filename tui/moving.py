@@ -57,8 +57,8 @@ class Moving(App[None]):
                 self.say(trouble, Ink.WAIT)
         self._trail.visit(self._view())
 
-    def open(self, target: Target) -> None:
-        """What Enter opens."""
+    def open(self, target: Target, screen: Screen[Any] | None = None) -> None:
+        """What Enter opens. `screen`: of it, where one is made already."""
         if target.kind == "mode":
             self.run_worker(self.go(target.name), group="mode", exclusive=True)
             return
@@ -66,7 +66,7 @@ class Moving(App[None]):
         if target.kind in _ONCE and target in opened:
             self.run_worker(self._back_to(opened[: opened.index(target) + 1]), group="mode", exclusive=True)
             return
-        screen = behind(target)
+        screen = screen or behind(target)
         if screen is None:
             self.say(f"there is no screen for a {target.kind}", Ink.WAIT)
             return
@@ -110,11 +110,11 @@ class Moving(App[None]):
         return View(self.current_mode, tuple(each for each in opened if each is not None))
 
     async def _strip_to(self, opened: tuple[Target, ...]) -> None:
-        """Close what is open beyond these."""
-        while len(self.screen_stack) > 1 and (
-            self._view().opened != opened[: len(self._view().opened)] or len(self.screen_stack) > 1 + len(opened)
-        ):
+        """Close what is open beyond these, and a page that lies over them."""
+        there = [each.target if isinstance(each, HouseScreen) else None for each in self.screen_stack[1:]]
+        while there != list(opened[: len(there)]):
             await self.pop_screen()
+            there.pop()
 
     async def _restore(self, view: View) -> None:
         self.unsay()

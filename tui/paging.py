@@ -48,18 +48,28 @@ class Paged(Generic[R]):
         return self._rows.get(index)
 
     async def fill(self, first: int, ask: Ask[R]) -> None:
-        """Have the window that begins at this row here, as it is now."""
+        """Have the window that begins at this row here, as it is now; where there is no such row any more, the end."""
         start = max(first - ABOVE, 0)
         place, cursor = self._nearest(start)
         while start - place > SKIP_MOST:
             part = await ask(cursor, SKIP_MOST - 1, 1)
             if not part.rows:
-                self._end(place)
+                await self._come_down(place + SKIP_MOST, part.total, ask)
                 return
             place, cursor = place + SKIP_MOST, self.cursor_of(part.rows[-1])
             self._anchor(place, cursor)
         part = await ask(cursor, start - place, PAGE)
-        self._put(start, part)
+        if start and not part.rows:
+            await self._come_down(start, part.total, ask)
+        else:
+            self._put(start, part)
+
+    async def _come_down(self, missed: int, total: int | None, ask: Ask[R]) -> None:
+        """There are fewer than there were, so that no place is known any more: near the end in a few questions, however far
+        that is."""
+        self._rows, self._places, self._cursors = {}, [0], [0]
+        is_told = total is not None and total <= missed
+        await self.fill(max((total or 0) - 1, 0) if is_told else missed // 2, ask)
 
     def _nearest(self, start: int) -> tuple[int, int]:
         at = bisect_right(self._places, start) - 1
@@ -84,7 +94,3 @@ class Paged(Generic[R]):
             self.total, self.is_exact = end + (1 if part.after else 0), not part.after
         for place in [each for each in self._rows if each >= self.total]:
             del self._rows[place]
-
-    def _end(self, place: int) -> None:
-        """There are fewer than were told of."""
-        self.total = min(self.total, place)

@@ -9,9 +9,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from engine.control.client import AsyncControl, ControlError, Params
 from engine.control.protocol.acts import Done
@@ -185,7 +185,7 @@ class House(Protocol):
     @property
     def link(self) -> Link: ...
 
-    def open(self, target: Target) -> None: ...
+    def open(self, target: Target, screen: Screen[Any] | None = None) -> None: ...
 
     def back(self) -> None: ...
 

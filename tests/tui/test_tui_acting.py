@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -307,6 +308,23 @@ async def test_space_marks_V_marks_a_range_and_escape_unmarks(tmp_path: Path) ->
         await one.press("space", "escape")
         await one.until(lambda: not table.marked.chosen)
         await one.see("── Workshop")
+
+
+async def test_a_range_is_what_lies_between_and_is_over_when_other_rows_come_there(tmp_path: Path) -> None:
+    async with workshop(tmp_path) as one:
+        table = one.app.screen.query_one("#rows", Table)
+        await one.press("V", "j", "j", "j", "k", "k")
+        assert table.marked.names == ("9000", "9001")
+        rows = [row for index in range(6) if (row := table._rows[index]) is not None]
+        fresh = replace(rows[0], delivery_id=8999, message_id=8999)
+        table.show((fresh, *rows), 0, table._matching)
+        await one.see("the range is over")
+        await one.press("j", "j")
+        assert table.marked.names == ("9000", "9001")
+        await one.press("escape", "V", "j")
+        table.show((rows[0],), 0, table._matching)
+        await one.press("j", "k")
+        assert table.row == rows[0]
 
 
 async def test_a_star_marks_all_that_match_as_the_daemon_counted_them(tmp_path: Path) -> None:

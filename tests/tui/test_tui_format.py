@@ -57,6 +57,7 @@ def test_a_joined_family_is_shown_as_its_members_so_that_every_terminal_agrees_o
 def test_words_are_kept_whole_where_they_fit_and_indents_stay() -> None:
     assert wrap("421 4.7.28 Our system has", 12) == ["421 4.7.28", "Our system", "has"]
     assert wrap("    1 coat", 20) == ["    1 coat"]
+    assert wrap("    1 coat", 8) == ["1 coat"]
 
 
 @pytest.mark.parametrize(

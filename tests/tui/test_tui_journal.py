@@ -1,5 +1,6 @@
 """Mode 9: what a filter asks the daemon for, lists that grow at both ends, and what can and can't be undone from there."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,35 @@ async def test_older_ones_come_when_one_goes_down_there_and_the_filter_goes_to_t
         await one.until(lambda: any("kind=suppressed" in each for each in one.daemon.asked))
         await one.see("hard bounce")
         await one.until(lambda: "cart.updated" not in one.text)
+
+
+async def test_a_list_that_is_held_is_filtered_too(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("9")
+        await one.see("100+, newest first")
+        await one.press("f", "slash", *"kind:suppressed", "enter")
+        await one.see("hard bounce", "held: f follows again")
+        await one.until(lambda: "cart.updated" not in one.text)
+
+
+async def test_a_page_that_comes_when_the_list_has_begun_again_is_nobody_s() -> None:
+    gate, list_of = asyncio.Event(), Growing[int](lambda row: row)
+
+    async def odd(after: str) -> tuple[tuple[int, ...], str]:
+        if after:
+            await gate.wait()
+        return tuple(range(99, 1, -2)) if not after else (1,), "" if after else "1"
+
+    async def even(after: str) -> tuple[tuple[int, ...], str]:
+        return tuple(range(100, 2, -2)), "2"
+
+    await list_of.freshen("odd", odd)
+    growing = asyncio.ensure_future(list_of.grow(odd))
+    await asyncio.sleep(0)
+    await list_of.freshen("even", even)
+    gate.set()
+    await growing
+    assert list_of.rows == tuple(range(100, 2, -2)) and list_of.has_more
 
 
 async def test_a_note_keeps_what_it_is_about(tmp_path: Path) -> None:

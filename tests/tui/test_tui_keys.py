@@ -220,6 +220,10 @@ async def test_brackets_go_back_and_forth_and_a_back_tick_to_the_last_view(tmp_p
         await one.see("── Queue ──")
         await one.press("right_square_bracket")
         await one.see("Queue › gmail.com")
+        await one.press("left_square_bracket", "colon", *"log", "enter")
+        await one.see("nothing was done from here yet")
+        await one.press("right_square_bracket")  # from a page that lies over where one was
+        await one.see("Queue › gmail.com")
         await one.press("1", "grave_accent")
         await one.see("Queue › gmail.com")
         await one.press("grave_accent")
@@ -337,6 +341,7 @@ def test_a_file_of_keys_is_judged() -> None:
         ({"app.quit": "alt+j"}, "alt+j for app.quit would never come: a terminal sends it as Escape and j"),
         ({"queue.hold": "enter"}, "not enter"),
         ({"queue.hold": 3}, "the key of queue.hold is no text"),
+        ({"app.quit": ","}, "the key of app.quit is no text; the comma is called comma"),
         ({"queue.hodl": "K"}, "did you mean queue.hold?"),
     ):
         assert any(fault in each for each in keymap.judged(table, path, known).faults), table

@@ -14,6 +14,7 @@ from engine.control.protocol.acts import Done, Refused
 from engine.control.protocol.lists import Lists, Standings
 from engine.control.protocol.people import FileOctets
 from tui.ink import Target
+from tui.screens import lists_imports
 from tui.widgets.table import Table
 
 EVIL = (
@@ -249,6 +250,26 @@ async def test_a_file_that_can_t_be_read_is_said_and_nothing_is_begun(tmp_path: 
         await one.press(*file, *["enter"] * 4, *"shop", *["enter"] * 5)
         await one.see(f"{file} can't be read: {why}")
         assert not one.daemon.done
+
+
+async def test_what_runs_is_asked_of_by_one_timer_however_often_the_daemon_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists_imports, "AGAIN_SECONDS", 3600.0)
+    async with stage(tmp_path) as one:
+        was = one.daemon.answers["/v1/imports/{name}"]
+
+        def running(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            found = was(query, words)
+            return replace(found, row=replace(found.row, state="running"))
+
+        one.daemon.answers["/v1/imports/{name}"] = running
+        one.app.open(Target("import", canned_lists.IMPORT_ROWS[0].id))
+        await one.see("X stops it")
+        for count in range(2, 6):
+            one.daemon.push()
+            await one.until(lambda: sum("/v1/imports/" in each for each in one.daemon.asked) >= count)  # noqa: B023
+        assert len([each for each in one.app.screen._timers if each._interval == 3600.0]) == 1
 
 
 async def test_that_an_import_is_tried_is_said_no_longer_than_it_is(tmp_path: Path) -> None:

@@ -97,6 +97,15 @@ async def test_a_verb_is_about_the_mail_under_the_cursor_and_not_the_one_that_is
         assert one.daemon.done == []
 
 
+async def test_a_mail_that_was_opened_is_a_view_to_come_back_to(tmp_path: Path) -> None:
+    async with at_mail(tmp_path, "j", "j", "greater_than_sign", "enter") as one:
+        await one.see("Mail › cart-reminder")
+        await one.press("left_square_bracket")
+        await one.see("── Mail ──")
+        await one.press("right_square_bracket")
+        await one.see("Mail › cart-reminder")
+
+
 async def test_the_difference_from_ours_is_shown(tmp_path: Path) -> None:
     async with at_mail(tmp_path, "j", "j", "enter") as one:
         await one.see("Hello Ann Archer")

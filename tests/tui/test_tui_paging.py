@@ -1,5 +1,7 @@
 """A long list through a window: any row is found from the nearest cursor, and only some rows are held."""
 
+import pytest
+
 from tui.paging import KEPT, PAGE, SKIP_MOST, Paged, Part
 
 
@@ -45,6 +47,14 @@ async def test_a_list_that_shrank_ends_where_it_ends_now() -> None:
     await rows.fill(19_990, source.ask)
     source.count = 100
     await rows.fill(19_990, source.ask)
-    assert len(rows) < 19_990
-    await rows.fill(0, source.ask)
-    assert len(rows) == 100 and rows[100] is None
+    assert len(rows) == 100 and rows[99] == 100 and rows[100] is None
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_where_a_million_became_a_few_the_end_is_found_in_few_questions(counts: bool) -> None:
+    source, rows = Source(1_000_000, counts=counts), Paged[int](lambda row: row)
+    await rows.fill(900_000, source.ask)
+    source.count, asked = 10, len(source.questions)
+    await rows.fill(900_000, source.ask)
+    assert [rows[index] for index in range(len(rows))] == list(range(1, 11))
+    assert len(source.questions) - asked < 20

@@ -1,5 +1,7 @@
 """The pages and words of the queue and of what came back: filters, shades, and what a key is about."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +10,15 @@ from canned import bounces as canned_bounces
 from canned import queue as canned_queue
 from tui_stage import stage
 
-from engine.control.protocol.bounces import BounceDays, SuppressionPage, Unclassified
-from engine.control.protocol.queue import Shape, ShapeRow
+from engine.control.protocol.bounces import BounceDays, ReceivedPage, SuppressionPage, Unclassified
+from engine.control.protocol.queue import Queue, Shape, ShapeRow
 from tui import filters
 from tui.format import cells
 from tui.ink import Ink, Target
 from tui.pages import bounces, heat, replies
+from tui.screens.acting import Which
+from tui.screens.queue import QueueScreen
+from tui.widgets.table import Table
 
 
 @pytest.mark.parametrize(
@@ -166,6 +171,58 @@ async def test_what_is_done_to_one_site_is_refused_where_several_are_marked(tmp_
         await one.press(key)
         await one.see("one row at a time: take the marks away")
         assert not one.daemon.done
+
+
+async def test_no_key_is_about_a_site_as_if_it_were_a_domain(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("gmail.com")
+        gate, queue = asyncio.Event(), one.daemon.answers["/v1/queue"]
+
+        async def slowly(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            await gate.wait()
+            found = queue(query, words)
+            assert isinstance(found, Queue)
+            return replace(found, sites=(replace(found.sites[0], site="one.example"),))
+
+        one.daemon.answers["/v1/queue"] = slowly
+        await one.press("v", "S")
+        gate.set()
+        await one.see("Suspend domain one.example")
+
+
+async def test_the_count_in_a_question_is_of_what_it_is_about(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("2")
+        await one.see("gmail.com")
+        await one.press("space")  # marks it, and goes down
+        screen = one.app.screen
+        assert isinstance(screen, QueueScreen)
+        which = screen.chosen()
+        assert isinstance(which, Which) and which.told == f"all that waits for site {which.words['site']}"
+
+
+async def test_of_mail_that_comes_back_in_a_flood_none_is_left_out(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        asked = one.daemon.answers["/v1/bounces/received"]
+        [row, *_] = asked({"kind": "all"}, {}).rows  # type: ignore[attr-defined]
+        newest = 300
+
+        def page(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            last = int(query.get("after") or newest + 1)
+            rows = tuple(replace(row, id=each) for each in range(last - 1, max(last - 201, 0), -1))
+            return ReceivedPage(canned_bounces.NOW, rows, str(rows[-1].id) if rows[-1].id > 1 else "")
+
+        one.daemon.answers["/v1/bounces/received"] = page
+        one.app.open(Target("received", "all"))
+        await one.see("200 mails, and older ones")
+        table = one.app.screen.query_one("#received", Table)
+        newest = 1_000
+        await one.press("r")
+        await one.until(lambda: table._rows[0].id == 1_000)
+        await one.press("G", "r", "G", "r", "G", "r")
+        ids = [each.id for each in table._rows]
+        assert ids == list(range(1_000, 1_000 - len(ids), -1)) and len(ids) >= 600
 
 
 async def test_beside_the_first_page_of_bounces_stands_the_newest_of_what_the_cursor_is_on(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tui.verbs import Intent
 
 CALENDAR = canned_schedule._calendar({}, {})
 NEWS = canned_schedule.NEWS
+_NARROWEST = 40  # cells; a terminal that is narrower cuts the lines
 
 
 def day(text: str) -> datetime:
@@ -54,10 +55,10 @@ def test_quiet_hours_are_shaded_over_midnight_and_on_whole_days() -> None:
 
 @pytest.mark.parametrize("view", schedule.VIEWS)
 @pytest.mark.parametrize("kind", [OURS, READERS, YOURS])
-@pytest.mark.parametrize("width", [40, 76, 100, 158])
+@pytest.mark.parametrize("width", [12, 24, 40, 76, 100, 158])
 def test_every_view_fits_its_width_on_every_clock(view: str, kind: str, width: int) -> None:
-    lines = schedule.drawn(CALENDAR, canned_schedule.ROWS, view, Lens(kind, "UTC"), max(width, 60))
-    assert max(each.width for each in lines) <= max(width, 60)
+    lines = schedule.drawn(CALENDAR, canned_schedule.ROWS, view, Lens(kind, "UTC"), width)
+    assert max(each.width for each in lines) <= max(width, _NARROWEST)
     assert {each.target.name for each in lines if each.target} >= {"spring-news", "advent"}
     assert not any("\x1b" in each.text for each in lines)
 

@@ -210,7 +210,7 @@ def answers(rows: Sequence[AnswerRow], now_ms: int, width: int) -> list[Line]:
     ]  # fmt: skip
 
 
-def total(count: int, noun: str, *, exact: bool = True, looked: int = 0) -> str:
+def total(count: int, noun: str, *, exact: bool = True) -> str:
     """1 person; 12,431 people; at least 200 people"""
     many = "people" if noun == "person" else noun + "s"
     return f"{'' if exact else 'at least '}{counted(count, noun, many)}"

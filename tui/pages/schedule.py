@@ -125,7 +125,7 @@ def week(calendar: Calendar, rows: Sequence[Planned], lens: Lens, width: int) ->
     """Seven days from left to right, a line for each send."""
     begin = first_day(calendar, lens)
     named = 24 if width >= _WIDE else 16
-    cells = (width - named - 3) // 7
+    cells = max((width - named - 3) // 7, 1)
     heads = [begin + DAY * index for index in range(7)]
     names = "".join(fit(f"{each:%a} {each.day}", cells) for each in heads)
     lines = [line(" " * (named + 3), (names, Ink.DIM)), _grounded(calendar, lens, begin, named, cells)]

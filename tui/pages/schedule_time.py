@@ -4,7 +4,7 @@ In the readers' own view a send that goes by each reader's clock stands at the h
 is as long as it takes from the first zone to the last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -118,10 +118,10 @@ def _empty(calendar: Calendar, lens: Lens, begin: datetime, end: datetime) -> Ru
     return Run(_NOTHING, Ink.RULE)
 
 
-def joined(runs: object) -> list[Run]:
+def joined(runs: Iterable[Run]) -> list[Run]:
     """Neighbours of one ink as one."""
     found: list[Run] = []
-    for each in runs:  # type: ignore[attr-defined]
+    for each in runs:
         if found and found[-1].ink is each.ink:
             found[-1] = Run(found[-1].text + each.text, each.ink)
         else:

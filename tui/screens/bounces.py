@@ -21,12 +21,14 @@ from engine.counts import counted
 from tui.format import number
 from tui.ink import Line, Target
 from tui.pages import bounces, replies
+from tui.screens.growing import Growing
 from tui.screens.house import HouseScreen
 from tui.session import Watch
 from tui.widgets.page import Draw, Page, Walked
 from tui.widgets.table import Table
 
 _NEWEST: Final = 40  # rows beside the first page
+_PAGE: Final = 200  # rows asked for at once
 
 
 class BouncesScreen(HouseScreen):
@@ -34,7 +36,7 @@ class BouncesScreen(HouseScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "replies", "what is replied, those that say the same together", show=False, id="queue.replies"),
-        Binding("d", "days('7')", "more days, or fewer", show=False, id="bounces.days"),
+        Binding("d", "days", "more days, or fewer", show=False, id="bounces.days"),
     ]
     hints: ClassVar[tuple[tuple[str, str], ...]] = (
         ("roll.open", "open"), ("queue.replies", "replies"), ("bounces.days", "days"),
@@ -85,7 +87,7 @@ class BouncesScreen(HouseScreen):
                 draw = lambda width: replies.kinds(unknown, width)  # noqa: E731
         self.query_one("#detail", Page).show(draw, at.target)
 
-    def action_days(self, _: str) -> None:
+    def action_days(self) -> None:
         self._days = {14: 30, 30: 7}.get(self._days, 14)
         self.action_refresh()
 
@@ -126,8 +128,9 @@ class ReceivedScreen(HouseScreen):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self._kind = bounces.KINDS.index(kind) if kind in bounces.KINDS else 0
-        self._rows: tuple[ReceivedRow, ...] = ()
-        self._after = ""
+        self._came = Growing[ReceivedRow](lambda row: row.id)
+        self._now_ms = 0  # as the newest answer said
+        self._older = Watch(self._grow)
         self._detail = Watch(self._ask_detail)
 
     def body(self) -> ComposeResult:
@@ -136,23 +139,31 @@ class ReceivedScreen(HouseScreen):
             yield Page(id="mail").add_class("beside")
 
     async def ask(self) -> None:
-        kind = bounces.KINDS[self._kind]
-        found = await self.session.ask(ReceivedPage, "/v1/bounces/received", {"kind": kind, "limit": 200})
-        older = tuple(row for row in self._rows if not found.rows or row.id < found.rows[-1].id)
-        self._rows = (*found.rows, *older)
-        self._after = self._after if older else found.after
-        self._show(found.now_ms)
+        await self._came.freshen(self._kind, self._fetch)
+        self._show()
         await self._detail.nudge()
 
-    def _show(self, now_ms: int) -> None:
+    async def _fetch(self, after: str) -> tuple[tuple[ReceivedRow, ...], str]:
+        asked: dict[str, str | int] = {"kind": bounces.KINDS[self._kind], "limit": _PAGE}
+        found = await self.session.ask(
+            ReceivedPage, "/v1/bounces/received", asked | ({"after": after} if after else {})
+        )
+        self._now_ms = found.now_ms
+        return found.rows, found.after
+
+    async def _grow(self) -> None:
+        await self._came.grow(self._fetch)
+        self._show()
+
+    def _show(self) -> None:
         wanted = self.filter_text.casefold()
         rows = tuple(
-            row for row in self._rows
+            row for row in self._came.rows
             if wanted in f"{row.concluded} {row.subject} {row.reverse_path} {row.forward_path}".casefold()
         )  # fmt: skip
-        more = ", and older ones" if self._after else ""
+        more = ", and older ones" if self._came.has_more else ""
         self.title_line(f"Bounces › {bounces.KINDS[self._kind]}", f"{counted(len(rows), 'mail')}{more}")
-        self._table_of.show(rows, now_ms)
+        self._table_of.show(rows, self._now_ms)
 
     @property
     def _table_of(self) -> Table[ReceivedRow]:
@@ -161,14 +172,8 @@ class ReceivedScreen(HouseScreen):
     @on(Table.Moved)
     async def mail_moved(self) -> None:
         self.run_worker(self._detail.nudge(), group="detail")
-        if self._after and self._table_of.cursor >= self._table_of.count() - 1:
-            self.run_worker(self._ask_older(), group="older", exclusive=True)
-
-    async def _ask_older(self) -> None:
-        params: dict[str, str | int] = {"kind": bounces.KINDS[self._kind], "limit": 200, "after": self._after}
-        found = await self.session.ask(ReceivedPage, "/v1/bounces/received", params)
-        self._rows, self._after = (*self._rows, *found.rows), found.after
-        self._show(found.now_ms)
+        if self._came.has_more and self._table_of.cursor >= self._table_of.count() - 1:
+            self.run_worker(self._older.nudge(), group="older")
 
     async def _ask_detail(self) -> None:
         at = self._table_of.at
@@ -179,7 +184,6 @@ class ReceivedScreen(HouseScreen):
 
     def action_kind(self) -> None:
         self._kind = (self._kind + 1) % len(bounces.KINDS)
-        self._rows, self._after = (), ""
         self.action_refresh()
 
     async def why(self) -> Sequence[Line]:

@@ -9,6 +9,7 @@ from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
@@ -27,6 +28,7 @@ class Doing(Screen[None]):
     verbs: ClassVar[tuple[Verb, ...]] = ()
     trouble = ""  # why the daemon did not answer what was asked last
     makes: ClassVar[str] = ""  # the path of the act whose `name` is a new row: the cursor goes there
+    _again: Timer | None = None
 
     def __init_subclass__(cls, **words: Any) -> None:
         own = cls.__dict__.get("verbs", ())
@@ -88,6 +90,12 @@ class Doing(Screen[None]):
     def action_refresh(self) -> None:
         """Ask the daemon anew."""
         raise NotImplementedError
+
+    def ask_again_in(self, seconds: float) -> None:
+        """Ask once more then, for what changes without a word of the daemon; once, however often it is said."""
+        if self._again is not None:
+            self._again.stop()
+        self._again = self.set_timer(seconds, self.action_refresh)
 
     def why_not(self, verb: Verb) -> str:
         """Why a verb can't be done now; "" when it can, or when only asking tells."""

@@ -26,6 +26,10 @@ class Growing(Generic[R]):
     def has_more(self) -> bool:
         return bool(self._next) and len(self.rows) < KEPT
 
+    def is_of(self, about: Hashable) -> bool:
+        """Whether these are the rows of this filter."""
+        return about == self._about
+
     async def freshen(self, about: Hashable, fetch: Fetch[R]) -> None:
         """Put what is new on top. With another filter (`about`), or where too much is new, begin again."""
         page, after = await fetch("")
@@ -55,6 +59,10 @@ class Growing(Generic[R]):
             await self._more(fetch)
 
     async def _more(self, fetch: Fetch[R]) -> None:
-        page, self._next = await fetch(self._next)
+        asked = self._about, self._next
+        page, following = await fetch(self._next)
+        if (self._about, self._next) != asked:
+            return  # the list has begun again meanwhile
+        self._next = following
         known = {self._key(row) for row in self.rows}
         self.rows = (*self.rows, *(row for row in page if self._key(row) not in known))[:KEPT]

@@ -75,7 +75,7 @@ class JournalScreen(ViewsScreen):
     async def ask(self) -> None:
         match self.view:
             case "events":
-                if self._follows or not self._happened.rows:
+                if self._follows or not self._happened.is_of(self.filter_text):
                     await self._happened.freshen(self.filter_text, self._fetch_happened)
                 self._show_events()
             case "acts":

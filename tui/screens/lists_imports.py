@@ -80,7 +80,7 @@ class ImportsScreen(HouseScreen):
         self.title_line("Lists › imports", counted(len(rows), "import"))
         self.query_one("#imports", Table).show(rows, found.now_ms)
         if any(row.state in BUSY for row in rows) and self.is_current:
-            self.set_timer(AGAIN_SECONDS, self.action_refresh)
+            self.ask_again_in(AGAIN_SECONDS)
 
     def command_line(self) -> str:
         return "posthouse import list"
@@ -116,7 +116,7 @@ class ImportScreen(HouseScreen):
         self.title_line(f"Lists › imports › {found.row.file}", found.row.state)
         self.query_one("#import", Page).show(lambda width: pages.picture(found, width), self._number)
         if found.row.state in BUSY and self.is_current:
-            self.set_timer(AGAIN_SECONDS, self.action_refresh)
+            self.ask_again_in(AGAIN_SECONDS)
         elif found.row.state not in BUSY:
             self._said_no_more()
 

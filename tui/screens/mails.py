@@ -279,7 +279,7 @@ class MailsScreen(MailScreenBase):
             self._show_tree()
         elif kind == "mail":
             message.prevent_default()
-            self.app.push_screen(MailScreen(name, self.reading))
+            self.house.open(message.target, MailScreen(name, self.reading))
 
 
 class MailScreen(MailScreenBase):

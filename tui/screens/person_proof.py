@@ -44,7 +44,7 @@ class ProofScreen(HouseScreen):
         self.title_line(f"Person › {found.address} › consent", counted(len(found.rows), "entry", "entries"))
         self.query_one("#proof", Page).show(lambda width: page_of.proof(found, width), found.address)
         if found.checked < found.entries and not found.fault:
-            self.set_timer(AGAIN_SECONDS, self.action_refresh)
+            self.ask_again_in(AGAIN_SECONDS)
 
     def action_export(self) -> None:
         self.run_worker(save(self.house, f"/v1/people/{part(self._address)}/proof"), group="deed", exclusive=True)

@@ -112,7 +112,8 @@ class QueueScreen(ActingScreen):
         if not marked.names[0]:
             return f"these belong to no {by}"
         row = self._sites.row
-        waiting = f" ({counted(row.queued + row.held, 'waits', 'wait')})" if row is not None else ""
+        is_under = row is not None and row.site == marked.names[0]
+        waiting = f" ({counted(row.queued + row.held, 'waits', 'wait')})" if row is not None and is_under else ""
         return Which(f"all that waits for {by} {marked.names[0]}{waiting}", words={by: marked.names[0]})
 
     def place(self) -> tuple[str, str] | str:
@@ -150,6 +151,7 @@ class QueueScreen(ActingScreen):
     def action_by(self) -> None:
         self._by = (self._by + 1) % len(BY)
         self._sites.unmark()
+        self._sites.sift()  # no key is about a site as if it were a domain
         self.action_refresh()
 
     def action_sort(self) -> None:

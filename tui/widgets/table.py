@@ -80,6 +80,8 @@ class Table(Roll, Generic[R]):
         self._marks: dict[str, None] = {}  # in the order of marking
         self._all_marked = False
         self._range_from: int | None = None
+        self._range_key = ""  # of the row with which it began
+        self._ranged: dict[str, int] = {}  # what the range has marked, and where
         self._rows: Rows[R] = ()
         self._now_ms = 0
         self._layout: Layout[R] = ()
@@ -126,6 +128,9 @@ class Table(Roll, Generic[R]):
         if matching is not None and self._matching is not None and matching.words != self._matching.words:
             self.unmark()  # another filter finds others: nothing is kept that nobody sees
         self._matching = matching
+        if self._range_from is not None and not self._range_stands(self._range_from):
+            self._end_range()
+            self._remarked(f"{self._told()}; other rows came between, the range is over")
         was_seen = 0 <= self.cursor - self.first_row < self.body_rows
         wanted = self._gone_to if self.is_sifted else self._on
         if isinstance(rows, tuple) and wanted is not None:
@@ -219,7 +224,8 @@ class Table(Roll, Generic[R]):
         """Take all marks away."""
         if self._marks or self._all_marked or self._range_from is not None:
             self._marks.clear()
-            self._all_marked, self._range_from = False, None
+            self._all_marked = False
+            self._end_range()
             self._remarked()
 
     def _remarked(self, said: str = "") -> None:
@@ -248,17 +254,33 @@ class Table(Roll, Generic[R]):
 
     def action_range(self) -> None:
         if self._range_from is not None:
-            self._range_from = None
+            self._end_range()
             self._remarked(self._told())
         elif self.row is not None:
-            self._range_from = self.cursor
+            self._range_from, self._range_key = self.cursor, self._key(self.row)
             self._mark_range(self.cursor)
 
+    def _range_stands(self, start: int) -> bool:
+        """Whether it begins with the row with which it began, as far as that is here."""
+        if start >= self.count():
+            return False
+        row = self._rows[start]
+        return row is None or self._key(row) == self._range_key
+
+    def _end_range(self) -> None:
+        self._range_from = None
+        self._ranged.clear()
+
     def _mark_range(self, start: int) -> None:
-        """Mark from where the range began to the cursor. A row that is not here can't be: `*` is for those."""
+        """Mark from where the range began to the cursor, and no more. A row that is not here can't be: `*` is for those."""
         first, last = sorted((start, self.cursor))
+        for key in [key for key, index in self._ranged.items() if not first <= index <= last]:
+            del self._ranged[key]
+            self._marks.pop(key, None)
         rows = [self._rows[index] for index in range(first, last + 1)]
-        self._marks.update({self._key(row): None for row in rows if row is not None})
+        named = {self._key(row): index for index, row in enumerate(rows, first) if row is not None}
+        self._ranged |= {key: index for key, index in named.items() if key not in self._marks}
+        self._marks |= dict.fromkeys(named)
         absent = sum(row is None for row in rows)
         note = f"; {number(absent)} on the way have not been seen and are not marked" if absent else ""
         self._remarked(f"{self._told()}, a range: go on, the same key ends it{note}")
