@@ -188,6 +188,7 @@ class Office:
         self._start(self.sweeper.run(), is_vital=True)
         self._start(self.doctor.run(), is_vital=True)
         self._start(self.key_keeper.run(), is_vital=True)
+        self._start(self.imports.run(), is_vital=True)
         self._start(self._upkeep.tidy(), is_vital=True)
         self._start(self._upkeep.keep_fence(), is_vital=True)
         self._start(self._upkeep.watch(), is_vital=True)

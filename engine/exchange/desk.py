@@ -39,6 +39,7 @@ from mta.ports import Chance, Clock, StoreBusy, StoreTrouble, to_ms
 FILE_MOST: Final = 2 << 30  # octets
 ERRANDS_MOST: Final = 20
 KEEP: Final = timedelta(days=14)
+SWEEP_SECONDS: Final = 3600.0  # between two looks for what has lain here for so long
 TELL_SECONDS: Final = 0.2
 TRIES: Final = 6  # of as long as a commit waits
 NAME_MOST: Final = 180  # octets of a file's name: what a folder takes, less what is put before and behind it
@@ -61,6 +62,12 @@ class ImportDesk:
         found = (errands.load(each) for each in sorted(folder.glob("*/"))) if folder.is_dir() else ()
         self.errands: dict[str, Errand] = {each.id: each for each in found if each is not None}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Take away what has lain here for long: people's addresses stand in it. Until cancelled."""
+        while True:
+            self._sweep(self._clock.now())
+            await asyncio.sleep(SWEEP_SECONDS)
 
     # -- its file
 

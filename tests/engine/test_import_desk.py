@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from clock import FakeChance
 from exchange_desk import Desk
 from mail_shop import Place
 
-from engine.exchange.desk import DeskError, ImportDesk
+from engine.exchange.desk import KEEP, DeskError, ImportDesk
 from engine.exchange.errands import Errand, State
 from mta.ports import StoreBusy, Tx
 
@@ -106,6 +107,24 @@ async def test_a_file_that_can_t_be_kept_is_refused_in_words_and_leaves_nothing(
     with pytest.raises(DeskError, match="can't be kept"):
         desk.come("people.csv", 10, "mia")
     assert desk.errands == {}
+
+
+async def test_a_file_is_gone_after_two_weeks_though_nobody_brings_another(
+    shop: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.exchange.desk.SWEEP_SECONDS", 0.0)
+    desk = at_desk(shop, tmp_path / "desk")
+    errand = await brought(desk, b"email\nann@example.org\n")
+    running = asyncio.create_task(desk.run())
+    shop.clock.advance(KEEP - timedelta(minutes=1))
+    await asyncio.sleep(0)
+    assert errand.file.exists()
+    shop.clock.advance(timedelta(minutes=2))
+    async with asyncio.timeout(60):
+        while errand.folder.exists():  # noqa: ASYNC110 - what another task does, in its own time
+            await asyncio.sleep(0)
+    assert desk.errands == {}
+    running.cancel()
 
 
 async def test_of_two_who_start_at_the_same_moment_one_does(shop: Desk, tmp_path: Path) -> None:
