@@ -32,7 +32,7 @@ def upgrade(
     """Run the migrations that are pending; their names. `kept` hears of the backup that was made before. NoCopy,
     SchemaMismatch, StoreTrouble."""
     place = config.database_place
-    if pending(store.applied()):
+    if (applied := store.applied()) and pending(applied):  # a new one is made at once
         notify.tell(EXTEND_TIMEOUT_USEC=PATIENCE // timedelta(microseconds=1), STATUS="brings the database up to date")
 
     def keep() -> None:
