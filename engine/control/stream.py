@@ -13,7 +13,6 @@ from typing import Final
 
 from engine.control.protocol.house import Operator, Overview
 from engine.control.protocol.wire import encode
-from mta.ports import StoreTrouble
 
 SECONDS: Final = 1.0  # from one look to the next
 RESTS: Final = 30  # times as long as a look took, where that is more ...
@@ -22,7 +21,8 @@ AT_LEAST_SECONDS: Final = 15.0  # something is said so often, so that a reader k
 
 
 class Stream:
-    """`look` gives the first screen as it is now; StoreTrouble ends the streams of all who follow."""
+    """`look` gives the first screen as it is now; what it raises, most often StoreTrouble, ends the streams of all who follow:
+    each of them hears of it, and none waits for a line that does not come."""
 
     def __init__(self, look: Callable[[], Awaitable[Overview]], now_ms: Callable[[], int]) -> None:
         self._look, self._now_ms = look, now_ms
@@ -40,7 +40,7 @@ class Stream:
         return tuple(self._followers.values())
 
     async def follow(self, name: str) -> AsyncGenerator[bytes, None]:
-        """The newest line, then the newest whenever one has read the one before. StoreTrouble."""
+        """The newest line, then the newest whenever one has read the one before. Raises what `look` does."""
         me, seen = object(), self.number
         self._followers[me] = Operator(name, self._now_ms())
         self._ring.set()
@@ -72,7 +72,7 @@ class Stream:
             self._watching = asyncio.create_task(self._watch())
         return self._turn
 
-    def _turn_over(self, trouble: StoreTrouble | None) -> None:
+    def _turn_over(self, trouble: Exception | None) -> None:
         turn = self._turn
         if turn is None or turn.done():
             return
@@ -91,7 +91,7 @@ class Stream:
             began = now_s()
             try:
                 now = await self._look()
-            except StoreTrouble as trouble:
+            except Exception as trouble:
                 self._turn_over(trouble)
                 return
             if last is None or quiet >= AT_LEAST_SECONDS or not _same(now, last):

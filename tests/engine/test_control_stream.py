@@ -107,6 +107,18 @@ async def test_trouble_ends_all_streams_and_the_next_who_comes_looks_anew(desk: 
     await one.stop()
 
 
+async def test_whatever_fails_at_a_look_ends_the_streams_and_leaves_nobody_waiting(desk: Desk) -> None:
+    async def fail() -> Overview:
+        raise RuntimeError("a fault of ours")
+
+    one = Stream(fail, lambda: 7)
+    for _ in range(2):
+        async with aclosing(one.follow("ann")) as anns:
+            with pytest.raises(RuntimeError, match="a fault of ours"):
+                await _next(anns)
+    await one.stop()
+
+
 async def test_nobody_looks_when_nobody_looks_on(desk: Desk) -> None:
     [one] = desk.streams
     async with aclosing(one.follow("ann")) as anns:
