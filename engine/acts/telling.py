@@ -1,7 +1,7 @@
-"""What of a request is kept: no secret, no long text, no data of a person beyond the address that the act is about.
+"""What of a request is kept: no secret, no long text, no data of an event.
 
-That address, or the name of what was changed, stands in a column of its own, so that acts are found by it, and are
-blanked when the person has their data erased. All of it pure.
+The address that it is about, or the name of what was changed, stands in a column of its own, so that acts are found by it.
+What a request says of a person (a name, a birthday) goes with it when that person has their data erased. All of it pure.
 """
 
 import json

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.commands.common import refuse
+from engine.control.mail_room import PARTS, files_of
 from engine.proofs.proving import Prover
 from engine.sending.checking import mail_names
 from engine.sending.mail_files import MailFileError
 from engine.sending.resources import ResourceError, Resources
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_PARTS: Final = (".toml", ".html.j2", ".txt.j2")
 
 
 def listed(prover: Prover) -> list[dict[str, Any]]:
@@ -22,11 +22,7 @@ def listed(prover: Prover) -> list[dict[str, Any]]:
 
 
 def _row(prover: Prover, name: str) -> dict[str, Any]:
-    own = [
-        f"mail/{name}{part}"
-        for part in _PARTS
-        if any((folder / f"mail/{name}{part}").is_file() for folder in prover.resources.folders[:-1])
-    ]
+    own = [each.name for each in files_of(prover.resources, name) if each.is_own]
     try:
         file = prover.file(name)
     except MailFileError as err:
@@ -39,7 +35,7 @@ def begin(resources: Resources, folder: Path, name: str, like: str) -> list[Path
     """The new mail's files. Refuses a name that is none, and to write over anything."""
     if not _NAME.fullmatch(name):
         refuse("a mail's name is made of small letters, digits and hyphens", code=2)
-    made = [(folder / "mail" / f"{name}{part}", f"mail/{like}{part}") for part in _PARTS]
+    made = [(folder / "mail" / f"{name}{part}", f"mail/{like}{part}") for part in PARTS]
     try:
         texts = [(file, resources.read(other)) for file, other in made]
     except ResourceError as err:

@@ -10,10 +10,10 @@ from typing import Any, Final, NoReturn
 from engine.audience.contacts import contact_facts, find_contact
 from engine.commands.common import address as parsed
 from engine.commands.common import config, database, refuse
+from engine.control.mail_room import times_of
 from engine.proofs.proving import Proof, Prover
 from engine.proofs.samples import Reader
 from engine.sending.mail_files import MailFileError
-from engine.sending.resources import Resources
 from engine.sending.texts import TextError
 from mta.plain_file import why, write_plain
 from mta.ports import Tx
@@ -56,7 +56,7 @@ def watched(asked: Asked, config_path: Path | None, make: Callable[[], Prover]) 
     seen: Mapping[Path, float] = {}
     bell, resources = threading.Event(), make().resources
     while True:
-        if (now := _times(resources)) != seen:
+        if (now := times_of(resources)) != seen:
             seen = now
             try:
                 proof = _proof(asked, config_path, make())
@@ -124,9 +124,3 @@ def _told(proof: Proof, page: Path | None) -> str:
     assert mail is not None
     head = f"From: {mail.header_from}\nSubject: {mail.subject}\n({proof.words.name}, {proof.stream.word})"
     return f"{head}\n\n{mail.text}" + (f"\n\nHTML: {page}, {len(proof.html.encode()):,} octets" if page else "")
-
-
-def _times(resources: Resources) -> dict[Path, float]:
-    """When each file of templates was changed last."""
-    files = [path for folder in resources.folders for path in folder.rglob("*") if path.is_file()]
-    return {path: path.stat().st_mtime for path in files}

@@ -91,7 +91,7 @@ async def received(house: House, asked: Asked) -> ReceivedPage:
     """Mails that came back, a page at a time; `kind` is one of KINDS."""
     kind, limit = asked.one_of("kind", tuple(KINDS)), asked.number("limit", 50, least=1, most=CHUNK)
     word = asked.text("after")
-    if word and not word.isdigit():
+    if word and not (word.isascii() and word.isdigit()):
         raise Refusal("after is what the page before said")
     found, at = await house.store.read(
         partial(_walk, kinds=KINDS[kind], before=int(word) if word else _LAST, limit=limit)

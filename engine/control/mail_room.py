@@ -4,7 +4,9 @@ at a reload, so a proof is of what lies there now; what the daemon sends is as i
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import Final, TypeVar
 
@@ -93,9 +95,15 @@ class MailRoom:
 
 
 def times_of(resources: Resources) -> dict[Path, float]:
-    """When each file of templates was changed last."""
-    files = [path for folder in resources.folders for path in folder.rglob("*") if path.is_file()]
-    return {path: path.stat().st_mtime for path in files}
+    """When each file of templates was changed last. One that goes in this moment, as a new text does when it takes its
+    place, is none."""
+    found = {}
+    for path in (each for folder in resources.folders for each in folder.rglob("*")):
+        with suppress(OSError):
+            status = path.stat()
+            if S_ISREG(status.st_mode):
+                found[path] = status.st_mtime
+    return found
 
 
 def files_of(resources: Resources, name: str) -> tuple[TemplateFile, ...]:

@@ -4,7 +4,8 @@ past, and the days of the calendar."""
 import asyncio
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,11 +16,12 @@ from engine.config import parse
 from engine.control import registry
 from engine.control.calendar import stretch
 from engine.control.flow_trials import FAILED, TrialRoom
-from engine.control.mail_room import MailRoom
+from engine.control.mail_room import MailRoom, times_of
 from engine.control.registry import Headcount
 from engine.house import House
 from engine.proofs.proving import Prover
 from engine.proofs.samples import Reader
+from engine.sending.resources import Resources
 from engine.store.groups import GroupStore
 
 
@@ -88,6 +90,20 @@ async def test_a_proof_is_made_by_the_settings_of_the_last_reload(tmp_path: Path
     assert "new@shop.example" in await room.ask(second, sender)
     assert "new@shop.example" in await room.ask_to_send(second, sender)
     store.close()
+
+
+def test_a_template_that_is_exchanged_this_moment_stops_no_look(tmp_path: Path) -> None:
+    class Gone(type(tmp_path)):  # type: ignore[misc]
+        def is_file(self) -> bool:
+            return True
+
+    class Folder(type(tmp_path)):  # type: ignore[misc]
+        def rglob(self, pattern: str) -> Any:
+            return [Gone(self / ".confirm.toml.new"), *Path(self).rglob(pattern)]
+
+    (tmp_path / "brand.toml").write_text("")
+    resources = cast(Resources, SimpleNamespace(folders=[Folder(tmp_path)]))
+    assert list(times_of(resources)) == [tmp_path / "brand.toml"]
 
 
 @pytest.mark.parametrize(

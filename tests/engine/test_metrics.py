@@ -17,8 +17,8 @@ from engine.audience import figures
 from engine.audience.figures import What
 from engine.control.lookout import Looked
 from engine.control.machine import Machine
-from engine.control.observing.catalogue import METRICS, OTHER
-from engine.control.observing.exposition import exposition
+from engine.control.observing.catalogue import INDEX, METRICS, OTHER
+from engine.control.observing.exposition import by, exposition
 from engine.control.observing.facts import certificates
 from engine.control.observing.families import families, without_database
 from engine.control.observing.gathering import Observer, Seen
@@ -289,3 +289,11 @@ def test_a_listener_that_the_internet_may_reach_is_refused(listen: str) -> None:
 )
 def test_private_addresses_are_taken(listen: str) -> None:
     assert config.parse(f'[metrics]\nlisten = ["{listen}"]\n').metrics.listen == (listen,)
+
+
+def test_names_that_begin_alike_stay_two_series_however_long_they_are() -> None:
+    names = [f"{'a' * 60}.{'b' * 60}.{each}.example" for each in ("one", "two")]
+    text = exposition([by(INDEX, dict.fromkeys(names, 7)), by(INDEX, {"short.example": 7})])
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(lines) == len({line.rpartition(" ")[0] for line in lines}) == 3
+    assert all(len(line) < 150 for line in lines)
