@@ -23,7 +23,7 @@ MAY_LIFT: Final[Mapping[str, str]] = {
     Reason.HARD_BOUNCE: "an operator, where the mailbox is there after all",
     Reason.COMPLAINT: "an operator, and only at the person's own wish",
     Reason.UNSUBSCRIBE: "the person, by a yes to the list that they left; an operator only at their wish",
-    Reason.MANUAL: "any operator",
+    Reason.MANUAL: "an operator",
     Reason.ERASED: "an operator, and only at the person's own wish: a hash of the address is all that is left",
     Reason.PAUSED: "the person; it ends by itself",
 }
