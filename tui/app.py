@@ -76,7 +76,7 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         self.animation_level = "none"  # on a slow line each step of one is a picture to be sent
         self.kept = kept or Kept()
         self.exact = False
-        self._session = Session(control, by=by, read_only=read_only)
+        self._session = Session(control, by=by, read_only=read_only, waits=self._reframe)
         self._sieves: list[LineFilter] = [Scrub(), *([symbols] if symbols else [])]
         self._said: tuple[str, Ink, Deed | None] = ("", Ink.TEXT, None)
         self._paused_since = ""
@@ -97,7 +97,8 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         error = self.session.error
         if error is not None:
             return frame.Link(str(error), error.remedy, self.session.away_since)
-        return frame.Link(paused_since=self._paused_since, connected=self.session.overview is not None)
+        connected = self.session.overview is not None
+        return frame.Link(paused_since=self._paused_since, connected=connected, late=self.session.is_late)
 
     def say(self, text: str, ink: Ink = Ink.TEXT) -> None:
         """In the status line, until something else is said there or one goes elsewhere."""
@@ -185,7 +186,8 @@ class PosthouseApp(Ahead, Rolling, Commanding):
             return False
         if not screen.is_here:
             return True
-        is_asked = self.session.error is None and not screen.trouble and key not in _LEAVING
+        leaves = key == "escape" if screen.is_written_on else key in _LEAVING
+        is_asked = self.session.error is None and not screen.trouble and not leaves
         return is_asked and screen.is_awaited
 
     def told_of_forgotten_keys(self) -> None:

@@ -13,7 +13,19 @@ from tui.ink import Ink, Line, Target
 from tui.screens.house import HouseScreen
 from tui.trail import Trail, View
 
-_ONCE: Final = frozenset({"draft"})  # what is written is open once: of two the second would overtake the first
+_ONCE: Final = frozenset(
+    {"draft", "mail-file"}
+)  # what is written is open once: of two the second would overtake the first
+
+
+def _opened(stack: Sequence[Screen[Any]]) -> tuple[Target, ...]:
+    """What was opened to come to these."""
+    return tuple(each.target for each in stack if isinstance(each, HouseScreen) and each.target is not None)
+
+
+def _text_of(target: Target) -> str:
+    """Without the line to go to."""
+    return target.name.partition(":")[0]
 
 
 def _maker(mode: modes.Mode) -> Callable[[], Screen[Any]]:
@@ -62,9 +74,8 @@ class Moving(App[None]):
         if target.kind == "mode":
             self.run_worker(self.go(target.name), group="mode", exclusive=True)
             return
-        opened = self._view().opened
-        if target.kind in _ONCE and target in opened:
-            self.run_worker(self._back_to(opened[: opened.index(target) + 1]), group="mode", exclusive=True)
+        if (there := self._open_at(target)) is not None:
+            self.run_worker(self._back_to(there, target), group="mode", exclusive=True)
             return
         screen = screen or behind(target)
         if screen is None:
@@ -80,10 +91,23 @@ class Moving(App[None]):
             self.pop_screen()
             self._trail.visit(self._view())
 
-    async def _back_to(self, opened: tuple[Target, ...]) -> None:
-        self.unsay()
-        await self._strip_to(opened)
+    def _open_at(self, target: Target) -> View | None:
+        """Where what may be open only once is open, in whichever mode."""
+        for mode, stack in self._screen_stacks.items() if target.kind in _ONCE else ():
+            opened = _opened(stack)
+            for at, each in enumerate(opened):
+                if each.kind == target.kind and _text_of(each) == _text_of(target):
+                    return View(mode, opened[: at + 1])
+        return None
+
+    async def _back_to(self, view: View, target: Target) -> None:
+        was_in = self.current_mode
+        await self._restore(view)
         self._trail.visit(self._view())
+        if isinstance(self.screen, HouseScreen):
+            self.screen.opened_again(target)
+        if view.mode != was_in:
+            self.say(f"{_text_of(target)} is open here already", Ink.DIM)
 
     def turn_back(self, why: str) -> None:
         """What was opened is not there: one stays where one was, and is told."""
@@ -106,8 +130,7 @@ class Moving(App[None]):
 
     def _view(self) -> View:
         """Where one is; a page over a screen is no place of its own."""
-        opened = (each.target for each in self.screen_stack if isinstance(each, HouseScreen))
-        return View(self.current_mode, tuple(each for each in opened if each is not None))
+        return View(self.current_mode, _opened(self.screen_stack))
 
     async def _strip_to(self, opened: tuple[Target, ...]) -> None:
         """Close what is open beyond these, and a page that lies over them."""
@@ -121,6 +144,9 @@ class Moving(App[None]):
         await self.switch_mode(view.mode)
         await self._strip_to(view.opened)
         for target in view.opened[len(self.screen_stack) - 1 :]:
+            if (there := self._open_at(target)) is not None:
+                await self._back_to(there, target)
+                return
             if (screen := behind(target)) is not None:
                 self._push(screen, target)
 

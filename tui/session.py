@@ -7,7 +7,8 @@ Nothing here waits for a widget, and no question is asked twice at once.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from tui.turns import Turns
 from tui.verbs import Intent
 
 T = TypeVar("T")
+LATE_SECONDS: Final = 2.0  # an answer that takes longer is late
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
 _REMEMBERED: Final = 200
@@ -72,8 +74,18 @@ class Deed:
 class Session:
     """What is known of the daemon now, how to know more, and what was done from here."""
 
-    def __init__(self, control: AsyncControl, *, by: str = "", read_only: bool = False) -> None:
+    def __init__(
+        self,
+        control: AsyncControl,
+        *,
+        by: str = "",
+        read_only: bool = False,
+        waits: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`waits` is called when the daemon is slow to answer (`is_late`), and when it has."""
         self._control = control
+        self._waits = waits
+        self._late = 0  # questions that have no answer yet, and should
         self.by = by  # who acts, for the daemon's journal
         self.read_only = read_only
         self.deeds: list[Deed] = []  # newest last
@@ -115,11 +127,42 @@ class Session:
 
     async def ask(self, kind: type[T], path: str, params: Params | None = None) -> T:
         """What is at `path` now. ControlError when it can't be had."""
-        return await self._control.get(kind, path, params)
+        with self._waiting():
+            return await self._control.get(kind, path, params)
 
     async def act(self, path: str, body: Mapping[str, object]) -> Done:
         """Have something done in the operator's name, or ask what would be. ControlError when it was refused."""
-        return await self._control.post(f"/v1/{path}", {**body, "by": self.by} if self.by else body)
+        with self._waiting():
+            return await self._control.post(f"/v1/{path}", {**body, "by": self.by} if self.by else body)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether an answer should be here: the stream alone does not tell of a daemon that hangs."""
+        return self._late > 0
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """For an answer: said when it is late, and when it has come. Nothing is counted on the screen meanwhile."""
+        was_late = False
+
+        def late() -> None:
+            nonlocal was_late
+            was_late = True
+            self._count_late(1)
+
+        timer = asyncio.get_running_loop().call_later(LATE_SECONDS, late)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if was_late:
+                self._count_late(-1)
+
+    def _count_late(self, by: int) -> None:
+        before = self.is_late
+        self._late += by
+        if self.is_late != before:
+            self._waits()
 
     async def do(self, intent: Intent) -> Deed:
         """Have it done, to its end, and remember that it was. What was done before a refusal is remembered too."""

@@ -1,6 +1,7 @@
 """The application worked by keys, against a daemon that speaks the real protocol."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,24 @@ async def test_when_the_daemon_goes_the_last_picture_stays_dated_and_comes_alive
         await one.see("● live")
         assert "away" not in one.text
         assert not any(roll.is_faded for roll in one.app.screen.query(Roll))
+
+
+async def test_a_daemon_that_hangs_is_waited_for_where_one_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.session.LATE_SECONDS", 0.01)
+    async with stage(tmp_path) as one:
+        gate, answer = asyncio.Event(), one.daemon.answers["/v1/queue"]
+
+        async def hang(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            await gate.wait()
+            return answer(query, words)
+
+        one.daemon.answers["/v1/queue"] = hang
+        await one.press("2")
+        await one.see("… no answer yet")
+        gate.set()
+        await one.see("7 sites", " live")
 
 
 async def test_other_screens_can_be_looked_at_while_the_daemon_is_away(tmp_path: Path) -> None:

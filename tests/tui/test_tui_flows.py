@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from canned import flows as canned_flows
+from textual import events
 from tui_stage import Stage, stage
 
 from engine.control.protocol.acts import Refused
+from tui.ink import Target
 from tui.screens.flows_draft import DraftScreen
+from tui.screens.mail_files import MailFileScreen
 from tui.widgets.editor import Editor
 
 
@@ -96,3 +99,76 @@ async def test_a_recipe_that_is_being_written_already_is_gone_on_with_and_that_i
         await one.press("slash", *"abandoned", "enter", "enter")
         await one.see("there is a draft abandoned-cart: it is gone on with", "draft abandoned-cart")
         assert not [name for name, body in one.daemon.done if "origin" in body]
+
+
+def _burst(one: Stage, letters: str) -> None:
+    for each in letters:
+        one.app.post_message(events.Key(each, each))
+
+
+async def test_what_is_typed_before_a_draft_is_here_is_written_when_it_comes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("3")
+        await one.see("abandoned-cart")
+        answer, gate = one.daemon.answers["/v1/flow-drafts/{name}"], asyncio.Event()
+
+        async def found(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            await gate.wait()
+            return answer(query, words)
+
+        one.daemon.answers["/v1/flow-drafts/{name}"] = found
+        await one.press("j", "e")
+        _burst(one, "1quit D")
+        await one.settle()
+        gate.set()
+        await one.see("1quit D", "Flows › draft")
+        assert {name for name, _ in one.daemon.done} <= {"flows/draft", "flows/check"}
+
+
+@pytest.mark.parametrize(
+    "key", ["q", "1", "D", "X", "E", "o", "s", "v", "u", "slash", "colon", "enter", "question_mark"]
+)
+async def test_nothing_that_is_typed_into_a_draft_that_is_only_read_acts(tmp_path: Path, key: str) -> None:
+    async with stage(tmp_path, read_only=True) as one:
+        await one.press("3")
+        await one.see("abandoned-cart")
+        await one.press("j", "e")
+        await one.see("Flows › draft", "did you mean")
+        editor = one.app.screen.query_one("#text", Editor)
+        text = editor.text
+        await one.press(key)
+        await one.see("this terminal is read-only: nothing can be written", "Flows › draft")
+        assert editor.text == text and editor.has_focus
+        await one.press("escape", "v", "2")
+        await one.see("7 sites")
+
+
+async def test_nothing_that_is_typed_while_the_text_can_not_come_acts(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("3")
+        await one.see("abandoned-cart")
+        await one.daemon.stop()
+        await one.see("away since")
+        await one.press("j", "e")
+        await one.see("draft abandoned-cart", "not asked yet")
+        await one.press("q", "1", "X")
+        assert isinstance(one.app.screen, DraftScreen)
+        await one.press("escape")
+        await one.see("abandoned-cart")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("abandoned-cart", "draft"), ("mail/cart-reminder.toml", "mail-file")])
+async def test_a_text_is_open_once_from_whichever_mode_it_is_opened(tmp_path: Path, name: str, kind: str) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("3")
+        await one.see("abandoned-cart")
+        one.app.open(Target(kind, name))
+        await one.until(lambda: one.app.screen.query(Editor) and one.app.screen.query_one(Editor).text)
+        await one.press(*"zzz")
+        await one.app.go("queue")
+        await one.see("7 sites")
+        one.app.open(Target(kind, f"{name}:2" if kind == "mail-file" else name))
+        await one.see("zzz", "is open here already")
+        assert one.app.current_mode == "flows"
+        stacks = one.app._screen_stacks.values()
+        assert sum(isinstance(each, DraftScreen | MailFileScreen) for stack in stacks for each in stack) == 1

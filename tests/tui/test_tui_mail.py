@@ -13,7 +13,7 @@ from textual import events
 from tui_stage import Stage, stage
 
 from engine.control.protocol.mails import MailProof, MailRow, Mails
-from tui.ink import plain
+from tui.ink import Target, plain
 from tui.pages import mails
 from tui.widgets.editor import spans
 from tui.widgets.page import Page
@@ -133,6 +133,18 @@ async def test_a_file_is_edited_kept_and_judged_and_u_takes_it_back(tmp_path: Pa
         assert body["source"] == source.replace("{% block", "{{ contct.name }}{% block", 1)
         await one.press("escape")
         await one.see("Mail › cart-reminder")
+
+
+async def test_a_file_that_is_only_read_says_so_to_whoever_types(tmp_path: Path) -> None:
+    async with stage(tmp_path, read_only=True) as one:
+        one.app.open(Target("mail-file", "mail/cart-reminder.html.j2"))
+        await one.see("{% block content %}")
+        for key in ("x", "q", "ctrl+o"):
+            one.app.unsay()
+            await one.press(key)
+            await one.see("this terminal is read-only", "{% block content %}")
+        await one.press("escape")
+        await one.see("41,204 contacts")
 
 
 @pytest.mark.parametrize("end", ["ctrl+s", "escape"])

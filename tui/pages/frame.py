@@ -27,6 +27,7 @@ class Link:
     away_since: str = ""
     paused_since: str = ""
     connected: bool = True
+    late: bool = False  # an answer is waited for
 
 
 def header(overview: Overview | None, *, read_only: bool) -> Line:
@@ -44,11 +45,13 @@ def header(overview: Overview | None, *, read_only: bool) -> Line:
 
 
 def link(how: Link) -> Line:
-    """Live, paused, or away and since when."""
+    """Live, waited for, paused, or away and since when."""
     if how.error:
         return line((f"✗ away since {how.away_since} " if how.away_since else "✗ no daemon ", Ink.BAD))
     if not how.connected:
         return line(("… connecting ", Ink.DIM))
+    if how.late:
+        return line(("… no answer yet ", Ink.WAIT))
     return line((f"‖ paused {how.paused_since} ", Ink.WAIT)) if how.paused_since else line(("● live ", Ink.GOOD))
 
 

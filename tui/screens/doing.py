@@ -13,13 +13,13 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from engine.control.client import ControlError
-from tui.ink import Ink
+from tui.ink import Ink, Target
 from tui.screens import deeds
 from tui.session import House, Session
 from tui.verbs import Intent, Verb, fit_for_a_verb
 from tui.widgets.table import Table
 
-_READ_ONLY: Final = "✗ this terminal is read-only: start posthouse without --read-only to act"
+READ_ONLY: Final = "✗ this terminal is read-only: start posthouse without --read-only to act"
 
 
 class Doing(Screen[None]):
@@ -27,6 +27,7 @@ class Doing(Screen[None]):
 
     verbs: ClassVar[tuple[Verb, ...]] = ()
     trouble = ""  # why the daemon did not answer what was asked last
+    is_written_on = False  # what is typed is its text's, also before that is here
     makes: ClassVar[str] = ""  # the path of the act whose `name` is a new row: the cursor goes there
     _again: Timer | None = None
 
@@ -87,6 +88,9 @@ class Doing(Screen[None]):
         """Say around the body how it stands."""
         raise NotImplementedError
 
+    def opened_again(self, target: Target) -> None:
+        """What it shows was opened from elsewhere, maybe at another place."""
+
     def action_refresh(self) -> None:
         """Ask the daemon anew."""
         raise NotImplementedError
@@ -112,7 +116,7 @@ class Doing(Screen[None]):
     def action_verb(self, id: str) -> None:
         verb = next(each for each in self.verbs if each.id == id)
         if self.session.read_only:
-            self.house.say(_READ_ONLY, Ink.WAIT)
+            self.house.say(READ_ONLY, Ink.WAIT)
             return
         if self.session.error is not None:
             return  # the status line says that it is away
@@ -151,7 +155,7 @@ class Doing(Screen[None]):
     async def perform(self, intent: Intent) -> bool:
         """Ask what has to be asked, then have it done; whether it was. Call it from a worker."""
         if self.session.read_only:
-            self.house.say(_READ_ONLY, Ink.WAIT)
+            self.house.say(READ_ONLY, Ink.WAIT)
             return False
         was_done = await deeds.perform(self.house, intent)
         if was_done and self.is_here:

@@ -24,7 +24,7 @@ from tui.screens.outside import NotEditedError, edited
 from tui.screens.sure import SureScreen
 from tui.session import Watch
 from tui.verbs import Intent, Verb
-from tui.widgets.editor import FETCHED, Editor
+from tui.widgets.editor import FETCHED, NOT_HERE, ONLY_READ, Editor
 from tui.widgets.flowview import FlowView
 from tui.widgets.page import Page
 
@@ -45,6 +45,7 @@ steps:
 class DraftScreen(HouseScreen):
     """`name` is a draft's, or that of the flow that it is a draft of."""
 
+    is_written_on = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e,enter", "write", "write", show=False, id="draft.write"),
         Binding("E", "editor", "write in $EDITOR", show=False, id="draft.editor"),
@@ -85,6 +86,7 @@ class DraftScreen(HouseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.title_line(f"Flows › draft {self._draft}", FETCHED)
+        self._editor.focus()
 
     @property
     def _editor(self) -> Editor:
@@ -111,9 +113,8 @@ class DraftScreen(HouseScreen):
                 raise
             source = await self._begun()
         self._is_here, self._kept = True, source  # what nobody changed is not kept anew
-        self._editor.read_only = self.session.read_only
         self._editor.load_text(source)
-        self._editor.focus()
+        self._editor.read_only = self.session.read_only
         await self._keeping.nudge()
 
     async def _begun(self) -> str:
@@ -138,6 +139,8 @@ class DraftScreen(HouseScreen):
     def live_hints(self) -> list[Hint]:
         """While one writes, every letter is the text's."""
         if self.is_mounted and self._editor.has_focus:
+            if self._editor.is_awaited:
+                return [Hint("esc", "back")]
             return [Hint("esc", "leave the text: its keys"), Hint("tab", "two blanks")]
         return super().live_hints()
 
@@ -147,6 +150,10 @@ class DraftScreen(HouseScreen):
         self.show_frame()
 
     # What is kept.
+
+    @on(Editor.Untaken)
+    def untaken(self, message: Editor.Untaken) -> None:
+        self.house.say(NOT_HERE if message.editor.is_awaited else ONLY_READ, Ink.WAIT)
 
     @on(TextArea.Changed, "#text")
     def text_changed(self) -> None:
@@ -243,8 +250,8 @@ class DraftScreen(HouseScreen):
 
     def action_editor(self) -> None:
         """Hand the text to $EDITOR, and take it back."""
-        if self.session.read_only:
-            self.house.say("this terminal is read-only", Ink.WAIT)
+        if self.session.read_only or not self._is_here:
+            self.house.say("this terminal is read-only" if self.session.read_only else NOT_HERE, Ink.WAIT)
             return
         try:
             text = edited(self.app, f"{self._draft}.yaml", self._editor.text)

@@ -16,14 +16,15 @@ from textual.widgets import TextArea
 from engine.control.client import ControlError
 from engine.control.protocol.mails import MailFileText
 from tui import keeping
-from tui.ink import BLANK, Ink, line
+from tui.ink import BLANK, Ink, Target, line
+from tui.screens.doing import READ_ONLY
 from tui.screens.house import HouseScreen
 from tui.screens.outside import NotEditedError, edited
 from tui.screens.sure import SureScreen
 from tui.session import Deed
 from tui.verbs import Intent
 from tui.widgets.bar import Bar
-from tui.widgets.editor import FETCHED, Editor
+from tui.widgets.editor import FETCHED, NOT_HERE, ONLY_READ, Editor
 
 if TYPE_CHECKING:
     from engine.control.protocol.mails import MailProof
@@ -60,6 +61,9 @@ def _cannot(text: MailFileText) -> str:
 
 async def edit_outside(screen: HouseScreen, name: str) -> None:
     """Edit it in $EDITOR, then have the daemon keep it."""
+    if screen.session.read_only:
+        screen.house.say(READ_ONLY, Ink.WAIT)
+        return
     try:
         text = await screen.session.ask(MailFileText, "/v1/mail-file", {"file": name})
     except ControlError as error:
@@ -82,6 +86,7 @@ async def edit_outside(screen: HouseScreen, name: str) -> None:
 class MailFileScreen(HouseScreen):
     """One file in the editor. Control-S keeps it: the daemon says what is wrong with it, and where."""
 
+    is_written_on = True
     hints: ClassVar[tuple[tuple[str, str], ...]] = (
         ("mail_file.save", "keep"), ("mail_file.outside", "$EDITOR"), ("mail_file.fault", "next fault"),
         ("house.back", "leave"),
@@ -99,6 +104,7 @@ class MailFileScreen(HouseScreen):
         self._file, _, at = place.partition(":")
         self._at = int(at) if at.isdigit() else 0
         self._digest = ""
+        self._cannot = ""  # why it can't be edited here
         self._faults: list[dict[str, Any]] = []
 
     def body(self) -> ComposeResult:
@@ -123,12 +129,18 @@ class MailFileScreen(HouseScreen):
             self._digest = text.digest
             self.editor.load_text(text.source)
             self.editor.kept()
-            if not is_whole(text):
-                self.editor.read_only = True
-                self.house.say("✗ " + _cannot(text), Ink.BAD)
+            self._cannot = "" if is_whole(text) else f"✗ {_cannot(text)}"
+            self.editor.read_only = self.session.read_only or bool(self._cannot)
+            if self._cannot:
+                self.house.say(self._cannot, Ink.BAD)
             if self._at:
                 self.editor.go_to(self._at)
         self._tell()
+
+    def opened_again(self, target: Target) -> None:
+        _, _, at = target.name.partition(":")
+        if at.isdigit():
+            self.editor.go_to(int(at))
 
     def _tell(self) -> None:
         changed = "changed · ctrl+s keeps it" if self.editor.is_changed else ""
@@ -142,6 +154,10 @@ class MailFileScreen(HouseScreen):
         self.query_one("#faults", Bar).show(
             line((" ✗ ", Ink.BAD), (place, Ink.STRONG), " ", " ".join(str(first["problem"]).split()), (more, Ink.DIM))
         )
+
+    @on(Editor.Untaken)
+    def _untaken(self, message: Editor.Untaken) -> None:
+        self.house.say(NOT_HERE if message.editor.is_awaited else self._cannot or ONLY_READ, Ink.WAIT)
 
     @on(TextArea.Changed)
     def _changed(self) -> None:

@@ -3,8 +3,9 @@
     Editor(text, lexer="html+jinja")      # Pygments' name: yaml+jinja, html+jinja, toml, text
     editor.text, editor.mark({12, 30}), editor.go_to(12), editor.is_changed
 
-With `is_awaited` it says that its text is on its way, until `load_text`. It says TextArea.Changed when the text
-changes. Highlighting is Pygments'; what it can't read stays plain.
+With `is_awaited` it says that its text is on its way, and takes nothing, until `load_text`. It says TextArea.Changed
+when the text changes, and Editor.Untaken when something is typed that it does not take: no letter of it is a key of what
+is around it, also where it is only read. Highlighting is Pygments'; what it can't read stays plain.
 """
 
 from collections import defaultdict
@@ -13,7 +14,9 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -21,6 +24,8 @@ from tui.ink import Ink
 from tui.themes import style
 
 FETCHED: Final = "… it is being fetched"
+NOT_HERE: Final = "✗ the text is not here yet: nothing can be written"
+ONLY_READ: Final = "✗ this terminal is read-only: nothing can be written; escape leaves the text"
 _HIGHLIT_MAX: Final = 64 * 1024  # characters; beyond that a key would wait for the colours
 _INKS: Final[Mapping[str, Ink]] = {
     "Comment.Preproc": Ink.CALM,  # {{ }} and {% %}
@@ -42,7 +47,18 @@ Span = tuple[int, int, Ink]
 
 
 class Editor(TextArea):
-    """The whole text of a file. Escape goes to what stands beside it."""
+    """The whole text of a file. Escape goes to what stands beside it, but from a text that is not here yet: back."""
+
+    class Untaken(Message):
+        """What was typed is nowhere: the text is not here yet, or only read."""
+
+        def __init__(self, editor: "Editor") -> None:
+            self.editor = editor
+            super().__init__()
+
+        @property
+        def control(self) -> "Editor":
+            return self.editor
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+home", "edge(False)", "to the beginning", show=False, id="editor.first"),
@@ -63,11 +79,12 @@ class Editor(TextArea):
         self._wrong: frozenset[int] = frozenset()
         self._kept = text
         super().__init__(
-            text, show_line_numbers=True, read_only=read_only, soft_wrap=False, tab_behavior="indent", id=id,
+            text, show_line_numbers=True, read_only=read_only or is_awaited, soft_wrap=False, tab_behavior="indent", id=id,
             placeholder=FETCHED if is_awaited else "",
         )  # fmt: skip
         self.cursor_blink = False  # a blinking cursor writes to the terminal for ever
         self.indent_width = 2
+        self.is_awaited = is_awaited
 
     @property
     def is_changed(self) -> bool:
@@ -76,7 +93,25 @@ class Editor(TextArea):
 
     def load_text(self, text: str) -> None:
         super().load_text(text)
-        self.placeholder = ""
+        if self.is_awaited:
+            self.placeholder, self.read_only, self.is_awaited = "", False, False
+
+    def on_key(self, event: events.Key) -> None:
+        if not self.read_only:
+            return
+        if event.is_printable or event.key == "enter":
+            self._untaken(event)
+        elif event.key == "escape" and not self.is_awaited:
+            event.stop().prevent_default()
+            self.screen.focus_next()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self.read_only:
+            self._untaken(event)
+
+    def _untaken(self, event: events.Event) -> None:
+        event.stop().prevent_default()
+        self.post_message(self.Untaken(self))
 
     def kept(self) -> None:
         """What stands here is what is kept now."""
