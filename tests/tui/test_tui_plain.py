@@ -10,7 +10,7 @@ import pytest
 from canned_daemon import canned
 
 from engine.control.client import Control
-from tui import cli, plain
+from tui import cli, modes, plain
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ from tui import cli, plain
         (["queue"], ["── Queue ──", "last reply", "דואר.example"]),
         (["flows"], ["confirm-subscription", "transactional"]),
         (["flow", "abandoned-cart"], ["◇ if", "├─ then", "● 112"]),
+        (["mail"], ["── Mail ──", "cart-reminder"]),
+        (["mail", "cart-reminder", "he"], ["── Mail › cart-reminder"]),
         (["message", "4711"], ["Your cart is waiting", "§ consent confirmed", "Hello Dana"]),
     ],
 )
@@ -30,6 +32,13 @@ async def test_every_screen_has_its_twin_in_plain_text(tmp_path: Path, words: li
     assert [each for each in seen if each not in text] == []
     assert "\x1b" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("mode", modes.MODES, ids=lambda mode: mode.name)
+async def test_every_mode_is_printed_by_its_name(tmp_path: Path, mode: modes.Mode) -> None:
+    path = tmp_path / "s"
+    async with canned(path):
+        assert await asyncio.to_thread(plain.screen, Control(path), [mode.name], 120)
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["flow"], ["post", "more"], ["message", "1", "2"]])

@@ -238,12 +238,11 @@ def folded(words: str, ink: Ink, width: int) -> list[Line]:
 # -- plain
 
 
-def plain_mails(control: Control, words: Sequence[str], width: int) -> list[Line]:
-    found = control.get(Mails, "/v1/mails")
-    return table("Mail", "line", TREE, tree(found), found.now_ms, width)
-
-
 def plain_mail(control: Control, words: Sequence[str], width: int) -> list[Line]:
+    """All mails as a tree, or one of them in a language."""
+    if not words:
+        every = control.get(Mails, "/v1/mails")
+        return table("Mail", "line", TREE, tree(every), every.now_ms, width)
     name, locale = words[0], words[1] if len(words) > 1 else ""
     sheet = control.get(MailSheet, f"/v1/mails/{part(name)}")
     found = control.get(MailProof, f"/v1/mails/{part(name)}/proof", {"locale": locale} if locale else {})
