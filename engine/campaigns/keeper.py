@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine import houselog
+from engine.audience.anniversaries import Anniversaries
 from engine.audience.birthdays import Birthdays
 from engine.bell import Bell
 from engine.campaigns import claiming, figures, following, resolving, runs, testing
@@ -50,7 +51,8 @@ class CampaignKeeper:
         """`speaks_against`: what keeps back a run whose time comes long after it was planned; "" for nothing."""
         self._store, self._clock, self._zone, self._wake, self._moved = store, clock, zone, wake, moved
         self._is_fenced, self._speaks_against = is_fenced, speaks_against
-        self.book, self.heads, self.birthdays = CampaignBook(), HeadCounts(), Birthdays()
+        self.book, self.heads = CampaignBook(), HeadCounts()
+        self.birthdays, self.anniversaries = Birthdays(), Anniversaries()
         self._bell = Bell()
         self._awake_since: datetime | None = None
         self._seen = (0.0, clock.now())  # monotonic, and civil time without what the lab moved it by

@@ -18,10 +18,10 @@ from engine.campaigns.moments import begins, occasions
 from engine.campaigns.runs import Run
 from engine.campaigns.states import ENDS, RunState
 from engine.control.asked import Asked
-from engine.control.calendar_flows import flow_rows
+from engine.control.calendar_flows import flow_rows, yearly_dates
 from engine.control.forecasting import Forecast, Sending, reckon
 from engine.control.outlook import look
-from engine.control.protocol.calendar import Calendar, DayPeople, Planned
+from engine.control.protocol.calendar import Anniversaries, Calendar, DayPeople, Planned
 from engine.control.refusal import Refusal
 from engine.control.work import Office
 from engine.flow.civil import resolve
@@ -69,6 +69,8 @@ async def show(house: House, office: Office, asked: Asked) -> Calendar:
     entries = await house.store.read(lambda tx: _entries(tx, office, since, until, now, zone, trial))
     flows = await house.store.read(lambda tx: flow_rows(tx, since, until, now, zone))
     born = await office.campaigns.birthdays.on(house.store, days, now)
+    dates = await house.store.read(yearly_dates)
+    kept = {each: await office.campaigns.anniversaries.on(house.store, each, days, zone, now) for each in dates}
     rows = await forecast_rows(house, office, entries, now, zone)
     rows = sorted([*rows, *flows], key=lambda row: (row.at_ms is None, row.at_ms or 0, row.name))
     quiet = house.arbiter.policy.quiet
@@ -76,8 +78,12 @@ async def show(house: House, office: Office, asked: Asked) -> Calendar:
     return Calendar(
         to_ms(now), to_ms(since), to_ms(until), zone.key, f"{quiet.start:%H:%M}" if quiet.start else "",
         f"{quiet.end:%H:%M}" if quiet.end else "", tuple(names[each] for each in sorted(quiet.days)), tuple(rows),
-        tuple(DayPeople(day.isoformat(), count) for day, count in sorted(born.items())),
+        _counts(born), tuple(Anniversaries(what, _counts(found)) for what, found in kept.items() if found),
     )  # fmt: skip
+
+
+def _counts(found: Mapping[date, int]) -> tuple[DayPeople, ...]:
+    return tuple(DayPeople(day.isoformat(), count) for day, count in sorted(found.items()))
 
 
 async def forecast_rows(

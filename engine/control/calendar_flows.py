@@ -1,7 +1,7 @@
 """Days of flows on the calendar: dates, holidays and schedules that let people in, by the clocks of all zones there are.
 
-How many that will be is known only when the day comes. Of birthdays that come each year it is counted, as far as contacts
-without any look can tell: whose date of birth says so, in the audience or not.
+How many that will be is known only when the day comes. Of birthdays, and of anniversaries that a flow keeps, it is counted
+how many have theirs, as far as contacts without any look can tell: in the audience or not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engine.audience.anniversaries import COLUMNS
 from engine.control.protocol.calendar import Planned
 from engine.flow.civil import zone_of
 from engine.flow.model import Definition
@@ -38,6 +39,12 @@ def flow_rows(tx: Tx, since: datetime, until: datetime, now: datetime, zone: Zon
         elif isinstance(trigger, DateTrigger):
             found += _daily(flow.definition, flow.state, trigger, since, until, there, now)
     return found
+
+
+def yearly_dates(tx: Tx) -> list[str]:
+    """What flows keep each year of what is counted: their names for it."""
+    triggers = (flow.definition.trigger for flow in _book.all(tx))
+    return sorted({each.name for each in triggers if isinstance(each, DateTrigger) and each.yearly} & COLUMNS.keys())
 
 
 def _days(

@@ -17,6 +17,7 @@ from engine.control.protocol.acts import Refused
 from engine.control.protocol.calendar import Planned
 from tui import plain
 from tui.ink import Target
+from tui.ink import plain as plain_text
 from tui.pages import schedule, schedule_campaign
 from tui.pages.schedule_time import OURS, READERS, YOURS, Lens, is_quiet, strip
 from tui.screens.schedule_campaign import CampaignMailScreen
@@ -61,6 +62,26 @@ def test_every_view_fits_its_width_on_every_clock(view: str, kind: str, width: i
     assert max(each.width for each in lines) <= max(width, _NARROWEST)
     assert {each.target.name for each in lines if each.target} >= {"spring-news", "advent"}
     assert not any("\x1b" in each.text for each in lines)
+
+
+@pytest.mark.parametrize("view", schedule.VIEWS)
+@pytest.mark.parametrize("width", [60, 100, 158])
+def test_where_nothing_is_planned_the_days_are_there_all_the_same(view: str, width: int) -> None:
+    bare = replace(CALENDAR, rows=())
+    lines = schedule.drawn(bare, (), view, Lens(OURS, "UTC"), width)
+    text = plain_text(lines)
+    assert max(each.width for each in lines) <= width
+    assert "nothing is planned" in text and ("░" in text or view == "month")
+    assert ("Anniversaries of the sign-up" in text) == (view == "agenda")
+    assert "nothing that is planned matches" in plain_text(schedule.drawn(CALENDAR, (), view, Lens(OURS, "UTC"), width))
+
+
+async def test_beside_an_empty_schedule_stand_the_flows(tmp_path: Path) -> None:
+    async with stage(tmp_path, (160, 48)) as one:
+        answer = one.daemon.answers["/v1/calendar"]
+        one.daemon.answers["/v1/calendar"] = lambda query, words: replace(answer(query, words), rows=())  # type: ignore[type-var]
+        await one.press("4")
+        await one.see("nothing is planned", "░", "42 in these days", "Flows send by themselves", "abandoned-cart")
 
 
 def test_only_what_is_being_counted_says_so() -> None:

@@ -5,16 +5,25 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from engine.control.client import Control
-from engine.control.protocol.calendar import Calendar, Planned
-from tui import words
+from engine.control.protocol.calendar import Calendar, DayPeople, Planned
+from engine.control.protocol.flows import Flows
+from engine.counts import counted
+from tui import columns, words
 from tui.format import cut, fit, number, short
 from tui.ink import BLANK, Ink, Line, Run, Target, line, rule
 from tui.pages.schedule_time import DAY, OURS, READERS, Lens, first_day, ground, in_order, short_moment, strip
+from tui.pages.tables import FLOWS
 
 AGENDA, WEEK, MONTH = "agenda", "week", "month"
 VIEWS: Final = (AGENDA, WEEK, MONTH)
 DAYS_OF: Final[Mapping[str, int]] = {AGENDA: 14, WEEK: 7, MONTH: 42}
 EMPTY: Final = "nothing is planned: C makes a campaign; posthouse campaign schedule plans a file"
+NO_MATCH: Final = "nothing that is planned matches the filter"
+_KEPT: Final[Mapping[str, str]] = {
+    "created": "Anniversaries of the sign-up",
+    "orders.first_at": "Anniversaries of the first order",
+    "orders.last_at": "Anniversaries of the last order",
+}
 _WIDE: Final = 100
 _STRIP: Final = 62  # cells from which it has strips
 _ENDS: Final = 72  # cells from which an agenda says when each ends
@@ -42,12 +51,13 @@ def key_of(row: Planned) -> tuple[str, str, str]:
 
 def drawn(calendar: Calendar, rows: Sequence[Planned], view: str, lens: Lens, width: int) -> list[Line]:
     """The page of one view."""
-    if not rows and (view != MONTH or not calendar.birthdays):
-        return [BLANK, *line((EMPTY, Ink.DIM)).folded(width), *(_birthdays(calendar, width) if view == AGENDA else [])]
+    told = []
+    if not rows:
+        told = [BLANK, *line((EMPTY if not calendar.rows else NO_MATCH, Ink.DIM)).folded(width), BLANK]
     of_view: Mapping[str, Callable[[Calendar, Sequence[Planned], Lens, int], list[Line]]] = {
-        AGENDA: agenda, WEEK: week, MONTH: month,
+        AGENDA: agenda if rows else _coming_days, WEEK: week, MONTH: month,
     }  # fmt: skip
-    return of_view[view](calendar, in_order(rows, lens), lens, width)
+    return [*told, *of_view[view](calendar, in_order(rows, lens), lens, width)]
 
 
 # -- the agenda
@@ -67,22 +77,32 @@ def agenda(calendar: Calendar, rows: Sequence[Planned], lens: Lens, width: int) 
             ]
         lines.append(_sent(calendar, row, lens, width))
         lines += [line("    ", ("! ", Ink.WAIT), (cut(each, width - 6), Ink.WAIT)) for each in warnings(row)]
-    return [*lines, *_birthdays(calendar, width)]
+    return [*lines, *_dates(calendar, width)]
 
 
-def _birthdays(calendar: Calendar, width: int) -> list[Line]:
-    """How many people have theirs on each of these days."""
-    if not calendar.birthdays:
+def _coming_days(calendar: Calendar, rows: Sequence[Planned], lens: Lens, width: int) -> list[Line]:
+    """An agenda without a send: when one may leave, and whose days come."""
+    return [rule("Seven days", width), *week(calendar, rows, lens, width), *_dates(calendar, width)]
+
+
+def _dates(calendar: Calendar, width: int) -> list[Line]:
+    """How many people have a day of their own on each of these days."""
+    kept = [(_KEPT.get(each.what, each.what), each.days) for each in calendar.anniversaries]
+    return [each for title, days in (("Birthdays", calendar.birthdays), *kept) for each in _by_day(title, days, width)]
+
+
+def _by_day(title: str, of: Sequence[DayPeople], width: int) -> list[Line]:
+    if not of:
         return []
-    days = [(date.fromisoformat(each.day), f"·{short(each.people)}") for each in calendar.birthdays]
+    days = [(date.fromisoformat(each.day), f"·{short(each.people)}") for each in of]
     told = [line((f"{day:%a} {day.day:2} ", Ink.DIM), (count, Ink.STRONG)) for day, count in days]
     room = max(each.width for each in told) + 3
     across = max(width // room, 1)
     rows = [told[at : at + across] for at in range(0, len(told), across)]
-    people = number(sum(each.people for each in calendar.birthdays))
+    people = number(sum(each.people for each in of))
     return [
         BLANK,
-        rule("Birthdays", width, f"{people} in these days"),
+        rule(title, width, f"{people} in these days"),
         *(line(*(run for each in row for run in each.padded(room).runs)) for row in rows),
     ]
 
@@ -231,6 +251,15 @@ def _opens(drawn: Line, row: Planned) -> Line:
 
 def target_of(row: Planned) -> Target:
     return Target("flow" if row.kind == "flow" else "campaign", row.name)
+
+
+def flows(found: Flows, width: int) -> list[Line]:
+    """What sends by itself, whatever is planned: the flows that are no archive."""
+    rows = [each for each in found.rows if each.state != "archived"]
+    there = columns.layout(FLOWS, width)
+    told = [columns.row(there, each, found.now_ms).opens("flow", each.name) for each in rows]
+    waiting = counted(sum(each.waiting for each in rows), "waits", "wait")
+    return [rule("Flows send by themselves", width, f"{waiting} in them"), columns.heading(there), *told]
 
 
 def plain_schedule(control: Control, words: Sequence[str], width: int) -> list[Line]:

@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from engine.control.client import ControlError, part
 from engine.control.protocol.calendar import Calendar, Planned
 from engine.control.protocol.campaigns import CampaignShown
+from engine.control.protocol.flows import Flows
 from engine.counts import counted
 from tui.format import local_time
 from tui.ink import Ink, Line, Target, lines
@@ -114,9 +115,13 @@ class ScheduleScreen(CampaignVerbs):
 
     async def _ask_detail(self) -> None:
         row, calendar, lens = self._at(), self._calendar, self.lens
-        if not self.is_wide or row is None or calendar is None:
+        if not self.is_wide or calendar is None or (row is None and self._matching(calendar)):
             return
         shown, page = None, self.query_one("#send", Page)
+        if row is None:
+            found = await self.session.ask(Flows, "/v1/flows")
+            page.show(lambda width: schedule.flows(found, width), "flows")
+            return
         if row.kind == "campaign":
             try:
                 shown = await self.session.ask(CampaignShown, f"/v1/campaigns/{part(row.name)}")

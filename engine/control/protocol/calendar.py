@@ -59,16 +59,24 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class DayPeople:
-    """How many people have their birthday on a day (2026-12-01)."""
+    """How many people have their birthday, or an anniversary, on a day (2026-12-01)."""
 
     day: str
     people: int
 
 
 @dataclass(frozen=True, slots=True)
+class Anniversaries:
+    """Of a date that flows keep each year, by the flows' name for it (created, orders.first_at): how many, by days."""
+
+    what: str
+    days: tuple[DayPeople, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
     """Sends between two moments, in the order of their beginnings. `zone` is the installation's; the quiet hours are each
-    reader's own, "" is none. `birthdays`: of the days on which there are any."""
+    reader's own, "" is none. `birthdays`, `anniversaries`: of the days on which there are any."""
 
     now_ms: int
     since_ms: int
@@ -79,6 +87,7 @@ class Calendar:
     quiet_days: tuple[str, ...] = ()
     rows: tuple[Planned, ...] = ()
     birthdays: tuple[DayPeople, ...] = ()
+    anniversaries: tuple[Anniversaries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

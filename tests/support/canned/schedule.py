@@ -8,6 +8,7 @@ from scene import Scene
 
 from engine.control.protocol.acts import Done, Refused
 from engine.control.protocol.calendar import (
+    Anniversaries,
     Calendar,
     CampaignMail,
     CampaignText,
@@ -95,7 +96,8 @@ def _calendar(query: Mapping[str, str], words: Mapping[str, str]) -> object:
         rows = tuple(moved if each is NEWS else each for each in ROWS)
     midnight = NOW - 131_000
     return Calendar(NOW, midnight, midnight + int(query.get("days", 14)) * DAY, "UTC", "21:00", "08:00", ("sat",), rows,
-                    (DayPeople("2026-11-22", 104), DayPeople("2026-11-24", 1_318), DayPeople("2026-11-30", 7)))  # fmt: skip
+                    (DayPeople("2026-11-22", 104), DayPeople("2026-11-24", 1_318), DayPeople("2026-11-30", 7)),
+                    (Anniversaries("created", (DayPeople("2026-11-23", 41), DayPeople("2026-11-25", 1))),))  # fmt: skip
 
 
 def _known(name: str) -> Planned | None:
