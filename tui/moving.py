@@ -162,6 +162,5 @@ class Moving(App[None]):
             await self._restore(view)
 
     async def action_last_view(self) -> None:
-        view = self._trail.last
-        await self._restore(view)
-        self._trail.visit(view)
+        await self._restore(self._trail.last)
+        self._trail.visit(self._view())

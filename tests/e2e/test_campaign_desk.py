@@ -37,6 +37,12 @@ list: news
 trigger: {calendar: {on: 01-01, at: "09:00"}}
 steps: [{send: newsletter}]
 """
+ONE_YEAR = """name: one-year
+stream: marketing
+list: news
+trigger: {date: {field: created, at: "10:00", yearly: true}}
+steps: [{send: newsletter}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +208,18 @@ def test_days_of_flows_are_on_the_calendar_with_the_first_and_the_last_zone(town
         int(datetime(2028, 1, 1, 0, tzinfo=UTC).timestamp() * 1000),
         int(datetime(2028, 1, 1, 14, tzinfo=UTC).timestamp() * 1000),
     ),)  # fmt: skip
+
+
+def test_anniversaries_that_a_flow_keeps_are_counted_by_their_days(town: LabTown) -> None:
+    zone = ZoneInfo(town.daemon.control.get(Calendar, "/v1/calendar").zone)
+    rows = town.daemon.rows("SELECT created_ms FROM contact ORDER BY created_ms")
+    came = [from_ms(row[0]).astimezone(zone).date() for row in rows]
+    asked: dict[str, str | int] = {"since": f"{came[0].year + 4}-{came[0]:%m-%d}", "days": 3}
+    assert town.daemon.control.get(Calendar, "/v1/calendar", asked).anniversaries == (), "no flow keeps one yet"
+    town.daemon.act("flows", source=ONE_YEAR, file="one-year.yaml")
+    (kept,) = town.daemon.control.get(Calendar, "/v1/calendar", asked).anniversaries
+    assert (kept.what, sum(each.people for each in kept.days)) == ("created", len(came))
+    assert kept.days[0].day == asked["since"]
 
 
 def test_a_recurring_campaign_is_on_the_calendar_and_its_next_run_alone_is_moved(town: LabTown, tmp_path: Path) -> None:
