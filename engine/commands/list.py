@@ -19,6 +19,7 @@ from engine.commands.common import (
     refuse,
     who,
 )
+from engine.commands.pieces import Piece, taking
 
 if TYPE_CHECKING:
     from engine.audience.lists import MailingList
@@ -156,63 +157,48 @@ def members(
     print_more(found.after)
 
 
+def _whom(
+    address: Whom = "", contact: Contacts = None, everybody: All = False, state: State = "", q: Text = "",
+    dry_run: DryRun = False,
+) -> Piece:  # fmt: skip
+    """Which people of a list a command is about."""
+    body: Piece = {"address": address} if address else {"contacts": contact} if contact else {}
+    if everybody:
+        body |= {"all": True} | {key: text for key, text in (("state", state), ("q", q)) if text}
+    return body | ({"dry_run": True} if dry_run else {})
+
+
 @app.command()
+@taking("whom", _whom)
 def remove(
     name: Name,
-    address: Whom = "",
+    whom: Piece,
     why: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")] = "",
-    contact: Contacts = None,
-    everybody: All = False,
-    state: State = "",
-    q: Text = "",
-    dry_run: DryRun = False,
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
     """Take people off a list, as an operator. `posthouse undo` puts them back; nobody who left is brought back by that."""
-    body = {"list": name, "why": why, "by": who(), **_whom(address, contact, everybody, state, q, dry_run)}
-    act(socket, "lists/remove", body, as_json)
+    act(socket, "lists/remove", {"list": name, "why": why, "by": who(), **whom}, as_json)
 
 
 @app.command()
-def restore(
-    name: Name, address: Whom = "", contact: Contacts = None, socket: Socket = None, as_json: Json = False
-) -> None:
+@taking("whom", _whom, without=("everybody", "state", "q", "dry_run"))
+def restore(name: Name, whom: Piece, socket: Socket = None, as_json: Json = False) -> None:
     """Put people back whom an operator took off; nobody who left by themselves."""
-    body = {"list": name, "by": who(), **_whom(address, contact, everybody=False)}
-    act(socket, "lists/restore", body, as_json)
+    act(socket, "lists/restore", {"list": name, "by": who(), **whom}, as_json)
 
 
 @app.command("ask-again")
-def ask_again(
-    name: Name,
-    address: Whom = "",
-    contact: Contacts = None,
-    everybody: All = False,
-    state: State = "",
-    q: Text = "",
-    dry_run: DryRun = False,
-    socket: Socket = None,
-    as_json: Json = False,
-) -> None:
+@taking("whom", _whom)
+def ask_again(name: Name, whom: Piece, socket: Socket = None, as_json: Json = False) -> None:
     """Ask by mail once more who has not answered, or not in time."""
-    body = {"list": name, "by": who(), **_whom(address, contact, everybody, state, q, dry_run)}
-    act(socket, "lists/ask-again", body, as_json)
+    act(socket, "lists/ask-again", {"list": name, "by": who(), **whom}, as_json)
 
 
 @app.command()
 def drop(name: Name, socket: Socket = None, as_json: Json = False) -> None:
     """Take away a list that nobody ever was on."""
     act(socket, "lists/drop", {"name": name, "by": who()}, as_json)
-
-
-def _whom(
-    address: str, contact: list[int] | None, everybody: bool, state: str = "", q: str = "", dry_run: bool = False
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"address": address} if address else {"contacts": contact} if contact else {}
-    if everybody:
-        body |= {"all": True} | {key: text for key, text in (("state", state), ("q", q)) if text}
-    return body | ({"dry_run": True} if dry_run else {})
 
 
 @app.command()

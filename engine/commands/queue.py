@@ -8,6 +8,7 @@ import typer
 
 from engine import counts
 from engine.commands.common import Json, Socket, act, ask, make_app, print_more, refuse, show, who
+from engine.commands.pieces import Piece, taking
 from engine.control.client import Control
 from engine.control.protocol.acts import Done
 from engine.control.protocol.lately import Replies, Weather
@@ -228,80 +229,72 @@ def retry(
         raise SystemExit(1)
 
 
-@app.command()
-def hold(
+def _which(
     deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    find: Find = "", older: Older = "", younger: Younger = "", why: Why = "", dry_run: DryRun = False,
-    socket: Socket = None, as_json: Json = False,
-) -> None:  # fmt: skip
+    state: State = "", find: Find = "", older: Older = "", younger: Younger = "",
+) -> Piece:  # fmt: skip
+    """Which deliveries a command is about."""
+    filters = {
+        "site": site, "domain": domain, "stream": stream, "campaign": campaign, "state": state, "q": find, "older": older,
+        "younger": younger,
+    }  # fmt: skip
+    asked = {name: value for name, value in filters.items() if value}
+    if deliveries and asked:
+        refuse("deliveries are named by number, or by the options", "leave one of them out", code=2)
+    if not deliveries and not asked:
+        options = (_option(name) for name, value in filters.items() if value is not None)
+        refuse("which deliveries?", f"give their numbers, or {', '.join(options)}", code=2)
+    return {"deliveries": deliveries} if deliveries else asked
+
+
+def _option(name: str) -> str:
+    return "--find" if name == "q" else f"--{name}"
+
+
+@app.command()
+@taking("which", _which, without=("state",))
+def hold(which: Piece, why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False) -> None:
     """Keep deliveries back until they are released."""
-    body = _which(
-        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older, younger=younger
-    )
-    _work(socket, "hold", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
+    _work(socket, "hold", {**which, "by": who(), "why": why, "dry_run": dry_run}, as_json)
 
 
 @app.command()
-def release(
-    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    find: Find = "", older: Older = "", younger: Younger = "", why: Why = "", dry_run: DryRun = False,
-    socket: Socket = None, as_json: Json = False,
-) -> None:  # fmt: skip
+@taking("which", _which, without=("state",))
+def release(which: Piece, why: Why = "", dry_run: DryRun = False, socket: Socket = None, as_json: Json = False) -> None:
     """Let held deliveries go, those in doubt too: they are sent (again) at once."""
-    body = _which(
-        deliveries, site=site, domain=domain, stream=stream, campaign=campaign, q=find, older=older, younger=younger
-    )
-    _work(socket, "release", {**body, "by": who(), "why": why, "dry_run": dry_run}, as_json)
+    _work(socket, "release", {**which, "by": who(), "why": why, "dry_run": dry_run}, as_json)
 
 
 @app.command()
+@taking("which", _which)
 def redirect(
     to: Annotated[str, typer.Option(help="The next hop: a host, or host:port.")],
     why: Why,
-    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    state: State = "", find: Find = "", older: Older = "", younger: Younger = "",
+    which: Piece,
     back: Annotated[bool, typer.Option("--back", help="Take back what was redirected there and has not left.")] = False,
-    dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
-) -> None:  # fmt: skip
+    dry_run: DryRun = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
     """Have deliveries that have not begun leave by another next hop, from now on and until they end."""
-    body = _which(
-        deliveries,
-        site=site,
-        domain=domain,
-        stream=stream,
-        campaign=campaign,
-        state=state,
-        q=find,
-        older=older,
-        younger=younger,
-    )
     facts = {"to": to, "back": back, "by": who(), "why": why, "dry_run": dry_run}
-    _work(socket, "redirect", {**body, **facts}, as_json)
+    _work(socket, "redirect", {**which, **facts}, as_json)
 
 
 @app.command()
+@taking("which", _which)
 def cancel(
     why: Why,
-    deliveries: Numbers = None, site: Site = "", domain: Domain = "", stream: Stream = "", campaign: Campaign = "",
-    state: State = "", find: Find = "", older: Older = "", younger: Younger = "",
+    which: Piece,
     grace: Annotated[
         str, typer.Option(help='Hold them for so long first, as "60s": until then `posthouse undo` has them back.')
     ] = "",
-    dry_run: DryRun = False, socket: Socket = None, as_json: Json = False,
-) -> None:  # fmt: skip
+    dry_run: DryRun = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
     """End deliveries that have not begun."""
-    body = _which(
-        deliveries,
-        site=site,
-        domain=domain,
-        stream=stream,
-        campaign=campaign,
-        state=state,
-        q=find,
-        older=older,
-        younger=younger,
-    )
-    _work(socket, "cancel", {**body, "by": who(), "why": why, "grace": grace, "dry_run": dry_run}, as_json)
+    _work(socket, "cancel", {**which, "by": who(), "why": why, "grace": grace, "dry_run": dry_run}, as_json)
 
 
 @app.command()
@@ -312,19 +305,6 @@ def restore(
 ) -> None:
     """Undo a cancellation whose grace is not over: what it held is back where it was."""
     _work(socket, "restore", {"batch": batch, "by": who(), "dry_run": False}, as_json)
-
-
-def _which(deliveries: list[int] | None, **filters: str) -> dict[str, Any]:
-    asked = {name: value for name, value in filters.items() if value}
-    if deliveries and asked:
-        refuse("deliveries are named by number, or by the options", "leave one of them out", code=2)
-    if not deliveries and not asked:
-        refuse("which deliveries?", f"give their numbers, or {', '.join(map(_option, filters))}", code=2)
-    return {"deliveries": deliveries} if deliveries else asked
-
-
-def _option(name: str) -> str:
-    return "--find" if name == "q" else f"--{name}"
 
 
 def _work(socket: Any, name: str, body: dict[str, Any], as_json: bool) -> None:
