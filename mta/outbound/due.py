@@ -4,12 +4,34 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mta.outbound.sources import Way
-from mta.ports import Tx
+from mta.ports import Store, Tx
 from mta.queue import claiming, hints, shaping
 from mta.queue.places import place, site_and_source
 
 DUE_MAX: Final = 500  # domains looked at in one poll
 BUSY_MAX: Final = 500  # sites that a poll passes over because they are busy
+_BEGINNING: Final = (0, "")  # of the pages: the time and the domain that were seen last
+
+
+class Pages:
+    """What is due, a page at a time; after the last one the first again."""
+
+    def __init__(self, store: Store, way: Way) -> None:
+        self._store, self._way = store, way
+        self._seen = _BEGINNING
+
+    async def next(self, now_ms: int, busy: Sequence[str], blocked: Sequence[str]) -> dict[str, str]:
+        """Domains to look at, with the site that each was folded into: the next page, and all of the `blocked` sites.
+        StoreTrouble."""
+        rows = await self._store.read(lambda tx: due_domains(tx, now_ms, busy, self._seen, self._way))
+        overflow = await self._store.read(lambda tx: due_at(tx, blocked, now_ms, self._way)) if blocked else []
+        self._seen = (rows[-1][2], rows[-1][0]) if len(rows) == DUE_MAX else _BEGINNING
+        return {domain: site for domain, site, _ in rows} | dict(overflow)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the page that came last was not the last."""
+        return self._seen != _BEGINNING
 
 
 def due_domains(

@@ -20,7 +20,7 @@ from mta.outbound.claims import Hands, Lent, claim_for
 from mta.outbound.contents import Contents
 from mta.outbound.courier import Courier, Prepare
 from mta.outbound.doors import Doors
-from mta.outbound.due import BUSY_MAX, DUE_MAX, due_at, due_domains, note_sites
+from mta.outbound.due import BUSY_MAX, Pages, note_sites
 from mta.outbound.gauges import Gauges
 from mta.outbound.lane import Lane
 from mta.outbound.lanes import Lanes
@@ -77,7 +77,7 @@ class Scheduler:
             no_route=lambda *said: self._trouble.of_domain(self._lanes, *said),
         )  # fmt: skip
         self._next_poll = 0.0
-        self._page = (0, "")  # how far the poll has come: the time and the domain that it saw last
+        self._pages = Pages(store, way)
         # Domains to look at, with the site that the store knows of (None: not asked).
         self._due: dict[str, str | None] = {}
         self._wake = asyncio.Event()
@@ -241,21 +241,14 @@ class Scheduler:
         self._lanes.forget_idle(now_ms, self.courier.turns.waits)
         # One without a slot is full with nothing: it gets a slot only where we know, and say, that something waits for it.
         busy = [site_and_source(lane.site)[0] for lane in self._lanes if lane.is_full and lane.domains][:BUSY_MAX]
+        blocked = [site_and_source(lane.site)[0] for lane in self._lanes if self.has_others and lane.is_blocked(now_ms)]
         try:
-            rows = await self._store.read(lambda tx: due_domains(tx, now_ms, busy, self._page, self.way))
-            blocked = [
-                site_and_source(lane.site)[0] for lane in self._lanes if self.has_others and lane.is_blocked(now_ms)
-            ]
-            overflow = await self._store.read(lambda tx: due_at(tx, blocked, now_ms, self.way)) if blocked else []
+            self._due.update(await self._pages.next(now_ms, busy, blocked))
         except StoreTrouble as err:
             maillog.store_trouble("poll", err)
             return
-        self._due.update({domain: site for domain, site, _ in rows} | dict(overflow))
-        self._page = (0, "")
-        if len(rows) == DUE_MAX:
-            self._page = (rows[-1][2], rows[-1][0])
-            if not self._has_enough:
-                self._next_poll = self._clock.monotonic() + PAGE_SECONDS
+        if self._pages.has_more and not self._has_enough:
+            self._next_poll = self._clock.monotonic() + PAGE_SECONDS
         self.courier.turns.pass_all()
         self.courier.take_turns()
         await self.courier.opener.keep()

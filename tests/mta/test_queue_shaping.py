@@ -84,7 +84,7 @@ def test_the_poll_passes_over_what_rests_is_suspended_or_is_busy(books: Books) -
 def test_the_poll_goes_on_after_the_last_that_it_saw_and_a_page_loses_nothing(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 2)
+    monkeypatch.setattr("mta.outbound.due.DUE_MAX", 2)
     for minutes, domain in enumerate("cab", -3):
         at = NOON + timedelta(minutes=minutes)
         for name in (f"ann@{domain}.example", f"ann@{domain}{domain}.example"):

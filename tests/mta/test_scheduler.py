@@ -276,7 +276,7 @@ async def test_many_domains_of_a_site_that_waits_do_not_hide_the_others(
     carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A poll looks at so many domains; those of a site that is backing off must not be all that it ever sees."""
-    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 5)
+    monkeypatch.setattr("mta.outbound.due.DUE_MAX", 5)
     async with Hop() as dead:
         dead.answers["GREETING"] = lambda _: "421 4.3.2 later"
         for number in range(12):
@@ -298,7 +298,7 @@ async def test_many_domains_of_a_site_that_waits_do_not_hide_the_others(
 async def test_many_domains_of_a_busy_site_do_not_hide_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mta.outbound.scheduler.DUE_MAX", 5)
+    monkeypatch.setattr("mta.outbound.due.DUE_MAX", 5)
     async with running(tmp_path, site_connections=1) as carrier, Hop() as busy:
         busy.gate.clear()
         for number in range(20):
