@@ -16,14 +16,14 @@ from textual.widgets import Input
 
 from engine.control.client import ControlError
 from engine.control.protocol.house import Overview
-from tui.ink import BLANK, Ink, Line, Target, line, lines, rule
+from tui.ink import Ink, Line, Target, line, lines, rule
 from tui.messages import Opened
 from tui.pages import frame
 from tui.pages.exact import exact
 from tui.screens.aside import log_of
-from tui.screens.doing import Doing
+from tui.screens.framed import Framed
 from tui.session import Watch
-from tui.widgets.bar import Bar, Status
+from tui.widgets.bar import Bar
 from tui.widgets.commandline import CommandLine
 from tui.widgets.filterline import FilterLine
 from tui.widgets.page import Page, Sheet, Side
@@ -32,11 +32,10 @@ from tui.widgets.table import Table
 
 WIDE = 100  # columns from which a list has its detail beside it
 _NO_REASON = "nothing here has a reason to show"
-_SAID = 6  # of the lines of the screen one may be taken by what was said
 SIDE = 160  # columns from which the reasons (or the log) stand beside both
 
 
-class HouseScreen(Doing):
+class HouseScreen(Framed):
     """Subclasses give `body`, `ask`, their words and their verbs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,11 +50,8 @@ class HouseScreen(Doing):
         Binding("Y", "copy_command", "copy as the equal command line", show=False, id="house.copy_command"),
         Binding("at", "person", "the person on this line", show=False, id="house.person"),
     ]
-    has_title = True
     is_filtered = True  # else what is typed behind a slash is let go again; it may be no verb meanwhile
     has_whole = False  # `i` shows more on it, and less again; else it opens the row under the cursor, whole
-    hints: ClassVar[tuple[tuple[str, str], ...]] = (("roll.open", "open"), ("house.filter", "filter"))
-    """What the footer says before the other verbs: a key, or the id of a binding or a verb, and a word."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,18 +146,14 @@ class HouseScreen(Doing):
         return not self.was_answered or (self._table is not None and self._table.is_sifted)
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="top", keeps_right=True)
-        yield Bar(id="tabs")
-        if self.has_title:
-            yield Bar(id="title")
+        yield from self.head()
         with Horizontal(id="room"):
             with Vertical(id="stage"):
                 yield from self.body()
             yield Side(id="side")
         yield FilterLine()
         yield CommandLine()
-        yield Status(id="status")
-        yield Bar(id="foot")
+        yield from self.foot()
 
     def on_mount(self) -> None:
         self.query_one(Side).display = False
@@ -205,11 +197,6 @@ class HouseScreen(Doing):
         if error is None:
             self.run_worker(self._questions.nudge(), group="ask")
 
-    def title_line(self, words: str, note: str = "") -> None:
-        """Names the screen, says its filter, and counts."""
-        chip = f"/{self.filter_text}" if self.filter_text else ""
-        self.query_one("#title", Bar).show(rule(words, self.app.size.width, note, chip))
-
     def filter_for(self, text: str) -> None:
         """Filter by this; "" drops the filter."""
         self.query_one(FilterLine).value = text
@@ -240,34 +227,6 @@ class HouseScreen(Doing):
             self.show_frame()
             if self.query_one(Side).display:
                 await self._reasons.nudge()
-
-    def show_frame(self) -> None:
-        """Header, tabs, status and footer, as they are now."""
-        if not self.is_here:
-            return
-        width, overview, how = self.app.size.width, self.session.overview, self.house.link
-        self.query_one("#top", Bar).show(frame.header(overview, read_only=self.session.read_only), frame.link(how))
-        self.query_one("#tabs", Bar).show(frame.tabs(self.app.current_mode, width))
-        self.query_one("#status", Status).show_all(*self._status(overview, how, width - 2))
-        self.query_one("#foot", Bar).show(frame.footer(self.live_hints(), self.house.key_of("app.help"), width - 2))
-
-    def _status(self, overview: Overview | None, how: frame.Link, width: int) -> tuple[list[Line], Line]:
-        most = max(self.app.size.height // _SAID, 1)
-        if how.error:
-            return frame.away(overview, how, width, most), BLANK
-        if self.trouble:
-            return frame.said("✗ " + self.trouble, Ink.BAD, width, most)
-        return self.house.status(width, most)
-
-    def live_hints(self) -> list[frame.Hint]:
-        """The keys of this screen with what they do now."""
-        key_of = self.house.key_of
-        verbs = {each.id: frame.Hint(key_of(each.id), each.label, not self.why_not(each)) for each in self.verbs}
-        first = [
-            verbs.pop(key) if key in verbs else frame.Hint(key_of(key) if "." in key else key, what)
-            for key, what in self.hints
-        ]
-        return [*first, *verbs.values()]
 
     # Keys.
 
