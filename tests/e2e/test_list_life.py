@@ -88,6 +88,7 @@ def test_who_does_not_answer_is_reminded_once_and_then_no_longer_waited_for(town
 
 def test_who_leaves_a_list_gets_nothing_of_it_that_is_queued_already(town: LabTown) -> None:
     daemon = town.daemon
+    assert daemon.command("list", "set", "tea", "list_id=tea.shop.lab", "owner=tea@shop.lab").returncode == 0
     daemon.act("flows", source=FLOW, file="tea.yaml")
     tail = "tail@shop.lab"
     daemon.act("lists/subscribe", list="tea", address=tail)

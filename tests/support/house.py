@@ -46,6 +46,7 @@ from mta.queue.delivery import State
 T = TypeVar("T")
 
 SHOP = Path(__file__).parents[1] / "data" / "shop"  # our own templates: the brand
+COME_AGAIN = 451
 _AGAIN = 0.05
 _HOUR_MS = 3_600_000
 _CODE = str(Path(engine.__file__).resolve().parents[1])
@@ -337,10 +338,21 @@ class Daemon:
 
     def submit(self, to: str | Iterable[str], content: bytes | None = None, *, sender: str = "app@shop.example",
                **fields: str) -> int:  # fmt: skip
-        """Hand one message over; its number from the 250. smtplib's exceptions when it is refused."""
+        """Hand one message over; its number from the 250. smtplib's exceptions when it is refused. Told to come again (451: it
+        had to wait too long for something of ours) it does so, as a mail server would."""
         recipients = [to] if isinstance(to, str) else list(to)
-        with self.smtp() as smtp:
-            return hand_over(smtp, sender, recipients, content or letter(recipients[0], **fields))
+        content = content or letter(recipients[0], **fields)
+
+        def handed() -> int:
+            try:
+                with self.smtp() as smtp:
+                    return hand_over(smtp, sender, recipients, content)
+            except smtplib.SMTPResponseException as refused:
+                if refused.smtp_code != COME_AGAIN:
+                    raise
+                return 0
+
+        return self.until(handed)
 
     # -- waiting
 
