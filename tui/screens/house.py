@@ -1,4 +1,4 @@
-"""What all screens share: header, tabs, title, status and footer; the filter; and what keys do everywhere.
+"""What all screens share within their frame (tui.screens.framed): the filter, the reasons, and what keys do everywhere.
 
 A screen shows what it has asked for and owns nothing. `ask` is called when it is shown, whenever the daemon says that
 something changed, and on `r`; never twice at once.
