@@ -137,9 +137,11 @@ async def retry(house: House, office: Office, body: dict[str, Any]) -> Done:
             partial(stopping.again, run=run, fates=AGAIN[what], after=after, now=now)
         )
         count += found
+    waiting = await house.store.read(
+        lambda tx: figures.count(tx, run.id, [Fate.WAITING])
+    )  # before carriers write to them
     await _moved(house, run, _OVER, RunState.RUNNING if run.began else RunState.SCHEDULED, "", now)
     _wake(office)
-    waiting = await house.store.read(lambda tx: figures.count(tx, run.id, [Fate.WAITING]))
     return Done(
         f"campaign {run.name} goes on: {count:,} again, {counted(waiting, 'waits', 'wait')}",
         {"run": run.id, "again": count},

@@ -26,6 +26,7 @@ from engine.control import (
     bounces,
     calendar,
     calendar_flows,
+    campaigns,
     flow_people,
     flows,
     journal,
@@ -195,6 +196,24 @@ async def test_a_text_without_a_time_leaves_a_run_its_time(desk: Desk) -> None:
     assert again.version_id == run.version_id
     assert (str(again.civil), str(again.due)) == ("2026-03-12 09:00:00", "2026-03-12 09:00:00+00:00")
     assert again.due > desk.clock.now()
+
+
+async def test_a_run_that_goes_on_says_how_many_wait_before_anybody_writes_to_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await desk.schedule("spring")
+    await desk.act("campaigns/recall", campaign="spring", by="olga")
+    states: list[RunState] = []
+    count = campaigns.figures.count
+
+    def counted(tx: Tx, *words: Any) -> int:
+        states.append(runs.by_id(tx, run.id, desk.book).state)
+        return count(tx, *words)
+
+    monkeypatch.setattr(campaigns.figures, "count", counted)
+    await desk.act("campaigns/retry", campaign="spring", by="olga")
+    assert states == [RunState.RECALLED]
+    assert desk.run("spring").state is RunState.SCHEDULED
 
 
 async def test_a_campaign_that_never_comes_again_is_not_kept(desk: Desk) -> None:
