@@ -131,8 +131,9 @@ class Commanding(Moving):
         if not name or (not forget and not text):
             self.say("✗ :forget NAME" if forget else "✗ filter first with /, then :save NAME", Ink.WAIT)
             return
-        self.kept.save_filter(self.current_mode, name, text)
-        self.say(f"the filter {name} is {'forgotten' if forget else 'kept'}", Ink.CALM)
+        fault = self.kept.save_filter(self.current_mode, name, text)
+        told = f"the filter {name} is {'forgotten' if forget else 'kept'}"
+        self.say(f"{told} until you leave: {fault}" if fault else told, Ink.WAIT if fault else Ink.CALM)
 
     def action_filters(self) -> None:
         self.run_worker(self._choose_filter(), group="palette", exclusive=True)

@@ -37,15 +37,17 @@ class Kept:
         self.commands = [*(each for each in self.commands if each != command), command][-_HISTORY:]
         self._write("commands", "".join(f"{each}\n" for each in self.commands))
 
-    def save_filter(self, mode: str, name: str, text: str) -> None:
-        """Under a name, for a mode; no text forgets it."""
+    def save_filter(self, mode: str, name: str, text: str) -> str:
+        """Under a name, for a mode, beside what other terminals have kept; no text forgets it. Why it lasts only as long as
+        the program; "" where it is kept."""
+        self.filters |= self._filters()
         there = dict(self.filters.get(mode, {}))
         if text:
             there[name] = text
         else:
             there.pop(name, None)
         self.filters[mode] = there
-        self._write("filters.json", json.dumps(self.filters, ensure_ascii=False, indent=1))
+        return self._write("filters.json", json.dumps(self.filters, ensure_ascii=False, indent=1))
 
     def _filters(self) -> dict[str, dict[str, str]]:
         try:
@@ -69,10 +71,10 @@ class Kept:
             self.faults.append(f"cannot read {self._folder / name}: {error.strerror}")
             return ""
 
-    def _write(self, name: str, text: str) -> None:
-        """Whole or not at all, and for nobody else's eyes: addresses are in it."""
+    def _write(self, name: str, text: str) -> str:
+        """Whole or not at all, and for nobody else's eyes: addresses are in it. Why not; "" when it was."""
         if self._folder is None:
-            return
+            return ""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._folder / f"{name}.{os.getpid()}"
@@ -80,4 +82,5 @@ class Kept:
                 file.write(text)
             fresh.replace(self._folder / name)
         except OSError as error:
-            self.faults.append(f"cannot write {self._folder / name}: {error.strerror}")
+            return f"cannot write {self._folder / name}: {error.strerror}"
+        return ""

@@ -40,6 +40,7 @@ class Deed:
     intent: Intent
     steps: tuple[Done, ...]  # what is bulk is done in several requests
     undone: bool = False
+    taken_back: int = 0  # of its steps, the newest first: where the daemon went in the middle one goes on there
     passed: bool = False  # it can't be taken back, and that was said: the next time it is the one before
 
     @property
@@ -186,7 +187,7 @@ class Session:
             why = next((f": {final}" for each in deed.steps if (final := each.facts.get("final"))), "")
             raise ControlError(f"{deed.words} can't be taken back{why}", before, refused=True)
         done = Done("")
-        for step in reversed(deed.steps):
+        for step in reversed(deed.steps[: len(deed.steps) - deed.taken_back]):
             if step.facts.get("undo"):
                 number = step.facts.get("act")
                 try:
@@ -194,6 +195,7 @@ class Session:
                 except ControlError as error:
                     deed.passed = error.refused
                     raise
+            deed.taken_back += 1
         deed.undone = True
         return deed, done
 

@@ -110,7 +110,15 @@ def at_fault(fields: Sequence[Field], fault: str) -> int | None:
 
 
 def filled(command: str, answers: Mapping[str, str]) -> str:
-    """A command line with the answers in it, as a shell takes them."""
-    for name, text in answers.items():
-        command = command.replace("{" + name + "}", quote(text))
-    return command
+    """A command line with the answers in it, as a shell takes them; an option that was left empty is not said."""
+
+    def said(found: re.Match[str]) -> str:
+        option, name = found[1] or "", found[2]
+        if name not in answers:
+            return found[0]
+        return f"{option} {quote(answers[name])}" if answers[name] or not option else ""
+
+    return _ASKED.sub(said, command)
+
+
+_ASKED: Final = re.compile(r"( --[a-z-]+)? \{(\w+)\}")

@@ -15,6 +15,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 from tui_stage import Stage, stage
 
+from engine.control.client import AsyncControl, ControlError
 from engine.control.protocol.acts import Done, Refused
 from engine.control.protocol.queue import MessageRow, Messages
 from engine.counts import deliveries
@@ -23,8 +24,9 @@ from tui.screens.deliveries import messages_table
 from tui.screens.form import FormScreen
 from tui.screens.house import HouseScreen
 from tui.screens.sure import SureScreen
+from tui.session import Deed, Session
 from tui.turns import Turns
-from tui.verbs import Field, Intent, Ladder, Verb, at_fault
+from tui.verbs import Field, Intent, Ladder, Verb, at_fault, filled
 from tui.widgets.table import Table
 
 
@@ -308,6 +310,38 @@ async def test_space_marks_V_marks_a_range_and_escape_unmarks(tmp_path: Path) ->
         await one.press("space", "escape")
         await one.until(lambda: not table.marked.chosen)
         await one.see("── Workshop")
+
+
+@pytest.mark.parametrize(
+    ("command", "answers", "filled_in"),
+    [
+        ("do {a} --why {why} --for {for}", {"a": "x y", "why": "it's", "for": ""}, "do 'x y' --why 'it'\"'\"'s'"),
+        ("do {a} --why {why}", {"a": "{why}", "why": "b"}, "do '{why}' --why b"),
+        ("do '{why}@shop.example' {a}", {"why": "b", "a": ""}, "do '{why}@shop.example' ''"),
+    ],
+)
+def test_a_command_line_says_what_was_answered_and_no_more(
+    command: str, answers: dict[str, str], filled_in: str
+) -> None:
+    assert filled(command, answers) == filled_in
+
+
+async def test_taking_back_goes_on_where_the_daemon_went_away(tmp_path: Path) -> None:
+    session, asked = Session(AsyncControl(tmp_path / "control.sock")), list[object]()
+    steps = tuple(Done("1 held", {"act": act, "undo": {"path": "x"}, "changed": 1}) for act in (1, 2, 3))
+    session.deeds.append(Deed(0, Intent("Hold them", "queue/hold"), steps))
+
+    async def act(path: str, body: Mapping[str, object]) -> Done:
+        asked.append(body["act"])
+        if asked == [3, 2]:
+            raise ControlError("no daemon", "Start it")
+        return Done("released")
+
+    session.act = act  # type: ignore[method-assign]
+    with pytest.raises(ControlError):
+        await session.undo()
+    assert await session.undo() is not None
+    assert asked == [3, 2, 2, 1]
 
 
 async def test_a_range_is_what_lies_between_and_is_over_when_other_rows_come_there(tmp_path: Path) -> None:

@@ -428,7 +428,17 @@ def test_files_that_can_not_be_used_are_told_of_and_no_more(tmp_path: Path) -> N
         each for each in ("no table of filters", "cannot read") if not any(each in fault for fault in kept.faults)
     ] == []
     kept.remember("queue")
-    assert "cannot write" in kept.faults[-1]
+    assert kept.commands == ["queue"]
+    (tmp_path / "filters.json").unlink()
+    (tmp_path / "filters.json").mkdir()
+    assert "cannot write" in kept.save_filter("queue", "late", "421")
+
+
+def test_what_another_terminal_has_kept_stays(tmp_path: Path) -> None:
+    one, other = Kept(tmp_path), Kept(tmp_path)
+    assert one.save_filter("queue", "late", "421") == ""
+    assert other.save_filter("queue", "held", "state:held") == ""
+    assert Kept(tmp_path).filters == {"queue": {"late": "421", "held": "state:held"}}
 
 
 def test_folders_are_where_the_desktop_standard_says() -> None:

@@ -1,5 +1,6 @@
 """Mode 5 and the person by keys, against the canned daemon: what is sent when a key is pressed, and what is not."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from engine.control.protocol.lists import Lists, Standings
 from engine.control.protocol.people import FileOctets
 from tui.ink import Target
 from tui.screens import lists_imports
+from tui.screens.segments_edit import edited
+from tui.verbs import Intent
 from tui.widgets.table import Table
 
 EVIL = (
@@ -270,6 +273,19 @@ async def test_what_runs_is_asked_of_by_one_timer_however_often_the_daemon_speak
             one.daemon.push()
             await one.until(lambda: sum("/v1/imports/" in each for each in one.daemon.asked) >= count)  # noqa: B023
         assert len([each for each in one.app.screen._timers if each._interval == 3600.0]) == 1
+
+
+async def test_the_command_line_of_a_segment_is_one_that_a_shell_takes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+
+        async def said(screen: object) -> tuple[str, str, str]:
+            return "buyers", "Who buys", "'no-mail' in contact.tags"
+
+        one.app.ask_modal = said  # type: ignore[assignment,method-assign]
+        made = await edited(one.app, None)  # type: ignore[arg-type]
+        assert isinstance(made, Intent)
+        words = ["posthouse", "segment", "set", "buyers", "'no-mail' in contact.tags", "--title", "Who buys"]
+        assert shlex.split(made.command) == words
 
 
 async def test_that_an_import_is_tried_is_said_no_longer_than_it_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The pages as they are drawn: every line within its width, whatever it holds."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from canned_day import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.control.protocol.calendar import Planned
 from engine.control.protocol.flows import FlowBranch, FlowNode, FlowPicture
 from engine.control.protocol.house import Alert, Overview
 from engine.control.protocol.house import Line as Happening
@@ -215,3 +217,14 @@ def test_every_rail_of_a_diagram_ends_in_a_corner(nodes: tuple[FlowNode, ...]) -
     drawn = plain(lines)
     assert drawn.count("╭") == drawn.count("╮")
     assert drawn.count("╰") == drawn.count("╯")
+
+
+def test_what_is_sent_today_is_today_s_by_the_clock_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    now, hour = 1_795_312_800_000, 3_600_000  # 2026-11-22, 2:00 in UTC, 10:00 there
+    sends = [Planned("campaign", name, name, "scheduled", at) for name, at in (
+        ("morning", now - 7 * hour), ("evening", now + 13 * hour), ("tomorrow", now + 15 * hour),
+    )]  # fmt: skip
+    shown = plain(post.today(sends, now, 80, listed=9))
+    assert "morning" in shown and "evening" in shown and "tomorrow" not in shown

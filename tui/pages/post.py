@@ -11,7 +11,7 @@ from engine.counts import counted
 from tui import words
 from tui.chart import bars
 from tui.columns import layout, row, titled
-from tui.format import cells, clock, cut, fit, number, short, wrap
+from tui.format import cells, clock, cut, fit, local_time, number, short, wrap
 from tui.ink import BLANK, Ink, Line, Run, line, rule
 from tui.modes import mode
 from tui.pages.tables import CARRIERS, FLOWS, TROUBLED
@@ -98,9 +98,9 @@ def alert_page(alert: Alert, now_ms: int, width: int) -> list[Line]:
 
 
 def today(sends: Sequence[Planned], now_ms: int, width: int, listed: int = TIGHT.listed) -> list[Line]:
-    """What is sent today, and is under way."""
-    day = now_ms // 86_400_000
-    due = [each for each in sends if each.at_ms is not None and (each.at_ms // 86_400_000 == day or each.left)]
+    """What is sent today, by the clock that the page shows, and is under way."""
+    day = local_time(now_ms).date()
+    due = [each for each in sends if each.at_ms is not None and (local_time(each.at_ms).date() == day or each.left)]
     if not due:
         return []
     lines = [_send(each, now_ms, width) for each in due[: _shown(len(due), listed)]]

@@ -2,6 +2,7 @@
 mail is taken."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import ClassVar
 
 from textual import on
@@ -278,4 +279,4 @@ class ReputationScreen(HouseScreen):
         self.query_one(Page).show(lambda width: reputation.reputation(found, width), self._about)
 
     def command_line(self) -> str:
-        return f"posthouse reputation {self._about!r}" if self._about else "posthouse reputation"
+        return f"posthouse reputation {quote(self._about)}" if self._about else "posthouse reputation"

@@ -31,7 +31,7 @@ def enter_person(name: str, address: str = "") -> Intent:
     )
     body = {"list": name} | ({"address": address} if address else {})
     who = quote(address) if address else "{address}"
-    command = f"posthouse list subscribe {name} {who} --name {{name}} --source {{source}}"
+    command = f"posthouse list subscribe {name} {who} --name {{name}} --locale {{locale}} --source {{source}}"
     return Intent(f"Ask somebody for {name}, by mail", "lists/subscribe", body, command, Ladder.AT_ONCE, fields)
 
 

@@ -1,5 +1,6 @@
 """All contacts, and the fields that may be kept about them."""
 
+from shlex import quote
 from typing import ClassVar
 
 from textual import on
@@ -92,7 +93,7 @@ class PeopleScreen(HouseScreen):
         return row.address if row else ""
 
     def command_line(self) -> str:
-        return f"posthouse contact list {self.filter_text}".rstrip()
+        return "posthouse contact list" + (f" {quote(self.filter_text)}" if self.filter_text else "")
 
     def add(self) -> Intent:
         fields = (
@@ -102,7 +103,7 @@ class PeopleScreen(HouseScreen):
             Field("locale", "Language", hint="such as en, he, zh-Hant"),
             Field("zone", "Zone", hint="such as Asia/Jerusalem"),
         )
-        command = "posthouse contact add {address} --source {source} --name {name}"
+        command = "posthouse contact add {address} --source {source} --name {name} --locale {locale} --zone {zone}"
         return Intent("Write somebody down (it is no consent)", "people", {}, command, fields=fields)
 
     def tag(self) -> Intent | str:

@@ -175,7 +175,7 @@ class PersonScreen(HouseScreen):
             return "there is no list: mode 5 makes one"
         made = enter_person("{list}", self._address)
         fields = (Field("list", "List", names[0], names), *made.fields[2:])
-        command = f"posthouse list subscribe {{list}} {quote(self._address)} --source {{source}}"
+        command = f"posthouse list subscribe {{list}} {quote(self._address)} --locale {{locale}} --source {{source}}"
         return Intent(f"Ask {self._address} for a list", made.path, {"address": self._address}, command, fields=fields)
 
     def ask_again(self) -> Intent | str:

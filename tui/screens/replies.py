@@ -118,7 +118,7 @@ class RepliesScreen(ClusterScreen):
         return ("site", self._site) if self._site else super().place()
 
     def command_line(self) -> str:
-        return f"posthouse queue replies {quote(self._site)}".rstrip(" '")
+        return "posthouse queue replies" + (f" {quote(self._site)}" if self._site else "")
 
 
 class UnclassifiedScreen(ClusterScreen):

@@ -68,7 +68,7 @@ class CampaignVerbs(HouseScreen):
             Field("override", "Why, although it breaks the rules of bulk senders", hint="empty: it is refused then"),
         )
         body = {"campaign": row.name, "again": row.state != "draft"}
-        command = f"posthouse campaign schedule {row.name}.yaml --at {{at}}"
+        command = f"posthouse campaign schedule {row.name}.yaml --at {{at}} --override {{override}}"
         return Intent(
             f"Schedule {row.name}",
             "campaigns/schedule",

@@ -1,6 +1,7 @@
 """The editor of a segment: the daemon judges the expression as it is typed, and counts whom it holds for."""
 
 import asyncio
+from shlex import quote
 from typing import ClassVar
 
 from textual import on
@@ -34,7 +35,9 @@ async def edited(house: House, row: SegmentRow | None) -> Intent | str:
         return "nothing was changed"
     name, title, expression = said
     body = {"name": name, "title": title, "expression": expression}
-    return Intent(f"Keep the segment {name}", "segments", body, f"posthouse segment set {name} '{expression}'")
+    titled = f" --title {quote(title)}" if title else ""
+    command = f"posthouse segment set {quote(name)} {quote(expression)}{titled}"
+    return Intent(f"Keep the segment {name}", "segments", body, command)
 
 
 class SegmentEditor(ModalScreen[Said | None]):

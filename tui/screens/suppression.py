@@ -120,7 +120,7 @@ class SuppressionScreen(HouseScreen):
         )  # fmt: skip
         return Intent(
             "Write to an address no more", "suppression/add", {},
-            "posthouse suppression add {address} --why {why}", fields=asked,
+            "posthouse suppression add {address} --why {why} --for {for}", fields=asked,
         )  # fmt: skip
 
     def lift(self) -> Intent | str:
