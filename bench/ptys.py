@@ -32,14 +32,16 @@ class Terminal:
     written: bytearray = field(default_factory=bytearray)
 
     def read(self, seconds: float = 0.0) -> int:
-        """Read what comes for so long; how many octets came."""
+        """Read what comes for so long, or until the application has closed its end; how many octets came."""
         before, until = len(self.written), time.monotonic() + seconds
         while True:
             left = max(until - time.monotonic(), 0.0)
             if not select.select([self.end], [], [], left)[0]:
                 return len(self.written) - before
-            with contextlib.suppress(OSError):
+            try:
                 self.written += os.read(self.end, 1 << 16)
+            except OSError:  # EIO: nothing comes any more
+                return len(self.written) - before
 
     def see(self, text: str, since: int = 0) -> float:
         """Read until this was written; when that was."""

@@ -1,8 +1,13 @@
 """The bench's pure parts. What it measures is no test: rates belong to a machine."""
 
+import os
+import pty
+import subprocess
+
 import pytest
 
 from bench.cells import Cell, Latency, Result, letter, parse_cells, shares
+from bench.ptys import Terminal
 from bench.report import percentile, ratios, tables
 
 CELL = Cell(2048, 10, 100)
@@ -61,3 +66,14 @@ def test_latencies_of_all_rounds_are_judged_together() -> None:
         Latency("posthouse", [3.0] * 50, [0.5] * 50, 1, 2, "19/20", 1),
     ]
     assert "| posthouse | 1.0 | 3.0 | 0.5 | 0.5 | 2 not | 20/20, 19/20 | 1 |" in tables([], runs)
+
+
+def test_a_terminal_whose_application_has_ended_is_read_to_its_end() -> None:
+    far, near = pty.openpty()
+    with subprocess.Popen(["printf", "bye"], stdin=near, stdout=near, stderr=near) as process:
+        os.close(near)
+        process.wait()
+        one = Terminal(far, process, 0.0)
+        one.rest()
+        assert bytes(one.written) == b"bye"
+    os.close(far)
