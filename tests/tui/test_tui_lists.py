@@ -1,5 +1,6 @@
 """Mode 5 and the person by keys, against the canned daemon: what is sent when a key is pressed, and what is not."""
 
+import asyncio
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -97,6 +98,33 @@ async def test_a_segment_is_judged_as_it_is_typed_and_a_faulty_one_is_not_kept(t
         await one.press("ctrl+s")
         await one.see("Edit the segment")
         assert all(path in ("segments/check", "segments/count") for path, _ in one.daemon.done)
+
+
+@pytest.mark.parametrize("typed", [" and", " "])
+async def test_a_segment_is_kept_no_sooner_than_it_was_judged(tmp_path: Path, typed: str) -> None:
+    async with stage(tmp_path) as one:
+        check, gate = one.daemon.acts["segments/check"], asyncio.Event()
+        gate.set()
+
+        async def slowly(body: Mapping[str, Any]) -> object:
+            await gate.wait()
+            return check(body)
+
+        one.daemon.acts["segments/check"] = slowly
+        one.daemon.acts["segments"] = lambda body: Done("kept")
+        await one.press("5", "s")
+        await one.see("birthdays")
+        await one.press("E")
+        await one.see("1,820 contacts")
+        gate.clear()
+        await one.press(*typed, "ctrl+s")
+        assert "Edit the segment" in one.text
+        gate.set()
+        if typed == " and":
+            await one.see("something is missing here", "Edit the segment")
+        else:
+            await one.see("✓ kept")
+        assert ("segments" in [path for path, _ in one.daemon.done]) == (typed == " ")
 
 
 async def test_forgetting_asks_for_the_address_and_edits_send_only_what_differs(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tui.widgets.page import Page
 
 _WIDTH = 66
 _COUNT_AFTER = 0.6  # seconds without a key, until everybody is asked
+_EMPTY = "say for whom it holds, such as contact.orders.count > 2"
 
 Said = tuple[str, str, str]
 """Name, title, expression."""
@@ -53,8 +54,8 @@ class SegmentEditor(ModalScreen[Said | None]):
         super().__init__()
         self._house, self._row = house, row
         self._judge = Watch(self._ask)
-        self._fault = "say for whom it holds, such as contact.orders.count > 2"
-        self._typed = 0
+        self._fault = _EMPTY
+        self._judged: str | None = None  # the expression that the fault is of; None: nobody has judged it
 
     def compose(self) -> ComposeResult:
         with Vertical(id="segment-editor", classes="sheet"):
@@ -86,27 +87,37 @@ class SegmentEditor(ModalScreen[Said | None]):
 
     @on(TextArea.Changed)
     def _nudge(self) -> None:
-        self._typed += 1
         self.run_worker(self._judge.nudge(), group="judge")
 
     async def _ask(self) -> None:
-        """What the daemon says of it as it stands; whom it holds for once no key came for a while."""
-        expression, typed = self._expression, self._typed
+        """What the daemon says of it as it stands."""
+        expression = self._expression
         if not expression.strip():
-            self._fault = "say for whom it holds, such as contact.orders.count > 2"
-            self._verdict(self._fault, Ink.DIM)
+            self._fault, self._judged = _EMPTY, expression
+            self._verdict(_EMPTY, Ink.DIM)
             return
         try:
             done = await self._house.session.act("segments/check", {"expression": expression})
-            self._fault = ""
-            self._verdict(f"✓ {done.text}", Ink.GOOD)
-            await asyncio.sleep(_COUNT_AFTER)
-            if typed == self._typed:
-                counted = await self._house.session.act("segments/count", {"expression": expression})
-                self._verdict(f"✓ {done.text}\n{counted.text}, asked in {counted.facts.get('took_ms', 0)} ms", Ink.GOOD)
         except ControlError as error:
-            self._fault = str(error)
+            self._fault, self._judged = str(error), expression if error.refused else None
             self._verdict(f"✗ {error}", Ink.BAD)
+            return
+        self._fault, self._judged = "", expression
+        self._verdict(f"✓ {done.text}", Ink.GOOD)
+        self.run_worker(self._count(expression, done.text), group="count", exclusive=True)
+
+    async def _count(self, expression: str, judged: str) -> None:
+        """Whom it holds for, once no key came for a while."""
+        await asyncio.sleep(_COUNT_AFTER)
+        if expression != self._expression:
+            return
+        try:
+            counted = await self._house.session.act("segments/count", {"expression": expression})
+            told = f"{counted.text}, asked in {counted.facts.get('took_ms', 0)} ms"
+        except ControlError as error:
+            told = f"nobody was counted: {error}"
+        if expression == self._expression:
+            self._verdict(f"✓ {judged}\n{told}", Ink.GOOD)
 
     def _verdict(self, text: str, ink: Ink) -> None:
         rows = text.split("\n")
@@ -136,10 +147,18 @@ class SegmentEditor(ModalScreen[Said | None]):
         if not name:
             self._verdict("✗ it needs a name", Ink.BAD)
             self.query_one("#name").focus()
+        elif self._judged != self._expression:
+            self.run_worker(self._keep_judged(), group="judge")
         elif self._fault:
             self._verdict(f"✗ {self._fault}", Ink.BAD)
         else:
             self.dismiss((name, self.query_one("#title-of", Input).value.strip(), self._expression.strip()))
+
+    async def _keep_judged(self) -> None:
+        """What is sent away unjudged and refused would be lost."""
+        await self._judge.settled()
+        if self._judged == self._expression:
+            self._keep()
 
     @on(Button.Pressed, "#cancel")
     def action_leave(self) -> None:
