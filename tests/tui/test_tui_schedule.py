@@ -240,6 +240,15 @@ async def test_a_new_campaign_is_made_by_a_form_and_its_file_written(
         await one.see("a.yaml can't be read", "nobody has such a home")
 
 
+async def test_every_page_of_a_campaign_is_about_it_though_the_calendar_ends_before(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.answers["/v1/calendar"] = lambda query, words: replace(CALENDAR, rows=())
+        one.app.open(Target("campaign-file", "weekly-offers"))
+        await one.see("weekly-offers › file")
+        await one.press("S")
+        await one.see("S schedule: weekly-offers is")
+
+
 async def test_a_file_that_says_anything_else_is_somebody_s_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

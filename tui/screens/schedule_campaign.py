@@ -47,11 +47,14 @@ class _OfCampaign(CampaignVerbs):
         return self.campaign
 
     async def look(self) -> Calendar:
-        """Fetch what the verbs go by."""
+        """Fetch what the verbs go by: the calendar's row, or where its days do not hold the campaign, that of its newest run."""
         calendar = await self.session.ask(Calendar, "/v1/calendar", {"days": DAYS_OF[AGENDA]})
         rows = [each for each in calendar.rows if each.name == self.campaign and each.kind == "campaign"]
-        self._calendar, self._row = calendar, next(iter(rows), None)
+        self._calendar, self._row = calendar, rows[0] if rows else schedule_campaign.row_of(await self.shown())
         return calendar
+
+    async def shown(self) -> CampaignShown:
+        return await self.session.ask(CampaignShown, f"/v1/campaigns/{part(self.campaign)}")
 
     @property
     def page(self) -> Page:
@@ -72,9 +75,8 @@ class CampaignScreen(_OfCampaign):
 
     async def ask(self) -> None:
         calendar = await self.look()
-        shown = await self.session.ask(CampaignShown, f"/v1/campaigns/{part(self.campaign)}")
-        row, lens = self._row or schedule_campaign.row_of(shown), Lens(self._kind, calendar.zone)
-        self._row = row
+        shown = await self.shown()
+        row, lens = self._row, Lens(self._kind, calendar.zone)
         if not self.is_running:  # it was left meanwhile
             return
         self.title_line(f"Schedule › {self.campaign}", lens.words)
@@ -85,7 +87,7 @@ class CampaignScreen(_OfCampaign):
     async def why(self) -> list[Line]:
         if self._calendar is None or self._row is None:
             return []
-        shown = await self.session.ask(CampaignShown, f"/v1/campaigns/{part(self.campaign)}")
+        shown = await self.shown()
         run = next((each for each in shown.runs if each.id == self._row.run), None)
         width = 46 if self.has_side else self.app.size.width - 4
         return schedule_campaign.why(self._calendar, self._row, run, Lens(self._kind, self._calendar.zone), width)
@@ -191,6 +193,8 @@ class CampaignMailScreen(_OfCampaign):
 class CampaignFileScreen(_OfCampaign):
     """The file as it is kept; E edits it."""
 
+    _source = ""
+
     async def ask(self) -> None:
         await self.look()
         kept = await self.session.ask(CampaignText, f"/v1/campaigns/{part(self.campaign)}/text")
@@ -201,7 +205,7 @@ class CampaignFileScreen(_OfCampaign):
         self._source = kept.source
 
     def copy_text(self) -> str:
-        return getattr(self, "_source", "")
+        return self._source
 
     def command_line(self) -> str:
         return f"posthouse campaign text {self.campaign}"
