@@ -14,13 +14,14 @@ from engine.control.protocol.acts import Done
 
 PATIENCE: Final = 60.0
 AWAY: Final = "away since"
+LIVE: Final = "● live"  # with its sign: "delivered" has the letters, and is painted anew while the daemon is away
 
 
 def measure(house: Posthouse, folder: Path, times: int) -> tuple[list[float], list[float]]:
     """Seconds from each `kill -9` until it is shown, and from the next daemon's first answer until its picture is."""
     gone, back = [], []
     with terminal(configured(house.config), folder) as one:
-        one.see("live")
+        one.see(LIVE)
         one.rest()
         for _ in range(times):
             before, everybody, killed = len(one.written), house.pids(), time.monotonic()
@@ -31,7 +32,7 @@ def measure(house: Posthouse, folder: Path, times: int) -> tuple[list[float], li
             before = len(one.written)
             house.serve()
             answers = _answers(Control(configured(house.config), patience=PATIENCE), one)
-            back.append(one.see("live", before) - answers)
+            back.append(one.see(LIVE, before) - answers)
             one.rest()
     return gone, back
 

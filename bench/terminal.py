@@ -185,7 +185,7 @@ def _cpu_watched(house: Posthouse, sink: Sink, folder: Path, number: int, socket
     with ExitStack() as stack:
         every = [stack.enter_context(terminal(socket, folder)) for _ in range(12)]
         for each in every:
-            each.see("live")
+            each.see(absence.LIVE)
         done = Event()
 
         def read() -> None:
