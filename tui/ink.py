@@ -8,6 +8,7 @@ import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import takewhile
 from typing import NamedTuple
 
 from tui.format import cells, chopped, cut, safe
@@ -105,6 +106,19 @@ def _words(runs: Iterable[Run], width: int) -> Iterable[tuple[str, Ink]]:
 
 
 BLANK = Line()
+
+
+def same_ends(before: Line, after: Line) -> tuple[int, int]:
+    """How many cells at the left, and at the right, both lines have; the lines differ. None where one is wider."""
+    if before.width != after.width:
+        return 0, 0
+    left = _same_cells(zip(before.runs, after.runs, strict=False))
+    return left, _same_cells(zip(reversed(before.runs), reversed(after.runs), strict=False))
+
+
+def _same_cells(pairs: Iterable[tuple[Run, Run]]) -> int:
+    """How many cells the runs take that are the same on both sides, up to the first that differ."""
+    return sum(cells(before.text) for before, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def line(*parts: str | Run | tuple[str, Ink]) -> Line:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from rich.console import Console, RenderableType
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Region
 from textual.screen import Screen
+
+from tui.painting import CellsUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,15 @@ class Shift:
         return f"\x1b[{first};{last}r\x1b[{first}H\x1b[{abs(self.by)}{'M' if self.by > 0 else 'L'}\x1b[r"
 
 
-class ShiftedUpdate(CompositorUpdate):
+class ShiftedUpdate(CellsUpdate):
     """An update of what is on the screen once these rows have moved."""
 
     def __init__(self, shifts: tuple[Shift, ...], update: ChopsUpdate) -> None:
-        self.shifts, self.update = shifts, update
+        super().__init__(update)
+        self.shifts = shifts
 
     def render_segments(self, console: Console) -> str:
-        return "".join(each.sequence for each in self.shifts) + self.update.render_segments(console)
+        return "".join(each.sequence for each in self.shifts) + super().render_segments(console)
 
 
 class Rolling(App[Any]):
@@ -54,10 +57,10 @@ class Rolling(App[Any]):
         self._shifts, self._shifted = (*self._shifts, Shift(region.y, region.height, by)), screen
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if self._shifts and renderable is not None and not self._batch_count:
-            shifts, owner, self._shifts = self._shifts, self._shifted, ()
-            if owner is screen and isinstance(renderable, ChopsUpdate):
+        if renderable is not None and not self._batch_count:
+            shifts, self._shifts = self._shifts, ()
+            if isinstance(renderable, ChopsUpdate) and (not shifts or self._shifted is screen):
                 renderable = cast(RenderableType, ShiftedUpdate(shifts, renderable))
-            elif not isinstance(renderable, LayoutUpdate):
+            elif shifts and not isinstance(renderable, LayoutUpdate):
                 renderable = screen._compositor.render_full_update()
         super()._display(screen, renderable)

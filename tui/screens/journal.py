@@ -65,6 +65,7 @@ class JournalScreen(ViewsScreen):
 
     def _lay_out(self) -> None:
         self.query_one("#detail", Page).display = self.is_wide and self.view in ("events", "acts")
+        self._show_detail()
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -130,6 +131,8 @@ class JournalScreen(ViewsScreen):
     def _show_detail(self) -> None:
         row, now_ms = self._row(), self._now_ms
         page = self.query_one("#detail", Page)
+        if not page.display:
+            return  # a page that nobody sees is not laid out: that would paint the list's scrollbar at each step
         if isinstance(row, Happened):
             page.show(lambda width: journal.happened(row, now_ms, width), row)
         elif isinstance(row, ActRow):

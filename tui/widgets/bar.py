@@ -1,11 +1,12 @@
-"""Lines at an edge of the screen: drawn when they differ, and never by a clock."""
+"""Lines at an edge of the screen: drawn when they differ, where they differ, and never by a clock."""
 
 from collections.abc import Sequence
 
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.ink import BLANK, Ink, Line, line
+from tui.ink import BLANK, Ink, Line, line, same_ends
 from tui.widgets.ordering import segments
 
 
@@ -17,17 +18,23 @@ class Bar(Widget):
         self._keeps_right = keeps_right
         self._left = BLANK
         self._right = BLANK
+        self._drawn: Line | None = None  # None where it never was
 
     def show(self, left: Line, right: Line = BLANK) -> None:
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
-            self.refresh()
+            self._repaint_difference()
+
+    def _repaint_difference(self) -> None:
+        before, after, width = self._drawn, self._whole(self.size.width), self.size.width
+        if before is not None and before != after:
+            first, last = same_ends(before, after)
+            self.refresh(Region(first, 0, width - first - last, 1))
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
-        return Strip(segments(self.app, self._whole(self.size.width).runs, base, self.size.width)).adjust_cell_length(
-            self.size.width, base
-        )
+        base, width = self.rich_style, self.size.width
+        self._drawn = self._whole(width)
+        return Strip(segments(self.app, self._drawn.runs, base, width)).adjust_cell_length(width, base)
 
     def _whole(self, width: int) -> Line:
         needed = self._right.width + (0 if self._keeps_right else self._left.width + 2)

@@ -6,8 +6,6 @@ it has the screen's rows to itself, the terminal moves those that only roll (tui
 seen and no others, so a million rows cost what twenty do.
 """
 
-from collections.abc import Iterable
-from itertools import takewhile
 from typing import ClassVar
 
 from textual import events
@@ -18,8 +16,7 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.format import cells
-from tui.ink import BLANK, Ink, Line, Run
+from tui.ink import BLANK, Ink, Line, Run, same_ends
 from tui.messages import Opened
 from tui.rolling import Rolling
 from tui.widgets.ordering import segments
@@ -105,11 +102,8 @@ class Roll(ScrollView, can_focus=True):
         before, after = self._drawn.get(y), self._line(y)
         if before == after:
             return
-        left = right = 0
         is_same_ground = before is not None and before.runs[:1] == after.runs[:1]  # the cursor has one of its own
-        if before is not None and before.width == after.width and is_same_ground:
-            left = _same_cells(zip(before.runs, after.runs, strict=False))
-            right = _same_cells(zip(reversed(before.runs), reversed(after.runs), strict=False))
+        left, right = same_ends(before, after) if before is not None and is_same_ground else (0, 0)
         self.refresh(Region(left, y, self._painted_width - left - right, 1))
 
     def fade(self, is_faded: bool) -> None:
@@ -308,8 +302,3 @@ class Roll(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._drawn.clear()
-
-
-def _same_cells(pairs: Iterable[tuple[Run, Run]]) -> int:
-    """How many cells the runs take that are the same on both sides, up to the first that differ."""
-    return sum(cells(before.text) for before, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
