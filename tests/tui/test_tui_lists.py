@@ -340,3 +340,21 @@ async def test_that_an_import_is_tried_is_said_no_longer_than_it_is(tmp_path: Pa
         await one.see("\u2713 import 2 runs")
         states.append("done")
         await one.until(lambda: "import 2 runs" not in one.text)
+
+
+async def test_a_list_of_imports_that_another_screen_lies_on_asks_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as one:
+        await one.press("5", "o")
+        await one.see("held back")
+        imports, again = one.app.screen, list[object]()
+        assert isinstance(imports, lists_imports.ImportsScreen)
+        monkeypatch.setattr(imports, "ask_again_in", again.append)
+        await imports.ask()
+        assert again, "one of them runs"
+        again.clear()
+        await one.press("j", "enter")
+        await one.see("S starts the import")
+        await imports.ask()
+        assert not again

@@ -113,6 +113,11 @@ class HouseScreen(Framed):
         return self.app.size.width >= WIDE
 
     @property
+    def is_on_top(self) -> bool:
+        """Textual calls current, too, what is under another screen, and paints all of that one when this one changes."""
+        return self.is_current and self.app.screen is self
+
+    @property
     def has_side(self) -> bool:
         return self.app.size.width >= SIDE
 

@@ -79,7 +79,7 @@ class ImportsScreen(HouseScreen):
         rows = tuple(row for row in found.rows if wanted in f"{row.file} {row.state} {row.by}".casefold())
         self.title_line("Lists › imports", counted(len(rows), "import"))
         self.query_one("#imports", Table).show(rows, found.now_ms)
-        if any(row.state in BUSY for row in rows) and self.is_current:
+        if any(row.state in BUSY for row in rows) and self.is_on_top:
             self.ask_again_in(AGAIN_SECONDS)
 
     def command_line(self) -> str:
@@ -115,7 +115,7 @@ class ImportScreen(HouseScreen):
         found = self._known = await self.session.ask(ImportPicture, f"/v1/imports/{part(self._number)}")
         self.title_line(f"Lists › imports › {found.row.file}", found.row.state)
         self.query_one("#import", Page).show(lambda width: pages.picture(found, width), self._number)
-        if found.row.state in BUSY and self.is_current:
+        if found.row.state in BUSY and self.is_on_top:
             self.ask_again_in(AGAIN_SECONDS)
         elif found.row.state not in BUSY:
             self._said_no_more()
