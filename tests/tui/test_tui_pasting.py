@@ -61,3 +61,45 @@ def _typed(parts: list[str]) -> list[str]:
 def test_escape_and_what_is_right_behind_it_are_two_keys_however_they_are_cut(sent: str, heard: list[str]) -> None:
     assert _typed([sent]) == heard
     assert _typed(list(sent)) == heard
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "\x1bOE",  # the 5 of a keypad
+        "\x1bOX",  # its equals sign
+        "\x1bO5P",  # ctrl with F1
+        "\x1b[T",
+        "\x1b[[H",
+        "\x1b[3@",
+        "\x1b[?62;22c",
+        "\x1b[>41;354;0c",
+        "\x1b[8;24;80t",
+        "\x1b[104:72;2u",
+        "\x1b[99999999u",
+        "\x1b[" + "1;" * 40 + "A",
+        "\x1b]11;rgb:0000/0000/0000\x07",
+        "\x1b]11;rgb:0000/0000/0000\x1b\\",
+        "\x1bP>|tmux 3.3a\x1b\\",
+        "\x1b_Gi=1;OK\x1b\\",
+    ],
+)
+def test_a_sequence_that_means_nothing_here_is_no_key_however_it_is_cut(sent: str) -> None:
+    assert _typed([f"j{sent}k"]) == ["j", "k"]
+    assert _typed(list(f"j{sent}k")) == ["j", "k"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "heard"), [("\x1bXold", []), ("\x1bP\x1b[A", ["up"]), ("\x1b[12", []), ("\x1b[1\x1b[B", ["down"])]
+)
+def test_what_does_not_end_is_given_up(sent: str, heard: list[str]) -> None:
+    escapes = Escapes()
+    assert _typed([sent]) == heard
+    escapes.parted("\x1bP1")
+    assert not escapes.waited()
+    assert escapes.parted("H") == ["H"]
+
+
+def test_a_click_is_one_however_it_is_written() -> None:
+    for sent in ("\x1b[<0;10;10M", "\x1b[32;10;10M", "\x1b[M !!"):
+        assert [each for each in _typed([sent, "j"]) if len(each) == 1] == ["j"]
