@@ -179,12 +179,12 @@ class PosthouseApp(Ahead, Rolling, Commanding):
         return self.turns.is_asking and isinstance(self.screen, HouseScreen)
 
     def comes_too_soon(self, key: str) -> bool:
-        """No key is about a row that is just coming, that a filter is about to take away, or about a screen that the daemon
-        may refuse; one may always leave."""
+        """No key is about a row that is just coming, that is about to give way to others, or about a screen that the daemon
+        may refuse; one may always leave. Who is led elsewhere types for there."""
         screen = self.screen
         if not isinstance(screen, HouseScreen) or isinstance(screen.focused, Input):
             return False
-        if not screen.is_here:
+        if not screen.is_here or self.turns.is_leading:
             return True
         leaves = key == "escape" if screen.is_written_on else key in _LEAVING
         is_asked = self.session.error is None and not screen.trouble and not leaves

@@ -19,6 +19,7 @@ class Turns:
         self._whose: asyncio.Task[object] | None = None
         self.is_asking = False  # a question is coming: what is typed before it is there is nobody's
         self.was_answered = False  # and its deed is being done: a second Enter was meant for the question
+        self.is_leading = False  # one is led elsewhere once the daemon answers: what is typed is for there
 
     @property
     def is_busy(self) -> bool:
@@ -37,6 +38,15 @@ class Turns:
                 yield
             finally:
                 self._whose, self.is_asking, self.was_answered = None, False, False
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """What is typed in here is for where one is then; a question on the way has its own."""
+        self.is_leading = True
+        try:
+            yield
+        finally:
+            self.is_leading = False
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:

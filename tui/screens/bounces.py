@@ -89,7 +89,7 @@ class BouncesScreen(HouseScreen):
 
     def action_days(self) -> None:
         self._days = {14: 30, 30: 7}.get(self._days, 14)
-        self.action_refresh()
+        self.want_others()
 
     def action_replies(self) -> None:
         self.house.open(Target("replies", ""))
@@ -184,7 +184,7 @@ class ReceivedScreen(HouseScreen):
 
     def action_kind(self) -> None:
         self._kind = (self._kind + 1) % len(bounces.KINDS)
-        self.action_refresh()
+        self.want_others()
 
     async def why(self) -> Sequence[Line]:
         at = self._table_of.at

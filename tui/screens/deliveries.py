@@ -186,7 +186,7 @@ class DeliveriesScreen(ActingScreen):
     def action_sort(self) -> None:
         self._sort = (self._sort + 1) % len(_SORTS)
         self._messages.unmark()
-        self.action_refresh()
+        self.want_others()
 
 
 _SORTS = ("newest", "oldest", "next", "expiry")

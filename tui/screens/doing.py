@@ -84,6 +84,25 @@ class Doing(Screen[None]):
         self.trouble = error.text if self.session.error is None else ""
         self.show_frame()
 
+    def lead(self, what: str, way: Coroutine[Any, Any, bool]) -> None:
+        """Go where the daemon's answer leads. What is typed meanwhile is for there, and nobody's where the way says that it
+        led nowhere."""
+        self.house.turns.is_leading = True  # at once, before a key behind is heard
+        self.app.run_worker(self._led(what, way), group="way")  # of the application: whoever leaves here, it ends
+
+    async def _led(self, what: str, way: Coroutine[Any, Any, bool]) -> None:
+        is_there, turns = False, self.house.turns
+        try:
+            with turns.leading(), turns.waiting(f"… {what}: the daemon is being asked; ctrl+c leaves"):
+                is_there = await way
+        except ControlError as error:
+            self.house.say("✗ " + error.text, Ink.BAD)
+        except NoMatches:
+            if not self.is_leaving:
+                raise
+        if not is_there:
+            self.house.forget_waiting_keys()
+
     def show_frame(self) -> None:
         """Say around the body how it stands."""
         raise NotImplementedError
@@ -133,7 +152,15 @@ class Doing(Screen[None]):
         if isinstance(made, str):
             self.house.forget_waiting_keys()
         turns.is_asking |= asks
-        self.app.run_worker(self._verb(verb, made), group="deed")  # of the application: it ends, whoever leaves here
+        doing = self._verb(verb, made)
+        if not asks and any(each.marked.chosen for each in self.query(Table)):
+            turns.is_leading, doing = True, self._of_marked(doing)
+        self.app.run_worker(doing, group="deed")  # of the application: it ends, whoever leaves here
+
+    async def _of_marked(self, doing: Coroutine[Any, Any, None]) -> None:
+        """The marks go with what is done; a key behind is about what is marked then."""
+        with self.house.turns.leading():
+            await doing
 
     async def _verb(self, verb: Verb, made: Intent | str | Awaitable[Intent | str]) -> None:
         async with self.house.turns.turn():

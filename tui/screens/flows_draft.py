@@ -213,40 +213,41 @@ class DraftScreen(HouseScreen):
         self.query_one("#picture", FlowView).turn()
 
     def action_back(self) -> None:
-        self.run_worker(self._leave(), group="keep")
+        self.lead("keep it", self._leave())
 
-    async def _leave(self) -> None:
+    async def _leave(self) -> bool:
         """Nothing that was written is left behind without a question."""
         if self._is_unkept:
             await self._keeping.settled()
-        if self.app.screen is not self:
-            return  # it was pressed twice
-        if self._is_unkept and not await self.house.ask_modal(SureScreen(_LEAVE, "", "")):
-            return
+        if not self.is_current or (self._is_unkept and not await self.house.ask_modal(SureScreen(_LEAVE, "", ""))):
+            return False
         self.house.back()
+        return True
 
     @property
     def _is_unkept(self) -> bool:
         return self._is_here and self._editor.text != self._kept and not self.session.read_only
 
     def action_overlay(self) -> None:
-        self.run_worker(self._open_kept(Target("overlay", self._draft)), group="keep")
+        self.lead("keep it", self._open_kept(Target("overlay", self._draft)))
 
     def action_trial(self) -> None:
-        self.run_worker(self._open_kept(Target("trial", f"draft/{self._draft}")), group="keep")
+        self.lead("keep it", self._open_kept(Target("trial", f"draft/{self._draft}")))
 
-    async def _open_kept(self, target: Target) -> None:
+    async def _open_kept(self, target: Target) -> bool:
         """Open what looks at the draft, when it is kept as it stands and nothing is wrong with it."""
         self._must_keep = not self._revision
         await self._keeping.settled()
-        if self.app.screen is not self:
-            return  # it was pressed twice
+        if not self.is_current:
+            return False
         self._say()
+        is_kept = not self._faults and self._editor.text == self._kept
         if self._faults:
             self._refused = f"{judged(len(self._faults))}: {_MEND}"
             self.house.say(self._refused, Ink.WAIT)
-        elif self._editor.text == self._kept:
+        elif is_kept:
             self.house.open(target)
+        return is_kept
 
     def action_editor(self) -> None:
         """Hand the text to $EDITOR, and take it back."""
@@ -286,11 +287,13 @@ class DraftScreen(HouseScreen):
 
     async def perform(self, intent: Intent) -> bool:
         """What is dropped or deployed is no draft any more: back to where one came from."""
-        was_done = await super().perform(intent)
-        if was_done:
-            self._is_here = False
-            self.house.back()
-            if intent.path == "flows":
-                self.house.open(Target("flow", self._draft))
-                self.house.did(self.session.deeds[-1])  # what was done is told where one looks then
+        with self.house.turns.leading():
+            was_done = await super().perform(intent)
+            if was_done:
+                self._is_here = False
+            if was_done and self.is_current:
+                self.house.back()
+                if intent.path == "flows":
+                    self.house.open(Target("flow", self._draft))
+                    self.house.did(self.session.deeds[-1])  # what was done is told where one looks then
         return was_done

@@ -121,30 +121,27 @@ class FlowScreen(HouseScreen):
         self.house.open(Target("trial", f"flow/{self._flow}"))
 
     def action_why_not(self) -> None:
-        self.run_worker(self._why_not(), group="why", exclusive=True)
+        self.lead("why not", self._why_not())
 
     def action_person(self) -> None:
-        self.run_worker(self._person(), group="why", exclusive=True)
+        self.lead("whose page", self._person())
 
     async def _asked(self, words: str) -> str:
         answers = await self.house.ask_modal(FormScreen(words, (Field("address", "Address", required=True),)))
         return answers["address"] if answers else ""
 
-    async def _person(self) -> None:
+    async def _person(self) -> bool:
         if address := await self._asked("Whose page?"):
             self.house.person(address)
+        return bool(address)
 
-    async def _why_not(self) -> None:
+    async def _why_not(self) -> bool:
         address = await self._asked(f"Who got nothing of {self._flow}?")
-        if not address:
-            return
-        try:
+        if address:
             path, params = f"/v1/why-not/{part(self._flow)}", {"address": address, "kind": "flow"}
             found = await self.session.ask(WhyNotAnswer, path, params)
-        except ControlError as error:
-            self.house.say("✗ " + error.text, Ink.BAD)
-            return
-        self.house.sheet(f"What {found.address} got of {self._flow}, and why", reasons(found))
+            self.house.sheet(f"What {found.address} got of {self._flow}, and why", reasons(found))
+        return bool(address)
 
     # Verbs.
 

@@ -113,25 +113,25 @@ class OverlayScreen(HouseScreen):
     def action_leave(self) -> None:
         self._leaves = not self._leaves
         self.house.say("who can't be moved leaves" if self._leaves else "who can't be moved stays on their version")
-        self.action_refresh()
+        self.want_others()
 
     def action_map(self) -> None:
-        self.run_worker(self._map(), group="map", exclusive=True)
+        self.lead("map", self._map())
 
-    async def _map(self) -> None:
+    async def _map(self) -> bool:
         row = self._landings.row
         if row is None or self._found is None:
             self.house.say("nobody has to go anywhere", Ink.WAIT)
-            return
+            return False
         choices = (_STAY, *self._found.steps)
         field = Field("to", f"Who stands before {row.step or 'the end'} goes on before", row.to or _STAY, choices)
         answers = await self.house.ask_modal(FormScreen(f"Map {people(row.people)}", (field,)))
-        if answers is None:
-            return
-        self._mapping.pop(row.step, None)
-        if answers["to"] != _STAY and answers["to"] != row.step:
-            self._mapping[row.step] = answers["to"]
-        self.action_refresh()
+        if answers is not None:
+            self._mapping.pop(row.step, None)
+            if answers["to"] != _STAY and answers["to"] != row.step:
+                self._mapping[row.step] = answers["to"]
+            self.want_others()
+        return answers is not None
 
     # Verbs.
 
@@ -150,9 +150,10 @@ class OverlayScreen(HouseScreen):
 
     async def perform(self, intent: Intent) -> bool:
         """What is deployed is no draft any more: its flow is shown."""
-        was_done = await super().perform(intent)
-        if was_done and self._found is not None:
-            self.house.back()
-            self.house.open(Target("flow", self._found.picture.name))
-            self.house.did(self.session.deeds[-1])  # what was done is told where one looks then
+        with self.house.turns.leading():
+            was_done = await super().perform(intent)
+            if was_done and self._found is not None and self.is_current:
+                self.house.back()
+                self.house.open(Target("flow", self._found.picture.name))
+                self.house.did(self.session.deeds[-1])  # what was done is told where one looks then
         return was_done

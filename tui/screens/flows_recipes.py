@@ -61,13 +61,13 @@ class RecipesScreen(HouseScreen):
     @on(Opened)
     def recipe_opened(self, message: Opened) -> None:
         message.prevent_default()
-        self.run_worker(self._make(message.target.name), group="make", exclusive=True)
+        self.lead("a draft of it", self._make(message.target.name))
 
-    async def _make(self, name: str) -> None:
+    async def _make(self, name: str) -> bool:
         """A draft of the recipe; one that is there already is gone on with."""
         if self.session.read_only:
             self.house.say("this terminal is read-only", Ink.WAIT)
-            return
+            return False
         try:
             drafts = (await self.session.ask(Drafts, "/v1/flow-drafts")).rows
             is_there = any(each.name == name for each in drafts)
@@ -78,11 +78,13 @@ class RecipesScreen(HouseScreen):
                 )
         except ControlError as error:
             self.house.say("✗ " + error.text, Ink.BAD)
-            return
-        self.house.back()
-        self.house.open(Target("draft", name))
-        if is_there:
-            self.house.say(f"there is a draft {name}: it is gone on with", Ink.CALM)
+            return False
+        if self.is_current:
+            self.house.back()
+            self.house.open(Target("draft", name))
+            if is_there:
+                self.house.say(f"there is a draft {name}: it is gone on with", Ink.CALM)
+        return True
 
     def action_view(self) -> None:
         self.query_one("#picture", FlowView).turn()

@@ -41,9 +41,9 @@ class TrialScreen(HouseScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.run_worker(self._begin(), group="begin", exclusive=True)
+        self.lead("simulate", self._begin())
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> bool:
         """Ask over how long; what is played already is shown."""
         rows = (await self.session.ask(Trials, "/v1/flow-trials")).rows
         if running := next((each for each in rows if each.state == "running"), None):
@@ -53,11 +53,13 @@ class TrialScreen(HouseScreen):
             field = Field("since", "Over so much of the past", SINCE[0], SINCE)
             answers = await self.house.ask_modal(FormScreen(f"Play {self._what} over the past", (field,)))
             if answers is None:
-                self.house.back()
-                return
+                if self.is_current:
+                    self.house.back()
+                return True
             await self._start(answers["since"])
         self._looking = self.set_interval(EVERY, self.action_refresh)
         self.action_refresh()
+        return True
 
     async def _start(self, since: str) -> None:
         if self._kind == "draft":
@@ -93,7 +95,7 @@ class TrialScreen(HouseScreen):
             self.house.say("it is being played", Ink.WAIT)
             return
         self._trial = None
-        self.run_worker(self._begin(), group="begin", exclusive=True)
+        self.lead("simulate", self._begin())
 
     # Verbs.
 

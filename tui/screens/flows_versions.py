@@ -71,13 +71,14 @@ class VersionsScreen(HouseScreen):
     @on(Opened)
     def change_opened(self, message: Opened) -> None:
         message.prevent_default()
-        self.run_worker(self._show(), group="show", exclusive=True)
+        self.lead("what changed", self._show())
 
-    async def _show(self) -> None:
+    async def _show(self) -> bool:
         row = self._changes.row
         if row is not None:
             title = f"{self._flow}: from {row.version[:12]} to the active version"
             self.house.sheet(title, await self._difference(row.version))
+        return row is not None
 
     def copy_text(self) -> str:
         row = self._changes.row

@@ -58,6 +58,9 @@ class HouseScreen(Framed):
         self._questions = Watch(self._ask_and_say)
         self._reasons = Watch(self._ask_why)
         self.was_answered = False  # whether what it shows has come once
+        self._others_wanted = self._others_shown = (
+            0  # how often other rows were asked for, and which of these are shown
+        )
         self.target: Target | None = None  # what was opened to come here; None on a mode's first screen
 
     # What a subclass says.
@@ -147,8 +150,9 @@ class HouseScreen(Framed):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether what it is to show, or what a filter finds, is still asked for."""
-        return not self.was_answered or (self._table is not None and self._table.is_sifted)
+        """Whether what it is to show, or what it shows next, is still asked for."""
+        others = self._others_shown != self._others_wanted or (self._table is not None and self._table.is_sifted)
+        return not self.was_answered or others
 
     def compose(self) -> ComposeResult:
         yield from self.head()
@@ -174,7 +178,13 @@ class HouseScreen(Framed):
 
     def on_resize(self) -> None:
         self._make_room()
-        self.call_after_refresh(self.told)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        """Who had the focus may have no room any more; the keys are for what is seen then."""
+        if self.is_here and self.focused is None:
+            self._to_the_body()
+        self.told()
 
     def _make_room(self) -> None:
         """A list with something beside it is no narrower than its columns need, nor takes all but a third."""
@@ -202,24 +212,32 @@ class HouseScreen(Framed):
         if error is None:
             self.run_worker(self._questions.nudge(), group="ask")
 
+    def want_others(self) -> None:
+        """What is shown gives way to something else: no key behind this one is about it."""
+        self._others_wanted += 1
+        for table in self.query(Table):
+            table.sift()
+        self.told()
+
     def filter_for(self, text: str) -> None:
         """Filter by this; "" drops the filter."""
         self.query_one(FilterLine).value = text
 
     async def _ask_and_say(self) -> None:
         try:
-            filtered = self.filter_text
+            wanted = self._others_wanted
             await self.ask()
-            self.trouble, self.was_answered = "", True
+            self.trouble, self.was_answered, self._others_shown = "", True, wanted
             for table in self.query(Table):
                 table.say_when_empty(self.nothing())
-                if filtered == self.filter_text:
+                if wanted == self._others_wanted:
                     table.sifted()
         except ControlError as error:
             if error.refused and not self.was_answered and self.target is not None and self.is_current:
                 self.house.turn_back(error.text)
                 return
             self.trouble = error.text if self.session.error is None else ""
+            self._others_shown = self._others_wanted
             for table in self.query(Table):
                 table.sifted()
             if self.is_current:  # a screen that was left, or turned back before, knows of no keys
@@ -272,7 +290,7 @@ class HouseScreen(Framed):
             self.query_one(Side).display = True
             self.run_worker(self._reasons.nudge(), group="why")
         else:
-            self.run_worker(self._why_page(), group="why", exclusive=True)
+            self.lead("why", self._why_page())
 
     def _hide_side(self) -> None:
         side = self.query_one(Side)
@@ -294,11 +312,13 @@ class HouseScreen(Framed):
         lines = [*reasons, *await log_of(self.session, self.person(), name, side.text_width)]
         side.show(lambda width: [rule("Why", width), *(each for one in lines for each in one.folded(width))])
 
-    async def _why_page(self) -> None:
-        if lines := await self._reasoned():
-            self.house.sheet("Why", lines)
-        else:
+    async def _why_page(self) -> bool:
+        found = await self._reasoned()
+        if found and self.is_current:
+            self.house.sheet("Why", found)
+        elif not found:
             self.house.say(_NO_REASON, Ink.DIM)
+        return bool(found)
 
     def action_copy(self) -> None:
         self.house.copy(self.copy_text(), "nothing here can be copied")
@@ -326,9 +346,7 @@ class HouseScreen(Framed):
 
     @on(Input.Changed, "FilterLine")
     def _filter_changed(self) -> None:
-        if self._table is not None:
-            self._table.sift()
-        self.told()
+        self.want_others()
 
     @on(FilterLine.Left)
     def _filter_left(self) -> None:

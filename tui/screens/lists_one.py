@@ -134,8 +134,7 @@ class ListScreen(HouseScreen):
 
     def action_state(self, by: int) -> None:
         self._state = STATES[(STATES.index(self._state) + by) % len(STATES)]
-        self._members.move_to(0)
-        self.told()
+        self.want_others()
 
     def action_settings(self) -> None:
         self.house.open(Target("list settings", self._list_name))

@@ -216,16 +216,17 @@ class MailFileScreen(HouseScreen):
         self._when_written(self._go_back)
 
     def _go_back(self) -> None:
-        self.run_worker(self._leave(), group="leave")
+        self.lead("keep it", self._leave())
 
-    async def _leave(self) -> None:
+    async def _leave(self) -> bool:
         """Once what is being kept is kept."""
         async with self.house.turns.turn():
-            if self.app.screen is not self:
-                return  # it was pressed twice
-            if self.editor.is_changed and not await self.house.ask_modal(SureScreen(_LEAVE, "", "")):
-                return
+            if not self.is_current or (
+                self.editor.is_changed and not await self.house.ask_modal(SureScreen(_LEAVE, "", ""))
+            ):
+                return False
             self.house.back()
+            return True
 
     def action_filter(self) -> None:
         """The slash is a letter here."""

@@ -130,15 +130,16 @@ class MailScreenBase(HouseScreen):
         self.run_worker(self._proofs.nudge(), group="detail")
 
     def action_contact(self) -> None:
-        self.run_worker(self._as_contact(), group="deed", exclusive=True)
+        self.lead("as a contact", self._as_contact())
 
-    async def _as_contact(self) -> None:
+    async def _as_contact(self) -> bool:
         field = Field("address", "Address", self.reading.address, hint="a contact; nothing is sent")
         answers = await self.house.ask_modal(FormScreen("As a contact gets it", (field,)))
         if answers is not None:
             before, self.reading.address = self.reading.address, answers["address"]
             if not await self._prove():
                 self.reading.address = before
+        return self.reading.address == (answers or {}).get("address")
 
     async def _prove(self) -> bool:
         """Whether there is one; why not is said."""
@@ -163,28 +164,25 @@ class MailScreenBase(HouseScreen):
         self.house.say(f"its HTML is in {told}", Ink.GOOD)
 
     def action_edit(self) -> None:
-        self.run_worker(self._edit(self.mail, outside=False), group="deed", exclusive=True)
+        self.lead("edit", self._edit(self.mail, outside=False))
 
     def action_edit_outside(self) -> None:
-        self.run_worker(self._edit(self.mail, outside=True), group="deed", exclusive=True)
+        self.lead("edit", self._edit(self.mail, outside=True))
 
-    async def _edit(self, mail: str, *, outside: bool) -> None:
+    async def _edit(self, mail: str, *, outside: bool) -> bool:
         name = await self._file_to_edit(mail)
         if name and outside:
             await edit_outside(self, name)
         elif name:
             self.house.open(Target("mail-file", name))
+        return bool(name)
 
     async def _file_to_edit(self, mail: str) -> str:
         """Which file is meant: asked for, where a mail has several."""
         if not mail:
             self.house.say("no mail is under the cursor", Ink.WAIT)
             return ""
-        try:
-            sheet = await self.session.ask(MailSheet, f"/v1/mails/{part(mail)}")
-        except ControlError as error:
-            self.house.say("✗ " + error.text, Ink.BAD)
-            return ""
+        sheet = await self.session.ask(MailSheet, f"/v1/mails/{part(mail)}")
         names = tuple(each.name for each in sheet.files)
         words = {"words": names[0], "HTML": names[1], "text": names[2]}
         field = Field("part", "Which part", "words", tuple(words), "words are in all languages")

@@ -143,12 +143,12 @@ class MapScreen(ActingScreen):
     def action_map(self) -> None:
         self._view = "3h" if self._view == "ages" else "ages"
         self._by, self._cell = 0, None
-        self.action_refresh()
+        self.want_others()
 
     def action_by(self) -> None:
         self._by = (self._by + 1) % len(_BY[self._view])
-        self.action_refresh()
+        self.want_others()
 
     def action_measure(self) -> None:
         self._measure = (self._measure + 1) % len(heat.MEASURES)
-        self.action_refresh()
+        self.want_others()

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.control.client import part
+from engine.control.client import ControlError, part
 from engine.control.protocol.queue import MessageRow, Messages, Queue, SiteRow
 from engine.control.protocol.shaping import Why
 from engine.counts import counted, deliveries
@@ -49,6 +49,7 @@ class QueueScreen(ActingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._by = 0
+        self._shown_by = BY[0]  # what the rows are that are shown: others may be asked for
         self._sort = 0
         self._detail = Watch(self._ask_detail)
 
@@ -60,8 +61,7 @@ class QueueScreen(ActingScreen):
                 yield messages_table("messages")
 
     def _opened(self, row: SiteRow) -> Target:
-        by = BY[self._by]
-        return Target("queue-campaign" if by == "campaign" else by, row.site)
+        return Target("queue-campaign" if self._shown_by == "campaign" else self._shown_by, row.site)
 
     async def ask(self) -> None:
         by, sort = BY[self._by], SORTS[self._sort]
@@ -72,11 +72,13 @@ class QueueScreen(ActingScreen):
         title = " ".join(["Queue", *([f"by {by}"] if self._by else []), *([f"· {sort} first"] if self._sort else [])])
         noun = f"{by}{'' if len(queue.sites) == 1 else 's'}"
         self.title_line(title, f"{count} {noun}, {deliveries(queue.deliveries)}")
+        self._shown_by = by
         self._sites.show(rows, queue.now_ms)
         await self._detail.nudge()
 
     @on(Table.Moved, "#sites")
     async def site_moved(self) -> None:
+        self._messages.sift()  # what is beside it belongs to the site before, and no key is about that any more
         self.run_worker(self._detail.nudge(), group="detail")
 
     @property
@@ -92,13 +94,24 @@ class QueueScreen(ActingScreen):
             return
         site = self._sites.at
         if site is None or not site.name:
-            self._messages.show((), 0)
-            self.query_one("#site", Bar).show(rule("", self._messages.size.width))
+            self._show_no_messages()
             return
-        found = await self.session.ask(Messages, "/v1/messages", {BY[self._by]: site.name, "limit": PAGE})
+        try:
+            found = await self.session.ask(Messages, "/v1/messages", {self._shown_by: site.name, "limit": PAGE})
+        except ControlError:
+            self._show_no_messages()
+            raise
+        if site != self._sites.at:
+            return  # the next is asked for already
         least = "" if found.exact else "at least "
         self.query_one("#site", Bar).show(rule(site.name, self._messages.size.width, least + deliveries(found.total)))
         self._messages.show(found.rows, found.now_ms)
+        self._messages.sifted()
+
+    def _show_no_messages(self) -> None:
+        self._messages.show((), 0)
+        self._messages.sifted()
+        self.query_one("#site", Bar).show(rule("", self._messages.size.width))
 
     # What the keys are about: the site, or the deliveries beside it where those have the focus.
 
@@ -108,7 +121,7 @@ class QueueScreen(ActingScreen):
         marked = self._sites.marked
         if len(marked.names) != 1:
             return "one row at a time: open it for its deliveries" if marked else "nothing is under the cursor"
-        by = BY[self._by]
+        by = self._shown_by
         if not marked.names[0]:
             return f"these belong to no {by}"
         row = self._sites.row
@@ -122,7 +135,7 @@ class QueueScreen(ActingScreen):
             return "nothing is under the cursor"
         if marked.chosen and marked.names != (at.name,):
             return "one row at a time: take the marks away"
-        return BY[self._by], at.name
+        return self._shown_by, at.name
 
     async def why(self) -> Sequence[Line]:
         at = self._sites.at
@@ -151,12 +164,11 @@ class QueueScreen(ActingScreen):
     def action_by(self) -> None:
         self._by = (self._by + 1) % len(BY)
         self._sites.unmark()
-        self._sites.sift()  # no key is about a site as if it were a domain
-        self.action_refresh()
+        self.want_others()
 
     def action_sort(self) -> None:
         self._sort = (self._sort + 1) % len(SORTS)
-        self.action_refresh()
+        self.want_others()
 
     def action_map(self) -> None:
         self.house.open(Target("heat", "ages"))

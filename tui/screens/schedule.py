@@ -196,7 +196,7 @@ class ScheduleScreen(CampaignVerbs):
 
     def action_view(self) -> None:
         self._view = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
-        self.action_refresh()
+        self.want_others()
 
     def action_zone(self) -> None:
         self._lens = LENSES[(LENSES.index(self._lens) + 1) % len(LENSES)]
@@ -204,11 +204,11 @@ class ScheduleScreen(CampaignVerbs):
 
     def action_days(self, by: int) -> None:
         self._first += by * _LEAF[self._view]
-        self.action_refresh()
+        self.want_others()
 
     def action_today(self) -> None:
         self._first = 0
-        self.action_refresh()
+        self.want_others()
 
     def action_back(self) -> None:
         if self._shift[1]:

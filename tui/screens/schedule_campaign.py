@@ -290,11 +290,11 @@ class RecipientsScreen(HouseScreen):
     def action_state(self) -> None:
         states = ("", *schedule_campaign.STATES)
         self._state, self._after = states[(states.index(self._state) + 1) % len(states)], 0
-        self.action_refresh()
+        self.want_others()
 
     def action_more(self) -> None:
         self._after = self._next_after
-        self.action_refresh()
+        self.want_others()
 
 
 def _behind(row: RecipientRow) -> Target:

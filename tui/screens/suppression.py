@@ -136,7 +136,7 @@ class SuppressionScreen(HouseScreen):
 
     def action_reason(self) -> None:
         self._reason = (self._reason + 1) % len(REASONS)
-        self.action_refresh()
+        self.want_others()
 
 
 def _opened(row: SuppressionRow) -> Target:

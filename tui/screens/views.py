@@ -58,7 +58,7 @@ class ViewsScreen(HouseScreen):
 
     def action_view(self, by: int) -> None:
         self.turn_to(self.views[(self.views.index(self.view) + by) % len(self.views)])
-        self.told()
+        self.want_others()
 
     def jump(self, words: str) -> str:
         name, slash, text = words.partition("/")

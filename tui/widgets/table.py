@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,6 +15,9 @@ from tui.widgets.roll import GUTTER, Roll
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+AROUND: Final = 200  # rows of a long list in which the one under the cursor is looked for
 
 
 class Rows(Protocol[R_co]):
@@ -133,17 +136,27 @@ class Table(Roll, Generic[R]):
             self._remarked(f"{self._told()}; other rows came between, the range is over")
         was_seen = 0 <= self.cursor - self.first_row < self.body_rows
         wanted = self._gone_to if self.is_sifted else self._on
-        if isinstance(rows, tuple) and wanted is not None:
-            places = (index for index, each in enumerate(rows) if self._place(each) == wanted)
-            self.cursor = next(places, 0 if self.is_sifted else self.cursor)
-        elif self.is_sifted:
-            self.cursor = 0
+        found = None if wanted is None else self._find_again(wanted)
+        self.cursor = found if found is not None else 0 if self.is_sifted else self.cursor
         self.changed()
         if (was_seen or self.is_sifted) and self.count():
             self._show(self.cursor)
         self._look()
         if self._sought and isinstance(rows, tuple):
             self._find(rows)
+
+    def _find_again(self, wanted: tuple[Target, str]) -> int | None:
+        """Where this row is now, the nearest to where it was; of many rows, among those around."""
+        here, around = (
+            min(self.cursor, max(self.count() - 1, 0)),
+            self.count() if isinstance(self._rows, tuple) else AROUND,
+        )
+        near = (index for by in range(around + 1) for index in dict.fromkeys((here + by, here - by)))
+        return next((each for each in near if 0 <= each < self.count() and self._is_at(each, wanted)), None)
+
+    def _is_at(self, index: int, wanted: tuple[Target, str]) -> bool:
+        row = self._rows[index]
+        return row is not None and self._place(row) == wanted
 
     def _find(self, rows: Sequence[R]) -> None:
         place = next((index for index, each in enumerate(rows) if self._opens(each).name == self._sought), None)
