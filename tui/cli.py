@@ -151,13 +151,13 @@ def _draw(picture: "FlowPicture", width: int) -> str:
 def _application(path: Path, options: dict[str, str]) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the application needs a terminal; for text use: posthouse --plain post")
-    from tui.opening import NoSuch, application
+    from tui.opening import NoSuch, application, reports_mouse
 
     try:
         app = application(path, options)
     except NoSuch as error:
         raise UsageError(str(error)) from None
-    app.run()
+    app.run(mouse=reports_mouse(os.environ))
     return app.return_code or 0
 
 

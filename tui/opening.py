@@ -36,6 +36,11 @@ def application(path: Path, options: Mapping[str, str], environ: Mapping[str, st
     )
 
 
+def reports_mouse(environ: Mapping[str, str]) -> bool:
+    """GNU screen, told to report the mouse, keeps an Escape to itself until another key comes."""
+    return "STY" not in environ
+
+
 def symbols(options: Mapping[str, str], environ: Mapping[str, str]) -> Symbols | None:
     """How signs are shown; None: as they are."""
     letters = shows_unicode(environ)

@@ -171,7 +171,7 @@ async def test_a_draft_that_can_not_be_kept_is_not_left_without_a_question(tmp_p
         await _writing(one)
         one.daemon.acts["flows/draft"] = lambda body: Refused("the disk is full")
         await one.press("A", "escape", "escape")
-        await one.see("Leave without keeping what was changed?", "▸ Cancel ◂")
+        await one.see("Leave without keeping what was written?", "▸ Cancel ◂")
         await one.press("enter")
         await one.see("Flows › draft abandoned-cart", "Aname")
         await one.press("escape", "l", "enter")
@@ -216,8 +216,8 @@ async def test_who_waits_for_a_watch_waits_for_what_was_due_when_it_came(is_aske
         asked.append("answered")
 
     watch = Watch(ask)
-    first: Callable[[], Any] = watch.nudge if is_asked else watch.finish
-    tasks = [asyncio.create_task(each()) for each in (first, watch.nudge, watch.finish)]
+    first: Callable[[], Any] = watch.nudge if is_asked else watch.settled
+    tasks = [asyncio.create_task(each()) for each in (first, watch.nudge, watch.settled)]
     await asyncio.sleep(0)
     gate.set()
     await tasks[2]

@@ -305,3 +305,14 @@ async def test_escape_is_heard_though_a_key_comes_with_it(tmp_path: Path) -> Non
         await one.see("What has the focus")
         os.write(one.end, b"\x1b2")
         await one.see("outlook.example")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("environ", "is_asked_for"), [({}, True), ({"STY": "1234.pts-0"}, False)])
+async def test_the_mouse_is_not_asked_for_where_it_would_hold_escape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], is_asked_for: bool
+) -> None:
+    monkeypatch.delenv("STY", raising=False)
+    async with terminal(tmp_path, **environ) as one:
+        await one.see("live")
+        assert (b"\x1b[?1000h" in one.written) == is_asked_for
