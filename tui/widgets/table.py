@@ -147,10 +147,8 @@ class Table(Roll, Generic[R]):
 
     def _find_again(self, wanted: tuple[Target, str]) -> int | None:
         """Where this row is now, the nearest to where it was; of many rows, among those around."""
-        here, around = (
-            min(self.cursor, max(self.count() - 1, 0)),
-            self.count() if isinstance(self._rows, tuple) else AROUND,
-        )
+        here = min(self.cursor, max(self.count() - 1, 0))
+        around = self.count() if isinstance(self._rows, tuple) else AROUND
         near = (index for by in range(around + 1) for index in dict.fromkeys((here + by, here - by)))
         return next((each for each in near if 0 <= each < self.count() and self._is_at(each, wanted)), None)
 
