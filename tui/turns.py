@@ -51,6 +51,7 @@ class Turns:
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
         """The daemon is waited for: say so, once one begins to wonder, for as long as it lasts."""
+        self._wait_no_more()
         self._awaited = text
         self._wait()
         try:
