@@ -127,11 +127,17 @@ async def reader(line: tuple[socket.socket, int]) -> Parser:
     return Parser(line[0])
 
 
-async def ask_next(reader: Parser) -> None:
-    """The next mail is read. Where little time is given its worker may be late too, and is replaced."""
+async def read_at_last(reader: Parser, kind: str, content: bytes) -> Any:
+    """What is read of it. Where little time is given a worker may be late, and is replaced."""
     async with asyncio.timeout(60):
-        while (answer := await reader.read("size", b"next")) != {"read": 4}:
+        while "read" not in (answer := await reader.read(kind, content)):
             assert answer in ({"unread": LATE}, {"unread": STARVED})
+    return answer["read"]
+
+
+async def ask_next(reader: Parser) -> None:
+    """The next mail is read."""
+    assert await read_at_last(reader, "size", b"next") == 4
 
 
 async def test_a_mail_is_read(reader: Parser) -> None:
@@ -168,7 +174,7 @@ async def test_a_mail_that_breaks_its_reader_is_unread_and_the_next_one_is_fine(
 
 async def test_a_worker_that_gets_no_processor_is_waited_for_and_its_mail_is_read(reader: Parser) -> None:
     """Its time is what it works. Here it has little, and stands still for longer."""
-    pid = (await reader.read("pid", b""))["read"]
+    pid = await read_at_last(reader, "pid", b"")
     os.kill(pid, signal.SIGSTOP)
     asked = asyncio.ensure_future(reader.read("pid", b""))
     await asyncio.wait([asked], timeout=SECONDS + 0.5)
@@ -178,7 +184,7 @@ async def test_a_worker_that_gets_no_processor_is_waited_for_and_its_mail_is_rea
 
 async def test_of_a_worker_that_never_gets_any_it_is_said_that_it_waited_not_that_it_worked(reader: Parser) -> None:
     """And the same mail may be read another time: an application is not told that it is wrong."""
-    pid = (await reader.read("pid", b""))["read"]
+    pid = await read_at_last(reader, "pid", b"")
     os.kill(pid, signal.SIGSTOP)
     assert await reader.read("pid", b"") == {"unread": STARVED}
     assert STARVED in parser.TROUBLES

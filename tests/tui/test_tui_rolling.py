@@ -134,17 +134,23 @@ async def test_a_step_costs_the_rows_that_came_and_that_the_cursor_left(
         costs = []
         while table.first_row < 7:  # the rows of each list are of a few kinds
             before = emulated.octets
-            await one.press("j")
+            with (
+                one.app.batch_update()
+            ):  # on a slow machine a timer would paint it in two parts, which cost more than one
+                await one.press("j")
+            await one.settle()
             costs.append(emulated.octets - before)
         assert max(costs) < BARS[name], costs
-        assert "\x1b[1M\x1b[r" in emulated.written[-2] + emulated.written[-1]
+        assert "\x1b[1M\x1b[r" in emulated.written[-1]
 
 
 async def test_a_minute_later_the_ages_of_all_rows_cost_less_than_two_rows(tmp_path: Path, emulated: Emulated) -> None:
     async with stage(tmp_path) as one:
         table = await at_the_edge(one)
         before, shown = emulated.octets, one.text
-        table.show(table._rows, table._now_ms + 3_600_000)
+        with one.app.batch_update():
+            table.show(table._rows, table._now_ms + 3_600_000)
+            await one.settle()
         await one.until(lambda: one.text != shown)
         assert emulated.octets - before < 500
         assert different(emulated.cells, painted_anew(one, emulated)) == []
