@@ -48,12 +48,13 @@ def run(
     Exit code 1 when something did not happen.
     """
     from engine.scene.play import Scene
-    from engine.scene.stage import CannotStage, Stage, prepare, running
+    from engine.scene.stage import CannotStage, Stage, held, prepare, running
 
     is_headless = headless or os.environ.get("HEADLESS", "") not in ("", "0") or not sys.stdout.isatty()
 
     async def play(stage: Stage) -> bool:
-        print(_lay_down(stage, contacts, days, seed), flush=True)
+        with held(stage):
+            print(_lay_down(stage, contacts, days, seed), flush=True)
         print(f"Starting the lab and posthoused in {stage.folder} ...", flush=True)
         async with running(stage):
             print("Playing a day of the sample shop ...\n", flush=True)

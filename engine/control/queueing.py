@@ -68,16 +68,20 @@ async def hold(house: House, office: Office, body: dict[str, Any]) -> Done:
     by, now = _by(body), house.clock.now()
     work = _Work(house, office, body, (State.QUEUED,), now)
     return await work.run(
-        "held", lambda tx, ids: (operating.hold(tx, ids, by, now), ()), lambda batch: _back("release", batch)
+        "held",
+        lambda tx, ids: (operating.hold(tx, ids, by, now), ()),
+        lambda batch: _back("release", batch, as_before=True),
     )
 
 
 async def release(house: House, office: Office, body: dict[str, Any]) -> Done:
-    """Let held deliveries go."""
-    by, now = _by(body), house.clock.now()
+    """Let held deliveries go now; or, `as_before`, when they would have gone had nobody held them."""
+    by, now, as_before = _by(body), house.clock.now(), bool(body.get("as_before"))
     work = _Work(house, office, body, (State.HELD,), now)
     return await work.run(
-        "released", lambda tx, ids: _counted(operating.let_go(tx, ids, by, now)), lambda batch: _back("hold", batch)
+        "released, each due when it was before" if as_before else "released",
+        lambda tx, ids: _counted(operating.let_go(tx, ids, by, now, as_before=as_before)),
+        lambda batch: _back("hold", batch),
     )
 
 

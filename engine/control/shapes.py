@@ -159,7 +159,7 @@ BODIES: Final[Mapping[str, Shape]] = {
     "queue/cancel": {**_WHICH, "grace": _is_text},
     "queue/restore": _WHICH,
     "queue/hold": _WHICH,
-    "queue/release": _WHICH,
+    "queue/release": {**_WHICH, "as_before": _is_flag},
     "queue/redirect": {**_WHICH, "to": _is_text, "back": _is_flag},
     "queue/retry": {**_texts("site", "by", "why"), "deliveries": _are_numbers},
     "shaping/suspend": {**_texts("scope", "name", "for", "by", "why"), "until_ms": _is_number},

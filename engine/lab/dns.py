@@ -73,8 +73,7 @@ class DnsServer:
     async def start(self, host: str, port: int) -> None:
         """Listen on UDP and TCP at one port; port 0 takes one that is free on both. OSError when it can't be had."""
         for remaining in reversed(range(_TRIES if port == 0 else 1)):
-            loop = asyncio.get_running_loop()
-            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._zone), (host, port))
+            self._udp = await self._datagrams(host, port)
             bound = self._udp.get_extra_info("sockname")[1]
             try:
                 self._tcp = await asyncio.start_server(self._serve, host, bound)
@@ -85,6 +84,14 @@ class DnsServer:
             else:
                 self.address = f"{host}:{bound}"
                 return
+
+    async def _datagrams(self, host: str, port: int) -> asyncio.DatagramTransport:
+        """asyncio names the address that is taken for TCP only."""
+        loop = asyncio.get_running_loop()
+        try:
+            return (await loop.create_datagram_endpoint(lambda: _Datagrams(self._zone), (host, port)))[0]
+        except OSError as err:
+            raise OSError(err.errno, f"the resolver can't listen on {host}:{port} (UDP): {err.strerror}") from None
 
     async def stop(self) -> None:
         if self._udp is not None:

@@ -14,13 +14,12 @@ from typing import Any, Final
 import dkim
 import dns.resolver
 
-from deliverability.signing.keys import Algorithm, dns_record, generate_key
+from deliverability.signing.keys import Algorithm
 from engine import keys
 from engine.catalogue.pools import SECRET_OCTETS, Pool, put
 from engine.control.client import AsyncControl
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
-from engine.lab import zones
 from engine.lab.hand_over import hand_over
 from engine.lab.keep import Kept, KeptMail
 from engine.lab.orders import Order
@@ -114,16 +113,11 @@ class Scene:
 
     async def _domain(self) -> None:
         act = "A domain that signs"
-        pairs = []
-        for selector, algorithm in (("lab-rsa", Algorithm.RSA), ("lab-ed", Algorithm.ED25519)):
-            key = generate_key(SHOP, selector, algorithm)
-            pairs.append((key, keys.write_file(self._stage.folder / "keys", key)))
-            record = dns_record(key)
-            zones.publish(self._stage.lab, record.name, "TXT", record.value)
-            self.report.note(act, f"{algorithm} key, record published", record.name, True)
-        now = self._clock.now()
-        await asyncio.to_thread(self._database.write_now, lambda tx: keys.add(tx, pairs, now))
-        await self._post("keys", {})
+        made = await asyncio.to_thread(self._database.read_now, lambda tx: keys.kept(tx, SHOP))
+        for each in made:
+            name = f"{each.selector}._domainkey.{SHOP}"
+            self.report.note(act, f"{each.algorithm} key, record published", name, each.is_signing)
+        self.report.note(act, "keys of both kinds", len(made), {each.algorithm for each in made} == set(Algorithm))
 
     async def _past(self) -> None:
         act = "The shop's past (generated)"

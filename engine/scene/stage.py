@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,18 +94,45 @@ def _refuse_running(folder: Path) -> None:
 def free_port(wish: int) -> int:
     """`wish` where nobody listens on it, else one the system chooses."""
     for port in (wish, 0):
-        with socket.socket() as tcp, socket.socket() as host, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            for each in (tcp, host):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                tcp.bind(("127.0.0.1", port))
-                chosen = int(tcp.getsockname()[1])
-                host.bind(("127.0.0.10", chosen))  # the lab's hosts each have an address of their own
-                udp.bind(("127.0.0.1", chosen))
-            except OSError:
-                continue
+        with contextlib.suppress(OSError), _taken(port) as chosen:
             return chosen
     raise CannotStage("no port is free on 127.0.0.1")
+
+
+@contextlib.contextmanager
+def _taken(port: int) -> Iterator[int]:
+    """Nobody else can listen on it meanwhile; 0: on one that the system chooses. OSError where somebody does."""
+    with socket.socket() as tcp, socket.socket() as host, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        for each in (tcp, host):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tcp.bind(("127.0.0.1", port))
+        chosen = int(tcp.getsockname()[1])
+        host.bind(("127.0.0.10", chosen))  # the lab's hosts each have an address of their own
+        udp.bind(("127.0.0.1", chosen))
+        for each in (tcp, host):  # what is only bound could be bound by another stage too
+            each.listen()
+        yield chosen
+
+
+@contextlib.contextmanager
+def held(stage: Stage) -> Iterator[None]:
+    """Nobody takes a port of the stage before it is used: its past takes a while to lay down, and another stage may be set
+    meanwhile. CannotStage, which names the port, where somebody has one."""
+    with contextlib.ExitStack() as stack:
+        for name, port in asdict(stage.ports).items():
+            try:
+                stack.enter_context(_taken(port))
+            except OSError as err:
+                whose = f"{_SETTINGS[name]} of {stage.config}"
+                remedy = f"`ss -lntup 'sport = :{port}'` shows by whom; run it again, and another port is chosen"
+                raise CannotStage(f"port {port} ({whose}) can't be had ({err.strerror}): {remedy}") from None
+        yield
+
+
+_SETTINGS: Final = {
+    "submission": "submission.listen", "inbound": "inbound.listen", "web": "web.listen", "dns": "routing.resolvers",
+    "smtp": "routing.port", "window": "the shop's pictures, beside the settings",
+}  # fmt: skip
 
 
 _BRAND: Final = """\
@@ -213,7 +240,9 @@ async def _lab(stage: Stage) -> AsyncIterator[dict[str, Any]]:
         async with asyncio.timeout(START_SECONDS):
             line = await lab.stdout.readline()
         if not line.startswith(b"ready "):
-            raise CannotStage(f"the lab did not start: {stage.folder / 'lab.log'} says why")
+            await _end(lab)
+            with held(stage):  # which names the port that is taken
+                raise CannotStage(f"the lab did not start: {stage.folder / 'lab.log'} says why")
         yield json.loads(line.removeprefix(b"ready "))
     finally:
         await _end(lab)

@@ -75,15 +75,17 @@ def hold(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> int:
     return len(changed)
 
 
-def let_go(tx: Tx, deliveries: Sequence[int], by: By, now: datetime) -> list[str]:
-    """Queue held deliveries again, due now; the domain of each that was held."""
-    queued, now_ms = int(after(State.HELD, Event.LET_GO)), to_ms(now)
-    sql = "UPDATE delivery SET state = ?, due_ms = ? WHERE id = ? AND state = 4 RETURNING id, domain"
-    rows = [row for each in deliveries for row in tx.query(sql, (queued, now_ms, each))]
+def let_go(tx: Tx, deliveries: Sequence[int], by: By, now: datetime, *, as_before: bool = False) -> list[str]:
+    """Queue held deliveries again, due now, or `as_before` they were held; the domain of each that was held."""
+    queued, due_ms = int(after(State.HELD, Event.LET_GO)), None if as_before else to_ms(now)
+    sql = "UPDATE delivery SET state = ?, due_ms = coalesce(?, due_ms) WHERE id = ? AND state = 4 RETURNING id, domain, due_ms"
+    rows = [row for each in deliveries for row in tx.query(sql, (queued, due_ms, each))]
     let = [row[0] for row in rows]
     tx.executemany("DELETE FROM cancellation WHERE delivery_id = ?", [(each,) for each in let])
     note(tx, let, "released", by, now)
-    return _hinted(tx, [row[1] for row in rows], now_ms)
+    for _, domain, its_due_ms in rows:
+        hint(tx, domain, its_due_ms)
+    return [row[1] for row in rows]
 
 
 def redirect(tx: Tx, deliveries: Sequence[int], hop: str, by: By, now: datetime) -> list[str]:

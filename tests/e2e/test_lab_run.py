@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,9 @@ def test_everything_of_the_sample_day_happens(tmp_path: Path) -> None:
         timeout=PATIENCE,
     )
     assert (done.returncode, "Everything happened." in done.stdout) == (0, True), f"{done.stdout}\n{done.stderr}"
+    with closing(sqlite3.connect(tmp_path / "var" / "posthouse.db")) as database:
+        states = database.execute("SELECT DISTINCT state FROM dkim_key").fetchall()
+    assert states == [("active",)]  # a key that is gone would greet a newcomer with an alert
 
 
 STAGE = """

@@ -89,6 +89,15 @@ def test_holding_is_undone_for_those_alone_that_it_held(daemon: Daemon) -> None:
     assert f"0 of 1 delivery released ({first} is queued; only what is held can be)" in again.text
 
 
+def test_undoing_a_hold_leaves_what_waits_for_its_retry_waiting(daemon: Daemon) -> None:
+    number = ids(daemon)[-1]
+    [(due_ms,)] = daemon.rows("SELECT due_ms FROM delivery WHERE id = ?", number)
+    done = daemon.act("queue/hold", deliveries=[number], by="ann")
+    undone = daemon.act("acts/undo", act=done.facts["act"])
+    assert "1 delivery released, each due when it was before" in undone.text
+    assert daemon.rows("SELECT state, due_ms FROM delivery WHERE id = ?", number) == [(0, due_ms)]
+
+
 def test_single_deliveries_are_tried_now(daemon: Daemon) -> None:
     number = ids(daemon)[0]
     before = daemon.rows("SELECT count(*) FROM attempt WHERE delivery_id = ?", number)

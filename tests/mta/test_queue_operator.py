@@ -43,6 +43,23 @@ def test_what_is_held_stays_until_it_is_let_go_and_then_is_due_at_once(place: Pl
     assert claimed(books, owner, "example.org") == ["ann@example.org"]
 
 
+def test_what_is_let_go_as_before_waits_for_its_own_time_and_its_domain_is_looked_at_then(place: Place) -> None:
+    books = open_books(place)
+    late, due = enqueued(books, "ann@late.example", "bob@due.example").deliveries
+    later = NOON + timedelta(hours=1)
+    retry = "UPDATE delivery SET due_ms = ? WHERE id = ?"
+    books.write(lambda tx: tx.execute(retry, (to_ms(later), late)))
+    books.write(lambda tx: tx.execute("UPDATE destination SET next_ms = NULL"))
+    books.write(lambda tx: operating.hold(tx, [late, due], ANN, NOON))
+    let = books.write(lambda tx: operating.let_go(tx, [late, due], ANN, NOON + MINUTE, as_before=True))
+    assert let == ["late.example", "due.example"]
+    owner = carrier(books)
+    assert claimed(books, owner, "late.example") == []
+    assert claimed(books, owner, "due.example") == ["bob@due.example"]
+    assert books.rows("SELECT next_ms FROM destination WHERE domain = 'late.example'") == [(to_ms(later),)]
+    assert books.audit().balances
+
+
 def test_what_a_carrier_has_in_its_hands_is_left_alone(place: Place) -> None:
     books = open_books(place)
     taken = enqueued(books, "ann@example.org")
