@@ -12,6 +12,7 @@ from tui.behind import behind
 from tui.ink import Ink, Line, Target
 from tui.screens.house import HouseScreen
 from tui.trail import Trail, View
+from tui.turns import Turns
 
 _ONCE: Final = frozenset(
     {"draft", "mail-file"}
@@ -45,9 +46,12 @@ class Moving(App[None]):
         Binding("grave_accent", "last_view", "the last view", show=False, id="app.last_view"),
     ]
 
+    turns: Turns
+
     def __init__(self, **words: Any) -> None:
         super().__init__(**words)
         self._trail = Trail(View(self.DEFAULT_MODE))
+        self._led: tuple[View, View] | None = None  # what a command has opened last, and where it was typed
 
     # Said in the status line by the application itself.
 
@@ -61,12 +65,16 @@ class Moving(App[None]):
 
     async def go(self, mode: str, words: str = "") -> None:
         """To a mode; with words, to its first screen and from there where they say."""
+        before = self._view()
         self.unsay()
         await self.switch_mode(mode)
         if words:
             await self._strip_to(())
             if isinstance(self.screen, HouseScreen) and (trouble := self.screen.jump(words)):
+                await self._restore(before)
                 self.say(trouble, Ink.WAIT)
+                return
+            self._led = self._view(), before
         self._trail.visit(self._view())
 
     def open(self, target: Target, screen: Screen[Any] | None = None) -> None:
@@ -111,11 +119,24 @@ class Moving(App[None]):
 
     def turn_back(self, why: str) -> None:
         """What was opened is not there: one stays where one was, and is told."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-            self._trail.drop()
+        if len(self.screen_stack) < 2:
+            return
+        gone, before = self._view(), self._trail.last
+        self.pop_screen()
+        self._trail.drop()
+        if self._led == (gone, before) and before not in (gone, self._view()):
+            self.turns.is_leading = True  # at once: no key behind is for what is shown on the way
+            self.run_worker(self._stay_at(before, why), group="mode", exclusive=True)
+        else:
             self._trail.visit(self._view())
             self.say(f"✗ {why}", Ink.BAD)
+
+    async def _stay_at(self, view: View, why: str) -> None:
+        """A command that led elsewhere found nothing there."""
+        with self.turns.leading():
+            await self._restore(view)
+        self._trail.visit(self._view())
+        self.say(f"✗ {why}", Ink.BAD)
 
     def sheet(self, title: str, lines: Sequence[Line]) -> None:
         """A page of lines over the screen."""

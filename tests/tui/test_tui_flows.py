@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from canned import flows as canned_flows
 from textual import events
 from tui_stage import Stage, stage
 
-from engine.control.protocol.acts import Refused
+from engine.control.protocol.acts import Done, Refused
 from tui.ink import Target
 from tui.screens.flows_draft import DraftScreen
 from tui.screens.mail_files import MailFileScreen
@@ -141,6 +142,27 @@ async def test_nothing_that_is_typed_into_a_draft_that_is_only_read_acts(tmp_pat
         assert editor.text == text and editor.has_focus
         await one.press("escape", "v", "2")
         await one.see("7 sites")
+
+
+async def test_the_line_that_is_written_stays_in_sight_where_what_is_wrong_takes_a_row_more(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        editor = await _writing_at_the_end(one)
+        rows = editor.size.height
+        fault = canned_flows.FAULT
+        told = Done("kept", {"revision": 4, "faults": (fault, replace(fault, line=9), replace(fault, line=10))})
+        one.daemon.acts["flows/draft"] = lambda body: told
+        await one.press(*"zzz")
+        await one.until(lambda: editor.size.height < rows)
+        await one.see("zzz")
+
+
+async def _writing_at_the_end(one: Stage) -> Editor:
+    """On the last line of the window, of a text that is longer than it."""
+    editor = await _writing(one)
+    editor.focus()
+    editor.text += "# a line\n" * 40
+    await one.press("ctrl+end")
+    return editor
 
 
 async def test_nothing_that_is_typed_while_the_text_can_not_come_acts(tmp_path: Path) -> None:

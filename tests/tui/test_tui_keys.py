@@ -86,6 +86,52 @@ async def test_half_a_word_of_a_filter_leads_the_cursor_nowhere(tmp_path: Path) 
         await one.see("▌ ru")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("queue gma", "nothing is queued for gma"),
+        ("journal gma", "no view gma"),
+        ("bounces gma", "nothing here is called gma"),
+    ],
+)
+@pytest.mark.parametrize("opened", [False, True])
+async def test_a_command_that_finds_nothing_leaves_one_where_one_was(
+    tmp_path: Path, words: str, said: str, opened: bool
+) -> None:
+    async with stage(tmp_path) as one:
+        one.daemon.answers["/v1/messages"] = lambda query, words: Refused(f"nothing is queued for {query['site']}")
+        await one.press("5")
+        await one.see("▌ news")
+        if opened:
+            await one.press("enter")
+            await one.see("Lists › news")
+        view = one.app._view()
+        await _typed(one, words)
+        await one.see(said, "Lists › news" if opened else "▌ news")
+        await one.until(lambda: not one.app.turns.is_leading)
+        assert one.app._view() == view == one.app._trail.here
+        await one.press("2")
+        await one.see("7 sites")
+
+
+async def test_a_command_that_finds_nothing_in_its_own_mode_leaves_one_there(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        answer = one.daemon.answers["/v1/messages"]
+
+        def found(query: Mapping[str, str], words: Mapping[str, str]) -> object:
+            return Refused("there is no gma") if query["site"] == "gma" else answer(query, words)
+
+        one.daemon.answers["/v1/messages"] = found
+        await one.press("2")
+        await one.see("7 sites")
+        await _typed(one, "queue gma")
+        await one.see("there is no gma", "7 sites")
+        await one.press("enter")
+        await one.see("reader0@gmail.com")
+        await _typed(one, "queue gma")
+        await one.see("there is no gma", "reader0@gmail.com")
+
+
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_a_verb_behind_a_filter_is_about_what_the_filter_finds(tmp_path: Path, is_late: bool) -> None:
     async with stage(tmp_path) as one:

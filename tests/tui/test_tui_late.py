@@ -11,8 +11,10 @@ import pytest
 from tui_stage import Stage, _key, stage
 
 from engine.control.protocol.acts import Done, Refused
+from engine.control.protocol.journal import Acts
 from engine.control.protocol.queue import Messages
 from tui.screens.deliveries import DeliveriesScreen
+from tui.screens.house import HouseScreen
 from tui.session import Watch
 
 
@@ -129,6 +131,19 @@ async def test_the_reasons_come_before_the_key_that_closes_them(tmp_path: Path) 
         gate.set()
         await one.see("▌ ► in flight  reader1@")
         assert _screens(one) == ["QueueScreen", "SiteScreen"]
+
+
+@pytest.mark.parametrize("mode", ["2", "3", "5"])
+async def test_of_the_log_beside_nothing_is_said_before_it_has_come(tmp_path: Path, mode: str) -> None:
+    async with stage(tmp_path, (160, 48)) as one:
+        await one.press(mode)
+        await one.until(lambda: not cast(HouseScreen, one.app.screen).is_awaited)
+        one.daemon.answers["/v1/acts"] = lambda query, words: Acts(0, (), 0)
+        gate = _late(one.daemon.answers, "/v1/acts")
+        await one.press("w")
+        assert "── Log" not in one.text and "nothing is written" not in one.text
+        gate.set()
+        await one.see("── Why ──", "── Log ──", "nothing is written down of it")
 
 
 async def test_what_is_typed_for_a_form_that_does_not_come_is_nobody_s(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tui_stage import Stage, stage
 from engine.control.protocol.mails import MailProof, MailRow, Mails
 from tui.ink import Target, plain
 from tui.pages import mails
-from tui.widgets.editor import spans
+from tui.widgets.editor import Editor, spans
 from tui.widgets.page import Page
 
 
@@ -243,6 +243,20 @@ async def test_a_status_of_two_lines_moves_no_page_that_is_read_away_from_its_cu
         one.app.say("two lines of it " * 8)
         await one.until(lambda: page.body_rows < rows)
         assert page.first_row == 0
+
+
+async def test_a_status_of_two_lines_hides_no_line_that_is_written(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        one.app.open(Target("mail-file", "mail/cart-reminder.toml"))
+        await one.until(lambda: one.app.screen.query(Editor) and one.app.screen.query_one(Editor).text)
+        editor = one.app.screen.query_one(Editor)
+        editor.text += "# a line\n" * 40
+        await one.press("ctrl+end", *"zzz")
+        await one.see("zzz")
+        rows = editor.size.height
+        one.app.say("said " * 30)
+        await one.until(lambda: editor.size.height < rows)
+        await one.see("zzz")
 
 
 async def test_a_test_asks_for_address_and_language_and_nothing_leaves_a_terminal_that_only_reads(

@@ -7,22 +7,24 @@ from engine.control.client import ControlError
 from engine.control.protocol.journal import Acts, Happenings
 from tui import words
 from tui.format import clock
-from tui.ink import BLANK, Ink, Line, line, rule
+from tui.ink import Ink, Line, line
 from tui.pages import journal
 from tui.session import Session
 
 _ROWS: Final = 12
 
 
-async def log_of(session: Session, address: str, name: str, width: int) -> list[Line]:
-    """The newest first. `address`: the person on the line, if anybody; `name`: what the line opens."""
+async def log_of(session: Session, address: str, name: str) -> list[Line]:
+    """The newest first; none where the line is about nobody (`address`) and opens nothing (`name`)."""
+    if not address and not name:
+        return []
     try:
         happened = await _happened(session, address) if address else []
-        acts = await _acts(session, name or address) if name or address else []
+        acts = await _acts(session, name or address)
     except ControlError as error:
-        return [BLANK, rule("Log", width), line(("✗ " + error.text, Ink.BAD))]
+        return [line(("✗ " + error.text, Ink.BAD))]
     told = [*happened, *([line(("what operators did", Ink.STRONG)), *acts] if acts else [])]
-    return [BLANK, rule("Log", width), *(told or [line(("nothing is written down of it", Ink.DIM))])]
+    return told or [line(("nothing is written down of it", Ink.DIM))]
 
 
 async def _happened(session: Session, address: str) -> list[Line]:

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from engine.control.client import ControlError
 from engine.control.protocol.house import Overview
-from tui.ink import Ink, Line, Target, line, lines, rule
+from tui.ink import BLANK, Ink, Line, Target, line, lines, rule
 from tui.messages import Opened
 from tui.pages import frame
 from tui.pages.exact import exact
@@ -33,6 +33,10 @@ from tui.widgets.table import Table
 WIDE = 100  # columns from which a list has its detail beside it
 _NO_REASON = "nothing here has a reason to show"
 SIDE = 160  # columns from which the reasons (or the log) stand beside both
+
+
+def _part(title: str, said: Sequence[Line], width: int) -> list[Line]:
+    return [rule(title, width), *(each for one in said for each in one.folded(width))]
 
 
 class HouseScreen(Framed):
@@ -101,8 +105,10 @@ class HouseScreen(Framed):
     def jump(self, words: str) -> str:
         """Go to what is typed after the mode's name: `gmail.com /421`. What can't be found is said: "" when it was."""
         name, _, text = words.partition("/")
+        if name.strip():
+            return f"nothing here is called {name.strip()}"
         self.filter_for(text.strip())
-        return f"nothing here is called {name.strip()}" if name.strip() else ""
+        return ""
 
     def names(self) -> Sequence[str]:
         """What may be typed behind the mode's name, for completion: the names in the table."""
@@ -309,8 +315,9 @@ class HouseScreen(Framed):
         about, side = self._table, self.query_one(Side)
         name = about.at.name if about is not None and about.at is not None else ""
         reasons = await self._reasoned() or [line((_NO_REASON, Ink.DIM))]
-        lines = [*reasons, *await log_of(self.session, self.person(), name, side.text_width)]
-        side.show(lambda width: [rule("Why", width), *(each for one in lines for each in one.folded(width))])
+        log = await log_of(self.session, self.person(), name)
+        # Headings are drawn for the width that there is then: now the side may have none yet.
+        side.show(lambda width: [*_part("Why", reasons, width), *([BLANK, *_part("Log", log, width)] if log else [])])
 
     async def _why_page(self) -> bool:
         found = await self._reasoned()

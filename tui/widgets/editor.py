@@ -96,6 +96,10 @@ class Editor(TextArea):
         if self.is_awaited:
             self.placeholder, self.read_only, self.is_awaited = "", False, False
 
+    def on_resize(self) -> None:
+        """What stands below may take a row of it: the line that is written stays in sight."""
+        self.call_after_refresh(self.scroll_cursor_visible)
+
     def on_key(self, event: events.Key) -> None:
         if not self.read_only:
             return
