@@ -21,6 +21,10 @@ LEFT_OUT: Final = "left out"
 _SECRET: Final = re.compile(r"pass(word|phrase)|secret|token|credential_key|private", re.IGNORECASE)
 _PERSONAL: Final = ("data",)  # of an event: it stands with the event, as long as that is kept
 _OWN_COLUMN: Final = ("by", "dry_run")
+_OPPOSITES: Final = {
+    "coupon pool add": "coupon pool drop", "credential add": "credential remove", "token add": "token remove",
+    "pair pin": "pair free", "pair ban": "pair free",
+}  # fmt: skip
 _NAMES: Final = ("about", "list", "flow", "campaign", "site", "domain", "segment", "name", "mail", "q")
 
 
@@ -61,6 +65,14 @@ def typed(argv: Sequence[str]) -> tuple[str, str]:
     addresses = [each for word in kept if "@" in word and (each := _address(word))]
     names = [word for word in kept[2:] if not word.startswith("-")]
     return " ".join(clean(each)[:TEXT_MAX] for each in kept), key((addresses or names or [""])[0])
+
+
+def way_back(argv: Sequence[str]) -> str:
+    """What is said of undoing a command beside the daemon: the one that takes back what it made, where there is one."""
+    for words, opposite in _OPPOSITES.items():
+        if " ".join(argv).startswith(f"{words} "):
+            return f"a command beside the daemon: `posthouse {opposite}` takes back what it made"
+    return "a command beside the daemon, and none takes it back"
 
 
 def _address(word: str) -> str:

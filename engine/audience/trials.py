@@ -44,7 +44,7 @@ class Batch:
     file: str
     kind: str
     operator: str
-    rows: int
+    rows: int  # that became something: taken or refused
     taken: int
     made: int
     refused: int
@@ -57,7 +57,8 @@ class Batch:
 
 
 _COLUMNS: Final = (
-    "id, state, file, kind, operator, rows_read, taken, made, refused, stopped, seq, sendings, bounces, started_ms, why"
+    "id, state, file, kind, operator, taken + refused, taken, made, refused, stopped, seq, sendings, bounces,"
+    " started_ms, why"
 )
 _CHUNK: Final = 500  # keys in one question
 _MARKS: Final = ",".join(f"'{each}'" for each in HOLDING)

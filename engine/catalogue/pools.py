@@ -67,9 +67,12 @@ def put(tx: Tx, pool: Pool, secret: bytes, now: datetime) -> bool:
         raise PoolError(f'"{pool.name[:50]}" is no name of a pool: small letters, digits, - and _')
     try:
         pattern = codes.check_pattern(pool.pattern) if pool.pattern else ""
-        expires = str(Span.parse(pool.expires)) if pool.expires else ""
     except ValueError as err:
         raise PoolError(str(err)) from None
+    try:
+        expires = str(Span.parse(pool.expires)) if pool.expires else ""
+    except ValueError as err:
+        raise PoolError(f'--expires "{codes.shown(pool.expires)}": {err}') from None
     row = tx.one("SELECT pattern FROM coupon_pool WHERE name = ?" + tx.for_update(), (pool.name,))
     if row is not None and bool(row[0]) != bool(pattern):
         kind = "is made by a pattern" if row[0] else "has loaded codes"

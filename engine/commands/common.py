@@ -194,7 +194,7 @@ def _note(tx: "Tx") -> None:
     user, now = user_name(os.getuid()), SystemClock(read_offset(tx)).now()
     path = " ".join(("posthouse", *words.split(" ")[:2]))
     number = keeping.begin(tx, path, user=user, operator=who(), about=about, told="{}", now=now)
-    keeping.complete(tx, number, f"posthouse {words}", now, final="a command beside the daemon: use the opposite one")
+    keeping.complete(tx, number, f"posthouse {words}", now, final=telling.way_back(COMMAND.get()))
 
 
 def clock(store: "GroupStore") -> "SystemClock":

@@ -107,7 +107,8 @@ def _run(store: "GroupStore", file: Path, prepared: "Prepared", wanted: "Wanted"
     with Quarantine(file, is_json=prepared.is_json) as quarantine:
         done = _guarded(lambda: task.run(prepared.parts, declared, quarantine, again=again))
     if as_json:
-        said = {name: getattr(done, name) for name in _SHOWN} | {"quarantine": [str(each) for each in quarantine.paths]}
+        said = {name: getattr(done, name) for name in _SHOWN}
+        said |= {"rows": done.taken + done.refused, "quarantine": [str(each) for each in quarantine.paths]}
         print(json.dumps(said, ensure_ascii=False, indent=2))
         return
     if done.resumed:
@@ -126,7 +127,7 @@ def _rows(count: int) -> str:
     return f"{count:,} row{'s' if count != 1 else ''}"
 
 
-_SHOWN = ("batch_id", "rows", "taken", "made", "refused", "stopped", "seq", "resumed")
+_SHOWN = ("batch_id", "taken", "made", "refused", "stopped", "seq", "resumed")
 
 
 def _tell(progress: "Progress") -> None:

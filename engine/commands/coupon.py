@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.commands.common import ConfigPath, Json, clock, config, database, make_app, refuse
+from engine.counts import counted
 from mta.plain_file import open_plain
+from mta.ports import Tx
 
 app = make_app("Coupons: pools of codes, and who has which.")
 pool_app = make_app("Pools of coupon codes.")
@@ -75,7 +77,8 @@ def load(
     from engine.catalogue import pools
 
     settings = config(config_path)
-    store, zone, known, new = database(settings), ZoneInfo(settings.mail.zone), 0, 0
+    store, zone, known, new, over = database(settings), ZoneInfo(settings.mail.zone), 0, 0, 0
+    now = clock(store).now()
     try:
         if str(file) != "-":  # a file is read twice, so that nothing of a faulty one is loaded
             with _opened(file) as lines:
@@ -85,14 +88,19 @@ def load(
             while part := list(islice(codes, pools.PART)):
                 taken = store.write_now(lambda tx, part=part: pools.load(tx, name, part))  # type: ignore[misc]
                 new, known = new + taken, known + len(part) - taken
+                over += sum(each.until is not None and each.until <= now for each in part)
     except pools.PoolError as err:
         refuse(f"{file}: {err}", f"{new} codes were loaded; mend it and load it again: what is known is left", code=2)
     except (OSError, UnicodeDecodeError) as err:
         refuse(f"{file} can't be read: {getattr(err, 'strerror', None) or err}", code=2)
     if as_json:
-        print(json.dumps({"pool": name, "loaded": new, "known": known}))
+        print(json.dumps({"pool": name, "loaded": new, "known": known, "over": over}))
         return
     print(f"{new} codes loaded into {name}" + (f", {known} known already" if known else ""))
+    if over:
+        print(
+            f"{counted(over, 'code')} of {file} {'is' if over == 1 else 'are'} over already: nobody gets one that is over"
+        )
 
 
 @pool_app.command()
@@ -131,15 +139,27 @@ def list_pools(config_path: ConfigPath = None, as_json: Json = False) -> None:
 
 @pool_app.command()
 def drop(name: Name, config_path: ConfigPath = None, as_json: Json = False) -> None:
-    """Take away a pool of which nobody has a code."""
+    """Take away a pool of which nobody has a code, and that no flow names."""
     from engine.catalogue.pools import PoolError
     from engine.catalogue.pools import drop as take_away
+    from engine.running.naming import flows_taking
+
+    def work(tx: Tx) -> list[str]:
+        if not (named_by := flows_taking(tx, name)):
+            take_away(tx, name)
+        return named_by
 
     store = database(config(config_path))
     try:
-        store.write_now(lambda tx: take_away(tx, name))
+        named_by = store.write_now(work)
     except PoolError as err:
         refuse(str(err), "nothing was changed")
+    if named_by:
+        refuse(
+            f"{name} stays: {', '.join(named_by)} take{'s' if len(named_by) == 1 else ''} codes out of it",
+            f"nothing was changed; archive what names it (`posthouse flow archive {named_by[0]} --end`), or apply a text"
+            " without it (`posthouse flow apply FILE --move`)",
+        )
     print(json.dumps({"pool": name, "dropped": True}) if as_json else f"{name} is gone")
 
 

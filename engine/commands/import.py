@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -42,7 +42,7 @@ def show(number: Number, config_path: ConfigPath = None, as_json: Json = False) 
         refuse(f"there is no import {number}")
     for name, value in _plain(found).items() if not as_json else ():
         if value not in ("", None):
-            print(f"{name:<10} {value}")
+            print(f"{_LABELS.get(name, name):<10} {value}")
     if as_json:
         print(json.dumps(_plain(found), ensure_ascii=False, indent=2))
 
@@ -104,6 +104,9 @@ def cancel(number: Errand, socket: Socket = None, as_json: Json = False) -> None
 def drop(number: Errand, socket: Socket = None, as_json: Json = False) -> None:
     """Take a file from the desk; what was imported stays."""
     act(socket, "imports/drop", {"id": number, "by": who()}, as_json)
+
+
+_LABELS: Final = {"stopped": "suppressed"}  # as a dry run and the import itself call them
 
 
 def _plain(found: "Batch") -> dict[str, Any]:

@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_PART: Final = re.compile(r"([0-9]{1,6}) *(weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s) *")
+_PART: Final = re.compile(r"([0-9]+) *(weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s) *")
 _DAYS: Final = {"w": 7, "d": 1}
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
 LONGEST_DAYS: Final = 3660
+_DIGITS_MAX: Final = 10  # of a count; so many are too long in every unit already
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,14 @@ class Span:
         days, exact, end = 0, timedelta(), 0
         while part := _PART.match(text, end):
             unit = part[2][0]
-            days += int(part[1]) * _DAYS.get(unit, 0)
-            exact += int(part[1]) * timedelta(seconds=_SECONDS.get(unit, 0))
+            count = int(part[1].lstrip("0")[:_DIGITS_MAX] or "0")
+            days += count * _DAYS.get(unit, 0)
+            exact += count * timedelta(seconds=_SECONDS.get(unit, 0))
             end = part.end()
+            if days + exact.days > LONGEST_DAYS:
+                raise ValueError("a duration of at most ten years is expected")
         if end == 0 or end < len(text):
             raise ValueError('a duration is expected, such as 1h, 30m, 3d (civil days) or "1d 12h"')
-        if days + exact.days > LONGEST_DAYS:
-            raise ValueError("a duration of at most ten years is expected")
         if not days and not exact:
             raise ValueError("a duration of more than nothing is expected")
         return cls(days, exact)

@@ -20,6 +20,7 @@ from engine.catalogue.pools import SECRET_OCTETS, Pool, put
 from engine.control.client import AsyncControl
 from engine.control.protocol.acts import Done
 from engine.control.protocol.house import Overview
+from engine.counts import people
 from engine.lab.hand_over import hand_over
 from engine.lab.keep import Kept, KeptMail
 from engine.lab.orders import Order
@@ -121,9 +122,9 @@ class Scene:
 
     async def _past(self) -> None:
         act = "The shop's past (generated)"
-        [(people, orders)] = self._rows("SELECT count(*), sum(orders) FROM contact")
+        [(known, orders)] = self._rows("SELECT count(*), sum(orders) FROM contact")
         [(goods,)] = self._rows("SELECT count(*) FROM product")
-        self.report.note(act, "people, orders, products", f"{people}, {orders}, {goods}", people > 0 and goods > 0)
+        self.report.note(act, "people, orders, products", f"{known}, {orders}, {goods}", known > 0 and goods > 0)
         self.report.note(act, "consents in its ledger", self._consents(), True)
 
     async def _flows(self) -> None:
@@ -217,7 +218,7 @@ class Scene:
         rows = await self._see(lambda: self._rows(sql, f"{step}%")[count - 1 :] and self._rows(sql, f"{step}%"))
         for address, subject in rows or []:
             self.report.note(act, f"flow step {step}, mail accepted", f"{address}: {subject}", True)
-        self.report.note(act, f"{count} people passed the step", len(rows or []), len(rows or []) >= count)
+        self.report.note(act, f"{people(count)} passed the step", len(rows or []), len(rows or []) >= count)
 
     async def _cart(self) -> None:
         act = "An abandoned cart"

@@ -470,7 +470,18 @@ def test_a_command_beside_the_daemon_is_an_act_when_it_changed_something(
     [(path, about, done, final)] = rows(shop)
     assert (path, about) == ("posthouse contact add", KEY)
     assert done == f"posthouse contact add {ANN} --source fair"
-    assert "beside the daemon" in final
+    assert final == "a command beside the daemon, and none takes it back"
+
+
+def test_undo_of_a_command_beside_the_daemon_names_only_one_that_takes_back_what_it_made(
+    shop: GroupStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["coupon", "pool", "add", "spring"]) == 0
+    assert run(["coupon", "pool", "drop", "spring"]) == 0
+    assert [final for *_, final in rows(shop)] == [
+        "a command beside the daemon: `posthouse coupon pool drop` takes back what it made",
+        "a command beside the daemon, and none takes it back",
+    ]
 
 
 def test_an_erased_person_is_in_no_act(shop: GroupStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,9 +24,11 @@ from engine.catalogue.pools import Code, Pool, PoolError, figures, listed, load,
 from engine.commands import run
 from engine.config import load as load_config
 from engine.flow.civil import Span
+from engine.flow.definition import Definition, recall
 from engine.flow.events import make_event
 from engine.house import ensure_state
 from engine.intake.recording import record
+from engine.running.book import apply_flow, set_flow_state
 from engine.running.unread import Returner
 from engine.store.groups import GroupStore
 from mta.ports import Tx
@@ -266,7 +268,9 @@ def test_a_merged_contact_keeps_its_codes_and_an_erased_one_leaves_no_trace(desk
         ({"name": "Spring Sale"}, "is no name of a pool"),
         ({"name": "a", "pattern": "A-####"}, "could be guessed: write at least 8 #"),
         ({"name": "a", "pattern": "A B########"}, "is no pattern"),
-        ({"name": "a", "expires": "3 dyas"}, "a duration is expected"),
+        ({"name": "a", "expires": "3 dyas"}, '--expires "3 dyas": a duration is expected'),
+        ({"name": "a", "expires": "999999999d"}, '--expires "999999999d": a duration of at most ten years'),
+        ({"name": "a", "expires": "0s"}, '--expires "0s": a duration of more than nothing'),
         ({"name": "spring", "pattern": "########"}, "has loaded codes and stays so"),
     ],
 )
@@ -476,3 +480,47 @@ def test_nothing_of_a_file_with_a_fault_is_loaded(told: Callable[..., str], tmp_
     told("add", "spring")
     assert 'line 4: "A 2" is no code' in told("load", "spring", str(file))
     assert "0 free" in told("show", "spring")
+
+
+def test_codes_that_are_over_already_are_said_when_they_are_loaded(told: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "codes.csv"
+    file.write_text("code,until\nA-1,2020-01-01\nA-2\nA-3,2020-01-02\n")
+    told("add", "spring")
+    said = told("load", "spring", str(file))
+    assert said == f"3 codes loaded into spring\n2 codes of {file} are over already: nobody gets one that is over"
+    assert json.loads(told("load", "spring", str(file), "--json"))["over"] == 2
+
+
+@pytest.mark.parametrize(("state", "is_inside"), [("active", False), ("paused", False), ("archived", True)])
+def test_a_pool_that_a_flow_takes_codes_from_stays(
+    told: Callable[..., str], tmp_path: Path, state: str, is_inside: bool
+) -> None:
+    told("add", "spring")
+    told("add", "spring-sale")
+    source = (
+        "name: cart\nstream: transactional\ntrigger: {event: order.placed}\nsteps:\n"
+        "  - coupon: {pool: spring-sale, expires: 3d}\n    id: code\n"
+    )
+    definition = recall(source, "cart.yaml")
+    assert isinstance(definition, Definition)
+    store = open_store(tmp_path / "state")
+
+    def apply(tx: Tx) -> None:
+        made = apply_flow(tx, definition, source, NOON)
+        set_flow_state(tx, "cart", state, NOON)
+        if is_inside:
+            tx.insert(
+                "INSERT INTO enrolment (flow_id, version_id, contact_id, run_key, step, state, data, occurrence,"
+                " entered_ms, revision) VALUES (?, ?, 1, '', 'code', 'waiting', '{}', 1, 0, 0)",
+                (made.flow_id, made.version_id),
+            )
+
+    store.write_now(apply)
+    said = told("drop", "spring-sale")
+    assert said.startswith("1 posthouse: spring-sale stays: cart takes codes out of it")
+    assert "`posthouse flow archive cart --end`" in said
+    assert told("drop", "spring") == "spring is gone"
+    store.write_now(lambda tx: tx.execute("UPDATE enrolment SET state = 'ended'"))
+    store.write_now(lambda tx: set_flow_state(tx, "cart", "archived", NOON))
+    store.close()
+    assert told("drop", "spring-sale") == "spring-sale is gone"

@@ -81,3 +81,10 @@ def test_a_civil_wait_ends_on_the_right_day_or_at_the_edge_of_a_skipped_hour(
 @pytest.mark.parametrize("name", ["", "Nowhere/Atlantis", "../../etc/passwd", "Europe", "\0", "x" * 5000])
 def test_a_zone_that_is_none_is_the_installations(name: str) -> None:
     assert zone_of(name, BERLIN) is BERLIN
+
+
+@pytest.mark.parametrize("text", ["999999999d", "9" * 5000 + "h", "99999999999999999999w", "3661d", "87841h " * 30])
+def test_a_duration_that_is_too_long_is_told_its_bound(text: str) -> None:
+    with pytest.raises(ValueError, match="at most ten years"):
+        Span.parse(text)
+    assert Span.parse("0" * 5000 + "3d") == Span.parse("3d")

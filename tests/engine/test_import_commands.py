@@ -222,7 +222,9 @@ def test_imports_are_listed_shown_and_released(shop: Path, capsys: pytest.Captur
     assert "people.csv" in capsys.readouterr().out
     assert run(["import", "release", "1", "--why", "looked at it"]) == 0
     assert run(["import", "show", "1"]) == 0
-    assert "looked at it" in capsys.readouterr().out
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["rows", "2"] in shown and ["suppressed", "0"] in shown, "a head is no row"
+    assert ["why", "looked", "at", "it"] in [[*line[:1], *line[-3:]] for line in shown]
     assert run(["import", "release", "1", "--why", "again"]) == 1 and run(["import", "show", "9"]) == 1
     assert run(["import", "finish", "1"]) == 1
     assert "is not interrupted" in capsys.readouterr().err
